@@ -1,0 +1,1 @@
+"""A working tree -> a bundle, a local run, a Kaggle run: nothing in here ever ships."""

@@ -1,0 +1,53 @@
+"""What went wrong -> one or two lines that name stage, what, expected, got and cure."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class PipelineError(Exception):
+    """A stage failed although its input was in order; the process ends with exit code 1."""
+
+    exit_code = 1
+
+    def __init__(
+        self, stage: str, what: str, *, expected: str = "", got: str = "", cure: str = ""
+    ) -> None:
+        self.stage = stage
+        self.what = what
+        self.expected = expected
+        self.got = got
+        self.cure = cure
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        parts = [f"{self.stage}: {self.what}"]
+        if self.expected:
+            parts.append(f"expected {self.expected}")
+        if self.got:
+            parts.append(f"got {self.got}")
+        line = ", ".join(parts)
+        return f"{line}\n  cure: {self.cure}" if self.cure else line
+
+    def __reduce__(self) -> tuple[object, ...]:
+        fields = (self.stage, self.what, self.expected, self.got, self.cure)
+        return _rebuild, (type(self), *fields)
+
+
+class InputError(PipelineError):
+    """The user's input, option or file is at fault; the process ends with exit code 2."""
+
+    exit_code = 2
+
+
+def _rebuild(
+    kind: type[PipelineError], stage: str, what: str, expected: str, got: str, cure: str
+) -> PipelineError:
+    """The fields of an error -> the same error, in the process that unpickles it."""
+    return kind(stage, what, expected=expected, got=got, cure=cure)
+
+
+def nearest_name(word: str, known: Iterable[str]) -> str:
+    """A mistyped word -> "did you mean 'x'?" or the list of what there is."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.4)
+    return f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(names)}"

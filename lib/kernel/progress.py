@@ -1,0 +1,50 @@
+"""What a stage is doing -> flushed lines on stdout, throttled, with rate, unit and ETA."""
+
+import sys
+import time
+
+_EVERY_S = 5.0
+
+
+def log(stage: str, message: str) -> None:
+    """A stage and a sentence -> one line on stdout, flushed at once (Kaggle shows logs live)."""
+    print(f"{stage}: {message}", file=sys.stdout, flush=True)
+
+
+def format_seconds(seconds: float) -> str:
+    """Seconds -> "12.3 s", "4 min 05 s" or "2 h 03 min"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+class Progress:
+    """Counts of one stage -> at most one line every few seconds, with rate, unit and ETA."""
+
+    def __init__(self, stage: str, total: float, unit: str, every_s: float = _EVERY_S) -> None:
+        self._stage = stage
+        self._total = total
+        self._unit = unit
+        self._every_s = every_s
+        self._started = time.monotonic()
+        self._first: float | None = None
+        self._next = self._started + every_s
+
+    def update(self, done: float, note: str = "") -> None:
+        """The count so far and a note -> a line, if the last one is old enough."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = done  # a resumed stage starts above zero: its rate is of this process
+            self._started = now if done else self._started
+        if now < self._next:
+            return
+        self._next = now + self._every_s
+        rate = (done - self._first) / max(now - self._started, 1e-9)
+        eta = format_seconds((self._total - done) / rate) if rate > 0 else "unknown"
+        tail = f", {note}" if note else ""
+        counts = f"{done:,.0f} of {self._total:,.0f} {self._unit}, {rate:,.1f} {self._unit}/s"
+        log(self._stage, f"{counts}, ETA {eta}{tail}")
