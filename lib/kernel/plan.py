@@ -1,0 +1,65 @@
+"""A time budget and measured speeds -> how many images each stage handles and how long to train."""
+
+from dataclasses import dataclass
+
+from lib.kernel.config import Config
+
+_OVERHEAD_S = 30.0  # writing the CSV and the zip, verifying, statistics, report
+_TRAINING_SHARE = 0.5  # of what is left after the images submitted; evaluation yields first
+_LEAST_REAL = 2000  # two draws of 1,000: below that the floor says little
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """Seconds an image, as measured or estimated on this machine."""
+
+    feature_s: float
+    sample_s: float
+    curate_s: float  # for the whole of curation
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What fits into the budget; `reasons` are the guards that fired, to be printed."""
+
+    real: int  # real images that serve for FID
+    pool: int  # images generated; equal to the images submitted where there is no curation
+    train_s: float  # optimiser time alone
+    reserve_s: float  # kept for everything after training
+    reasons: tuple[str, ...]
+
+
+def plan_run(config: Config, remaining_s: float, real: int, cached: bool, speeds: Speeds) -> Plan:
+    """(config, seconds left, real images wanted, whether their features are cached) -> Plan.
+
+    Sizes come from the configuration; only where they would leave training less than half of
+    the time do they yield, the pool before the real images, and the reason is told.
+    """
+    wanted_train_s = config.train_minutes * 60 or float("inf")
+    pool = max(config.pool, config.samples) if config.curate else config.samples
+    reasons = []
+
+    def reserve(pool_size: int) -> float:
+        curation = speeds.curate_s if pool_size > config.samples else 0.0
+        return _OVERHEAD_S + pool_size * (speeds.feature_s + speeds.sample_s) + curation
+
+    def left(real_size: int, pool_size: int) -> float:
+        return remaining_s - reserve(pool_size) - (0 if cached else real_size * speeds.feature_s)
+
+    least_train_s = min(wanted_train_s, _TRAINING_SHARE * (remaining_s - reserve(config.samples)))
+    if pool > config.samples and left(real, pool) < least_train_s:
+        reasons.append(
+            f"no pool of {pool:,} and no curation: their {reserve(pool):.0f} s would leave "
+            f"{max(left(real, pool), 0):.0f} s for training"
+        )
+        pool = config.samples
+    if not cached and left(real, pool) < least_train_s:
+        fitting = int((remaining_s - reserve(pool) - least_train_s) / speeds.feature_s)
+        fewer = min(real, max(_LEAST_REAL, fitting))
+        if fewer < real:
+            reasons.append(f"{fewer:,} of {real:,} real images serve: the others do not fit")
+        real = fewer
+    train_s = max(min(wanted_train_s, left(real, pool)), 0.0)
+    if train_s < wanted_train_s < float("inf"):
+        reasons.append(f"{train_s:.0f} s for training instead of {wanted_train_s:.0f} s")
+    return Plan(real, pool, train_s, reserve(pool), tuple(reasons))
