@@ -1,17 +1,37 @@
 """A time budget and measured speeds -> how many images each stage handles and how long to train."""
 
+import dataclasses
 from dataclasses import dataclass
 
 from lib.kernel.config import Config
 
 _OVERHEAD_S = 30.0  # writing the CSV and the zip, verifying, statistics, report
-_TRAINING_SHARE = 0.5  # of what is left after the images submitted; evaluation yields first
+_TRAINING_SHARE = 0.5  # of what the submitted images leave; evaluation yields first
 _LEAST_REAL = 2000  # two draws of 1,000: below that the floor says little
+_GPU_POOL, _CPU_POOL = 20_000, 5_000
+_CPU_REAL = 10_000  # ten minutes of Inception on two cores
+_CPU_EPOCH_FID = 200
+
+
+def fill_defaults(config: Config, is_cuda: bool) -> tuple[Config, list[str]]:
+    """(config, whether there is a GPU) -> (config with its zeros filled in, the reasons)."""
+    chosen: dict[str, int] = {}
+    reasons = []
+    if config.curate and not config.pool:
+        chosen["pool"] = max(_GPU_POOL if is_cuda else _CPU_POOL, config.samples)
+        reasons.append(f"a pool of {chosen['pool']:,} ({'GPU' if is_cuda else 'CPU'} default)")
+    if not config.real_limit and not is_cuda:
+        chosen["real_limit"] = _CPU_REAL
+        reasons.append(f"at most {_CPU_REAL:,} real images serve for FID (CPU default)")
+    if config.epoch_fid > _CPU_EPOCH_FID and not is_cuda:
+        chosen["epoch_fid"] = _CPU_EPOCH_FID
+        reasons.append(f"FID of each epoch by {_CPU_EPOCH_FID} images (CPU default)")
+    return dataclasses.replace(config, **chosen), reasons
 
 
 @dataclass(frozen=True)
 class Speeds:
-    """Seconds an image, as measured or estimated on this machine."""
+    """Seconds an image, measured or estimated on this machine."""
 
     feature_s: float
     sample_s: float
@@ -26,7 +46,7 @@ class Plan:
     pool: int  # images generated; equal to the images submitted where there is no curation
     train_s: float  # optimiser time alone
     reserve_s: float  # kept for everything after training
-    reasons: tuple[str, ...]
+    reasons: tuple[str, ...] = ()
 
 
 def plan_run(config: Config, remaining_s: float, real: int, cached: bool, speeds: Speeds) -> Plan:

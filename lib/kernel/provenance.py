@@ -1,0 +1,95 @@
+"""A run's artefacts -> run_manifest.json; run_manifest.json -> whether they are still the same."""
+
+import fcntl
+import importlib.metadata
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lib.kernel.config import differences
+from lib.kernel.errors import InputError
+from lib.kernel.storage import read_json, sha256_file, write_json
+
+MANIFEST = "run_manifest.json"
+_PACKAGES = ("torch", "torchvision", "numpy", "pillow", "scipy", "pandas", "jinja2")
+
+
+def list_versions() -> dict[str, str]:
+    """Nothing -> name -> version of Python and of the packages that decide results."""
+    versions = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "absent"
+    return versions
+
+
+def write_manifest(output: Path, facts: Mapping[str, Any]) -> None:
+    """(output folder, facts) -> run_manifest.json with the sha256 of every other file there."""
+    files = sorted(path for path in output.rglob("*") if path.is_file() and path.name != MANIFEST)
+    artefacts = {path.relative_to(output).as_posix(): sha256_file(path) for path in files}
+    write_json(output / MANIFEST, {**facts, "artefacts": artefacts})
+
+
+def find_damage(output: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """(output folder, its manifest) -> "name is missing" or "name was changed", one per file."""
+    damage = []
+    for name, digest in manifest["artefacts"].items():
+        path = output / name
+        if not path.is_file():
+            damage.append(f"{name} is missing")
+        elif sha256_file(path) != digest:
+            damage.append(f"{name} was changed")
+    return damage
+
+
+def check_same_run(output: Path, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """(output, identity of the run there, identity of this run) -> InputError if they differ.
+
+    An identity is {"config": {...}, "data_sha256": "..."}: what decides a run's result.
+    """
+    differing = differences(dict(earlier["config"]), dict(now["config"]))
+    if earlier["data_sha256"] != now["data_sha256"]:
+        differing.append(f"data: {earlier['data_sha256'][:12]} against {now['data_sha256'][:12]}")
+    if differing:
+        raise InputError(
+            "output",
+            f"{output} holds a run of another configuration",
+            got="; ".join(differing[:4]) + ("; ..." if len(differing) > 4 else ""),
+            cure="give another --output, or the options of the run that is there",
+        )
+
+
+def read_identity(output: Path, scratch: Path) -> dict[str, Any] | None:
+    """(output, scratch) -> the identity of the finished or started run there, None for none."""
+    for path in (output / MANIFEST, scratch / "identity.json"):
+        found = read_json(path)
+        if isinstance(found, dict) and {"config", "data_sha256"} <= found.keys():
+            return found
+    if (output / "submission.csv").exists():
+        raise InputError(
+            "output",
+            f"{output} holds a submission.csv that belongs to no run known here",
+            cure="give another --output, or move that file away",
+        )
+    return None
+
+
+@contextmanager
+def locked(scratch: Path) -> Iterator[None]:
+    """A scratch folder -> the same to this process alone; the lock ends with the process."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    with (scratch / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(
+                "output",
+                "another run is at work in the same output folder",
+                got=str(scratch),
+                cure="wait for it to end, or give another --output",
+            ) from None
+        yield

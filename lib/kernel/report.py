@@ -1,0 +1,119 @@
+"""What a run has found so far -> report.html, one file that needs no network."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from lib.kernel.charts import draw_bars, draw_lines
+from lib.kernel.progress import format_seconds
+from lib.kernel.storage import write_text
+
+
+@dataclass
+class Findings:
+    """What the stages have told so far; a run that was cut short reports what there is."""
+
+    title: str
+    config: Mapping[str, Any]
+    stage: str = "start"  # the last stage that ended
+    is_complete: bool = False
+    warnings: list[str] = field(default_factory=list)
+    metrics: dict[str, Any] = field(default_factory=dict)  # what metrics.json will hold
+    history: Sequence[Mapping[str, float]] = ()  # training: step, epoch, seconds, losses, fid
+    curation: Sequence[tuple[int, float]] = ()  # round, FID
+    figures: dict[str, bytes] = field(default_factory=dict)  # caption -> PNG
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def write_report(path: Path, template: str, findings: Findings) -> None:
+    """Findings -> report.html; the template is the text of kernel_template/report.html.j2."""
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    page = environment.from_string(template).render(
+        title=findings.title,
+        subtitle=_describe_state(findings),
+        warnings=findings.warnings,
+        tiles=_list_tiles(findings.metrics),
+        score_notes=findings.metrics.get("score_notes", []),
+        figures=[
+            {"caption": caption, "png": base64.b64encode(png).decode()}
+            for caption, png in findings.figures.items()
+        ],
+        charts=_draw_charts(findings),
+        tables=_list_tables(findings),
+    )
+    write_text(path, page)
+
+
+def _describe_state(findings: Findings) -> str:
+    seconds = sum(findings.metrics.get("seconds", {}).values())
+    if findings.is_complete:
+        return f"Complete after {format_seconds(seconds)}."
+    return f"Not complete: the last stage that ended is {findings.stage!r}. This is what there is."
+
+
+def _list_tiles(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
+    tiles = []
+    for key, label, note in (
+        ("fid", "FID of the submission", "lower is better"),
+        ("fid_random", "FID of a random draw", "the generator's own quality"),
+        ("fid_held_out", "FID, held-out half", "statistics that the choice never saw"),
+        ("floor", "Real-real floor", "held-out real images against the rest"),
+        ("excess", "Excess over the floor", "FID less floor"),
+    ):
+        if metrics.get(key) is not None:
+            error = metrics.get(f"{key}_se")
+            spread = f" ± {error:.2g}" if error is not None else ""
+            tiles.append({"label": label, "value": f"{metrics[key]:.4g}", "note": note + spread})
+    return tiles
+
+
+def _draw_charts(findings: Findings) -> list[dict[str, str]]:
+    charts = []
+    steps = findings.history
+    other = {"step", "epoch", "seconds", "fid"}
+    names = list(dict.fromkeys(key for row in steps for key in row if key not in other))
+    losses = {name: [(row["step"], row[name]) for row in steps if name in row] for name in names}
+    _add_chart(charts, draw_lines(losses, "step", "loss"), "Training losses.")
+    scores = {"FID": [(row["step"], row["fid"]) for row in steps if "fid" in row]}
+    _add_chart(charts, draw_lines(scores, "step", "FID", log_y=True), "FID during training.")
+    chosen = {"FID": [(float(number), fid) for number, fid in findings.curation]}
+    _add_chart(charts, draw_lines(chosen, "round", "FID"), "FID of the chosen images.")
+    seconds = findings.metrics.get("seconds", {})
+    if seconds:
+        _add_chart(charts, draw_bars({"seconds": seconds}, "s"), "Seconds of each stage.")
+    return charts
+
+
+def _add_chart(charts: list[dict[str, str]], svg: str, caption: str) -> None:
+    if svg:
+        charts.append({"svg": svg, "caption": caption})
+
+
+def _list_tables(findings: Findings) -> list[dict[str, Any]]:
+    metrics = findings.metrics
+    tables = []
+    if "kept" in metrics:
+        reasons = sorted(metrics.get("rejected_by_reason", {}).items(), key=lambda pair: -pair[1])
+        rows = [("kept", f"{metrics['kept']:,}"), *((name, f"{n:,}") for name, n in reasons)]
+        rows += [(f"note: {name}", f"{n:,}") for name, n in metrics.get("notes", {}).items()]
+        tables.append({"title": "Records", "head": ("reason", "records"), "rows": rows})
+    if metrics.get("details"):
+        rows = [(name, _format(value)) for name, value in metrics["details"].items()]
+        tables.append({"title": "More metrics", "head": (), "rows": rows})
+    config = [(key, _format(value)) for key, value in findings.config.items()]
+    tables.append({"title": "Configuration", "head": (), "rows": config})
+    source = [(key, _format(value)) for key, value in findings.provenance.items()]
+    tables.append({"title": "Provenance", "head": (), "rows": source})
+    return [{"numeric": table["title"] == "Records", **table} for table in tables if table["rows"]]
+
+
+def _format(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.6g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_format(inner)}" for key, inner in value.items())
+    return str(value)
