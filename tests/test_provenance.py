@@ -1,0 +1,83 @@
+"""run_manifest.json: a finished run is recognised, damage is named, another run is refused."""
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from lib.kernel.errors import InputError
+from lib.kernel.provenance import (
+    check_same_run,
+    find_damage,
+    locked,
+    read_identity,
+    write_manifest,
+)
+from lib.kernel.storage import read_json
+
+IDENTITY = {"config": {"seed": 1, "lr": 0.1}, "data_sha256": "ab" * 32}
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    folder = tmp_path / "out"
+    (folder / "samples_v1").mkdir(parents=True)
+    (folder / "submission.csv").write_text("id\n")
+    (folder / "samples_v1" / "epoch_001.png").write_bytes(b"png")
+    write_manifest(folder, IDENTITY)
+    return folder
+
+
+def test_manifest_lists_every_file_but_itself(output: Path) -> None:
+    artefacts = read_json(output / "run_manifest.json")["artefacts"]
+    assert sorted(artefacts) == ["samples_v1/epoch_001.png", "submission.csv"]
+
+
+def test_damage_is_named(output: Path) -> None:
+    manifest = read_json(output / "run_manifest.json")
+    assert find_damage(output, manifest) == []
+    (output / "submission.csv").write_text("di\n")
+    (output / "samples_v1" / "epoch_001.png").unlink()
+    assert find_damage(output, manifest) == [
+        "samples_v1/epoch_001.png is missing",
+        "submission.csv was changed",
+    ]
+
+
+def test_another_configuration_is_refused_and_named(output: Path) -> None:
+    other = {"config": {"seed": 2, "lr": 0.1}, "data_sha256": IDENTITY["data_sha256"]}
+    check_same_run(output, IDENTITY, IDENTITY)
+    with pytest.raises(InputError, match="seed: 1 against 2"):
+        check_same_run(output, IDENTITY, other)
+
+
+def test_other_data_are_refused(output: Path) -> None:
+    with pytest.raises(InputError, match="data: abab"):
+        check_same_run(output, IDENTITY, {**IDENTITY, "data_sha256": "cd" * 32})
+
+
+def test_a_strangers_submission_is_never_overwritten(tmp_path: Path) -> None:
+    assert read_identity(tmp_path, tmp_path / "scratch") is None
+    (tmp_path / "submission.csv").write_text("id\n")
+    with pytest.raises(InputError, match="belongs to no run"):
+        read_identity(tmp_path, tmp_path / "scratch")
+
+
+def _hold(folder: Path, ready: "multiprocessing.synchronize.Event") -> None:
+    with locked(folder):
+        ready.set()
+        multiprocessing.Event().wait(60)
+
+
+def test_the_lock_excludes_others_and_ends_with_its_process(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    holder = context.Process(target=_hold, args=(tmp_path, ready))
+    holder.start()
+    assert ready.wait(60)
+    with pytest.raises(InputError, match="another run"), locked(tmp_path):
+        pass
+    holder.kill()
+    holder.join()
+    with locked(tmp_path):
+        pass
