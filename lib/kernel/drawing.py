@@ -1,0 +1,44 @@
+"""A network and a count -> that many uint8 images, the i-th a function of (seed, stage, i)."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from lib.kernel.config import Config
+from lib.kernel.pixel import PixelModel
+from lib.kernel.pixel_draw import draw_pictures
+from lib.kernel.progress import Progress
+from lib.kernel.runtime import Device
+from lib.kernel.seeds import derive_seed
+
+CHUNK = 250  # images drawn at once; always whole, for a product's last bit depends on its size
+
+
+def draw_images(
+    network: nn.Module, count: int, config: Config, device: Device, stage: str
+) -> np.ndarray:
+    """A generator or pixel model in eval mode -> (count, C, 32, 32) uint8.
+
+    The random numbers come from the CPU's generator, so that they are the same on every device.
+    """
+    progress = Progress(stage, count, "images")
+    chunks = []
+    for number in range(-(-count // CHUNK)):
+        random = torch.Generator().manual_seed(derive_seed(config.seed, f"draw/{stage}", number))
+        with torch.inference_mode():
+            chunks.append(_draw_chunk(network, random, config, device).cpu().numpy())
+        progress.update(min(count, (number + 1) * CHUNK))
+    return np.concatenate(chunks)[:count]
+
+
+def _draw_chunk(
+    network: nn.Module, random: torch.Generator, config: Config, device: Device
+) -> torch.Tensor:
+    """-> (CHUNK, C, 32, 32) uint8 on the device."""
+    if isinstance(network, PixelModel):
+        side, channels = network.shape.side, network.shape.channels
+        uniforms = torch.rand((CHUNK, side, side, channels), generator=random)
+        return draw_pictures(network, uniforms.to(device.torch_device), config.temperature)
+    latents = torch.randn((CHUNK, config.latent_dim, 1, 1), generator=random)
+    pictures = network(latents.to(device.torch_device))
+    return (pictures * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)

@@ -1,0 +1,41 @@
+"""Weights after each step -> their exponential moving average."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class Ema:
+    """A copy of a network that follows it: average += (1 - decay_t) (weight - average).
+
+    decay_t = min(decay, (1 + t) / (10 + t)) at the t-th update, so that the first weights, which
+    are noise, are forgotten soon.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+        self._decay = decay
+        self._updates = 0
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """The network after a step -> the average moves towards it; buffers are copied."""
+        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
+        self._updates += 1
+        averages: list[torch.Tensor] = list(self.network.parameters())
+        weights: list[torch.Tensor] = list(network.parameters())
+        torch._foreach_lerp_(averages, weights, 1.0 - decay)
+        for mine, other in zip(self.network.buffers(), network.buffers(), strict=True):
+            mine.copy_(other)
+
+    def state_dict(self) -> dict[str, Any]:
+        """-> what load_state_dict needs to go on."""
+        return {"network": self.network.state_dict(), "updates": self._updates}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """A state of this class -> the average as it was."""
+        self.network.load_state_dict(state["network"])
+        self._updates = int(state["updates"])

@@ -1,0 +1,40 @@
+"""Scores, pictures and logits -> scalar losses, each with its paper and equation."""
+
+from collections.abc import Callable
+
+import torch
+from torch.nn import functional as F
+
+
+def critic_loss(real_scores: torch.Tensor, fake_scores: torch.Tensor) -> torch.Tensor:
+    """Two (B,) -> mean D(fake) - mean D(real), the first part of arXiv:1704.00028 eq. 3."""
+    return fake_scores.float().mean() - real_scores.float().mean()
+
+
+def generator_loss(fake_scores: torch.Tensor) -> torch.Tensor:
+    """(B,) -> -mean D(fake)."""
+    return -fake_scores.float().mean()
+
+
+def mix_pictures(real: torch.Tensor, fake: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    """Two (B, C, H, W) and (B,) in [0, 1] -> points on the lines between the pairs."""
+    return torch.lerp(fake, real, share.view(-1, 1, 1, 1))
+
+
+def penalise_slope(
+    critic: Callable[[torch.Tensor], torch.Tensor], between: torch.Tensor
+) -> torch.Tensor:
+    """(critic, (B, C, H, W) points) -> mean (|grad D| - 1)^2: arXiv:1704.00028 eq. 3, two-sided."""
+    points = between.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+    return _distance_from_one(slope)
+
+
+def pixel_nll(logits: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """(..., 256) logits and (...) integer pixels -> mean of -ln p(value), nats for each value."""
+    return F.cross_entropy(logits.float().flatten(0, -2), values.flatten().long())
+
+
+def _distance_from_one(slope: torch.Tensor) -> torch.Tensor:
+    """(B, C, H, W) gradients -> mean of (Euclidean length - 1)^2."""
+    return (slope.flatten(1).norm(dim=1) - 1.0).square().mean()

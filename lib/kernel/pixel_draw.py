@@ -1,0 +1,77 @@
+"""Uniform numbers -> pictures of a pixel model, pixel after pixel, nothing computed twice."""
+
+import torch
+
+from lib.kernel.pixel import REACH, ROWS_ABOVE, PixelModel, mark_pixels, scale_counts
+
+
+class PixelWalk:
+    """Pictures that grow in raster order; what only rows above decide is computed once a row."""
+
+    def __init__(self, model: PixelModel, count: int, device: torch.device) -> None:
+        shape = model.shape
+        self._model = model
+        self._marks = 3 * shape.channels
+        self.images = torch.zeros(
+            (count, shape.channels, shape.side, shape.side), dtype=torch.uint8, device=device
+        )
+        padded = (count, shape.side + ROWS_ABOVE, 2 * shape.side - 1 + REACH, self._marks)
+        self._canvas = torch.zeros(padded, device=device)
+        self._sums = torch.zeros((count, self._marks), device=device)
+        self._memory: list[torch.Tensor] = []
+        self._row = torch.empty(0, device=device)
+        self._hidden = torch.empty(0, device=device)
+
+    def begin_row(self, y: int) -> None:
+        """A row's number -> what all its columns take from the rows above, ready."""
+        side, model = self._model.shape.side, self._model
+        above = self._canvas[:, ROWS_ABOVE + y - 1, side - 1 : 2 * side - 1]
+        context = model.rows.extend(above.transpose(1, 2), y, self._memory)
+        band = self._canvas[:, y : y + ROWS_ABOVE, side - 1 - REACH :]
+        windows = band.unfold(2, 2 * REACH + 1, 1)  # (B, rows above, S, M, window)
+        windows = windows.permute(0, 2, 1, 4, 3).flatten(2)
+        base = model.begin_rows(context[:, None])[:, 0] + model.from_above(windows)
+        self._row = base + model.row_place[y] + model.column_place
+
+    def begin_pixel(self, y: int, x: int) -> None:
+        """A place -> the pixel's own network, ready for its channels' heads."""
+        side, model = self._model.shape.side, self._model
+        before = torch.tensor(float(y * side + x), device=self._sums.device)
+        left = self._canvas[:, ROWS_ABOVE + y, x : x + side - 1].flatten(1)
+        counts = scale_counts(self._sums, before, side)
+        self._hidden = model.refine(
+            self._row[:, x] + model.from_left(left) + model.from_counts(counts)
+        )
+
+    def logits(self, y: int, x: int, channel: int) -> torch.Tensor:
+        """A place and channel, all before known -> (count, 256) logits."""
+        known = self.images[:, :channel, y, x]
+        return self._model.heads[channel](self._hidden, known)
+
+    def put(self, y: int, x: int, channel: int, values: torch.Tensor) -> None:
+        """(count,) uint8 values of a place and channel become part of the pictures."""
+        self.images[:, channel, y, x] = values
+        if channel + 1 == self._model.shape.channels:
+            marks = mark_pixels(self.images[:, :, y, x])
+            self._canvas[:, ROWS_ABOVE + y, self._model.shape.side - 1 + x] = marks
+            self._sums += marks
+
+
+def draw_pictures(model: PixelModel, uniforms: torch.Tensor, temperature: float) -> torch.Tensor:
+    """(count, S, S, C) in [0, 1) -> (count, C, S, S) uint8, each value its uniform's quantile."""
+    walk = PixelWalk(model, len(uniforms), uniforms.device)
+    for y in range(model.shape.side):
+        walk.begin_row(y)
+        for x in range(model.shape.side):
+            walk.begin_pixel(y, x)
+            for channel in range(model.shape.channels):
+                logits = walk.logits(y, x, channel).float() / temperature
+                walk.put(y, x, channel, choose_values(logits, uniforms[:, y, x, channel]))
+    return walk.images
+
+
+def choose_values(logits: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:
+    """(B, 256) logits, (B,) in [0, 1) -> (B,) uint8: the distribution's quantiles."""
+    heights = logits.softmax(-1).cumsum(-1)
+    target = uniforms[:, None] * heights[:, -1:]
+    return (heights <= target).sum(-1).clamp(max=logits.shape[-1] - 1).to(torch.uint8)

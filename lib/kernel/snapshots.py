@@ -1,0 +1,77 @@
+"""The end of an epoch -> the weights and sample grid a public recipe leaves behind, its FID."""
+
+import io
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from lib.kernel import storage
+from lib.kernel.config import Config
+from lib.kernel.drawing import draw_images
+from lib.kernel.grids import write_grid
+from lib.kernel.learner import Learner
+from lib.kernel.progress import log
+from lib.kernel.standing import Standing
+
+GRID_IMAGES = 64
+FIRST_GUESS_S = 0.1  # for each image of an FID, until one was timed
+
+
+class Snapshots:
+    """What the public recipes do between epochs; other recipes leave nothing behind."""
+
+    def __init__(
+        self,
+        config: Config,
+        leave: Path,
+        deadline: float,
+        evaluate: Callable[[np.ndarray], float] | None,
+    ) -> None:
+        self._config = config
+        self._leave = leave
+        self._deadline = deadline
+        self._evaluate = evaluate if config.epoch_fid else None
+        self._evaluate_seconds = FIRST_GUESS_S * config.epoch_fid
+        self._taken = 0
+
+    def take(self, learner: Learner, standing: Standing, is_last: bool) -> None:
+        """After an epoch, or at the end of the run inside one -> files, FID, the best weights."""
+        epoch = standing.epoch(learner.steps_per_epoch)
+        is_due = epoch % self._config.save_every == 0
+        if not self._config.is_public or epoch == self._taken or not (is_due or is_last):
+            return
+        self._taken = epoch
+        self._write(learner, epoch)
+        if self._evaluate is not None:
+            self._measure(learner, standing, epoch)
+
+    def _write(self, learner: Learner, epoch: int) -> None:
+        """-> samples_v1/epoch_XXX.png and checkpoints_v1/G_epoch_XXX.pth."""
+        config, network = self._config, learner.sampler()
+        grid = draw_images(network, GRID_IMAGES, config, learner.device, "grid")
+        network.train()
+        write_grid(self._leave / "samples_v1" / f"epoch_{epoch:03d}.png", grid)
+        buffer = io.BytesIO()
+        torch.save({name: value.cpu() for name, value in learner.export().items()}, buffer)
+        name = f"G_epoch_{epoch:03d}.pth"
+        storage.write_bytes(self._leave / "checkpoints_v1" / name, buffer.getvalue())
+
+    def _measure(self, learner: Learner, standing: Standing, epoch: int) -> None:
+        """The FID of this epoch's samples joins the newest record, unless time is too short."""
+        if self._evaluate is None:
+            return
+        if time.monotonic() + 1.5 * self._evaluate_seconds > self._deadline:
+            log("train", f"epoch {epoch}: no FID, the deadline of the run is near")
+            return
+        started = time.monotonic()
+        network = learner.sampler()
+        count = self._config.epoch_fid
+        fid = self._evaluate(draw_images(network, count, self._config, learner.device, "epoch"))
+        network.train()
+        self._evaluate_seconds = time.monotonic() - started
+        standing.history[-1]["fid"] = fid
+        log("train", f"epoch {epoch}: FID {fid:.4f} of {count:,} samples")
+        standing.keep_best(fid, learner, "least FID of an epoch")

@@ -1,0 +1,120 @@
+"""Real images -> critic and generator steps of the public recipes, WGAN-GP (arXiv:1704.00028)."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from lib.kernel import losses
+from lib.kernel.config import Config
+from lib.kernel.learner import Learner, Losses
+from lib.kernel.networks import build_critic, build_generator
+from lib.kernel.runtime import Device
+
+
+class WganLearner(Learner):
+    """A step is a critic step; after each n_critic of them the generator makes one."""
+
+    def __init__(self, images: np.ndarray, config: Config, device: Device) -> None:
+        super().__init__(images, config, device)
+        channels, place = images.shape[1], device.torch_device
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed_of("weights", 0))
+            self.generator = build_generator(config, channels).to(place)
+            self.critic = build_critic(config, channels).to(place)
+        for weight in (*self.generator.parameters(), *self.critic.parameters()):
+            if weight.ndim == 4:  # convolutions on both kinds of device run faster this way
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+        betas = (config.beta1, config.beta2)
+        faster = {"fused": True} if device.is_cuda else {"foreach": True}
+        self._critic_adam = torch.optim.Adam(self.critic.parameters(), config.lr, betas, **faster)
+        self._generator_adam = torch.optim.Adam(
+            self.generator.parameters(), config.lr, betas, **faster
+        )
+        scaled = device.amp_dtype is torch.float16
+        self._critic_scaler = torch.amp.GradScaler(place.type, enabled=scaled)
+        self._generator_scaler = torch.amp.GradScaler(place.type, enabled=scaled)
+
+    def advance(self, step: int, progress: float) -> Losses:
+        """One critic step, and a generator step where it is due."""
+        self._set_rates()
+        found = self._step_critic(step)
+        if (step + 1) % self.config.n_critic == 0:
+            found |= self._step_generator(step)
+        return found
+
+    def parts(self) -> dict[str, Any]:
+        """Both networks, their optimisers and gradient scalers."""
+        return {
+            "generator": self.generator,
+            "critic": self.critic,
+            "critic_adam": self._critic_adam,
+            "generator_adam": self._generator_adam,
+            "critic_scaler": self._critic_scaler,
+            "generator_scaler": self._generator_scaler,
+        }
+
+    def export(self) -> dict[str, torch.Tensor]:
+        """The generator's weights as they are: neither recipe averages them."""
+        return self.generator.state_dict()
+
+    def sampler(self) -> nn.Module:
+        """The generator in eval mode, so that its samples do not depend on their neighbours."""
+        return self.generator.eval()
+
+    def is_finite(self) -> bool:
+        """Whether all weights of both networks are finite."""
+        sums = [weight.detach().sum() for weight in self.critic.parameters()]
+        return bool(torch.stack(sums).isfinite().all()) and super().is_finite()
+
+    def _step_critic(self, step: int) -> Losses:
+        """A fresh real batch against fresh fakes: arXiv:1704.00028 eq. 3."""
+        random = self.generator_of("critic", step)
+        real = self.pick_batch(step).float().div_(127.5).sub_(1.0)
+        real = real.contiguous(memory_format=torch.channels_last)
+        latents = self._draw_latents(random)
+        share = torch.rand(self.batch, generator=random, device=real.device)
+        with torch.no_grad(), self._autocast():
+            fake = self.generator(latents).float()
+        between = losses.mix_pictures(real, fake, share)
+
+        def loss_of(part: slice) -> tuple[torch.Tensor, Losses]:
+            with self._autocast():  # nothing in either critic ties the pictures of a batch together
+                scores = self.critic(torch.cat([real[part], fake[part]]))
+            difference = losses.critic_loss(*scores.chunk(2))
+            penalty = losses.penalise_slope(self.critic, between[part])  # float32 on purpose
+            total = difference + self.config.gp_weight * penalty
+            return self._critic_scaler.scale(total), {"critic": difference, "penalty": penalty}
+
+        found = self.backward_in_parts(self.critic.parameters(), loss_of)
+        self._critic_scaler.step(self._critic_adam)
+        self._critic_scaler.update()
+        return found
+
+    def _step_generator(self, step: int) -> Losses:
+        """Fresh latents; the gradient passes through the critic, whose weights need none."""
+        latents = self._draw_latents(self.generator_of("generator", step))
+
+        def loss_of(part: slice) -> tuple[torch.Tensor, Losses]:
+            with self._autocast():
+                loss = losses.generator_loss(self.critic(self.generator(latents[part])))
+            return self._generator_scaler.scale(loss), {"generator": loss}
+
+        found = self.backward_in_parts(self.generator.parameters(), loss_of)
+        self._generator_scaler.step(self._generator_adam)
+        self._generator_scaler.update()
+        return found
+
+    def _draw_latents(self, random: torch.Generator) -> torch.Tensor:
+        shape = (self.batch, self.config.latent_dim, 1, 1)
+        return torch.randn(shape, generator=random, device=random.device)
+
+    def _set_rates(self) -> None:
+        for adam in (self._critic_adam, self._generator_adam):
+            for group in adam.param_groups:
+                group["lr"] = self.config.lr * self.rate_scale
+
+    def _autocast(self) -> torch.autocast:
+        dtype = self.device.amp_dtype
+        return torch.autocast(self.device.torch_device.type, dtype, enabled=dtype is not None)
