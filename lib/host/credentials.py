@@ -1,0 +1,111 @@
+"""Environment and configuration files -> the credentials that the kaggle client would use."""
+
+import base64
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+CURE = (
+    "make a token at https://www.kaggle.com/settings and set KAGGLE_API_TOKEN or save it as "
+    "~/.kaggle/access_token (chmod 600)"
+)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """One way to sign in; secrets stay out of repr."""
+
+    kind: str  # "token", "key" or "oauth"
+    source: str  # where they were found, in words
+    files: tuple[Path, ...]  # files they came from
+    username: str = ""
+    token: str = field(default="", repr=False)
+    key: str = field(default="", repr=False)
+
+
+def find_credentials() -> list[Credentials]:
+    """Nothing -> all credentials there are, in the order in which the kaggle client takes them."""
+    return [found for found in (*_find_tokens(), _find_key(), _find_oauth()) if found]
+
+
+def list_secrets() -> list[str]:
+    """Nothing -> every text that must never leave: tokens, keys, and base64 of user:key."""
+    secrets = []
+    for found in find_credentials():
+        secrets += [found.token, found.key]
+        if found.key:
+            pair = f"{found.username}:{found.key}".encode()
+            secrets.append(base64.b64encode(pair).decode())
+    oauth = _read_json(Path("~/.kaggle/credentials.json").expanduser())
+    secrets += [oauth.get(name) or "" for name in ("refresh_token", "access_token")]
+    return [secret for secret in dict.fromkeys(secrets) if isinstance(secret, str) and secret]
+
+
+def find_config_folder() -> Path:
+    """Nothing -> the folder where the client looks for kaggle.json."""
+    if given := os.environ.get("KAGGLE_CONFIG_DIR"):
+        return Path(given)
+    old = Path("~/.kaggle").expanduser()
+    if old.exists():
+        return old
+    base = os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()
+    return Path(base) / "kaggle"
+
+
+def is_private(path: Path) -> bool:
+    """A file -> whether only its user may read it."""
+    return not path.stat().st_mode & 0o077
+
+
+def _find_tokens() -> list[Credentials]:
+    found = []
+    given = os.environ.get("KAGGLE_API_TOKEN", "")
+    if given and Path(given).is_file():  # the client takes a path there as well
+        if token := _read_text(Path(given)):
+            source = "the file that KAGGLE_API_TOKEN names"
+            found.append(Credentials("token", source, (Path(given),), token=token))
+    elif given:
+        found.append(Credentials("token", "KAGGLE_API_TOKEN", (), token=given))
+    for name in ("access_token", "access_token.txt"):
+        path = Path("~/.kaggle").expanduser() / name
+        if token := _read_text(path):
+            found.append(Credentials("token", f"~/.kaggle/{name}", (path,), token=token))
+    return found
+
+
+def _find_key() -> Credentials | None:
+    path = find_config_folder() / "kaggle.json"
+    stored = _read_json(path)
+    username = os.environ.get("KAGGLE_USERNAME") or stored.get("username") or ""
+    key = os.environ.get("KAGGLE_KEY") or stored.get("key") or ""
+    if not isinstance(username, str) or not isinstance(key, str) or not username or not key:
+        return None
+    whole = bool(os.environ.get("KAGGLE_USERNAME") and os.environ.get("KAGGLE_KEY"))
+    source = "KAGGLE_USERNAME and KAGGLE_KEY" if whole else "kaggle.json"
+    return Credentials("key", source, () if whole else (path,), username=username, key=key)
+
+
+def _find_oauth() -> Credentials | None:
+    path = Path("~/.kaggle/credentials.json").expanduser()
+    stored = _read_json(path)
+    if not stored.get("refresh_token"):
+        return None
+    username = str(stored.get("username") or "")
+    return Credentials("oauth", "~/.kaggle/credentials.json", (path,), username=username)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}

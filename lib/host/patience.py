@@ -1,0 +1,33 @@
+"""How long to wait for Kaggle, how often to ask: numbers that are passed to all that wait."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Deadlines and pauses; the defaults suit a person at a terminal."""
+
+    connect_s: float = 15.0
+    answer_s: float = 90.0  # silence on an open connection
+    attempts: int = 6  # of one call, where it may be repeated
+    pause_s: float = 1.0  # before the second attempt; doubled each time
+    longest_pause_s: float = 60.0
+    poll_s: float = 2.0  # between two questions for a status; grows by half each time
+    longest_poll_s: float = 30.0
+    grace_s: float = 120.0  # a kernel just pushed may be invisible that long
+    run_s: float = 13 * 3600.0  # a session's 12 h and an hour in the queue
+    score_s: float = 3600.0
+
+    def list_pauses(self) -> list[float]:
+        """Nothing -> the pause before each repetition of a call."""
+        pauses = (self.pause_s * 2.0**index for index in range(self.attempts - 1))
+        return [min(pause, self.longest_pause_s) for pause in pauses]
+
+    def poll(self, deadline_s: float) -> Iterator[float]:
+        """A deadline -> growing pauses until it is over; the caller waits for each one."""
+        end, pause = time.monotonic() + deadline_s, self.poll_s
+        while (left := end - time.monotonic()) > 0:
+            yield min(pause, left)
+            pause = min(pause * 1.5, self.longest_poll_s)
