@@ -4,11 +4,15 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from lib.host import command_build
+from lib.host import command_build, command_decode, command_synth
 from lib.host.options import Command, parse_and_run
 from lib.kernel.errors import InputError, PipelineError, nearest_name
 
-COMMANDS: tuple[Command, ...] = (command_build.BUILD,)
+COMMANDS: tuple[Command, ...] = (
+    command_build.BUILD,
+    command_decode.DECODE,
+    command_synth.SYNTH,
+)
 
 
 def main(words: Sequence[str]) -> int:
