@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -95,7 +96,8 @@ class KaggleSession:
         time.sleep(wait)
 
 
-def open_session(patience: Patience) -> KaggleSession:
+@contextmanager
+def open_session(patience: Patience) -> Iterator[KaggleSession]:
     """How long to wait -> a session with the credentials that the kaggle client would take.
 
     The client of the `kaggle` package authenticates on import, without a deadline; kagglesdk
@@ -104,7 +106,11 @@ def open_session(patience: Patience) -> KaggleSession:
     found = find_credentials()
     if not found:
         raise InputError("kaggle", "no credentials were found", cure=CURE)
-    return KaggleSession(_sign_in(found[0], patience), patience, list_secrets())
+    sdk = _sign_in(found[0], patience)
+    try:
+        yield KaggleSession(sdk, patience, list_secrets())
+    finally:
+        sdk.http_client()._session.close()
 
 
 def open_plain_session(patience: Patience) -> requests.Session:

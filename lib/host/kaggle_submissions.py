@@ -12,6 +12,7 @@ from lib.host.kaggle_upload import UploadGoneError, upload_file
 from lib.kernel.errors import PipelineError
 from lib.kernel.progress import log
 
+_WHAT = "creating the submission"
 _LOOKS = 3
 _PAGES = 20
 
@@ -88,7 +89,7 @@ def submit_kernel(
 
 
 def wait_for_score(session: KaggleSession, number: int) -> Score:
-    """(session, submission) -> its Score once COMPLETE; PipelineError for ERROR or too long."""
+    """(session, submission) -> its Score once COMPLETE or ERROR; PipelineError if too long."""
     from kagglesdk.competitions.types.competition_api_service import ApiGetSubmissionRequest
 
     request = ApiGetSubmissionRequest()
@@ -106,12 +107,8 @@ def wait_for_score(session: KaggleSession, number: int) -> Score:
         if text != shown:
             log("submit", f"submission {number}: {text}")
             shown = text
-        if score.status == "COMPLETE":
+        if score.status != "PENDING":
             return score
-        if score.status == "ERROR":
-            cause = score.error or "Kaggle gives no reason"
-            cure = "read the reason; the CSV on disk passed our own checks"
-            raise PipelineError("submit", f"submission {number} failed", got=cause, cure=cure)
         time.sleep(pause)
     raise PipelineError(
         "submit",
@@ -121,7 +118,15 @@ def wait_for_score(session: KaggleSession, number: int) -> Score:
     )
 
 
-_WHAT = "creating the submission"
+def demand_score(score: Score) -> None:
+    """A final Score -> nothing for COMPLETE; PipelineError with Kaggle's reason for ERROR."""
+    if score.status != "COMPLETE":
+        raise PipelineError(
+            "submit",
+            f"submission {score.ref} ended as {score.status}",
+            got=score.error or "Kaggle gives no reason",
+            cure="read the reason; the CSV on disk passed our own checks",
+        )
 
 
 def _create(session: KaggleSession, competition: str, marker: str, step: Callable[[], Any]) -> int:

@@ -113,11 +113,11 @@ def watch_version(session: KaggleSession, ref: str, version: int) -> Watched:
         "watch",
         f"{ref} version {version} has not ended within the deadline",
         expected=f"{session.patience.run_s / 3600:g} h at most",
-        cure=f"the kernel goes on; to resume: python build.py watch {version}",
+        cure=f"the kernel goes on; to resume: python build.py watch {ref.split('/')[1]}/{version}",
     )
 
 
-def demand_complete(watched: Watched, ref: str, version: int) -> None:
+def demand_complete(stage: str, watched: Watched, ref: str, version: int) -> None:
     """Watched -> nothing for COMPLETE, else the PipelineError that tells the cause and a cure."""
     status = watched.status
     if status.name == "COMPLETE":
@@ -127,7 +127,9 @@ def demand_complete(watched: Watched, ref: str, version: int) -> None:
         cause = "it was cancelled, or stopped at the time limit"
     cure = find_cure(status.message)
     if cure == find_cure(""):
-        cure = f"the log above shows where; python build.py fetch {version} saves what is there"
+        cure = "its log shows where it failed"
+        if stage == "watch":
+            cure += f"; python build.py fetch {ref.split('/')[1]}/{version} saves what is there"
     raise PipelineError(
-        "watch", f"{ref} version {version} ended as {status.name}", got=cause, cure=cure
+        stage, f"{ref} version {version} ended as {status.name}", got=cause, cure=cure
     )

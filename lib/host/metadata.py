@@ -34,6 +34,11 @@ def check_metadata(metadata: Metadata, root: Path, for_push: bool) -> list[str]:
     return [*_check_owner(metadata, for_push), *_list_warnings(metadata)]
 
 
+def demand_owner(metadata: Metadata) -> None:
+    """Metadata -> nothing; InputError while the owner is the placeholder of a fresh clone."""
+    _check_owner(metadata, for_push=True)
+
+
 def _check_names(metadata: Metadata) -> None:
     slug, title = metadata.slug, metadata.title
     if not re.fullmatch(r"[A-Za-z0-9_-]+", metadata.owner):

@@ -1,0 +1,22 @@
+"""`build.py doctor`: all that a push needs -> one line each, ok or with its cure."""
+
+import argparse
+
+from lib.host.kernel_build import ROOT
+from lib.host.options import Command
+from lib.host.workplace import Workplace
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    """A parser -> the same: the doctor has no options."""
+
+
+def _run(options: argparse.Namespace) -> int:
+    from lib.host.doctor import examine, format_findings  # requests is slow to import
+
+    findings = examine(Workplace(ROOT))
+    print(format_findings(findings))
+    return 1 if any(finding.cure for finding in findings) else 0
+
+
+DOCTOR = Command("doctor", "what a push needs, each line ok or a cure", _add_options, _run)

@@ -1,0 +1,27 @@
+"""`build.py watch`: a version on Kaggle -> its log as it grows; exit code 0 only for COMPLETE."""
+
+import argparse
+
+from lib.host.kernel_build import ROOT
+from lib.host.options import Command
+from lib.host.workplace import Workplace
+
+
+def add_version(parser: argparse.ArgumentParser) -> None:
+    """A parser -> the same with the optional VERSION of watch, fetch and submit."""
+    parser.add_argument(
+        "version", nargs="?", metavar="VERSION", help="3, or slug/3; the last push if left out"
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    from lib.host.kaggle_client import open_session  # requests is slow to import
+    from lib.host.loop import watch_and_record
+
+    work = Workplace(ROOT)
+    ref, version = work.choose_version(options.version)
+    with open_session(work.patience) as session:
+        return watch_and_record(work, session, ref, version)
+
+
+WATCH = Command("watch", "follow a run on Kaggle until it ends", add_version, _run)

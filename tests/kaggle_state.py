@@ -1,0 +1,327 @@
+"""JSON of the client's calls -> JSON of the answers, by a Kaggle that keeps all it is told."""
+
+import io
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tests.kaggle_sandbox import Sandbox
+
+USER, KEY, TOKEN = "ada", "0123456789abcdef0123456789abcdef", "KGAT_" + "5" * 32
+COMPETITION = "test-gan-competition"
+SIGNATURE = "X-Goog-Signature=c0ffee"
+_KNOWN_SOURCES = {"competition": {COMPETITION}, "dataset": {"ada/inception"}}
+
+
+@dataclass
+class Fault:
+    """What goes wrong the next few times that a call is made."""
+
+    name: str  # "SaveKernel", "GET file", "PUT upload", "GET log", ...
+    times: int = 1
+    code: int = 0
+    message: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    answer: dict[str, Any] | None = None  # a 200 with this
+    reset: str = ""  # "before" or "after" the call has taken effect
+    silent_s: float = 0.0
+    cut: int = -1  # bytes of a body that pass before the connection breaks
+    skip: int = 0  # calls that go well before
+
+
+@dataclass
+class Version:
+    """One version of a kernel."""
+
+    ref: str
+    number: int
+    request: dict[str, Any]
+    statuses: list[str] = field(default_factory=lambda: ["QUEUED"])  # the first one is shown
+    message: str = ""
+    events: list[dict[str, Any]] = field(default_factory=list)
+    outputs: dict[str, bytes] = field(default_factory=dict)
+    log_while_running: bool = True
+
+    @property
+    def status(self) -> str:
+        return self.statuses[0]
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in ("COMPLETE", "ERROR", "CANCEL_ACKNOWLEDGED")
+
+
+class RefusedError(Exception):
+    """An HTTP error to answer with."""
+
+    def __init__(self, code: int, message: str, status: str = "FAILED_PRECONDITION") -> None:
+        super().__init__(message)
+        self.code, self.message, self.status = code, message, status
+
+
+class KaggleState:
+    """What Kaggle knows: versions and their runs, uploads, submissions; and what goes wrong."""
+
+    def __init__(self, folder: Path, data: Path | None = None) -> None:
+        self.folder = folder
+        self.data = data
+        self.as_cell = False
+        self.play: Callable[[Version], None] | None = None  # instead of running the script
+        self.versions: dict[str, list[Version]] = {}
+        self.submissions: list[dict[str, Any]] = []
+        self.uploads: dict[str, dict[str, Any]] = {}
+        self.pending_polls = 1  # GetSubmission answers PENDING that many times
+        self.score_error = ""
+        self.daily_limit = 5
+        self.faults: list[Fault] = []
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.connects: list[str] = []
+        self._sandboxes: list[Sandbox] = []
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.RLock()
+        self.is_closing = False
+
+    def close(self) -> None:
+        self.is_closing = True
+        for sandbox in self._sandboxes:
+            sandbox.stop()
+        for thread in self._threads:
+            thread.join()
+
+    def fail(self, name: str, **what: Any) -> None:
+        """A call's name and a Fault's fields -> that fault, after those already planned."""
+        self.faults.append(Fault(name, **what))
+
+    def count(self, name: str) -> int:
+        """A call's name -> how often it was made."""
+        return sum(1 for called, _ in self.calls if called == name)
+
+    def take_fault(self, name: str) -> Fault | None:
+        with self._lock:
+            for fault in self.faults:
+                if fault.name == name and fault.skip > 0:
+                    fault.skip -= 1
+                    return None
+                if fault.name == name and fault.times > 0:
+                    fault.times -= 1
+                    return fault
+        return None
+
+    def answer(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        """(RPC, its JSON) -> the answer's JSON; RefusedError for an error."""
+        with self._lock:
+            methods = {
+                "SaveKernel": self._save_kernel,
+                "GetKernelSessionStatus": self._get_status,
+                "GetKernel": self._get_kernel,
+                "ListKernelSessionOutput": self._list_output,
+                "GetAcceleratorQuotaStatistics": self._get_quota,
+                "IntrospectToken": self._introspect_token,
+                "StartSubmissionUpload": self._start_upload,
+                "CreateSubmission": self._create_submission,
+                "CreateCodeSubmission": self._create_code_submission,
+                "ListSubmissions": self._list_submissions,
+                "GetSubmission": self._get_submission,
+                "GetSubmissionLimits": self._get_limits,
+            }
+            if name not in methods:
+                raise RefusedError(404, f"there is no {name}", "NOT_FOUND")
+            return methods[name](body)
+
+    def find(self, owner: str, slug: str, label: str | None = None) -> Version:
+        versions = self.versions.get(f"{owner}/{slug}", [])
+        number = int(label.removeprefix("v")) if label else len(versions)
+        if not 1 <= number <= len(versions):
+            raise RefusedError(404, "Notebook not found", "NOT_FOUND")
+        return versions[number - 1]
+
+    def push(self, ref: str, text: str) -> Version:
+        """(owner/slug, script) -> a version, as if pushed by somebody else."""
+        return self._save(ref, {"text": text, "slug": ref})
+
+    # kernels
+
+    def _save_kernel(self, body: dict[str, Any]) -> dict[str, Any]:
+        if not isinstance(body.get("text"), str) or len(body["text"]) >= 1_000_000:
+            message = "The kernel source must be less than 1 megabytes in size."
+            raise RefusedError(400, message, "INVALID_ARGUMENT")
+        running = sum(not v.is_over for versions in self.versions.values() for v in versions)
+        if body.get("enableGpu") and running >= 2:
+            raise RefusedError(400, "Maximum batch GPU session count of 2 reached.")
+        version = self._save(body["slug"], body)
+        return {
+            "ref": f"/code/{version.ref}",
+            "url": f"https://www.kaggle.com/code/{version.ref}",
+            "versionNumber": version.number,
+            "kernelId": 7,
+            **self._list_invalid(body),
+        }
+
+    def _list_invalid(self, body: dict[str, Any]) -> dict[str, list[str]]:
+        invalid = {}
+        for kind in ("dataset", "competition", "kernel", "model"):
+            given = body.get(f"{kind}DataSources", [])
+            unknown = [name for name in given if name not in _KNOWN_SOURCES.get(kind, set())]
+            if unknown:
+                invalid[f"invalid{kind.title()}Sources"] = unknown
+        return invalid
+
+    def _save(self, ref: str, body: dict[str, Any]) -> Version:
+        with self._lock:
+            versions = self.versions.setdefault(ref, [])
+            version = Version(ref, len(versions) + 1, body)
+            versions.append(version)
+        if self.play is not None:
+            self.play(version)
+            return version
+        thread = threading.Thread(target=self._run, args=(version,))
+        self._threads.append(thread)
+        thread.start()
+        return version
+
+    def _run(self, version: Version) -> None:
+        place = self.folder / version.ref.replace("/", "-") / f"v{version.number}"
+        sandbox = Sandbox(place, self.data, COMPETITION)
+        self._sandboxes.append(sandbox)
+
+        def tell(stream: str, seconds: float, data: str) -> None:
+            event = {"stream_name": stream, "time": seconds, "data": data}
+            version.events.append(event)
+
+        version.statuses = ["RUNNING"]
+        code = sandbox.run(version.request["text"], self.as_cell, tell)
+        version.outputs = sandbox.list_outputs()
+        version.statuses = ["COMPLETE" if code == 0 else "ERROR"]
+
+    def _get_status(self, body: dict[str, Any]) -> dict[str, Any]:
+        version = self.find(body["userName"], body["kernelSlug"], body.get("versionLabel"))
+        status = version.status
+        if len(version.statuses) > 1:
+            version.statuses.pop(0)
+        failed = {"failureMessage": version.message} if version.message else {}
+        return {"status": status, **(failed if version.is_over else {})}
+
+    def _get_kernel(self, body: dict[str, Any]) -> dict[str, Any]:
+        owner, slug = body["userName"], body["kernelSlug"]
+        version = self.find(owner, slug, body.get("versionLabel"))
+        latest = self.find(owner, slug)
+        about = {"ref": version.ref, "slug": slug, "currentVersionNumber": latest.number}
+        return {"metadata": about, "blob": {"source": version.request["text"], "slug": slug}}
+
+    def _list_output(self, body: dict[str, Any]) -> dict[str, Any]:
+        version = self.find(body["userName"], body["kernelSlug"], body.get("versionLabel"))
+        names = sorted(version.outputs) if version.is_over else []
+        start = int(body.get("pageToken") or 0)
+        size = min(int(body.get("pageSize") or 20), 20)
+        page = {
+            "files": [
+                {
+                    "fileName": name,
+                    "url": self._sign(f"files/{version.ref}/{version.number}/{name}"),
+                }
+                for name in names[start : start + size]
+            ]
+        }
+        if start + size < len(names):
+            page["nextPageToken"] = str(start + size)
+        if version.is_over or version.log_while_running:
+            page["log"] = json.dumps(version.events)
+        return page
+
+    def _get_quota(self, body: dict[str, Any]) -> dict[str, Any]:
+        quota = {"timeUsed": "18000s", "totalTimeAllowed": "108000s"}
+        return {"quotaRefreshTime": "2030-01-05T00:00:00Z", "gpuQuota": quota}
+
+    def _introspect_token(self, body: dict[str, Any]) -> dict[str, Any]:
+        return {"active": True, "username": USER} if body.get("token") == TOKEN else {}
+
+    # submissions
+
+    def _start_upload(self, body: dict[str, Any]) -> dict[str, Any]:
+        token = f"blob{len(self.uploads) + 1}"
+        self.uploads[token] = {"size": body["contentLength"], "data": b"", "name": body["fileName"]}
+        return {"token": token, "createUrl": self._sign(f"upload/{token}")}
+
+    def _create_submission(self, body: dict[str, Any]) -> dict[str, Any]:
+        upload = self.uploads.get(body.get("blobFileTokens", ""))
+        if upload is None or len(upload["data"]) != upload["size"]:
+            raise RefusedError(400, "The upload is not complete", "INVALID_ARGUMENT")
+        return self._submit(body, upload["data"], upload["name"])
+
+    def _create_code_submission(self, body: dict[str, Any]) -> dict[str, Any]:
+        label = f"v{body['kernelVersion']}"
+        version = self.find(body["kernelOwner"], body["kernelSlug"], label)
+        return self._submit(body, version.outputs[body["fileName"]], body["fileName"])
+
+    def _submit(self, body: dict[str, Any], content: bytes, name: str) -> dict[str, Any]:
+        if len(self.submissions) >= self.daily_limit:
+            raise RefusedError(
+                400,
+                f"Your team has used its daily Submission allowance ({self.daily_limit}) today, "
+                "please try again tomorrow UTC (4.2 hours from now).",
+            )
+        entry = {
+            "ref": 9000 + len(self.submissions),
+            "date": "2030-01-01T00:00:00.000Z",
+            "description": body.get("submissionDescription", ""),
+            "fileName": name,
+            "status": "PENDING",
+            "polls": 0,
+            "content": content,
+        }
+        self.submissions.append(entry)
+        return {"message": "Successfully submitted", "ref": entry["ref"]}
+
+    def _list_submissions(self, body: dict[str, Any]) -> dict[str, Any]:
+        start = int(body.get("pageToken") or 0)
+        newest = self.submissions[::-1]
+        page: dict[str, Any] = {
+            "submissions": [show_submission(one) for one in newest[start : start + 2]]
+        }
+        if start + 2 < len(newest):
+            page["nextPageToken"] = str(start + 2)
+        return page
+
+    def _get_submission(self, body: dict[str, Any]) -> dict[str, Any]:
+        entry = next((one for one in self.submissions if one["ref"] == body["ref"]), None)
+        if entry is None:
+            raise RefusedError(404, "Submission not found", "NOT_FOUND")
+        entry["polls"] += 1
+        if entry["polls"] > self.pending_polls and entry["status"] == "PENDING":
+            if self.score_error:
+                entry |= {"status": "ERROR", "errorDescription": self.score_error}
+            else:
+                entry |= {"status": "COMPLETE", **score(entry["content"])}
+        return show_submission(entry)
+
+    def _get_limits(self, body: dict[str, Any]) -> dict[str, Any]:
+        used = len(self.submissions)
+        limits = {"numToday": used, "numTotal": used, "numAllowedNow": self.daily_limit - used}
+        return {name: value for name, value in limits.items() if value}  # zeros are omitted
+
+    def _sign(self, path: str) -> str:
+        return f"http://storage.localhost/{path}?{SIGNATURE}"
+
+
+def score(content: bytes) -> dict[str, str]:
+    """A CSV -> Fréchet distances (diagonal covariances) of its even and odd rows to a standard."""
+    table = pd.read_csv(io.BytesIO(content), index_col="id")
+    features = table.to_numpy(np.float64)
+
+    def measure(rows: np.ndarray) -> str:
+        mean, deviation = rows.mean(axis=0), rows.std(axis=0)
+        return f"{float((mean**2).sum() + ((deviation - 1) ** 2).sum()):.5f}"
+
+    return {"publicScore": measure(features[::2]), "privateScore": measure(features[1::2])}
+
+
+def show_submission(entry: dict[str, Any]) -> dict[str, Any]:
+    """A submission as it is kept -> as the API shows it, defaults left out."""
+    hidden = ("content", "polls")
+    return {name: value for name, value in entry.items() if name not in hidden and value}
