@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-_MARGIN = 6  # px, at most, of transparent rubbish around a picture that has a mask
+_MARGINS = (4, 8)  # px of transparent rubbish, both sides together, around a picture with a mask
 _INVERTED_SHARE = 0.3
 _DEEP_SHARE = 0.6  # I;16 among those pictures that 16-bit grey gives back unchanged
 _WINDOW_SHARE = 0.3  # RGBA pictures that are only a window in a larger one
@@ -73,8 +73,10 @@ def _put_into_window(
     content: np.ndarray, draw: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """(32, 32) uint8 -> a larger picture of noise around it, and the alpha that shows it alone."""
-    top, bottom, left, right = draw.integers(0, _MARGIN + 1, size=4).tolist()
-    alpha = np.pad(np.full(content.shape, 255, np.uint8), ((top, bottom), (left, right)))
+    margin = int(draw.choice(_MARGINS))
+    top, left = draw.integers(0, margin + 1, size=2).tolist()
+    around = ((top, margin - top), (left, margin - left))
+    alpha = np.pad(np.full(content.shape, 255, np.uint8), around)
     noise = draw.integers(0, 256, size=alpha.shape, dtype=np.uint8)
-    framed = np.pad(content, ((top, bottom), (left, right)))
+    framed = np.pad(content, around)
     return np.where(alpha > 0, framed, noise), alpha

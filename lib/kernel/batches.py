@@ -6,7 +6,6 @@ cropping, compositing and resizing take all pictures of one shape at once.
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +16,7 @@ from lib.kernel.plain_png import PlainPngReader, PngLayout
 from lib.kernel.policies import Policy
 from lib.kernel.records import Record, Rejection, parse_record
 from lib.kernel.shard_lines import Block, split_block
-from lib.kernel.stacks import crop_and_composite, drop_equal_channels, resize_stack, turn
+from lib.kernel.stacks import drop_equal_channels, find_boxes, lay_on_white, resize_stack, turn
 
 ID_MISSING = "id missing, named by file and line"
 
@@ -50,27 +49,30 @@ class _Slot(NamedTuple):
 
 
 class _Kind(NamedTuple):
-    """What pictures must share to be finished together."""
+    """What pictures must share to be unpacked together."""
 
     layout: PngLayout
-    degrees: float
-    invert: bool
-    has_mask: bool
+    mask_degrees: float | None  # None: no mask; else its turn, clockwise, against the picture
 
 
 class _Member(NamedTuple):
     """One picture of a group."""
 
     slot: int
+    record: Record
     pixels: bytes
     mask: bytes
+
+
+_Shape = tuple[int, ...]  # channels, height, width
+_Parts = dict[_Shape, list[tuple[int, np.ndarray]]]  # slot and picture (C, H, W) by shape
 
 
 def decode_block(block: Block, policy: Policy) -> DecodedBlock:
     """A block of lines -> its pictures, ids, rejects and counted notes."""
     reader = PlainPngReader()
     groups: dict[_Kind, list[_Member]] = {}
-    finished: list[tuple[np.ndarray, np.ndarray]] = []  # slots and their (n, 1 or 3, 32, 32)
+    parts: _Parts = {}
     slots: list[_Slot] = []
     rejects: list[Reject] = []
     for file, line, raw, fault in split_block(block):
@@ -79,21 +81,22 @@ def decode_block(block: Block, policy: Policy) -> DecodedBlock:
             rejects.append(Reject(file, line, record.id, record.reason))
             continue
         read = _read_plainly(record, policy, reader)
-        notes = list(record.notes)
+        notes = record.notes
         if read is None:
             decoded = decode_parsed(record, policy)
             if isinstance(decoded, Rejection):
                 rejects.append(Reject(file, line, decoded.id, decoded.reason))
                 continue
-            finished.append((np.array([len(slots)]), drop_equal_channels(decoded.pixels[None])))
-            notes = list(decoded.notes)
+            notes = decoded.notes
+            picture = drop_equal_channels(decoded.pixels[None])[0]
+            parts.setdefault(picture.shape, []).append((len(slots), picture))
         else:
             kind, pixels, mask = read
-            groups.setdefault(kind, []).append(_Member(len(slots), pixels, mask))
-        slots.append(_Slot(file, line, record.id, notes))
+            groups.setdefault(kind, []).append(_Member(len(slots), record, pixels, mask))
+        slots.append(_Slot(file, line, record.id, list(notes)))
     for kind, members in groups.items():
-        finished += _finish_group(kind, members, policy, slots)
-    return _close_block(_gather(finished, len(slots)), slots, rejects, policy)
+        _cut_group(kind, members, policy, slots, parts)
+    return _close_block(_gather(parts, len(slots)), slots, rejects, policy)
 
 
 def _read_plainly(
@@ -107,67 +110,70 @@ def _read_plainly(
         return None
     layout, pixels = picture
     if record.alpha is None:
-        return _Kind(layout, record.degrees, record.invert, False), pixels, b""
+        return _Kind(layout, None), pixels, b""
     mask = reader.read(record.alpha)
-    if mask is None or mask[0].mode != "L":
+    degrees = record.degrees if policy.alpha_frame == "rotated" else 0
+    size = (layout.height, layout.width) if degrees % 180 else (layout.width, layout.height)
+    if mask is None or mask[0] != ("L", "L", *size):
         return None
-    turned = policy.alpha_frame == "rotated" and record.degrees % 180
-    frame = (layout.height, layout.width) if turned else (layout.width, layout.height)
-    if (mask[0].width, mask[0].height) != frame:
-        return None
-    return _Kind(layout, record.degrees, record.invert, True), pixels, mask[1]
+    return _Kind(layout, degrees), pixels, mask[1]
 
 
-def _finish_group(
-    kind: _Kind, members: list[_Member], policy: Policy, slots: list[_Slot]
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pictures of one kind -> (slots, (n, 1 or 3, 32, 32) uint8), in as many parts as shapes.
+def _cut_group(
+    kind: _Kind, members: list[_Member], policy: Policy, slots: list[_Slot], parts: _Parts
+) -> None:
+    """Pictures of one kind -> inverted, on white, cropped and turned, sorted into parts by shape.
 
-    For quarter turns cropping before or after the rotation is the same, so policy.order is moot.
+    Quarter turns and the other steps up to the resizing can change places without a difference, so
+    all is done in the stored picture's frame, and policy.order is moot.
     """
-    where = np.array([member.slot for member in members])
-    colour, alpha = _unpack(kind.layout, [member.pixels for member in members], policy)
-    colour = turn(colour, kind.degrees)
-    alpha = turn(alpha, kind.degrees) if alpha is not None else None
-    if kind.has_mask:
-        masks = np.frombuffer(b"".join(member.mask for member in members), np.uint8)
-        if policy.alpha_frame == "stored":
-            alpha = masks.reshape(-1, kind.layout.height, kind.layout.width)
-            alpha = turn(alpha, kind.degrees)
-        else:
-            alpha = masks.reshape(-1, *colour.shape[2:])
-    if kind.invert:
-        colour = 255 - colour
-    if alpha is None:
-        yield where, resize_stack(colour)
-        return
-    if policy.alpha != "composite":
-        for slot in where[~alpha.any(axis=(1, 2))].tolist():
-            slots[slot].notes.append(ALPHA_EMPTY)
-    for chosen, stack in crop_and_composite(colour, alpha, policy):
-        yield where[chosen], resize_stack(stack)
+    colour, alpha = _unpack(kind, members, policy)
+    inverts = np.array([255 if member.record.invert else 0 for member in members], np.uint8)
+    if inverts.any():
+        colour = colour ^ inverts[:, None, None, None]
+    height, width = colour.shape[2:]
+    boxes = [(0, 0, height, width)] * len(members)
+    if alpha is not None and alpha.min() < 255:
+        if policy.alpha != "crop-drop":
+            colour = lay_on_white(colour, alpha[:, None])
+        if policy.alpha != "composite":
+            boxes = find_boxes(alpha)
+            for number in np.flatnonzero(~alpha.any(axis=(1, 2))).tolist():
+                slots[members[number].slot].notes.append(ALPHA_EMPTY)
+    for member, picture, (top, left, bottom, right) in zip(members, colour, boxes, strict=True):
+        part = turn(picture[:, top:bottom, left:right], member.record.degrees)
+        parts.setdefault(part.shape, []).append((member.slot, part))
 
 
 def _unpack(
-    layout: PngLayout, pixels: list[bytes], policy: Policy
+    kind: _Kind, members: list[_Member], policy: Policy
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Raw pixels of one layout -> colour (N, 1 or 3, H, W) uint8, alpha (N, H, W) uint8 or None."""
-    joined, shape = b"".join(pixels), (len(pixels), layout.height, layout.width)
+    """Pictures of one kind -> colour (N, 1 or 3, H, W) uint8, alpha (N, H, W) uint8 or None."""
+    layout, mask_degrees = kind
+    joined = b"".join([member.pixels for member in members])
+    shape = (len(members), layout.height, layout.width)
+    alpha = None
     if layout.mode == "I":
         values = np.frombuffer(joined, np.int32).reshape(shape)
-        return to_eight_bits(values, policy.grey16)[:, None], None
-    bands = len(layout.mode)  # L, LA, RGB, RGBA: a letter for each
-    stack = np.frombuffer(joined, np.uint8).reshape(*shape, bands).transpose(0, 3, 1, 2)
-    alpha = stack[:, -1] if layout.mode.endswith("A") else None
-    return drop_equal_channels(stack[:, : 1 if bands < 3 else 3]), alpha
+        colour = to_eight_bits(values, policy.grey16)[:, None]
+    else:
+        bands = len(layout.mode)  # L, LA, RGB, RGBA: a letter for each
+        stack = np.frombuffer(joined, np.uint8).reshape(*shape, bands).transpose(0, 3, 1, 2)
+        colour = drop_equal_channels(stack[:, : 1 if bands < 3 else 3])
+        alpha = stack[:, -1] if layout.mode.endswith("A") else None
+    if mask_degrees is not None:
+        masks = np.frombuffer(b"".join([member.mask for member in members]), np.uint8)
+        turned = mask_degrees % 180
+        frame = (layout.width, layout.height) if turned else (layout.height, layout.width)
+        alpha = turn(masks.reshape(-1, *frame), -mask_degrees % 360)
+    return colour, alpha
 
 
-def _gather(parts: list[tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarray:
-    """(slots, their pictures) in any order -> (count, 1 or 3, 32, 32) uint8 in the slots' order."""
-    channels = max((stack.shape[1] for _, stack in parts), default=1)
-    pixels = np.empty((count, channels, SIZE, SIZE), np.uint8)
-    for slots, stack in parts:
-        pixels[slots] = stack
+def _gather(parts: _Parts, count: int) -> np.ndarray:
+    """Pictures by shape -> (count, 1 or 3, 32, 32) uint8, in the order of their slots."""
+    pixels = np.empty((count, max((shape[0] for shape in parts), default=1), SIZE, SIZE), np.uint8)
+    for members in parts.values():
+        pixels[[slot for slot, _ in members]] = resize_stack([part for _, part in members])
     return pixels
 
 

@@ -66,16 +66,25 @@ def to_eight_bits(values: np.ndarray, grey16: Grey16) -> np.ndarray:
     min-max: 255 (v - min) / (max - min), rounded; a constant picture takes its high byte.
     high-byte: v / 256, cut off. clip: min(v, 255), as Pillow's convert("L") does.
     """
-    wide = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=65535.0, neginf=0.0)
+    if values.dtype.kind == "f":
+        values = np.nan_to_num(values, nan=0.0, posinf=65535.0, neginf=0.0)
     if grey16 == "clip":
-        return np.clip(wide, 0, 255).astype(np.uint8)
-    high_byte = (np.clip(wide, 0, 65535) // 256).astype(np.uint8)
+        return np.clip(values, 0, 255).astype(np.uint8)
     if grey16 == "high-byte":
-        return high_byte
-    low = wide.min(axis=(-2, -1), keepdims=True)
-    span = wide.max(axis=(-2, -1), keepdims=True) - low
-    scaled = np.rint((wide - low) * 255.0 / np.where(span > 0, span, 1.0)).astype(np.uint8)
-    return np.where(span > 0, scaled, high_byte)
+        return _take_high_byte(values)
+    low = values.min(axis=(-2, -1), keepdims=True).astype(np.float64)
+    span = values.max(axis=(-2, -1), keepdims=True) - low
+    wide = values - low
+    wide *= 255.0
+    wide /= np.where(span > 0, span, 1.0)
+    scaled = np.rint(wide, out=wide).astype(np.uint8)
+    if span.all():
+        return scaled
+    return np.where(span > 0, scaled, _take_high_byte(values))
+
+
+def _take_high_byte(values: np.ndarray) -> np.ndarray:
+    return (np.clip(values, 0, 65535).astype(np.int64) >> 8).astype(np.uint8)
 
 
 def _load(data: bytes, keep_truncated: bool) -> Image.Image | str:
