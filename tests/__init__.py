@@ -1,0 +1,1 @@
+"""The product, its parts and its promises -> pass or fail."""
