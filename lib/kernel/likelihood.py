@@ -16,6 +16,7 @@ from lib.kernel.runtime import Device
 
 HELD_OUT_SHARE = 0.02
 HELD_OUT_MOST = 512  # images
+HELD_OUT_PLACES = 64  # pixels of each: all of them would take as long as a minute of training
 WARM_UP = 0.02  # share of the run until the learning rate is full
 CLIP = 1.0  # Euclidean length of a step's gradient at most
 
@@ -55,7 +56,7 @@ class PixelLearner(Learner):
         for group in self._adam.param_groups:
             group["lr"] = rate * (0.5 + 0.5 * math.cos(math.pi * min(progress, 1.0)))
         images = self.pick_batch(step)
-        places = self._pick_places(step)
+        places = self._pick_places(self.batch, self.config.targets, step + 1)
 
         def loss_of(part: slice) -> tuple[torch.Tensor, Losses]:
             loss = self._nll(self.model, images[part], places[part])
@@ -84,16 +85,19 @@ class PixelLearner(Learner):
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Nats for each value of the held-out images under the average's weights."""
+        """Nats for each value of the held-out images, the same ones each time, by the average."""
         if not len(self._held_out):
             return {}
-        side = self._held_out.shape[-1]
-        places = torch.arange(side * side, device=self._held_out.device)
-        total = 0.0
-        for images in self._held_out.split(32):
-            loss = self._nll(self.ema.network, images, places.expand(len(images), -1))
-            total += float(loss) * len(images)
-        return {"held_out_nll": total / len(self._held_out), "score": total / len(self._held_out)}
+        places, total = self._pick_places(len(self._held_out), HELD_OUT_PLACES, 0), 0.0
+        for some, where in zip(self._held_out.split(64), places.split(64), strict=True):
+            total += float(self._nll(self.ema.network, some, where)) * len(some)
+        nll = total / len(self._held_out)
+        return {"held_out_nll": nll, "score": nll}
+
+    def is_finite(self) -> bool:
+        """Whether the weights and their average are finite."""
+        sums = [weight.detach().sum() for weight in self.model.parameters()]
+        return bool(torch.stack(sums).isfinite().all()) and super().is_finite()
 
     def _nll(
         self, model: torch.nn.Module, images: torch.Tensor, places: torch.Tensor
@@ -105,9 +109,8 @@ class PixelLearner(Learner):
         chosen = images.flatten(2).gather(2, places[:, None].expand(-1, images.shape[1], -1))
         return pixel_nll(logits, chosen.transpose(1, 2))
 
-    def _pick_places(self, step: int) -> torch.Tensor:
-        """A step -> (batch, targets) raster numbers of pixels, other ones for every image."""
-        side, random = self.images.shape[-1], self.generator_of("places", step)
-        wanted = min(self.config.targets or side * side, side * side)
-        order = torch.rand((self.batch, side * side), generator=random, device=self.images.device)
-        return order.argsort(1)[:, :wanted]
+    def _pick_places(self, count: int, wanted: int, number: int) -> torch.Tensor:
+        """-> (count, wanted) raster numbers of pixels, other ones for every image; 0 wants all."""
+        area, random = self.images.shape[-1] ** 2, self.generator_of("places", number)
+        order = torch.rand((count, area), generator=random, device=self.images.device)
+        return order.argsort(1)[:, : wanted or area]

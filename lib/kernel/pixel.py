@@ -55,7 +55,8 @@ class PixelModel(nn.Module):
         rows = self.rows(marks)  # (B, S, width)
         y, x = places // self.shape.side, places % self.shape.side
         batch = torch.arange(len(images), device=images.device)[:, None]
-        hidden = self.begin_rows(rows)[batch, y, x] + self.row_place[y] + self.column_place[x]
+        hidden = self.from_column(self.spread_rows(rows)[batch, y, x])
+        hidden = hidden + self.from_row(rows)[batch, y] + self.row_place[y] + self.column_place[x]
         above, left = self._gather_windows(marks, places)
         hidden = hidden + self.from_above(above) + self.from_left(left)
         hidden = hidden + self.from_counts(self._count_before(marks, places))
@@ -64,8 +65,11 @@ class PixelModel(nn.Module):
 
     def begin_rows(self, rows: torch.Tensor) -> torch.Tensor:
         """(B, n, width) row contexts -> (B, n, S, width): what each column takes from them."""
-        spread = self.spread(rows).unflatten(-1, (self.shape.side, self.per_column))
-        return self.from_column(F.silu(spread)) + self.from_row(rows)[:, :, None]
+        return self.from_column(self.spread_rows(rows)) + self.from_row(rows)[:, :, None]
+
+    def spread_rows(self, rows: torch.Tensor) -> torch.Tensor:
+        """(B, n, width) row contexts -> (B, n, S, width / 4), a share of them for each column."""
+        return F.silu(self.spread(rows).unflatten(-1, (self.shape.side, self.per_column)))
 
     def finish(self, hidden: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         """(B, K, width), (B, K, C) the pixels' own values -> (B, K, C, 256) logits."""
@@ -103,9 +107,8 @@ class PixelModel(nn.Module):
 
     def _count_before(self, marks: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
         """(B, M, S, S), (B, K) -> (B, K, 2 M): sums over the pixels before, and their means."""
-        flat = marks.flatten(2)
-        sums = (flat.cumsum(2) - flat).transpose(1, 2)
-        chosen = sums.gather(1, places[..., None].expand(-1, -1, flat.shape[1]).long())
+        sums = F.pad(marks.flatten(2), (1, -1)).cumsum(2).transpose(1, 2)
+        chosen = sums.gather(1, places[..., None].expand(-1, -1, sums.shape[2]).long())
         return scale_counts(chosen, places[..., None], self.shape.side)
 
 

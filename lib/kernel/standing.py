@@ -17,6 +17,7 @@ class Standing:
     seconds: float = 0.0  # optimiser time
     rollbacks: int = 0
     ended: str = ""  # why; nothing while it goes on
+    gave_up: bool = False  # it diverged too often: more time would not help
     history: list[dict[str, float]] = field(default_factory=list)
     best: dict[str, Any] = field(default_factory=dict)  # score, why, step, epoch, weights
     sums: Losses = field(default_factory=dict)  # on the device, since the last record

@@ -83,7 +83,7 @@ class _Loop:
         self._snapshots = snapshots
         self._standing = Standing()
         self._last_step = self._find_last_step()
-        self._save_seconds = 0.0
+        self._save_seconds = self._validate_seconds = 0.0
         self._next_look = self._next_save = 0.0
         by_steps = math.isfinite(self._last_step)
         total = self._last_step if by_steps else budget.train_seconds
@@ -122,7 +122,8 @@ class _Loop:
         now = f"at step {standing.step:,} after {format_seconds(standing.seconds)} of training"
         if standing.seconds >= self._budget.train_seconds:
             return f"the training time is used up, {now}"
-        if time.monotonic() >= self._budget.deadline - 2.0 * self._save_seconds:
+        reserve_s = 2.0 * (self._save_seconds + self._validate_seconds)
+        if time.monotonic() >= self._budget.deadline - reserve_s:
             return f"the deadline of the run is near, {now}"
         return ""
 
@@ -180,6 +181,7 @@ class _Loop:
         self._learner.rate_scale = SHRINK**times
         log("train", f"not finite by step {bad_step:,}: back to step {self._standing.step:,}")
         if times > ROLLBACKS:
+            self._standing.gave_up = True
             self._standing.ended = f"diverged {times} times, the last good weights serve"
         else:
             log("train", f"learning rate times {self._learner.rate_scale:g} from here on")
@@ -187,7 +189,9 @@ class _Loop:
 
     def _validate(self) -> None:
         """Held-out measures join the newest record; the best weights so far are kept."""
+        started = time.monotonic()
         measures = self._learner.validate()
+        self._validate_seconds = time.monotonic() - started
         if not measures:
             return
         score = measures.pop("score")
@@ -214,7 +218,10 @@ class _Loop:
             self._save()  # a divergence in the first minute needs somewhere to go back to
             return
         self._restore(state)
-        log("train", f"goes on from step {self._standing.step:,} (checkpoint)")
+        standing = self._standing
+        if standing.ended and not standing.gave_up and not self._find_end():
+            standing.ended = ""  # a clock ended it, and now there is more time
+        log("train", f"goes on from step {standing.step:,} (checkpoint)")
 
     def _restore(self, state: dict) -> None:
         self._learner.load_state_dict(state["learner"])

@@ -1,0 +1,47 @@
+"""lib.kernel.losses against closed forms."""
+
+import math
+
+import torch
+
+from lib.kernel import losses
+
+
+def test_critic_and_generator_losses_are_differences_of_means() -> None:
+    real, fake = torch.tensor([1.0, 3.0]), torch.tensor([0.5, -0.5, 3.0])
+    assert losses.critic_loss(real, fake).item() == -1.0
+    assert losses.generator_loss(fake).item() == -1.0
+
+
+def test_penalty_of_a_linear_critic_is_its_slope_s_distance_from_one() -> None:
+    weight = torch.full((3, 4, 4), 0.5)  # length sqrt(48) / 2
+    expected = (math.sqrt(48) / 2 - 1) ** 2
+    penalty = losses.penalise_slope(lambda x: (x * weight).sum((1, 2, 3)), torch.randn(5, 3, 4, 4))
+    assert math.isclose(penalty.item(), expected, rel_tol=1e-6)
+
+
+def test_penalty_is_two_sided_and_takes_each_picture_s_own_length() -> None:
+    points = torch.tensor([1.5, 0.1]).view(2, 1, 1, 1)  # D = x^2 has slope 2 x: 3 and 0.2
+    penalty = losses.penalise_slope(lambda x: x.square().sum((1, 2, 3)), points)
+    assert math.isclose(penalty.item(), (2.0**2 + 0.8**2) / 2, rel_tol=1e-6)
+
+
+def test_penalty_s_gradient_reaches_the_weights() -> None:
+    weight = torch.tensor([3.0], requires_grad=True)  # D = w x: penalty (w - 1)^2
+    losses.penalise_slope(lambda x: (weight * x).flatten(), torch.randn(4, 1, 1, 1)).backward()
+    assert weight.grad is not None
+    assert math.isclose(weight.grad.item(), 2 * (3.0 - 1.0), rel_tol=1e-6)
+
+
+def test_mixed_pictures_lie_between_their_own_pair() -> None:
+    real, fake = torch.full((3, 1, 2, 2), 1.0), torch.full((3, 1, 2, 2), -1.0)
+    mixed = losses.mix_pictures(real, fake, torch.tensor([0.0, 0.25, 1.0]))
+    assert mixed[:, 0, 0, 0].tolist() == [-1.0, -0.5, 1.0]
+
+
+def test_pixel_nll_of_a_known_distribution() -> None:
+    chances = torch.full((256,), 0.5 / 255)
+    chances[7] = 0.5
+    logits = chances.log().expand(2, 3, 256) + 5.0  # a constant changes nothing
+    values = torch.full((2, 3), 7, dtype=torch.uint8)
+    assert math.isclose(losses.pixel_nll(logits, values).item(), math.log(2), rel_tol=1e-5)

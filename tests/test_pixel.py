@@ -1,0 +1,148 @@
+"""lib.kernel.pixel and pixel_draw: causality, cached evaluation, likelihood."""
+
+import math
+
+import pytest
+import torch
+
+from lib.kernel.losses import pixel_nll
+from lib.kernel.pixel import PixelModel, PixelShape
+from lib.kernel.pixel_draw import PixelWalk, choose_values, draw_pictures
+
+SIDE = 12  # as long as the window is wide, so that its edges take part
+
+
+def make_model(channels: int, side: int = SIDE) -> PixelModel:
+    """A model whose zero-initialised layers take part as well."""
+    torch.manual_seed(channels)
+    model = PixelModel(PixelShape(channels, width=32, depth=2, side=side)).eval()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight += torch.randn_like(weight) * 0.05
+    return model.requires_grad_(False)
+
+
+def make_pictures(channels: int, count: int = 4, side: int = SIDE) -> torch.Tensor:
+    pictures = torch.randint(0, 256, (count, channels, side, side), dtype=torch.uint8)
+    pictures[0] = (pictures[0] > 100) * 255
+    return pictures
+
+
+def all_places(pictures: torch.Tensor) -> torch.Tensor:
+    return torch.arange(pictures.shape[-1] ** 2).expand(len(pictures), -1)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("place", [0, 5, SIDE, 70, SIDE * SIDE - 1])
+def test_logits_do_not_see_the_pixel_or_what_follows(channels: int, place: int) -> None:
+    model, pictures = make_model(channels), make_pictures(channels)
+    before = model(pictures, all_places(pictures))
+    changed = pictures.clone()
+    changed.flatten(2)[:, :, place:] = 255 - changed.flatten(2)[:, :, place:]
+    after = model(changed, all_places(pictures))
+    assert torch.equal(before[:, :place], after[:, :place])
+    assert torch.equal(before[:, place, 0], after[:, place, 0])
+    if place + 1 < SIDE * SIDE:
+        assert not torch.equal(before[:, place + 1], after[:, place + 1])
+
+
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_channels_of_a_pixel_follow_each_other(channel: int) -> None:
+    model, pictures = make_model(3), make_pictures(3)
+    before = model(pictures, all_places(pictures))[:, 40]
+    changed = pictures.clone()
+    changed.flatten(2)[:, channel, 40] += 99
+    differs = (model(changed, all_places(pictures))[:, 40] != before).any(-1).any(0)
+    assert differs.tolist() == [later > channel for later in range(3)]
+
+
+def test_every_earlier_pixel_is_seen() -> None:
+    model = make_model(1)
+    pictures = make_pictures(1, count=1).expand(SIDE * SIDE - 1, -1, -1, -1).clone()
+    before = model(pictures[:1], all_places(pictures[:1]))[0, -1]
+    number = torch.arange(len(pictures))
+    pictures.flatten(1)[number, number] += 128
+    after = model(pictures, torch.full((len(pictures), 1), SIDE * SIDE - 1))[:, 0]
+    assert (after != before).any(-1).any(-1).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_cached_evaluation_equals_the_full_pass(channels: int) -> None:
+    model, pictures = make_model(channels), make_pictures(channels)
+    full = model(pictures, all_places(pictures))
+    walk = PixelWalk(model, len(pictures), torch.device("cpu"))
+    for y in range(SIDE):
+        walk.begin_row(y)
+        for x in range(SIDE):
+            walk.begin_pixel(y, x)
+            for channel in range(channels):
+                logits = walk.logits(y, x, channel)
+                torch.testing.assert_close(
+                    logits, full[:, y * SIDE + x, channel], rtol=0, atol=1e-4
+                )
+                walk.put(y, x, channel, pictures[:, channel, y, x])
+    assert torch.equal(walk.images, pictures)
+    assert full.std() > 0.1
+
+
+def test_a_few_places_give_the_same_logits_as_all() -> None:
+    model, pictures = make_model(3), make_pictures(3)
+    full = model(pictures, all_places(pictures))
+    places = torch.randint(0, SIDE * SIDE, (len(pictures), 9))
+    some = model(pictures, places)
+    expected = full[torch.arange(len(pictures))[:, None], places]
+    torch.testing.assert_close(some, expected, rtol=0, atol=1e-5)
+
+
+def test_values_are_the_distribution_s_quantiles() -> None:
+    chances = torch.tensor([0.25, 0.0, 0.5, 0.25])
+    uniforms = torch.tensor([0.0, 0.2, 0.26, 0.7, 0.76, 0.9999999])
+    chosen = choose_values(chances.log().expand(6, -1), uniforms)
+    assert chosen.tolist() == [0, 0, 2, 2, 3, 3]
+
+
+def test_low_temperature_draws_the_mode_and_equal_uniforms_equal_pictures() -> None:
+    model = make_model(1)
+    one = draw_pictures(model, torch.rand(2, SIDE, SIDE, 1), 1e-4)
+    two = draw_pictures(model, torch.rand(2, SIDE, SIDE, 1), 1e-4)
+    assert torch.equal(one[0], two[1])
+    uniforms = torch.rand(3, SIDE, SIDE, 1)
+    again = draw_pictures(model, uniforms, 1.0)
+    assert torch.equal(draw_pictures(model, uniforms, 1.0), again)
+    assert not torch.equal(again[0], again[1])
+
+
+def test_likelihood_approaches_the_entropy_of_a_toy_distribution() -> None:
+    """White with chance 0.3 or 0.8, one of them for a whole picture: known entropy."""
+    torch.manual_seed(0)
+    side = 6
+    model = PixelModel(PixelShape(1, width=32, depth=1, side=side))
+    adam = torch.optim.Adam(model.parameters(), 5e-3)
+    places = torch.arange(side * side).expand(64, -1)
+
+    def draw(count: int) -> torch.Tensor:
+        share = torch.where(torch.rand(count, 1, 1, 1) < 0.5, 0.3, 0.8)
+        return ((torch.rand(count, 1, side, side) < share) * 255).to(torch.uint8)
+
+    for _ in range(150):
+        pictures = draw(64)
+        loss = pixel_nll(model(pictures, places), pictures.flatten(2).transpose(1, 2))
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    entropy = _mixture_entropy(side * side, 0.3, 0.8) / (side * side)
+    fresh = draw(2048)
+    with torch.no_grad():
+        logits = model(fresh, places[:1].expand(2048, -1))
+    held_out = pixel_nll(logits, fresh.flatten(2).transpose(1, 2)).item()
+    assert entropy - 0.01 < held_out < entropy + 0.03
+
+
+def _mixture_entropy(pixels: int, one: float, other: float) -> float:
+    """Nats of a picture whose pixels are white with one of two equally likely chances."""
+    total = 0.0
+    for whites in range(pixels + 1):
+        chances = [p**whites * (1 - p) ** (pixels - whites) for p in (one, other)]
+        chance = sum(chances) / 2
+        total -= math.comb(pixels, whites) * chance * math.log(chance)
+    return total
