@@ -83,6 +83,11 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True  # or each small answer waits 40 ms for an acknowledgement
     wbufsize = 1 << 16
 
+    def handle_one_request(self) -> None:
+        # A client behind a proxy holds the body back until the header is acknowledged.
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        super().handle_one_request()
+
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are counted, not printed."""
 

@@ -17,6 +17,7 @@ from lib.kernel.errors import PipelineError
 from lib.kernel.progress import log
 from lib.kernel.storage import sha256_file
 
+PIECE = 1 << 16  # bytes; a piece that is cut is lost, so a resumed file starts at a multiple
 _STALE = (400, 401, 403, 404, 410)  # a signed address that has expired answers one of these
 
 
@@ -91,7 +92,7 @@ class Downloader:
                 answer.raise_for_status()
                 appends = answer.status_code == 206 and _starts_at(answer, have)
                 with partial.open("ab" if appends else "wb") as out:
-                    for piece in answer.iter_content(1 << 20):
+                    for piece in answer.iter_content(PIECE):
                         out.write(piece)
         except requests.RequestException as error:
             trouble = explain(f"downloading {file.name}", error)

@@ -84,6 +84,7 @@ class LogFollower:
         self._response, self._events, self._passed = None, None, 0
 
     def _open(self, silence_s: float) -> None:
+        self.close()
         http = self._session.sdk.http_client()
         owner, slug = self._ref.split("/")
         base = http._get_request_url("", "").rstrip("/")
