@@ -94,6 +94,11 @@ class KaggleState:
         for thread in self._threads:
             thread.join()
 
+    def close_runs(self) -> None:
+        """Nothing -> all runs have ended by themselves."""
+        for thread in self._threads:
+            thread.join()
+
     def fail(self, name: str, **what: Any) -> None:
         """A call's name and a Fault's fields -> that fault, after those already planned."""
         self.faults.append(Fault(name, **what))

@@ -2,9 +2,8 @@
 
 import argparse
 
-from lib.host.kernel_build import ROOT
 from lib.host.options import Command
-from lib.host.workplace import Workplace
+from lib.host.workplace import ROOT, Workplace
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

@@ -3,9 +3,8 @@
 import argparse
 
 from lib.host.command_watch import add_version
-from lib.host.kernel_build import ROOT
 from lib.host.options import Command
-from lib.host.workplace import Workplace
+from lib.host.workplace import ROOT, Workplace
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -4,10 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from lib.host.kernel_build import ROOT
 from lib.host.metadata import PLACEHOLDER_OWNER, check_metadata, slugify
 from lib.host.metadata_fields import FILE_NAME, parse_metadata, read_fields
 from lib.host.options import Command
+from lib.host.workplace import ROOT
 from lib.kernel.errors import InputError
 from lib.kernel.progress import log
 from lib.kernel.storage import write_text

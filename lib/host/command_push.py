@@ -3,9 +3,8 @@
 import argparse
 
 from lib.host.git_state import read_git_state
-from lib.host.kernel_build import ROOT, build_kernel
 from lib.host.options import ChosenConfig, Command, add_config_options, read_config
-from lib.host.workplace import Workplace
+from lib.host.workplace import ROOT, Workplace
 from lib.kernel.config import RANDOM_WEIGHTS, as_dict
 from lib.kernel.progress import log
 
@@ -39,6 +38,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     from lib.host.kaggle_client import open_session  # requests is slow to import
     from lib.host.kaggle_push import Cargo, check_clean, choose_machine, push_cargo
+    from lib.host.kernel_build import build_kernel
     from lib.host.loop import watch_and_record
 
     work = Workplace(ROOT)

@@ -4,10 +4,9 @@ import argparse
 import difflib
 from typing import Any
 
-from lib.host.kernel_build import ROOT
 from lib.host.options import Command
 from lib.host.runs_table import fold_events, format_runs
-from lib.host.workplace import Workplace
+from lib.host.workplace import ROOT, Workplace
 from lib.kernel.config import differences
 from lib.kernel.errors import InputError
 

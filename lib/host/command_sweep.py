@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from lib.host.command_push import add_push_options, list_overrides
 from lib.host.command_runs import list_runs
 from lib.host.git_state import GitState, read_git_state
-from lib.host.kernel_build import ROOT, build_kernel
 from lib.host.options import Command, add_config_options, read_config
-from lib.host.workplace import Workplace
+from lib.host.workplace import ROOT, Workplace
 from lib.kernel.config import as_dict
 from lib.kernel.errors import PipelineError
 from lib.kernel.progress import log
@@ -33,6 +32,7 @@ def list_points(options: argparse.Namespace) -> list[argparse.Namespace]:
 
 def _make_cargo(options: argparse.Namespace, git: GitState) -> "Cargo":
     from lib.host.kaggle_push import Cargo
+    from lib.host.kernel_build import build_kernel
 
     chosen = read_config(options)
     built = build_kernel(ROOT, chosen.config)

@@ -45,7 +45,7 @@ def clean_line(line: str, secrets: Iterable[str]) -> str:
     """A line to be shown -> the same with home paths and signed URLs cut; withheld if secret."""
     if names := _name_secrets(line, secrets):
         return f"[line withheld: it holds {names[0]}]"
-    return hide_queries(_HOME.sub("~", line.replace(_own_home(), "~")))
+    return hide_queries(_HOME.sub("~", line.replace(_own_home(), "~/")))
 
 
 def hide_queries(text: str) -> str:

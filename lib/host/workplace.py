@@ -11,6 +11,8 @@ from lib.host.metadata_fields import FILE_NAME, Metadata
 from lib.host.patience import Patience
 from lib.kernel.errors import InputError
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 @dataclass(frozen=True)
 class Workplace:
