@@ -94,33 +94,57 @@ def read_blocks(shards: Iterable[Shard], digest: DataDigest) -> Iterator[Block]:
 
 
 def _read_shard(shard: Shard, digest: DataDigest) -> Iterator[Block]:
-    line, held, skipping, fault = 1, b"", False, ""
+    buffer, fault = _LineBuffer(shard.label), ""
     for piece in _pieces_then_fault(shard):
         if isinstance(piece, BrokenStreamError):
             fault = piece.reason
             break
         digest.update(piece)
-        if skipping:
-            end = piece.find(b"\n")
-            if end < 0:
-                continue
-            piece, skipping = piece[end + 1 :], False
-        held += piece
-        if len(held) < BLOCK_BYTES:
-            continue
-        cut = held.rfind(b"\n") + 1
+        yield from buffer.add(piece)
+    yield from buffer.finish(fault)
+
+
+class _LineBuffer:
+    """Pieces of one shard -> blocks of whole lines."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._line = 1  # number of the first line held
+        self._whole: list[bytes] = []  # pieces that end with a line's end
+        self._tail: list[bytes] = []  # pieces of a line that has not ended yet
+        self._skipping = False  # the line at hand is too long and already counted as lost
+
+    def add(self, piece: bytes) -> Iterator[Block]:
+        """The next piece -> the blocks that are full with it."""
+        if self._skipping:
+            _, end, piece = piece.partition(b"\n")
+            if not end:
+                return
+            self._skipping = False
+        cut = piece.rfind(b"\n") + 1
         if cut:
-            yield Block(shard.label, line, held[:cut])
-            line += held.count(b"\n", 0, cut)
-            held = held[cut:]
-        if len(held) > LINE_LIMIT:
-            yield Block(shard.label, line, b"", LINE_TOO_LONG)
-            line, held, skipping = line + 1, b"", True
-    if fault:
-        whole = held.rfind(b"\n") + 1
-        held = held if _is_json(held[whole:]) else held[:whole]
-    if held or fault:
-        yield Block(shard.label, line, held, fault)
+            self._whole += [*self._tail, piece[:cut]]
+            self._tail = [piece[cut:]]
+        else:
+            self._tail.append(piece)
+        too_long = sum(map(len, self._tail)) > LINE_LIMIT
+        if self._whole and (too_long or sum(map(len, self._whole)) >= BLOCK_BYTES):
+            block = Block(self._label, self._line, b"".join(self._whole))
+            self._line += block.data.count(b"\n")
+            self._whole = []
+            yield block
+        if too_long:
+            yield Block(self._label, self._line, b"", LINE_TOO_LONG)
+            self._line += 1
+            self._tail, self._skipping = [], True
+
+    def finish(self, fault: str) -> Iterator[Block]:
+        """The shard's end, and why it came too early if it did -> the last block."""
+        tail = b"".join(self._tail)
+        if tail and (not fault or _is_json(tail)):
+            self._whole.append(tail)
+        if self._whole or fault:
+            yield Block(self._label, self._line, b"".join(self._whole), fault)
 
 
 def _pieces_then_fault(shard: Shard) -> Iterator[bytes | BrokenStreamError]:
