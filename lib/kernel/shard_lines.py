@@ -8,7 +8,7 @@ from typing import NamedTuple
 from lib.kernel.archives import BrokenStreamError
 from lib.kernel.shards import Shard, open_shard
 
-BLOCK_BYTES = 1 << 19  # half a shard of the competition: enough blocks for every core to have one
+BLOCK_BYTES = 3 << 17  # half a shard of the competition: enough blocks for every core to have some
 LINE_LIMIT = 1 << 25  # bytes; a line beyond it holds no picture that the decoder would take
 LINE_TOO_LONG = "line too long"
 
