@@ -56,13 +56,13 @@ def test_planted_secret_in_the_metadata_stops_the_push(place: Place, name: str) 
     assert place.server.count("SaveKernel") == 0
 
 
-@pytest.mark.parametrize("name", ["token prefix", "key", "base64 of user:key", "home"])
-def test_planted_secret_in_the_message_stops_the_submission(place: Place, name: str) -> None:
+def test_planted_secret_in_the_message_stops_the_submission(place: Place) -> None:
     place.server.play = None
     place.push()
     place.server.close_runs()
-    with pytest.raises(InputError, match="the message holds"):
-        submit_and_record(place.work, place.session, REF, 1, PLANTED[name], False)
+    for name in ("token prefix", "key", "base64 of user:key", "home"):
+        with pytest.raises(InputError, match="the message holds"):
+            submit_and_record(place.work, place.session, REF, 1, PLANTED[name], False)
     assert place.server.count("StartSubmissionUpload") == 0
 
 

@@ -65,6 +65,7 @@ def push_kernel(
                 raise
             if error.lost and (arrived := _look_for(session, metadata, source, before)):
                 log("push", f"the answer was lost, but version {arrived.version} is there")
+                log("push", "whether Kaggle knows all its sources is not known: see its log")
                 return arrived
             if pause is None:
                 raise

@@ -33,7 +33,7 @@ def fold_events(events: Sequence[dict[str, Any]]) -> list[Run]:
     for event in events:
         key = (event["ref"], event["version"])
         if event["event"] == "push":
-            runs.setdefault(key, Run(*key, push=event))
+            runs.setdefault(key, Run(*key, push=event, status=event.get("status") or "PUSHED"))
         elif key in runs:
             _fold(runs[key], event)
     return sorted(runs.values(), key=lambda run: run.rank)
