@@ -4,14 +4,34 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from lib.host import command_build, command_decode, command_synth
+from lib.host import (
+    command_build,
+    command_decode,
+    command_doctor,
+    command_fetch,
+    command_init,
+    command_push,
+    command_runs,
+    command_submit,
+    command_sweep,
+    command_synth,
+    command_watch,
+)
 from lib.host.options import Command, parse_and_run
 from lib.kernel.errors import InputError, PipelineError, nearest_name
 
 COMMANDS: tuple[Command, ...] = (
     command_build.BUILD,
     command_decode.DECODE,
+    command_doctor.DOCTOR,
+    command_fetch.FETCH,
+    command_init.INIT,
+    command_push.PUSH,
+    command_runs.RUNS,
+    command_submit.SUBMIT,
+    command_sweep.SWEEP,
     command_synth.SYNTH,
+    command_watch.WATCH,
 )
 
 
