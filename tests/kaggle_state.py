@@ -16,6 +16,7 @@ from tests.kaggle_sandbox import Sandbox
 USER, KEY, TOKEN = "ada", "0123456789abcdef0123456789abcdef", "KGAT_" + "5" * 32
 COMPETITION = "test-gan-competition"
 SIGNATURE = "X-Goog-Signature=c0ffee"
+REFRESH_TOKEN = "refresh-" + "7" * 20
 _KNOWN_SOURCES = {"competition": {COMPETITION}, "dataset": {"ada/inception"}}
 
 
@@ -127,6 +128,7 @@ class KaggleState:
                 "GetKernel": self._get_kernel,
                 "ListKernelSessionOutput": self._list_output,
                 "GetAcceleratorQuotaStatistics": self._get_quota,
+                "GenerateAccessToken": self._generate_token,
                 "IntrospectToken": self._introspect_token,
                 "StartSubmissionUpload": self._start_upload,
                 "CreateSubmission": self._create_submission,
@@ -242,6 +244,11 @@ class KaggleState:
     def _get_quota(self, body: dict[str, Any]) -> dict[str, Any]:
         quota = {"timeUsed": "18000s", "totalTimeAllowed": "108000s"}
         return {"quotaRefreshTime": "2030-01-05T00:00:00Z", "gpuQuota": quota}
+
+    def _generate_token(self, body: dict[str, Any]) -> dict[str, Any]:
+        if body.get("refreshToken") != REFRESH_TOKEN:
+            raise RefusedError(401, "Unknown refresh token", "UNAUTHENTICATED")
+        return {"token": TOKEN, "expiresIn": 3600}
 
     def _introspect_token(self, body: dict[str, Any]) -> dict[str, Any]:
         return {"active": True, "username": USER} if body.get("token") == TOKEN else {}

@@ -48,7 +48,7 @@ def test_push_sends_what_the_metadata_says_and_records_it(place: Place) -> None:
     (event,) = place.work.read_ledger()
     assert (event["ref"], event["version"], event["commit"]) == (REF, 1, "c0" * 20)
     assert event["overrides"] == ["lr=0.0001"]
-    assert place.work.locate_source(event["bundle_sha256"]).read_text() == make_script()
+    assert place.work.locate_source(event["source_sha256"]).read_text() == make_script()
 
 
 @pytest.mark.parametrize(

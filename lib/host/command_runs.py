@@ -38,11 +38,11 @@ def _pick(push: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _compare_code(work: Workplace, first: dict[str, Any], second: dict[str, Any]) -> list[str]:
-    if first["bundle_sha256"] == second["bundle_sha256"]:
-        return ["  the same bundle"]
+    if first["source_sha256"] == second["source_sha256"]:
+        return ["  the same script"]
     texts = []
     for push in (first, second):
-        path = work.locate_source(push["bundle_sha256"])
+        path = work.locate_source(push["source_sha256"])
         if not path.is_file():
             return [f"  {path.relative_to(work.root)} is gone: only commits can be compared"]
         texts.append(path.read_text(encoding="utf-8").splitlines())

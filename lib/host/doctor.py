@@ -85,7 +85,11 @@ def _examine_credentials() -> Iterator[Finding]:
 
 
 def _examine_client(work: Workplace) -> Iterator[Finding]:
-    installed = importlib.metadata.version("kaggle")
+    try:
+        installed = importlib.metadata.version("kaggle")
+    except importlib.metadata.PackageNotFoundError:
+        yield Finding("client", "kaggle is not installed", "pip install -r requirements.txt")
+        return
     pins = work.root / "requirements.txt"
     pinned = re.search(r"^kaggle==(\S+)", pins.read_text() if pins.is_file() else "", re.MULTILINE)
     cure = f"pip install kaggle=={pinned[1]}" if pinned and pinned[1] != installed else ""

@@ -76,7 +76,7 @@ class KaggleSession:
             TypeError,
             AttributeError,
         ) as error:
-            raise explain(what, error) from error
+            raise explain(what, error) from None
 
     def repeat(self, step: Callable[[], Answer]) -> Answer:
         """A step that raises KaggleError -> its result; passing troubles are waited out."""
@@ -125,11 +125,13 @@ def _sign_in(credentials: Credentials, patience: Patience) -> Any:
         return _make_client(patience, api_token=credentials.token)
     if credentials.kind == "key":
         return _make_client(patience, username=credentials.username, password=credentials.key)
-    loaded = KaggleCredentials.load(_make_client(patience))
+    unsigned = _make_client(patience)
     try:
-        token = loaded.get_access_token()
+        token = KaggleCredentials.load(unsigned).get_access_token()
     except (requests.RequestException, ValueError, KeyError) as error:
-        raise explain("refreshing the OAuth login", error) from error
+        raise explain("refreshing the OAuth login", error) from None
+    finally:
+        unsigned.http_client()._session.close()
     return _make_client(patience, api_token=token)
 
 

@@ -102,7 +102,7 @@ class Downloader:
                 cure="run the same command again: it goes on with what is missing",
                 code=trouble.code,
                 passing=trouble.passing,
-            ) from error
+            ) from None
 
 
 def swap_folder(new: Path, target: Path) -> None:

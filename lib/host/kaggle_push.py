@@ -56,7 +56,8 @@ def push_cargo(work: Workplace, session: KaggleSession, metadata: Metadata, carg
     refuse_secrets("kernel-metadata.json", json.dumps(asdict(metadata), indent=1), session.secrets)
     known = work.find_last_version(metadata.ref)
     pushed = push_kernel(session, metadata, source, known)
-    write_text(work.locate_source(cargo.bundle_sha256), source)
+    digest = sha256_bytes(source.encode())
+    write_text(work.locate_source(digest), source)
     work.record(
         "push",
         pushed.ref,
@@ -64,7 +65,7 @@ def push_cargo(work: Workplace, session: KaggleSession, metadata: Metadata, carg
         commit=cargo.git.commit,
         changed=list(cargo.git.changed),
         bundle_sha256=cargo.bundle_sha256,
-        source_sha256=sha256_bytes(source.encode()),
+        source_sha256=digest,
         recipe=cargo.recipe,
         overrides=list(cargo.overrides),
         config=cargo.config,

@@ -16,7 +16,7 @@ from lib.host.runs_table import fold_events
 from lib.host.workplace import Workplace
 from lib.kernel.errors import PipelineError
 from lib.kernel.progress import log
-from lib.kernel.storage import sha256_bytes
+from lib.kernel.storage import sha256_bytes, sha256_file
 
 _SESSIONS = 2  # GPU batch sessions that Kaggle runs at once for one user
 _TITLE_CHARACTERS = 50
@@ -56,13 +56,15 @@ def sweep(
                 break
             waiting.pop(0)
             active += [started] if started not in active else []
+        before = len(active)
         for run in list(active):
             if (ended := _look(work, session, *run)) is not None:
                 active.remove(run)
                 failures += [ended] if ended else []
         if not waiting and not active:
             return failures
-        time.sleep(pause)
+        if len(active) == before:
+            time.sleep(pause)
     raise PipelineError(
         "sweep",
         "not all runs have ended within the deadline",
@@ -77,10 +79,11 @@ def _start(
     """A Variant -> its (owner/slug, version), or None where Kaggle's sessions are taken."""
     named = name_variant(metadata, variant)
     cargo = variant.make_cargo()
+    digest = sha256_file(cargo.source)
     for run in fold_events(work.read_ledger()):
-        same = run.ref == named.ref and run.push.get("bundle_sha256") == cargo.bundle_sha256
+        same = run.ref == named.ref and run.push.get("source_sha256") == digest
         if same and run.status in ("PUSHED", "COMPLETE"):
-            log("sweep", f"{named.slug} version {run.version} holds this bundle already")
+            log("sweep", f"{named.slug} version {run.version} runs this script already")
             return run.ref, run.version
     try:
         pushed = push_cargo(work, session, named, cargo)

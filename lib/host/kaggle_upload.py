@@ -34,9 +34,9 @@ def upload_file(plain: requests.Session, patience: Patience, url: str, path: Pat
         except requests.RequestException as error:
             trouble = explain(what, error)
             if trouble.code in (403, 404, 410):
-                raise _make_gone(what, trouble) from error
+                raise _make_gone(what, trouble) from None
             if not trouble.passing or pause is None:
-                raise trouble from error
+                raise trouble from None
             log("submit", f"{what}: {trouble.got}; asking how much arrived in {pause:.1f} s")
         if pause is None:
             break
@@ -70,9 +70,9 @@ def _ask_reached(plain: requests.Session, url: str, size: int, what: str) -> int
     except requests.RequestException as error:
         trouble = explain(what, error)
         if trouble.code in (403, 404, 410):
-            raise _make_gone(what, trouble) from error
+            raise _make_gone(what, trouble) from None
         if not trouble.passing:
-            raise trouble from error
+            raise trouble from None
     return None
 
 

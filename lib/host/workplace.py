@@ -32,7 +32,7 @@ class Workplace:
         return self.root / "runs" / ref.split("/")[1] / f"v{version}"
 
     def locate_source(self, sha256: str) -> Path:
-        """A bundle's sha256 -> where its text is kept for `runs --diff`."""
+        """A pushed script's sha256 -> where its text is kept for `runs --diff`."""
         return self.root / "runs" / "bundles" / f"{sha256[:16]}.py"
 
     def read_ledger(self) -> list[dict[str, Any]]:
