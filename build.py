@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from lib.host import (
     command_build,
+    command_bundle,
     command_decode,
     command_doctor,
     command_fetch,
     command_init,
     command_push,
+    command_run,
     command_runs,
     command_score,
     command_submit,
@@ -23,11 +25,13 @@ from lib.kernel.errors import InputError, PipelineError, nearest_name
 
 COMMANDS: tuple[Command, ...] = (
     command_build.BUILD,
+    command_bundle.BUNDLE,
     command_decode.DECODE,
     command_doctor.DOCTOR,
     command_fetch.FETCH,
     command_init.INIT,
     command_push.PUSH,
+    command_run.RUN,
     command_runs.RUNS,
     command_score.SCORE,
     command_submit.SUBMIT,

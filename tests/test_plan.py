@@ -11,14 +11,14 @@ SLOW = Speeds(feature_s=0.06, sample_s=0.02, curate_s=120)
 
 def test_kaggles_session_keeps_every_size() -> None:
     config, _ = fill_defaults(make_config("pixel", {}), is_cuda=True)
-    plan = plan_run(config, 690 * 60, 58_000, cached=False, speeds=FAST)
+    plan = plan_run(config, 690 * 60, 58_000, missing=58_000, speeds=FAST)
     assert (plan.real, plan.pool, plan.reasons) == (58_000, 20_000, ())
     assert plan.train_s + plan.reserve_s + 58_000 * FAST.feature_s == pytest.approx(690 * 60)
 
 
 def test_a_short_run_gives_up_the_pool_before_the_real_images() -> None:
     config, _ = fill_defaults(make_config("pixel", {}), is_cuda=False)
-    plan = plan_run(config, 15 * 60, 5_000, cached=False, speeds=SLOW)
+    plan = plan_run(config, 15 * 60, 5_000, missing=5_000, speeds=SLOW)
     assert plan.pool == config.samples
     assert plan.real == 5_000
     assert [reason.split(":")[0] for reason in plan.reasons] == ["no pool of 5,000 and no curation"]
@@ -26,7 +26,7 @@ def test_a_short_run_gives_up_the_pool_before_the_real_images() -> None:
 
 def test_a_shorter_run_gives_up_real_images_too_but_not_the_floor() -> None:
     config, _ = fill_defaults(make_config("pixel", {}), is_cuda=False)
-    plan = plan_run(config, 5 * 60, 10_000, cached=False, speeds=SLOW)
+    plan = plan_run(config, 5 * 60, 10_000, missing=10_000, speeds=SLOW)
     assert plan.real == 2_000
     assert plan.train_s > 60
     assert len(plan.reasons) == 2
@@ -34,15 +34,15 @@ def test_a_shorter_run_gives_up_real_images_too_but_not_the_floor() -> None:
 
 def test_no_time_at_all_still_leaves_a_plan() -> None:
     config, _ = fill_defaults(make_config("first-seed", {}), is_cuda=False)
-    plan = plan_run(config, 10, 10_000, cached=False, speeds=SLOW)
+    plan = plan_run(config, 10, 10_000, missing=10_000, speeds=SLOW)
     assert plan.train_s == 0
     assert plan.pool == 1000
 
 
 def test_train_minutes_bounds_training_and_is_reported_when_it_does_not_fit() -> None:
     config, _ = fill_defaults(make_config("first-seed", {"train_minutes": 5.0}), is_cuda=False)
-    assert plan_run(config, 3600, 3000, cached=True, speeds=SLOW).train_s == 300
-    short = plan_run(config, 240, 3000, cached=True, speeds=SLOW)
+    assert plan_run(config, 3600, 3000, missing=0, speeds=SLOW).train_s == 300
+    short = plan_run(config, 240, 3000, missing=0, speeds=SLOW)
     assert short.train_s < 300
     assert "instead of 300 s" in short.reasons[-1]
 

@@ -40,4 +40,4 @@ def become_kernel(
     os.chdir(target)
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(sys.executable, words, environment)  # noqa: S606
+    os.execve(sys.executable, words, environment)

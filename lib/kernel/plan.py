@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from lib.kernel.config import Config
 
@@ -15,7 +16,7 @@ _CPU_EPOCH_FID = 200
 
 def fill_defaults(config: Config, is_cuda: bool) -> tuple[Config, list[str]]:
     """(config, whether there is a GPU) -> (config with its zeros filled in, the reasons)."""
-    chosen: dict[str, int] = {}
+    chosen: dict[str, Any] = {}
     reasons = []
     if config.curate and not config.pool:
         chosen["pool"] = max(_GPU_POOL if is_cuda else _CPU_POOL, config.samples)
@@ -46,11 +47,12 @@ class Plan:
     pool: int  # images generated; equal to the images submitted where there is no curation
     train_s: float  # optimiser time alone
     reserve_s: float  # kept for everything after training
+    feature_s: float  # seconds an image, as measured
     reasons: tuple[str, ...] = ()
 
 
-def plan_run(config: Config, remaining_s: float, real: int, cached: bool, speeds: Speeds) -> Plan:
-    """(config, seconds left, real images wanted, whether their features are cached) -> Plan.
+def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds: Speeds) -> Plan:
+    """(config, seconds left, real images wanted, those whose features are missing) -> Plan.
 
     Sizes come from the configuration; only where they would leave training less than half of
     the time do they yield, the pool before the real images, and the reason is told.
@@ -64,7 +66,7 @@ def plan_run(config: Config, remaining_s: float, real: int, cached: bool, speeds
         return _OVERHEAD_S + pool_size * (speeds.feature_s + speeds.sample_s) + curation
 
     def left(real_size: int, pool_size: int) -> float:
-        return remaining_s - reserve(pool_size) - (0 if cached else real_size * speeds.feature_s)
+        return remaining_s - reserve(pool_size) - min(real_size, missing) * speeds.feature_s
 
     least_train_s = min(wanted_train_s, _TRAINING_SHARE * (remaining_s - reserve(config.samples)))
     if pool > config.samples and left(real, pool) < least_train_s:
@@ -73,7 +75,7 @@ def plan_run(config: Config, remaining_s: float, real: int, cached: bool, speeds
             f"{max(left(real, pool), 0):.0f} s for training"
         )
         pool = config.samples
-    if not cached and left(real, pool) < least_train_s:
+    if missing and left(real, pool) < least_train_s:
         fitting = int((remaining_s - reserve(pool) - least_train_s) / speeds.feature_s)
         fewer = min(real, max(_LEAST_REAL, fitting))
         if fewer < real:
@@ -82,4 +84,4 @@ def plan_run(config: Config, remaining_s: float, real: int, cached: bool, speeds
     train_s = max(min(wanted_train_s, left(real, pool)), 0.0)
     if train_s < wanted_train_s < float("inf"):
         reasons.append(f"{train_s:.0f} s for training instead of {wanted_train_s:.0f} s")
-    return Plan(real, pool, train_s, reserve(pool), tuple(reasons))
+    return Plan(real, pool, train_s, reserve(pool), speeds.feature_s, tuple(reasons))

@@ -10,6 +10,7 @@ from typing import Any
 
 from lib.kernel.config import differences
 from lib.kernel.errors import InputError
+from lib.kernel.progress import log
 from lib.kernel.storage import read_json, sha256_file, write_json
 
 MANIFEST = "run_manifest.json"
@@ -93,3 +94,24 @@ def locked(scratch: Path) -> Iterator[None]:
                 cure="wait for it to end, or give another --output",
             ) from None
         yield
+
+
+def is_finished(
+    output: Path, scratch: Path, identity: Mapping[str, Any], bundle_sha256: str
+) -> bool:
+    """Whether the output holds this very run, whole; another run there is an InputError."""
+    earlier = read_identity(output, scratch)
+    if earlier is None:
+        return False
+    check_same_run(output, earlier, identity)
+    if "artefacts" not in earlier:
+        log("run", "goes on where an earlier process stopped")
+        return False
+    damage = find_damage(output, earlier)
+    if damage:
+        log("run", f"was finished, but {'; '.join(damage[:5])}: made anew from what is left")
+        return False
+    if earlier["bundle_sha256"] != bundle_sha256:
+        log("run", "note: another build of the kernel made it")
+    log("run", f"finished before; its {len(earlier['artefacts'])} files are verified")
+    return True

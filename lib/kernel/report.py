@@ -72,7 +72,7 @@ def _list_tiles(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def _draw_charts(findings: Findings) -> list[dict[str, str]]:
-    charts = []
+    charts: list[dict[str, str]] = []
     steps = findings.history
     other = {"step", "epoch", "seconds", "fid"}
     names = list(dict.fromkeys(key for row in steps for key in row if key not in other))

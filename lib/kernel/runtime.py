@@ -1,4 +1,4 @@
-"""The machine -> the device and number format to train with, each choice printed with its reason."""
+"""The machine -> the device and number format to train with, each choice with its reason."""
 
 import os
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ class Folders:
 
 
 def find_folders() -> Folders:
-    """Environment and mounts -> folders: KERNEL_INPUT and KERNEL_OUTPUT, else Kaggle's, else here."""
+    """Environment, mounts -> KERNEL_INPUT and KERNEL_OUTPUT, else Kaggle's folders, else here."""
     kaggle = Path("/kaggle")
     on_kaggle = (kaggle / "input").is_dir() and (kaggle / "working").is_dir()
     given_input, given_output = os.environ.get("KERNEL_INPUT"), os.environ.get("KERNEL_OUTPUT")

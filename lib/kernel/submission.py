@@ -39,9 +39,10 @@ def write_submission(path: Path, features: np.ndarray) -> None:
             file.write(f"{name_image(index)},{row_format % tuple(row)}\n".encode())
 
 
-def write_images(path: Path, images: np.ndarray) -> None:
+def write_images(path: Path, images: np.ndarray, comment: str = "") -> None:
     """(N, 3, 32, 32) uint8 0..255 -> a zip of dig-000000.png ...; PNGs are stored, not deflated."""
     with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        archive.comment = comment.encode()
         for index, image in enumerate(images):
             png = io.BytesIO()
             Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0))).save(png, "PNG")

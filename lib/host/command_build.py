@@ -1,0 +1,17 @@
+"""`build.py [build]`: sources and options -> build/kernel.py, ready for `kaggle kernels push`."""
+
+import argparse
+
+from lib.host.kernel_build import ROOT, build_kernel
+from lib.host.options import Command, add_config_options, read_config
+
+
+def _run(options: argparse.Namespace) -> int:
+    built = build_kernel(ROOT, read_config(options).config)
+    size = built.path.stat().st_size
+    print(f"{built.path.relative_to(ROOT)}: {size:,} bytes, bundle {built.sha256[:12]}")
+    print(f"{built.manifest_path.relative_to(ROOT)}: what went in")
+    return 0
+
+
+BUILD = Command("build", "write build/kernel.py and its manifest", add_config_options, _run)

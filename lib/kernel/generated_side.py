@@ -1,0 +1,96 @@
+"""A pool of generated images and its features -> the images submitted, and what they are worth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lib.kernel.config import Config
+from lib.kernel.curate import Curation, choose_subset
+from lib.kernel.fid import features_to_statistics, frechet_distance, measure_floor
+from lib.kernel.progress import log
+from lib.kernel.real_side import RealSide
+from lib.kernel.seeds import derive_seed
+
+_RANDOM_DRAWS = 5
+CURATED = (
+    "Every submitted image is the generator's own, unedited; which of the pool were submitted was "
+    "chosen by FID, so the FID of the submission is no measure of the generator: that of a random "
+    "draw is."
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Rows of the pool to submit, and the metrics that tell what the choice did."""
+
+    rows: np.ndarray  # (samples,) int64
+    metrics: dict[str, Any]
+    trace: Sequence[tuple[int, float]] = field(default=())  # round, FID
+
+
+def choose_images(pool: np.ndarray, real: RealSide, config: Config, guard_s: float) -> Choice:
+    """(P, 2048) features of the pool -> the rows submitted and their FIDs.
+
+    Without curation the first `samples` rows are taken. With it the pool's rows are chosen twice:
+    against one half of the real images, to show on the other half what the choice is worth, and
+    against all of them, for the submission.
+    """
+    floor = real.floor
+    draws = draw_random(pool, real, config)
+    metrics: dict[str, Any] = {
+        "floor": floor.mean,
+        "floor_se": floor.standard_error,
+        "fid_random": float(np.mean(draws)),
+        "pool": len(pool),
+    }
+    if len(draws) > 1:
+        metrics["fid_random_se"] = float(np.std(draws, ddof=1) / np.sqrt(len(draws)))
+    if len(pool) == config.samples:
+        rows = np.arange(config.samples)
+        metrics |= {"curated": False, "fid": draws[0], "excess": draws[0] - floor.mean}
+        return Choice(rows, metrics)
+    proof = _prove(pool, real, config, guard_s / 2)
+    log("curate", "for the submission: against all real images")
+    curation = _curate(pool, real.features, config, guard_s / 2)
+    fid = frechet_distance(pool[curation.chosen], real.statistics)
+    metrics |= {"curated": True, "fid": fid, "excess": fid - floor.mean, **proof}
+    metrics["score_notes"] = [CURATED]
+    trace = [(number, value) for number, value, _ in curation.trace]
+    return Choice(curation.chosen, metrics, trace)
+
+
+def draw_random(pool: np.ndarray, real: RealSide, config: Config) -> list[float]:
+    """(P, 2048) features -> FID of several random draws; of the first rows where they are all."""
+    if len(pool) == config.samples:
+        return [frechet_distance(pool, real.statistics)]
+    random = np.random.default_rng(derive_seed(config.seed, "random draws"))
+    rows = [random.choice(len(pool), config.samples, replace=False) for _ in range(_RANDOM_DRAWS)]
+    return [frechet_distance(pool[chosen], real.statistics) for chosen in rows]
+
+
+def _prove(pool: np.ndarray, real: RealSide, config: Config, guard_s: float) -> dict[str, float]:
+    """Curation against one half of the real images -> its FID there and on the other half."""
+    order = np.random.default_rng(derive_seed(config.seed, "halves")).permutation(
+        len(real.features)
+    )
+    used, unseen = np.array_split(real.features[order], 2)
+    log("curate", f"as a proof: against {len(used):,} real images, {len(unseen):,} held out")
+    rows = _curate(pool, used, config, guard_s).chosen
+    held_out = measure_floor(used, config.floor_draws, config.seed)
+    return {
+        "fid_used": frechet_distance(pool[rows], features_to_statistics(used)),
+        "fid_held_out": frechet_distance(pool[rows], features_to_statistics(unseen)),
+        "floor_half": held_out.mean,
+    }
+
+
+def _curate(pool: np.ndarray, real: np.ndarray, config: Config, guard_s: float) -> Curation:
+    return choose_subset(
+        pool,
+        features_to_statistics(real),
+        config.samples,
+        config.seed,
+        seconds=guard_s,
+    )

@@ -1,0 +1,64 @@
+"""The images chosen and their features -> the files of a finished run, verified and listed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lib.kernel.config import RANDOM_WEIGHTS, Config
+from lib.kernel.progress import log
+from lib.kernel.report import Findings
+from lib.kernel.storage import write_bytes, write_json, write_text
+from lib.kernel.submission import verify_submission, write_images, write_submission
+
+RANDOM_WARNING = (
+    "RANDOM WEIGHTS: the features come from a seeded random network, not from Inception-V3. "
+    "They test the machinery; the submission is worthless and its FID says nothing."
+)
+_NOTE = """submission.csv: {samples:,} rows of Inception-V3 features, images in images.zip.
+recipe {recipe}, seed {seed}; features by {extractor}
+{warning}"""
+
+
+def write_outcome(
+    output: Path,
+    images: np.ndarray,
+    features: np.ndarray,
+    config: Config,
+    extractor: str,
+    epoch: int,
+) -> None:
+    """(n, 3, 32, 32) uint8, (n, 2048) float32 -> submission.csv, its note, images.zip."""
+    warning = RANDOM_WARNING if config.weights_file == RANDOM_WEIGHTS else ""
+    write_submission(output / "submission.csv", features)
+    facts = {"samples": len(images), "recipe": config.recipe, "seed": config.seed}
+    note = _NOTE.format(**facts, extractor=extractor, warning=warning)
+    write_text(output / "submission.txt", note.rstrip() + "\n")
+    write_images(output / "images.zip", images, comment=warning)
+    if config.epoch_fid:
+        copy = output / f"submission_epoch_{epoch:03d}.csv"
+        write_bytes(copy, (output / "submission.csv").read_bytes())
+
+
+def verify_outcome(
+    output: Path, config: Config, rows: int, extract: Callable[[np.ndarray], np.ndarray]
+) -> float:
+    """The files written -> largest deviation of recomputed features, in standard deviations."""
+    table, archive = output / "submission.csv", output / "images.zip"
+    worst = verify_submission(table, archive, config.samples, rows, config.seed, extract)
+    log("verify", f"{rows} rows computed anew differ by at most {worst:.1e} standard deviations")
+    return worst
+
+
+def write_metrics(output: Path, config: Config, findings: Findings, extractor: str) -> None:
+    """Findings -> metrics.json."""
+    facts: dict[str, Any] = {
+        "recipe": config.recipe,
+        "seed": config.seed,
+        "samples": config.samples,
+        "extractor": extractor,
+        "random_weights": config.weights_file == RANDOM_WEIGHTS,
+        "warnings": findings.warnings,
+    }
+    write_json(output / "metrics.json", {**findings.metrics, **facts})

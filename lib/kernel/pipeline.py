@@ -1,0 +1,237 @@
+"""A Config and the input folder -> every artefact of a run; only this module knows all stages."""
+
+import dataclasses
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lib.kernel import provenance
+from lib.kernel.config import RANDOM_WEIGHTS, Config, as_dict
+from lib.kernel.errors import PipelineError
+from lib.kernel.features import Extractor, cached_features, load_extractor
+from lib.kernel.fid import frechet_distance
+from lib.kernel.generated_side import Choice, choose_images
+from lib.kernel.grids import write_grid
+from lib.kernel.journal import Journal
+from lib.kernel.outcome import RANDOM_WARNING, verify_outcome, write_metrics, write_outcome
+from lib.kernel.plan import Plan, fill_defaults, plan_run
+from lib.kernel.progress import log
+from lib.kernel.real_side import (
+    Images,
+    RealSide,
+    choose_real,
+    count_missing_real,
+    decode_images,
+    measure_real,
+    measure_speeds,
+)
+from lib.kernel.report import Findings
+from lib.kernel.runtime import Device, Folders, choose_device, find_folders
+from lib.kernel.sample import sample_images
+from lib.kernel.shard_lines import hash_shards
+from lib.kernel.shards import find_shards
+from lib.kernel.storage import read_json, replacing, sha256_file, write_json
+from lib.kernel.train import Budget, TrainResult, train
+from lib.kernel.weights import find_weights
+
+_GRID = 64  # images in the real and in the generated grid
+_CPU_VERIFIED = 64  # rows whose features are computed anew; on a GPU all are
+_CLOSING_S = 20.0  # the CSV, the zip, verifying, the report
+_CURATE_GUARD_S = 240.0  # for the proof and the choice together
+
+
+def as_rgb(images: np.ndarray) -> np.ndarray:
+    """(N, C, 32, 32) uint8, C = 1 or 3 -> (N, 3, 32, 32), grey triplicated."""
+    return np.repeat(images, 3, axis=1) if images.shape[1] == 1 else images
+
+
+def main(config: Config, bundle_sha256: str, template: str, debug: bool = False) -> int:
+    """(Config, hash of this bundle, text of the report's template) -> exit code."""
+    try:
+        folders = find_folders()
+        with provenance.locked(folders.scratch):
+            Run(config, bundle_sha256, template, folders).execute()
+        return 0
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on from here", file=sys.stderr)
+        return 130
+    except PipelineError as error:
+        if debug:
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return error.exit_code
+    except Exception as error:  # the last resort: a user reads two lines, --debug shows the rest
+        if debug:
+            traceback.print_exc()
+        first = (str(error).splitlines() or ["no message"])[0]
+        print(f"error: {type(error).__name__}: {first}", file=sys.stderr)
+        print("  cure: see where with --debug; the same command resumes", file=sys.stderr)
+        return 1
+
+
+class Run:
+    """One run between its stages."""
+
+    def __init__(self, config: Config, bundle_sha256: str, template: str, folders: Folders) -> None:
+        self._config = config
+        self._bundle_sha256 = bundle_sha256
+        self._folders = folders
+        title = f"GAN Challenge: recipe {config.recipe}, seed {config.seed}"
+        self._findings = Findings(title, as_dict(config))
+        self._journal = Journal(self._findings, template, folders.output, folders.scratch)
+
+    def execute(self) -> None:
+        """Every stage in order; what an earlier process left on disk is taken up."""
+        folders, journal = self._folders, self._journal
+        shards = find_shards(folders.input)
+        data = hash_shards(shards)
+        identity = {"config": as_dict(self._config), "data_sha256": data}
+        if provenance.is_finished(folders.output, folders.scratch, identity, self._bundle_sha256):
+            return
+        weights = self._find_weights()
+        write_json(folders.scratch / "identity.json", identity)
+        device = choose_device()
+        config, reasons = fill_defaults(self._config, device.is_cuda)
+        for reason in reasons:
+            log("config", reason)
+        with journal.stage("decode"):
+            images = decode_images(folders.input, folders.cache, config, data)
+            self._findings.metrics |= images.metrics
+            self._show("real.png", "Real images, as the recipe sees them", images.training)
+        extractor = load_extractor(config, weights, device)
+        self._findings.provenance = self._list_provenance(data, weights, extractor, device)
+        with journal.stage("real features"):
+            plan, real = self._measure_real(config, images, extractor, data)
+        with journal.stage("train"):
+            result = self._train(config, images.training, device, plan, real, extractor)
+        with journal.stage("sample"):
+            pool = self._sample(config, device, result, plan)
+        with journal.stage("features"):
+            features = self._extract_pool(config, pool, extractor, plan)
+        with journal.stage("fid"):
+            choice = self._choose(config, features, real)
+        with journal.stage("submission"):
+            chosen = np.ascontiguousarray(pool[choice.rows])
+            self._show("generated.png", "Generated images, as submitted", chosen)
+            description, own = extractor.describe(), features[choice.rows]
+            write_outcome(folders.output, chosen, own, config, description, result.epoch)
+        with journal.stage("verify"):
+            rows = config.samples if device.is_cuda else min(_CPU_VERIFIED, config.samples)
+            extract = extractor.extract
+            verify_outcome(folders.output, config, rows, extract)
+        self._finish(identity, description)
+
+    def _find_weights(self) -> Path | None:
+        config = self._config
+        if config.weights_file == RANDOM_WEIGHTS:
+            self._journal.warn("weights", RANDOM_WARNING)
+            return None
+        given = os.environ.get("KERNEL_WEIGHTS")
+        path = Path(given) if given else None
+        return find_weights(config.weights_file, config.weights_sha256, path, self._folders.input)
+
+    def _measure_real(
+        self, config: Config, images: Images, extractor: Extractor, data: str
+    ) -> tuple[Plan, RealSide]:
+        """The time is divided by the measured speed; then real features, statistics, floor."""
+        saved, cache = self._folders.scratch / "plan.json", self._folders.cache
+        rows = choose_real(len(images.real), config.real_limit, config.seed)
+        if earlier := read_json(saved):
+            plan = Plan(**earlier)
+        else:
+            missing = count_missing_real(images.real[rows], extractor, cache)
+            speeds = measure_speeds(images.real, extractor, config)
+            left = config.minutes * 60 - self._journal.elapsed_s
+            plan = plan_run(config, left, len(rows), missing, speeds)
+            write_json(saved, dataclasses.asdict(plan))
+        for reason in plan.reasons:
+            self._journal.warn("plan", reason)
+        sizes = f"a pool of {plan.pool:,}, {plan.real:,} real images"
+        log("plan", f"{plan.train_s:,.0f} s of training, {sizes}")
+        rows = choose_real(len(images.real), plan.real, config.seed)
+        return plan, measure_real(images.real[rows], extractor, cache, config)
+
+    def _train(
+        self,
+        config: Config,
+        images: np.ndarray,
+        device: Device,
+        plan: Plan,
+        real: RealSide,
+        extractor: Extractor,
+    ) -> TrainResult:
+        def evaluate(samples: np.ndarray) -> float:
+            return frechet_distance(extractor.extract(as_rgb(samples)), real.statistics)
+
+        deadline = self._journal.deadline(config.minutes) - plan.reserve_s
+        budget = Budget(max(plan.train_s, 1.0), max(deadline, time.monotonic() + 1.0))
+        work, output = self._folders.scratch / "train", self._folders.output
+        result = train(images, config, device, work, output, budget, evaluate)
+        self._findings.history = result.history
+        self._findings.metrics |= {"images_per_s": result.images_per_s, "weights": result.chosen}
+        return result
+
+    def _sample(
+        self, config: Config, device: Device, result: TrainResult, plan: Plan
+    ) -> np.ndarray:
+        """A pool (P, 3, 32, 32) uint8, a memory map of the scratch file a resumed run finds."""
+        saved = self._folders.scratch / "pool.npy"
+        if not saved.exists():
+            pool = as_rgb(sample_images(result.checkpoint, plan.pool, config, device))
+            with replacing(saved) as file:
+                np.save(file, pool)
+        return np.load(saved, mmap_mode="r")
+
+    def _extract_pool(
+        self, config: Config, pool: np.ndarray, extractor: Extractor, plan: Plan
+    ) -> np.ndarray:
+        """(P, 3, 32, 32) uint8 -> (P, 2048) features, of the first `samples` where time ran out."""
+        left = self._journal.deadline(config.minutes) - time.monotonic() - _CLOSING_S
+        if len(pool) > config.samples and left < len(pool) * plan.feature_s:
+            self._journal.warn("features", f"no curation: the clock leaves {max(left, 0):.0f} s")
+            pool = pool[: config.samples]
+        return cached_features(pool, extractor, self._folders.scratch, "pool")
+
+    def _choose(self, config: Config, features: np.ndarray, real: RealSide) -> Choice:
+        left = self._journal.deadline(config.minutes) - time.monotonic() - _CLOSING_S
+        choice = choose_images(features, real, config, max(min(left, _CURATE_GUARD_S), 1.0))
+        self._findings.metrics |= choice.metrics
+        self._findings.curation = choice.trace
+        numbers = {key: choice.metrics[key] for key in ("fid", "fid_random", "floor", "excess")}
+        log("fid", ", ".join(f"{key} {value:.4g}" for key, value in numbers.items()))
+        return choice
+
+    def _show(self, name: str, caption: str, images: np.ndarray) -> None:
+        path = self._folders.output / name
+        write_grid(path, images[:_GRID], scale=4)
+        self._findings.figures[caption] = path.read_bytes()
+
+    def _list_provenance(
+        self, data: str, weights: Path | None, extractor: Extractor, device: Device
+    ) -> dict[str, Any]:
+        config = self._config
+        return {
+            "bundle_sha256": self._bundle_sha256,
+            "data_sha256": data,
+            "weights_file": config.weights_file,
+            "weights_sha256": sha256_file(weights) if weights else "",
+            "random_weights": weights is None,
+            "extractor": extractor.describe(),
+            "device": device.name,
+            "versions": provenance.list_versions(),
+        }
+
+    def _finish(self, identity: dict[str, Any], description: str) -> None:
+        """The last files: metrics.json, the whole report, and run_manifest.json over all."""
+        output = self._folders.output
+        self._findings.is_complete = True
+        write_metrics(output, self._config, self._findings, description)
+        self._journal.write_report()
+        provenance.write_manifest(output, {**identity, **self._findings.provenance})
+        for name in ("submission.csv", "images.zip", "report.html", "metrics.json"):
+            log("done", str(output / name))

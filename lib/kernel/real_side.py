@@ -1,0 +1,106 @@
+"""The input folder -> images to train on, and the real images' features, statistics and floor."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lib.kernel.config import Config
+from lib.kernel.dataset import Decoded, decode_dataset
+from lib.kernel.features import Extractor, cached_features, count_missing
+from lib.kernel.fid import Floor, Statistics, features_to_statistics, measure_floor
+from lib.kernel.plan import Speeds
+from lib.kernel.progress import log
+from lib.kernel.seeds import derive_seed
+
+HOST_POLICY = "host"
+_WARM_UP, _TIMED = 8, 24  # images
+_CURATE_S = 120.0  # proof and choice together
+
+
+@dataclass(frozen=True)
+class Images:
+    """The decoded records."""
+
+    real: np.ndarray  # (N, 3, 32, 32) uint8 by policy host: FID's real side
+    training: np.ndarray  # (M, C, 32, 32) uint8 by the recipe's policy; C = 1 where all is grey
+    host: Decoded
+    own: Decoded  # of the recipe's policy
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Counts of the recipe's own decoding, as metrics.json holds them."""
+        return {
+            "policy": self.own.policy,
+            "kept": self.own.kept,
+            "rejected": sum(self.own.rejected.values()),
+            "rejected_by_reason": self.own.rejected,
+            "notes": self.own.notes,
+            "grey": self.own.grey,
+        }
+
+
+def decode_images(source: Path, cache: Path, config: Config, data_sha256: str) -> Images:
+    """Shards in a folder -> both decodings, each kept under its policy's name in the cache."""
+
+    def decode(policy: str) -> Decoded:
+        return decode_dataset(source, cache / f"decoded-{data_sha256[:12]}-{policy}", policy)
+
+    host = decode(HOST_POLICY)
+    own = host if config.policy == HOST_POLICY else decode(config.policy)
+    real, training = host.load_images(), own.load_images()
+    if own.grey and not config.is_public:
+        log("dataset", "one channel, triplicated at the end (every image is grey)")
+        training = training[:, :1]
+    elif own.grey:
+        log("dataset", "three channels although every image is grey (as the public recipe did)")
+    return Images(real, training, host, own)
+
+
+@dataclass(frozen=True)
+class RealSide:
+    """What generated images are measured against."""
+
+    features: np.ndarray  # (R, 2048) float32
+    statistics: Statistics
+    floor: Floor
+
+
+def choose_real(count: int, limit: int, seed: int) -> np.ndarray:
+    """(images there are, images that may serve or 0 for all, seed) -> sorted row numbers."""
+    if not limit or limit >= count:
+        return np.arange(count)
+    draw = np.random.default_rng(derive_seed(seed, "real"))
+    return np.sort(draw.choice(count, size=limit, replace=False))
+
+
+def measure_real(images: np.ndarray, extractor: Extractor, cache: Path, config: Config) -> RealSide:
+    """(R, 3, 32, 32) uint8 real images -> their features, kept in the cache, and their floor."""
+    features = cached_features(images, extractor, cache / "features", HOST_POLICY)
+    floor = measure_floor(features, config.floor_draws, config.seed)
+    log(
+        "fid",
+        f"real-real floor {floor.mean:.4g} ± {floor.standard_error:.2g} "
+        f"({len(floor.values)} draws of {floor.size:,} against {floor.rest:,})",
+    )
+    return RealSide(features, features_to_statistics(features), floor)
+
+
+def count_missing_real(images: np.ndarray, extractor: Extractor, cache: Path) -> int:
+    """As measure_real -> how many images would have to pass the network."""
+    return count_missing(images, extractor, cache / "features", HOST_POLICY)
+
+
+def measure_speeds(images: np.ndarray, extractor: Extractor, config: Config) -> Speeds:
+    """Some real images (N, 3, 32, 32) -> seconds an image that Inception takes here."""
+    extractor.extract(images[:_WARM_UP])
+    start = time.monotonic()
+    sample = np.unique(images[:_TIMED], axis=0)  # equal images pass the network once
+    extractor.extract(sample)
+    feature_s = (time.monotonic() - start) / len(sample)
+    on_gpu = extractor.device.type == "cuda"
+    sample_s = (0.006 if on_gpu else 0.02) if config.recipe == "pixel" else 0.001
+    log("plan", f"features take {feature_s * 1000:.1f} ms an image (measured)")
+    return Speeds(feature_s, sample_s, _CURATE_S)
