@@ -17,7 +17,7 @@ _SPECTRUM_CUT = 1e-14  # of the largest eigenvalue: rounding errors of eigh lie 
 _NEGATIVE_LIMIT = (
     1e-9  # of the largest eigenvalue: a product below it was no product of covariances
 )
-_ROUNDING_LIMIT = 1e-7  # of the distance: above it the singular values are worth their time
+_ROUNDING_LIMIT = 1e-8  # of the distance: above it the singular values are worth their time
 
 
 @dataclass(frozen=True)

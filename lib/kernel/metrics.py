@@ -10,7 +10,7 @@ from lib.kernel.seeds import derive_seed
 
 Array = NDArray[np.float64]
 
-KID_SUBSETS = 100
+KID_SUBSETS = 50
 KID_SIZE = 500  # at most: of 1,000 images a larger subset is nearly always the same
 NEIGHBOURS = 3
 _ROWS_AT_ONCE = 2048  # bounds the float64 copies and the distance matrices
