@@ -188,7 +188,10 @@ def _find_finished(shards: tuple[Shard, ...], target: Path, policy_name: str) ->
     names = [item.name for item in dataclasses.fields(Decoded) if item.name != "folder"]
     if not isinstance(saved, dict) or not set(names) <= saved.keys():
         return None
-    decoded = Decoded(folder=target, **{name: saved[name] for name in names})
+    values = {name: saved[name] for name in names}
+    for name in ("rejected", "notes"):  # the most frequent first again, for files sort their keys
+        values[name] = dict(Counter(values[name]).most_common())
+    decoded = Decoded(folder=target, **values)
     same_making = (
         decoded.policy == policy_name
         and saved.get("decoder") == _DECODER

@@ -30,6 +30,7 @@ _SIGNATURES = (
     (b"P6", "PPM"),
 )
 _LAST_BYTES = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9", "GIF": b";"}
+_ORIENTATION = 0x0112  # Exif's tag
 _switch_lock = threading.Lock()
 
 
@@ -100,15 +101,23 @@ def _load(data: bytes, keep_truncated: bool) -> Image.Image | str:
             image = Image.open(io.BytesIO(data), formats=(kind,))
             if max(image.size) > _SIDE_LIMIT:
                 return TOO_LARGE
+            if kind == "TIFF":
+                image.getexif().pop(_ORIENTATION, None)  # Pillow turns TIFFs alone as it loads them
             image.load()
             return image
         except Image.DecompressionBombError:
             return TOO_LARGE
         except Exception as error:  # plug-ins raise what they like: SyntaxError, struct.error, ...
-            cut = "trunc" in str(error).lower() or _LAST_BYTES.get(kind, b"") not in data[-64:]
-            return TRUNCATED if cut else DAMAGED
+            return TRUNCATED if _is_cut(kind, data, str(error)) else DAMAGED
         finally:
             ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _is_cut(kind: str, data: bytes, complaint: str) -> bool:
+    """(format, a file Pillow cannot read, what it said) -> whether the file's end is missing."""
+    if kind == "WEBP":
+        return int.from_bytes(data[4:8], "little") + 8 > len(data)
+    return "trunc" in complaint.lower() or _LAST_BYTES.get(kind, b"") not in data[-64:]
 
 
 def _split(image: Image.Image, grey16: Grey16) -> Picture:

@@ -1,9 +1,13 @@
 """Pictures of one shape in a stack -> 32x32 pictures, by images.py's arithmetic to the bit."""
 
+from functools import lru_cache
+
 import numpy as np
 from PIL import Image
 
 from lib.kernel.images import SIZE
+
+_FEW = 8  # pictures that are resized sooner one by one
 
 
 def drop_equal_channels(stack: np.ndarray) -> np.ndarray:
@@ -47,24 +51,57 @@ def lay_on_white(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 def resize_stack(parts: list[np.ndarray]) -> np.ndarray:
-    """N pictures (C, H, W) uint8 -> (N, C, 32, 32) by Pillow's Lanczos, all of them in two calls.
+    """N pictures (C, H, W) uint8 of one shape -> (N, C, 32, 32) by Pillow's Lanczos.
 
-    Pillow filters rows first, then columns, with 8-bit values between. Below one another the
-    pictures share the first pass, beside one another the second; neither mixes pictures.
+    Pillow filters along one axis, then along the other, with 8-bit values between. Below one
+    another pictures share the pass along rows, beside one another that along columns; neither
+    mixes pictures, so two calls do for all of them.
     """
     channels, height, width = parts[0].shape
     stack = np.empty((len(parts), channels, height, width), np.uint8)
     for row, part in zip(stack, parts, strict=True):
         row[:] = part
     planes = stack.reshape(-1, height, width)
-    if width != SIZE:
-        planes = _resize(planes.reshape(-1, width), (SIZE, len(planes) * height))
-        planes = planes.reshape(-1, height, SIZE)
-    if height != SIZE:
-        beside = planes.transpose(1, 0, 2).reshape(height, -1)
-        planes = _resize(beside, (beside.shape[1], SIZE))
-        planes = planes.reshape(SIZE, -1, SIZE).transpose(1, 0, 2)
+    if (height, width) != (SIZE, SIZE):
+        if len(planes) < _FEW:
+            planes = np.stack([_resize(plane, (SIZE, SIZE)) for plane in planes])
+        else:
+            planes = _resize_passes(planes, _are_rows_first(height, width))
     return planes.reshape(-1, channels, SIZE, SIZE)
+
+
+@lru_cache(maxsize=4096)
+def _are_rows_first(height: int, width: int) -> bool:
+    """A shape -> which pass Pillow does first; that depends on the shape and on its version."""
+    probe = np.random.default_rng(0).integers(0, 256, (1, height, width), dtype=np.uint8)
+    whole = _resize(probe[0], (SIZE, SIZE))
+    rows_first = np.array_equal(_resize_passes(probe, True)[0], whole)
+    assert rows_first or np.array_equal(_resize_passes(probe, False)[0], whole), (
+        "Pillow resizes in two passes"
+    )
+    return rows_first
+
+
+def _resize_passes(planes: np.ndarray, rows_first: bool) -> np.ndarray:
+    """(N, H, W) uint8 -> (N, 32, 32), in the order given."""
+    if rows_first:
+        return _resize_columns(_resize_rows(planes))
+    return _resize_rows(_resize_columns(planes))
+
+
+def _resize_rows(planes: np.ndarray) -> np.ndarray:
+    """(N, H, W) uint8 -> (N, H, 32)."""
+    count, height, width = planes.shape
+    below = _resize(planes.reshape(-1, width), (SIZE, count * height))
+    return below.reshape(count, height, SIZE)
+
+
+def _resize_columns(planes: np.ndarray) -> np.ndarray:
+    """(N, H, W) uint8 -> (N, 32, W)."""
+    count, height, width = planes.shape
+    beside = planes.transpose(1, 0, 2).reshape(height, -1)
+    resized = _resize(beside, (count * width, SIZE))
+    return resized.reshape(SIZE, count, width).transpose(1, 0, 2)
 
 
 def _resize(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
