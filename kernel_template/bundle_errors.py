@@ -3,8 +3,10 @@
 import sys
 
 
-def print_error(script, value, trace, thread):
+def print_error(own_code, value, trace, thread):
     """An exception of the program, or of one of its threads -> its traceback on stderr.
+
+    The frame of `own_code`, the bundle's last line, is left out: no such line is in the sources.
 
     Up to Python 3.12 the interpreter's own printer reads source lines from files alone.
     """
@@ -12,8 +14,14 @@ def print_error(script, value, trace, thread):
 
     if thread is not None and isinstance(value, SystemExit):
         return
-    while trace and trace.tb_frame.f_code.co_filename == script:
-        trace = trace.tb_next  # the bundle's last line, which ran the entry
+    frames = []
+    while trace:
+        if trace.tb_frame.f_code is not own_code:
+            frames.append(trace)
+        trace = trace.tb_next
+    for frame, following in zip(frames, [*frames[1:], None], strict=True):
+        frame.tb_next = following
+    trace = frames[0] if frames else None
     if thread is not None:
         print(f"Exception in thread {thread.name}:", file=sys.stderr, flush=True)
     if sys.version_info >= (3, 13):

@@ -1,28 +1,17 @@
 """An entry script and the packages beside it -> one script that behaves as they do together."""
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from lib.host.bundle_graph import ENTRY, Graph, build_graph
 from lib.host.bundle_locate import Locator, list_data_files
-from lib.host.bundle_manifest import describe_bundle
-from lib.host.bundle_sections import (
-    STYLES,
-    Section,
-    make_data_section,
-    make_module_section,
-)
-from lib.host.bundle_sources import parse_source, read_bytes, show_path
+from lib.host.bundle_manifest import LIMIT_BYTES, describe_bundle
+from lib.host.bundle_render import TEMPLATES, Layout, find_fault, render_script
+from lib.host.bundle_sections import STYLES, Section, make_data_section, make_module_section
+from lib.host.bundle_sources import Source, parse_source, read_bytes, show_path
 from lib.kernel.errors import InputError, nearest_name
-from lib.kernel.storage import sha256_bytes, write_json, write_text
-
-TEMPLATES = Path(__file__).resolve().parents[2] / "kernel_template"
-LIMIT_BYTES = 900_000  # Kaggle refuses larger sources
-_NO_HASH = "0" * 64
+from lib.kernel.storage import write_json, write_text
 
 
 @dataclass(frozen=True)
@@ -31,10 +20,10 @@ class Entry:
 
     text: str | bytes  # of the script that runs
     name: str  # its file name, as tracebacks show it
-    root: Path  # the folder beside which packages are found
+    root: Path  # the folder in which its packages lie
     include: tuple[str, ...] = ()  # globs of dotted module names, or of paths, to take besides
     style: str = "code"
-    preface: str = ""  # Python to run first, shown below the header
+    preface: str = ""  # Python that runs first, shown below the header
 
 
 @dataclass(frozen=True)
@@ -43,33 +32,28 @@ class Bundle:
 
     text: str
     manifest: dict[str, Any]
-    sha256: str  # of the text with zeros in the hash's place; __bundle__.sha256 at run time
+    sha256: str  # of the text with zeros in this hash's place; at run time __bundle__.sha256
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """All that the template shows."""
+class Contents:
+    """What an entry reaches."""
 
-    sections: list[Section]  # modules, data files, then the entry
-    parts: list[Section]  # of the runtime
-    disk: str  # why files must be unpacked; empty: they need not
-    moved: bool  # whether the entry, too, finds data files beside its own __file__
+    graph: Graph
+    data: tuple[str, ...]  # paths of files that are no modules
 
 
 def build_bundle(entry: Entry) -> Bundle:
     """An Entry -> its Bundle; a mistake in any file raises an InputError of one line."""
     if entry.style not in STYLES:
-        raise InputError(
-            "bundle", f"there is no style {entry.style!r}", cure=nearest_name(entry.style, STYLES)
-        )
-    graph, data = find_contents(entry)
-    plan = _make_plan(entry, graph, data)
-    text, plan = _render_until_sound(entry, plan)
-    sha256 = sha256_bytes(text.encode())
-    text = text.replace(_NO_HASH, sha256, 1)
-    manifest = describe_bundle(entry.name, graph, plan.sections, text, sha256, plan.disk)
-    if len(text.encode()) > LIMIT_BYTES:
-        raise _too_large(plan.sections, len(text.encode()))
+        cure = nearest_name(entry.style, STYLES)
+        raise InputError("bundle", f"there is no style {entry.style!r}; cure: {cure}")
+    contents = find_contents(entry)
+    layout, text, sha256 = _render_soundly(entry, contents)
+    size = len(text.encode())
+    if size > LIMIT_BYTES:
+        raise _too_large(layout.files, size)
+    manifest = describe_bundle(layout, contents.graph, size, sha256)
     return Bundle(text, manifest, sha256)
 
 
@@ -79,19 +63,19 @@ def write_bundle(bundle: Bundle, path: Path, manifest_path: Path) -> None:
     write_json(manifest_path, bundle.manifest)
 
 
-def find_contents(entry: Entry) -> tuple[Graph, list[str]]:
-    """An Entry -> (the modules it reaches, the data files of their packages)."""
+def find_contents(entry: Entry) -> Contents:
+    """An Entry -> the modules it reaches and the data files of their packages."""
     raw = entry.text if isinstance(entry.text, bytes) else entry.text.encode()
     main = parse_source(entry.name, raw, show_path(entry.root / entry.name))
     locator = Locator(entry.root)
     names, files = _match_globs(locator, entry.include)
-    graph = build_graph(entry.root, main, names)
+    graph = build_graph(locator, main, names)
     for module in graph.modules.values():
         if module.path.endswith(("/__init__.py", "/")):
             files |= set(list_data_files(entry.root, module.path.rpartition("/")[0]))
         elif module.source is None:
-            files.add(module.path)  # compiled: it can only be loaded from a file
-    return graph, sorted(files)
+            files.add(module.path)  # compiled: it loads from nothing but a file
+    return Contents(graph, tuple(sorted(files)))
 
 
 def _match_globs(locator: Locator, include: tuple[str, ...]) -> tuple[list[str], set[str]]:
@@ -109,95 +93,70 @@ def _match_globs(locator: Locator, include: tuple[str, ...]) -> tuple[list[str],
     return names, files
 
 
-def _make_plan(entry: Entry, graph: Graph, data: list[str]) -> _Plan:
-    disk = _find_disk_reason(entry, graph, data)
-    modules = [module for module in graph.modules.values() if module.name != ENTRY]
-    modules.append(graph.modules[ENTRY])
-    sections = [
-        make_module_section(module.source, entry.style, disk != "")
-        for module in modules
-        if module.source is not None
-    ]
-    shown = [make_data_section(path, read_bytes(entry.root / path)) for path in data]
-    sections[-1:-1] = shown
-    parts = [_make_part(name) for name in ("unpack", "errors")]
-    mentions = any("__file__" in line for line in sections[-1].lines)
-    return _Plan(sections, parts, disk, moved=bool(data) and mentions)
+def _render_soundly(entry: Entry, contents: Contents) -> tuple[Layout, str, str]:
+    """Contents -> (layout, script, hash); what no compiler takes as code is shown as text.
+
+    Only the whole can be asked: `global` in one section forbids the use of a name in another.
+    """
+    modules = [one.source for one in contents.graph.modules.values() if one.source]
+    disk = _find_disk_reason(entry, contents)
+    data = [make_data_section(path, read_bytes(entry.root / path)) for path in contents.data]
+    moved = bool(data) and "__file__" in modules[-1].text
+    parts = tuple(_make_part(name) for name in ("unpack", "errors"))
+    style = "style text was asked for" if entry.style == "text" else ""
+    faults = {source.path: style for source in modules}
+    while True:
+        files = [make_module_section(one, faults[one.path], disk != "") for one in modules]
+        files[-1:-1] = data
+        layout = Layout(entry.name, entry.preface, tuple(files), parts, disk, moved)
+        text, sha256 = render_script(layout)
+        fault = find_fault(text)
+        if fault is None:
+            return layout, text, sha256
+        blamed = [one for one in files if one.form == "code" and find_fault(_alone(one))]
+        blamed = blamed or [one for one in files if _holds_line(text, one, fault[0])]
+        if not blamed:
+            line = text.split("\n")[fault[0] - 1]
+            cure = "correct the preface"
+            raise InputError("bundle", f"{fault[1]} in {line!r}; cure: {cure}")
+        for one in blamed:
+            faults[one.path] = (find_fault(_alone(one)) or fault)[1]
+
+
+def _alone(section: Section) -> str:
+    return "\n".join([section.opening, *section.lines, section.closing, ""])
+
+
+def _holds_line(text: str, section: Section, number: int) -> bool:
+    """Whether a line of the script is one of a section that is shown as code."""
+    if section.form != "code":
+        return False
+    above = text.split("\n")[:number]
+    headings = [line.split()[2] for line in above if line.startswith("# ==== ")]
+    return bool(headings) and headings[-1] == section.path
 
 
 def _make_part(name: str) -> Section:
     raw = (TEMPLATES / f"bundle_{name}.py").read_bytes()
-    path = f"__bundle__/{name}.py"
-    return make_module_section(parse_source(path, raw, f"bundle_{name}.py"), "code", False)
+    source: Source = parse_source(f"__bundle__/{name}.py", raw, f"bundle_{name}.py")
+    return make_module_section(source, "", on_disk=False)
 
 
-def _find_disk_reason(entry: Entry, graph: Graph, data: list[str]) -> str:
+def _find_disk_reason(entry: Entry, contents: Contents) -> str:
     """Why the bundle's files must be unpacked to behave as they do; empty: they need not."""
     if entry.style == "disk":
         return "style disk was asked for"
-    if data:
-        return f"{data[0]} is a data file"
-    for module in graph.modules.values():
-        if module.findings.file_needs and (module.name != ENTRY or len(graph.modules) > 1):
+    if contents.data:
+        return f"{contents.data[0]} is a data file"
+    modules = contents.graph.modules
+    for module in modules.values():
+        if module.findings.file_needs and (module.name != ENTRY or len(modules) > 1):
             return f"{module.path}, {module.findings.file_needs[0]}"
     return ""
 
 
-def _render_until_sound(entry: Entry, plan: _Plan) -> tuple[str, _Plan]:
-    """A plan -> the script, which compiles; a section that breaks it as code is shown as text."""
-    text = _render(entry, plan)
-    compile(text, entry.name, "exec", dont_inherit=True)
-    return text, plan
-
-
-def _render(entry: Entry, plan: _Plan) -> str:
-    """A plan -> the script with zeros in the hash's place.
-
-    It is rendered twice: the line numbers in the header are known only after the first time.
-    """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        trim_blocks=True,
-        autoescape=False,
-    )
-    template = environment.get_template("bundle.py.j2")
-    sections = [*plan.sections, *plan.parts]
-    rows = [_table_row(section, 0) for section in sections]
-    holders = [dataclasses.replace(one, lines=("\0",) * len(one.lines)) for one in sections]
-    draft = _fill(template, entry, plan, rows, holders).split("\n")
-    places = iter([number for number, line in enumerate(draft, 1) if line == "\0"])
-    rows = []
-    for section in sections:
-        taken = [next(places) for _ in section.lines]
-        rows.append(_table_row(section, taken[0] if taken else 0))
-    return _fill(template, entry, plan, rows, sections)
-
-
-def _fill(
-    template: jinja2.Template, entry: Entry, plan: _Plan, rows: list[str], sections: list[Section]
-) -> str:
-    count = len(plan.sections) - 1
-    return template.render(
-        name=entry.name,
-        files=f"{count} file{'s' * (count != 1)}",
-        preface=entry.preface.strip("\n"),
-        rows=rows,
-        sections=sections,
-        disk=plan.disk,
-        moved=plan.moved,
-        sha256=_NO_HASH,
-    )
-
-
-def _table_row(section: Section, first: int) -> str:
-    numbers = f"{first:6d} {len(section.lines):5d} {section.size:6d}"
-    return f"{numbers} {section.sha256} {section.form:6} {section.path}"
-
-
-def _too_large(sections: list[Section], size: int) -> InputError:
-    largest = sorted(sections, key=lambda one: sum(map(len, one.lines)), reverse=True)[:5]
-    names = ", ".join(f"{one.path} {sum(map(len, one.lines)):,}" for one in largest)
+def _too_large(files: tuple[Section, ...], size: int) -> InputError:
+    largest = sorted(files, key=lambda one: one.size, reverse=True)[:5]
+    names = ", ".join(f"{one.path} {one.size:,}" for one in largest)
     what = f"the script has {size:,} bytes, Kaggle takes {LIMIT_BYTES:,}; the largest: {names}"
     return InputError("bundle", f"{what}; cure: leave some of it out")

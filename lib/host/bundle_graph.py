@@ -4,7 +4,6 @@ import ast
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from lib.host.bundle_imports import Findings, Import, find_imports
 from lib.host.bundle_locate import Locator
@@ -53,9 +52,9 @@ class Graph:
         return steps[::-1]
 
 
-def build_graph(root: Path, entry: Source, include: Iterable[str]) -> Graph:
-    """(root, entry, names to include besides) -> Graph; mistakes in any file raise InputError."""
-    builder = _Builder(Locator(root))
+def build_graph(locator: Locator, entry: Source, include: Iterable[str]) -> Graph:
+    """(locator, entry, names to include besides) -> Graph; mistakes in files raise InputError."""
+    builder = _Builder(locator)
     builder.walk(entry, tuple(include))
     return builder.graph
 
@@ -111,6 +110,10 @@ class _Builder:
         for item in findings.imports:
             for target in self._find_targets(path, name, item):
                 found.setdefault(target, item)
+        for item in findings.mentions:
+            for target in (item.module, f"{item.module}.__main__"):
+                if self._locator.find_file(target) is not None:
+                    found.setdefault(target, item)
         found.pop(name, None)
         return Module(name, path, source, findings, tuple(found.items()))
 

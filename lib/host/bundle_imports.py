@@ -1,15 +1,18 @@
 """A module's syntax tree -> the imports in it: what, where, and when they happen."""
 
 import ast
-import itertools
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
 When = Literal["load", "maybe", "later", "optional", "typing"]
 _IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 _DYNAMIC = {"import_module", "__import__", "run_module", "resolve_name"}
+_RESOURCES = {"files", "read_text", "read_binary", "open_text", "open_binary", "path", "get_data"}
+_RESOURCES |= {"contents", "is_resource", "PackageLoader"}
 _CHILDREN = {"system", "popen", "posix_spawn", "posix_spawnp", "create_subprocess_exec"}
 _CHILDREN |= {"create_subprocess_shell", "startfile"}
+_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 _FILE_READERS = {"importlib.resources", "importlib_resources", "pkgutil", "pkg_resources"}
 
 
@@ -28,6 +31,7 @@ class Findings:
     """All that one module says about other modules and about files."""
 
     imports: list[Import] = field(default_factory=list)
+    mentions: list[Import] = field(default_factory=list)  # names in strings, modules or not
     unfollowed: list[int] = field(default_factory=list)  # lines that import a computed name
     file_needs: list[str] = field(default_factory=list)  # why files must lie on disk
 
@@ -125,6 +129,8 @@ class _Visitor(ast.NodeVisitor):
         name = _called_name(node.func)
         if name in _DYNAMIC and node.args:
             self._add_call(node, name)
+        elif name in _RESOURCES and node.args:
+            self._mention(node.args[0], alone=True)
         self.generic_visit(node)
 
     def _add_call(self, node: ast.Call, name: str) -> None:
@@ -141,19 +147,35 @@ class _Visitor(ast.NodeVisitor):
             if anchor and isinstance(anchor[0], ast.Constant):
                 package = str(anchor[0].value)
             target = resolve_relative(package, dots, target.lstrip(".") or None) or ""
-        if target:
+        if name == "run_module":
+            self.findings.mentions.append(Import(target, (), node.lineno, "later"))
+        elif target:
             when: When = "later" if self._when in ("load", "maybe") else self._when
             self.findings.imports.append(Import(target, (), node.lineno, when))
 
-    def visit_List(self, node: ast.List | ast.Tuple) -> None:
-        """[sys.executable, "-m", "lib.worker"]: a child process that will import lib.worker."""
-        words = [item.value if isinstance(item, ast.Constant) else None for item in node.elts]
-        for flag, word in itertools.pairwise(words):
-            if flag == "-m" and isinstance(word, str):
-                self.findings.imports.append(Import(word, (), node.lineno, "optional"))
+    def _mention(self, node: ast.expr | None, *, alone: bool) -> None:
+        """A string -> a module that may be meant by it; `alone`: even if it has no dot."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            name = node.value
+            if _DOTTED.fullmatch(name) or (alone and name.isidentifier()):
+                self.findings.mentions.append(Import(name, (), node.lineno, "later"))
+
+    def visit_List(self, node: ast.List | ast.Tuple | ast.Set) -> None:
+        """Tables of module names, and [sys.executable, "-m", "worker"]."""
+        before: ast.expr | None = None
+        for item in node.elts:
+            after_m = isinstance(before, ast.Constant) and before.value == "-m"
+            self._mention(item, alone=after_m)
+            before = item
+        self.generic_visit(node)
+
+    def visit_Dict(self, node: ast.Dict) -> None:
+        for value in node.values:
+            self._mention(value, alone=False)
         self.generic_visit(node)
 
     visit_Tuple = visit_List  # noqa: N815
+    visit_Set = visit_List  # noqa: N815
 
     def visit_Name(self, node: ast.Name) -> None:
         if node.id in ("__file__", "__path__") and not self._is_entry:

@@ -11,7 +11,7 @@ from lib.host.bundle_sources import show_path
 # The interpreter has these before it runs a script, so that no file beside it can take their place.
 _ALWAYS_THERE = frozenset(sys.builtin_module_names) | {
     *("abc", "codecs", "encodings", "genericpath", "importlib", "io", "ntpath", "os", "posixpath"),
-    *("runpy", "site", "stat", "zipimport", "_collections_abc", "_sitebuiltins"),
+    *("__main__", "runpy", "site", "stat", "zipimport", "_collections_abc", "_sitebuiltins"),
 }
 
 
@@ -21,12 +21,21 @@ class Locator:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._installed: dict[str, bool] = {}
+        self._found: dict[str, str | None] = {}
 
     def find_file(self, name: str) -> str | None:
         """A dotted name -> its path from the root; a namespace package's ends in "/"."""
+        if name not in self._found:
+            self._found[name] = self._look_for(name)
+        return self._found[name]
+
+    def _look_for(self, name: str) -> str | None:
         if name.partition(".")[0] in _ALWAYS_THERE:
             return None
         base = name.replace(".", "/")
+        parent = base.rpartition("/")[0]
+        if parent and self.find_file(parent.replace("/", ".")) is None:
+            return None
         for path in (f"{base}/__init__.py", *(base + end for end in EXTENSION_SUFFIXES)):
             if (self.root / path).is_file():
                 return path

@@ -4,18 +4,19 @@ from typing import Any
 
 from lib.host.bundle_graph import ENTRY, Graph
 from lib.host.bundle_packages import name_origin
-from lib.host.bundle_sections import Section
+from lib.host.bundle_render import Layout
+
+LIMIT_BYTES = 900_000  # of a source that Kaggle takes
 
 
-def describe_bundle(
-    name: str, graph: Graph, sections: list[Section], text: str, sha256: str, disk: str
-) -> dict[str, Any]:
-    """Graph, sections and text of a bundle -> a JSON value, equal for equal inputs."""
+def describe_bundle(layout: Layout, graph: Graph, size: int, sha256: str) -> dict[str, Any]:
+    """(layout, graph, bytes and hash of the script) -> a JSON value, equal for equal inputs."""
     return {
-        "name": name,
+        "name": layout.name,
         "sha256": sha256,
-        "bytes": len(text.encode()),
-        "unpacked": disk,
+        "bytes": size,
+        "limit_bytes": LIMIT_BYTES,
+        "unpacked_because": layout.disk,
         "inputs": [
             {
                 "path": section.path,
@@ -25,25 +26,33 @@ def describe_bundle(
                 "form": section.form,
                 "reason": section.reason,
             }
-            for section in sections
+            for section in layout.files
         ],
         "imports": {
-            module.name: {target: how.line for target, how in module.targets}
+            _show_name(layout, module.name): {
+                target: how.line for target, how in sorted(module.targets) if how.line
+            }
             for module in graph.modules.values()
         },
-        "unfollowed": {
+        "not_followed": {
             module.path: module.findings.unfollowed
             for module in graph.modules.values()
             if module.findings.unfollowed
         },
-        "external": _describe_external(graph),
+        "external": _describe_external(layout, graph),
     }
 
 
-def _describe_external(graph: Graph) -> dict[str, Any]:
+def _describe_external(layout: Layout, graph: Graph) -> dict[str, Any]:
+    """Packages from elsewhere: who brings them, and every import that needs them."""
+    paths = {name: module.path for name, module in graph.modules.items()}
     found: dict[str, Any] = {}
     for top, importer, how in graph.external:
-        path = graph.modules[importer].path if importer in graph.modules else ENTRY
-        entry = found.setdefault(top, {"origin": name_origin(top), "needed_by": []})
-        entry["needed_by"].append({"file": path, "line": how.line, "when": how.when})
+        package = found.setdefault(top, {"origin": name_origin(top), "needed_by": []})
+        path = layout.name if importer == ENTRY else paths[importer]
+        package["needed_by"].append({"file": path, "line": how.line, "when": how.when})
     return dict(sorted(found.items()))
+
+
+def _show_name(layout: Layout, name: str) -> str:
+    return layout.name if name == ENTRY else name

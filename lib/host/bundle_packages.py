@@ -34,6 +34,6 @@ KAGGLE_MODULES = frozenset(_COMMON.split())
 
 def name_origin(top: str) -> str:
     """A top-level name -> "standard library", "Kaggle's image" or "not known on Kaggle"."""
-    if top in sys.stdlib_module_names or top in sys.builtin_module_names:
+    if top in sys.stdlib_module_names or top in sys.builtin_module_names or top == "__main__":
         return "standard library"
     return "Kaggle's image" if top in KAGGLE_MODULES else "not known on Kaggle"

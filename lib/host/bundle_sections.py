@@ -2,7 +2,6 @@
 
 import ast
 import base64
-import warnings
 from dataclasses import dataclass
 
 from lib.host.bundle_sources import Source
@@ -25,18 +24,16 @@ class Section:
     closing: str  # the line below
 
 
-def make_module_section(source: Source, style: str, on_disk: bool) -> Section:
-    """(a module, the style asked for, whether it will be unpacked) -> Section."""
+def make_module_section(source: Source, fault: str, on_disk: bool) -> Section:
+    """(a module, why it cannot be shown as code, whether it will be unpacked) -> Section."""
     if on_disk and source.codec != "utf-8":
         return make_binary_section(source.path, source.raw, f"is on disk in {source.codec}")
     lines = tuple(source.text.split("\n")[:-1])
-    reason = "style text" if style == "text" else ""
+    reason = fault or (source.warning and f"{source.warning} (it would be said twice)")
     if not reason:
-        shown, remark, reason = _show_as_code(source, lines)
-        if not reason:
-            closing = "" if _has_statement(shown) else "    pass"
-            opening = "if 0:" if shown else ""
-            return _section(source, shown, "code", remark, opening, closing if shown else "")
+        shown, remark = _show_as_code(source, lines)
+        closing = "" if _has_statement(shown) or not shown else "    pass"
+        return _section(source, shown, "code", remark, "if 0:" if shown else "", closing)
     quote = _find_quote(source.text)
     if quote is None:
         return make_binary_section(source.path, source.raw, f"{reason}; holds both triple quotes")
@@ -71,18 +68,14 @@ def _section(
     return Section(source.path, lines, form, reason, size, sha256, opening, closing)
 
 
-def _show_as_code(source: Source, lines: tuple[str, ...]) -> tuple[tuple[str, ...], str, str]:
-    """A module -> (its lines indented, what stands behind a "#", why that cannot be shown)."""
-    if source.warning:
-        return (), "", f"{source.warning} (it would be said twice)"
+def _show_as_code(source: Source, lines: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """A module -> (its lines indented, what of them stands behind a "#")."""
     hidden = _lines_not_to_indent(source)
     shown = tuple(
         f"{'#   ' if number in hidden else '    '}{line}" if line else ""
         for number, line in enumerate(lines, 1)
     )
-    fault = _find_fault(shown)
-    remark = "; ".join(f"line {number} behind a #: {why}" for number, why in hidden.items())
-    return shown, remark, fault
+    return shown, "; ".join(f"line {number} behind a #: {why}" for number, why in hidden.items())
 
 
 def _lines_not_to_indent(source: Source) -> dict[int, str]:
@@ -98,17 +91,6 @@ def _lines_not_to_indent(source: Source) -> dict[int, str]:
     return hidden
 
 
-def _find_fault(shown: tuple[str, ...]) -> str:
-    """Indented lines -> what a compiler says against them below `if 0:`; empty: nothing."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            compile("\n".join(["if 0:", *shown, "    pass", ""]), "section", "exec", 0, True)
-    except SyntaxError as error:
-        return f"line {(error.lineno or 2) - 1}: {error.msg}"
-    return ""
-
-
 def _has_statement(shown: tuple[str, ...]) -> bool:
     return any(line.strip() and not line.lstrip().startswith("#") for line in shown)
 
@@ -116,6 +98,6 @@ def _has_statement(shown: tuple[str, ...]) -> bool:
 def _find_quote(text: str) -> str | None:
     """A text -> a triple quote in which it can stand raw."""
     for quote in ("'''", '"""'):
-        if quote not in text and not text.rstrip("\n").endswith((quote[0], "\\")):
+        if quote not in text:
             return quote
     return None

@@ -64,7 +64,7 @@ def parse_source(path: str, raw: bytes, shown: str) -> Source:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             tree = ast.parse(text, path)
-            compile(text, path, "exec", dont_inherit=True)
+            compile(tree, path, "exec", dont_inherit=True)
     except SyntaxError as error:
         problem = f"syntax error: {error.msg}"
         raise bundle_error(shown, error.lineno or 1, problem, "correct the line") from None

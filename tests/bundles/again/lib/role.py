@@ -1,0 +1,2 @@
+def describe(role):
+    return f"I am the {role}"

@@ -1,0 +1,5 @@
+import sys
+
+from ..words import WORD
+
+print(WORD, "as a package", sys.argv[1:])

@@ -1,0 +1,4 @@
+NAME = "left"
+from lib import right
+
+PARTNER = right.NAME

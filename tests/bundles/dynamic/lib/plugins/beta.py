@@ -1,0 +1,3 @@
+from ..near import NAME as OTHER
+
+NAME = "beta and " + OTHER

@@ -1,0 +1,2 @@
+print("start", flush=True)
+import lib.broken

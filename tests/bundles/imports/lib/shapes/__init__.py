@@ -1,0 +1,6 @@
+from . import circle, deep
+from .deep import leaf
+
+__all__ = ["circle", "SIDES"]
+SIDES = 4
+_hidden = 1

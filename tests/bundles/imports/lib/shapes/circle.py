@@ -1,0 +1,5 @@
+from ..words import HELLO
+
+
+def area(radius):
+    return f"{HELLO} {3 * radius * radius}"

@@ -1,0 +1,5 @@
+print("slow is loaded")
+
+
+def work():
+    return 40

@@ -1,0 +1,6 @@
+def who():
+    return __name__
+
+
+if __name__ == "__main__":
+    print("this must not be seen")

@@ -1,0 +1,2 @@
+NAME = "a late one"
+print(NAME)

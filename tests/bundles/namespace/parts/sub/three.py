@@ -1,0 +1,3 @@
+from ..two import NAME as BEFORE
+
+NAME = BEFORE + " and three"

@@ -1,0 +1,3 @@
+from . import one
+
+NAME = "two after " + one.NAME

@@ -1,0 +1,6 @@
+class Thing:
+    name = "thing"
+
+
+def make():
+    return Thing()

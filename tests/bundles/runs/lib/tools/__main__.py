@@ -1,0 +1,2 @@
+RAN = __name__
+print("package runs as", __name__, __package__)

@@ -1,0 +1,3 @@
+NAMES = []
+global LEVEL
+LEVEL = 1

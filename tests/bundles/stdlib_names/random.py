@@ -1,0 +1,2 @@
+def choice(items):
+    return f"my choice of {items}"

@@ -1,0 +1,2 @@
+def mean():
+    return "my mean"

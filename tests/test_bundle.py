@@ -1,0 +1,52 @@
+"""Each case of tests/bundles behaves the same by itself and as one file in an empty folder."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.bundled import Place
+
+PLUGINS = ("lib.plugins.*",)
+# case: the words after the script's name, one run each
+CASES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "again": ((),),
+    "children": ((),),
+    "circular": ((),),
+    "data": ((),),
+    "dynamic": ((),),
+    "exits": (("0",), ("3",), ("text",), ("none",), ("signal",), ("assert",), ("abrupt",)),
+    "future": ((),),
+    "hints": ((),),
+    "import_fails": ((),),
+    "imports": ((),),
+    "lazy": ((),),
+    "main_guard": (("a", "b c"),),
+    "namespace": ((),),
+    "optimised": ((),),
+    "pickling": ((),),
+    "processes": (("spawn",), ("forkserver",), ("fork",)),
+    "reexports": ((),),
+    "runs": ((),),
+    "same_names": ((),),
+    "sources": ((),),
+    "state": ((),),
+    "stdlib_names": ((),),
+    "threads": ((),),
+    "type_checking": ((),),
+    "uncaught": ((),),
+    "unreached": ((),),
+    "warns": ((),),
+}
+STYLES = ("code", "text", "disk")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bundle_behaves_as_its_sources(case: str, tmp_path: Path) -> None:
+    place = Place(tmp_path, case)
+    place.copy_sources()
+    expected = [place.run_plain(*words) for words in CASES[case]]
+    for style in STYLES:
+        place.bundle(style, PLUGINS if case == "dynamic" else ())
+        got = [place.run_bundle(*words) for words in CASES[case]]
+        assert got == expected, style
+        (place.home / "moved away").rename(place.plain)
