@@ -55,6 +55,21 @@ def test_no_critic_ties_the_pictures_of_a_batch_together(recipe: str) -> None:
     assert torch.allclose(together, apart, rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("recipe", PUBLIC)
+def test_slope_is_the_gradient_and_so_are_its_own_gradients(recipe: str) -> None:
+    torch.manual_seed(1)
+    critic = build_critic(make_config(recipe, {"width": 3}), 3).double()
+    points = torch.randn(4, 3, 32, 32, dtype=torch.float64, requires_grad=True)
+    (expected,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+    slope = critic.slope(points.detach())
+    torch.testing.assert_close(slope, expected, rtol=1e-9, atol=1e-12)
+    weights = [conv.weight for conv in critic.convs]
+    wanted = torch.autograd.grad(expected.square().sum(), weights)
+    torch.testing.assert_close(
+        torch.autograd.grad(slope.square().sum(), weights), wanted, rtol=1e-9, atol=1e-12
+    )
+
+
 def test_other_recipes_have_no_networks_here() -> None:
     with pytest.raises(InputError, match="pixel"):
         build_generator(make_config("pixel", {}), 1)

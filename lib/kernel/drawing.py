@@ -10,6 +10,7 @@ from lib.kernel.pixel_draw import draw_pictures
 from lib.kernel.progress import Progress
 from lib.kernel.runtime import Device
 from lib.kernel.seeds import derive_seed
+from lib.kernel.side_by_side import Cores
 
 CHUNK = 250  # images drawn at once; always whole, for a product's last bit depends on its size
 
@@ -22,12 +23,19 @@ def draw_images(
     The random numbers come from the CPU's generator, so that they are the same on every device.
     """
     progress = Progress(stage, count, "images")
-    chunks = []
-    for number in range(-(-count // CHUNK)):
+
+    def draw(number: int) -> np.ndarray:
         random = torch.Generator().manual_seed(derive_seed(config.seed, f"draw/{stage}", number))
         with torch.inference_mode():
-            chunks.append(_draw_chunk(network, random, config, device).cpu().numpy())
-        progress.update(min(count, (number + 1) * CHUNK))
+            return _draw_chunk(network, random, config, device).cpu().numpy()
+
+    chunks: list[np.ndarray] = []
+    total = -(-count // CHUNK)
+    with Cores(device) as cores:
+        for first in range(0, total, cores.count):
+            numbers = range(first, min(first + cores.count, total))
+            chunks += cores.map(draw, numbers)
+            progress.update(min(count, len(chunks) * CHUNK))
     return np.concatenate(chunks)[:count]
 
 

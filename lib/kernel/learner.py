@@ -13,6 +13,7 @@ from lib.kernel.errors import PipelineError
 from lib.kernel.progress import log
 from lib.kernel.runtime import Device
 from lib.kernel.seeds import derive_seed
+from lib.kernel.side_by_side import Cores
 
 Losses = dict[str, torch.Tensor]  # scalars on the device, detached
 
@@ -31,6 +32,7 @@ class Learner(ABC):
         self.steps_per_epoch = len(images) // self.batch  # the last, smaller batch is dropped
         self.rate_scale = 1.0  # shrinks after a divergence
         self.micro = self.batch  # images at once; shrinks when the memory does not suffice
+        self.cores = Cores(device)
         self._order: tuple[int, torch.Tensor] | None = None
 
     @abstractmethod
@@ -93,16 +95,18 @@ class Learner(ABC):
         self,
         parameters: Iterable[nn.Parameter],
         loss_of: Callable[[slice], tuple[torch.Tensor, Losses]],
+        is_divisible: bool = True,
     ) -> Losses:
         """(weights, slice of the batch -> (mean loss, losses to report)) -> gradients, mean losses.
 
-        The parts' gradients add up to those of the whole batch. Where the memory does not suffice
-        the parts are halved and the step begins again; its randomness was drawn before.
+        On a CPU each core takes a part, unless a normalisation ties the batch together. The
+        parts' gradients add up to those of the whole batch. Where the memory does not suffice the
+        parts are halved and the step begins again; its randomness was drawn before.
         """
         weights = list(parameters)
         while True:
             try:
-                return self._backward_once(weights, loss_of)
+                return self._backward_once(weights, loss_of, is_divisible)
             except torch.OutOfMemoryError:
                 if self.micro == 1:
                     raise PipelineError(
@@ -116,18 +120,36 @@ class Learner(ABC):
                 torch.cuda.empty_cache()
 
     def _backward_once(
-        self, weights: list[nn.Parameter], loss_of: Callable[[slice], tuple[torch.Tensor, Losses]]
+        self,
+        weights: list[nn.Parameter],
+        loss_of: Callable[[slice], tuple[torch.Tensor, Losses]],
+        is_divisible: bool,
     ) -> Losses:
-        for weight in weights:
-            weight.grad = None
-        total: Losses = {}
-        for start in range(0, self.batch, self.micro):
-            part = slice(start, min(start + self.micro, self.batch))
+        most = -(-self.batch // self.cores.count) if is_divisible else self.batch
+        step = min(self.micro, most)
+        parts = [slice(at, min(at + step, self.batch)) for at in range(0, self.batch, step)]
+
+        def differentiate(part: slice) -> tuple[list[torch.Tensor], Losses]:
             share = (part.stop - part.start) / self.batch
             loss, losses = loss_of(part)
             gradients = torch.autograd.grad(loss * share, weights)
-            for weight, gradient in zip(weights, gradients, strict=True):
-                weight.grad = gradient if weight.grad is None else weight.grad.add_(gradient)
-            for name, value in losses.items():
-                total[name] = total.get(name, torch.zeros_like(value)) + value.detach() * share
+            return list(gradients), {name: loss.detach() * share for name, loss in losses.items()}
+
+        total: Losses = {}
+        for weight in weights:
+            weight.grad = None
+        for start in range(0, len(parts), self.cores.count):
+            for found in self.cores.map(differentiate, parts[start : start + self.cores.count]):
+                self._add_gradients(weights, found[0])
+                for name, value in found[1].items():
+                    total[name] = total[name] + value if name in total else value
         return total
+
+    @staticmethod
+    def _add_gradients(weights: list[nn.Parameter], gradients: list[torch.Tensor]) -> None:
+        if weights[0].grad is None:
+            for weight, gradient in zip(weights, gradients, strict=True):
+                weight.grad = gradient
+        else:
+            sums = [weight.grad for weight in weights if weight.grad is not None]
+            torch._foreach_add_(sums, gradients)

@@ -1,7 +1,5 @@
 """Scores, pictures and logits -> scalar losses, each with its paper and equation."""
 
-from collections.abc import Callable
-
 import torch
 from torch.nn import functional as F
 
@@ -21,20 +19,11 @@ def mix_pictures(real: torch.Tensor, fake: torch.Tensor, share: torch.Tensor) ->
     return torch.lerp(fake, real, share.view(-1, 1, 1, 1))
 
 
-def penalise_slope(
-    critic: Callable[[torch.Tensor], torch.Tensor], between: torch.Tensor
-) -> torch.Tensor:
-    """(critic, (B, C, H, W) points) -> mean (|grad D| - 1)^2: arXiv:1704.00028 eq. 3, two-sided."""
-    points = between.detach().requires_grad_()
-    (slope,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
-    return _distance_from_one(slope)
+def slope_penalty(slope: torch.Tensor) -> torch.Tensor:
+    """(B, C, H, W) gradients of D -> mean (|grad D| - 1)^2: arXiv:1704.00028 eq. 3, two-sided."""
+    return (slope.flatten(1).norm(dim=1) - 1.0).square().mean()
 
 
 def pixel_nll(logits: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     """(..., 256) logits and (...) integer pixels -> mean of -ln p(value), nats for each value."""
     return F.cross_entropy(logits.float().flatten(0, -2), values.flatten().long())
-
-
-def _distance_from_one(slope: torch.Tensor) -> torch.Tensor:
-    """(B, C, H, W) gradients -> mean of (Euclidean length - 1)^2."""
-    return (slope.flatten(1).norm(dim=1) - 1.0).square().mean()

@@ -11,6 +11,7 @@ from lib.kernel.config import Config
 from lib.kernel.errors import InputError
 
 LEAK = 0.2  # slope of both critics' LeakyReLU
+KERNEL, STRIDE, PADDING = 4, 2, 1  # of a convolution that halves or doubles the picture
 
 
 class Critic(nn.Module):
@@ -32,6 +33,32 @@ class Critic(nn.Module):
         for conv, norm in zip(self.convs[:-1], self.norms, strict=True):
             values = nn.functional.leaky_relu(norm(conv(values)), LEAK)
         return self.convs[-1](values).flatten()
+
+    def slope(self, points: torch.Tensor) -> torch.Tensor:
+        """(B, C, 32, 32) -> gradient of each score by its own picture, differentiable by weights.
+
+        Without a norm the critic is piecewise linear: its gradient is the chain of transposed
+        convolutions and LeakyReLU slopes, and those slopes are constant almost everywhere. Written
+        out, it saves what differentiating twice spends on derivatives of the slopes, all zero.
+        """
+        if not self.is_piecewise_linear:
+            points = points.detach().requires_grad_()
+            return torch.autograd.grad(self(points).sum(), points, create_graph=True)[0]
+        first_to_last = [conv for conv in self.convs if isinstance(conv, nn.Conv2d)]
+        chain: torch.Tensor = first_to_last[-1].weight  # it sees all of its 4x4 input at once
+        leaks = self._find_leaks(points)
+        for conv, leak in zip(first_to_last[-2::-1], leaks, strict=True):
+            chain = nn.functional.conv_transpose2d(leak * chain, conv.weight, None, STRIDE, PADDING)
+        return chain
+
+    @torch.no_grad()
+    def _find_leaks(self, points: torch.Tensor) -> list[torch.Tensor]:
+        """(B, C, 32, 32) -> the slope of every LeakyReLU at every value, the last layer first."""
+        leaks, values = [], points
+        for conv in self.convs[:-1]:
+            values = nn.functional.leaky_relu(conv(values), LEAK)
+            leaks.append(torch.where(values > 0, 1.0, LEAK).to(values.dtype))
+        return leaks[::-1]
 
 
 def build_generator(config: Config, channels: int) -> nn.Module:
@@ -72,9 +99,9 @@ def _first_generator(latent: int, width: int, channels: int) -> nn.Sequential:
 def _first_critic(width: int, channels: int) -> Critic:
     """Strided convolutions 32 -> 16 -> 8 -> 4 -> 1, InstanceNorm after the two in the middle."""
     convs = [
-        nn.Conv2d(channels, width, 4, 2, 1),
-        nn.Conv2d(width, 2 * width, 4, 2, 1, bias=False),
-        nn.Conv2d(2 * width, 4 * width, 4, 2, 1, bias=False),
+        nn.Conv2d(channels, width, KERNEL, STRIDE, PADDING),
+        nn.Conv2d(width, 2 * width, KERNEL, STRIDE, PADDING, bias=False),
+        nn.Conv2d(2 * width, 4 * width, KERNEL, STRIDE, PADDING, bias=False),
         nn.Conv2d(4 * width, 1, 4, 1, 0),
     ]
     norms = [nn.InstanceNorm2d(count * width, affine=True) for count in (2, 4)]
@@ -93,15 +120,17 @@ def _second_generator(latent: int, width: int, channels: int) -> nn.Sequential:
             nn.ReLU(inplace=True),
         ]
         inputs = outputs
-    return nn.Sequential(*layers, nn.ConvTranspose2d(inputs, channels, 4, 2, 1), nn.Tanh())
+    return nn.Sequential(
+        *layers, nn.ConvTranspose2d(inputs, channels, KERNEL, STRIDE, PADDING), nn.Tanh()
+    )
 
 
 def _second_critic(width: int, channels: int) -> Critic:
     """Strided convolutions 32 -> 16 -> 8 -> 4 -> 1 and nothing else."""
     convs = [
-        nn.Conv2d(channels, width, 4, 2, 1),
-        nn.Conv2d(width, 2 * width, 4, 2, 1),
-        nn.Conv2d(2 * width, 4 * width, 4, 2, 1),
+        nn.Conv2d(channels, width, KERNEL, STRIDE, PADDING),
+        nn.Conv2d(width, 2 * width, KERNEL, STRIDE, PADDING),
+        nn.Conv2d(2 * width, 4 * width, KERNEL, STRIDE, PADDING),
         nn.Conv2d(4 * width, 1, 4, 1, 0),
     ]
     return Critic(convs, [None, None, None])

@@ -92,7 +92,7 @@ class _Loop:
     def run(self) -> TrainResult:
         """Steps until the step cap, the epochs, the seconds or the deadline end them."""
         self._resume()
-        with StopRequests() as stops:
+        with StopRequests() as stops, self._learner.cores:
             while not self._standing.ended:
                 self._standing.ended = self._find_end()
                 if self._standing.ended:

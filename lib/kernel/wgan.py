@@ -26,6 +26,8 @@ class WganLearner(Learner):
         for weight in (*self.generator.parameters(), *self.critic.parameters()):
             if weight.ndim == 4:  # convolutions on both kinds of device run faster this way
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+        batch_norms = [p for p in self.generator.modules() if isinstance(p, nn.BatchNorm2d)]
+        self._is_tied = bool(batch_norms)  # a fake then depends on the whole batch of latents
         betas = (config.beta1, config.beta2)
         faster = {"fused": True} if device.is_cuda else {"foreach": True}
         self._critic_adam = torch.optim.Adam(self.critic.parameters(), config.lr, betas, **faster)
@@ -75,15 +77,15 @@ class WganLearner(Learner):
         real = real.contiguous(memory_format=torch.channels_last)
         latents = self._draw_latents(random)
         share = torch.rand(self.batch, generator=random, device=real.device)
-        with torch.no_grad(), self._autocast():
-            fake = self.generator(latents).float()
-        between = losses.mix_pictures(real, fake, share)
+        whole = self._make_fake(latents) if self._is_tied else None
 
         def loss_of(part: slice) -> tuple[torch.Tensor, Losses]:
+            fake = self._make_fake(latents[part]) if whole is None else whole[part]
             with self._autocast():  # nothing in either critic ties the pictures of a batch together
-                scores = self.critic(torch.cat([real[part], fake[part]]))
+                scores = self.critic(torch.cat([real[part], fake]))
             difference = losses.critic_loss(*scores.chunk(2))
-            penalty = losses.penalise_slope(self.critic, between[part])  # float32 on purpose
+            between = losses.mix_pictures(real[part], fake, share[part])
+            penalty = losses.slope_penalty(self.critic.slope(between))  # float32 on purpose
             total = difference + self.config.gp_weight * penalty
             return self._critic_scaler.scale(total), {"critic": difference, "penalty": penalty}
 
@@ -101,10 +103,17 @@ class WganLearner(Learner):
                 loss = losses.generator_loss(self.critic(self.generator(latents[part])))
             return self._generator_scaler.scale(loss), {"generator": loss}
 
-        found = self.backward_in_parts(self.generator.parameters(), loss_of)
+        weights = list(self.generator.parameters())
+        found = self.backward_in_parts(weights, loss_of, is_divisible=not self._is_tied)
         self._generator_scaler.step(self._generator_adam)
         self._generator_scaler.update()
         return found
+
+    @torch.no_grad()
+    def _make_fake(self, latents: torch.Tensor) -> torch.Tensor:
+        """(B, latent, 1, 1) -> (B, C, 32, 32) float32 in [-1, 1] without a graph."""
+        with self._autocast():
+            return self.generator(latents).float()
 
     def _draw_latents(self, random: torch.Generator) -> torch.Tensor:
         shape = (self.batch, self.config.latent_dim, 1, 1)
