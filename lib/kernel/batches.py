@@ -12,7 +12,7 @@ import numpy as np
 
 from lib.kernel.images import ALPHA_EMPTY, BLANK, SIZE, decode_parsed, find_blank
 from lib.kernel.pictures import to_eight_bits
-from lib.kernel.plain_png import PlainPngReader, PngLayout
+from lib.kernel.plain_png import PlainPngReader, PngLayout, unfilter
 from lib.kernel.policies import Policy
 from lib.kernel.records import Record, Rejection, parse_record
 from lib.kernel.shard_lines import Block, split_block
@@ -52,7 +52,8 @@ class _Kind(NamedTuple):
     """What pictures must share to be unpacked together."""
 
     layout: PngLayout
-    mask_degrees: float | None  # None: no mask; else its turn, clockwise, against the picture
+    mask: PngLayout | None
+    mask_degrees: float  # the mask's turn, clockwise, against the stored picture
 
 
 class _Member(NamedTuple):
@@ -60,8 +61,8 @@ class _Member(NamedTuple):
 
     slot: int
     record: Record
-    pixels: bytes
-    mask: bytes
+    rows: bytes
+    mask_rows: bytes
 
 
 _Shape = tuple[int, ...]  # channels, height, width
@@ -91,8 +92,8 @@ def decode_block(block: Block, policy: Policy) -> DecodedBlock:
             picture = drop_equal_channels(decoded.pixels[None])[0]
             parts.setdefault(picture.shape, []).append((len(slots), picture))
         else:
-            kind, pixels, mask = read
-            groups.setdefault(kind, []).append(_Member(len(slots), record, pixels, mask))
+            kind, rows, mask_rows = read
+            groups.setdefault(kind, []).append(_Member(len(slots), record, rows, mask_rows))
         slots.append(_Slot(file, line, record.id, list(notes)))
     for kind, members in groups.items():
         _cut_group(kind, members, policy, slots, parts)
@@ -102,21 +103,21 @@ def decode_block(block: Block, policy: Policy) -> DecodedBlock:
 def _read_plainly(
     record: Record, policy: Policy, reader: PlainPngReader
 ) -> tuple[_Kind, bytes, bytes] | None:
-    """A record -> (kind, raw pixels, raw mask) if picture and mask are common PNGs, else None."""
+    """A record -> (kind, rows, mask's rows) if picture and mask are common PNGs, else None."""
     if record.degrees % 90:
         return None
     picture = reader.read(record.image)
     if picture is None:
         return None
-    layout, pixels = picture
+    layout, rows = picture
     if record.alpha is None:
-        return _Kind(layout, None), pixels, b""
+        return _Kind(layout, None, 0), rows, b""
     mask = reader.read(record.alpha)
     degrees = record.degrees if policy.alpha_frame == "rotated" else 0
     size = (layout.height, layout.width) if degrees % 180 else (layout.width, layout.height)
-    if mask is None or mask[0] != ("L", "L", *size):
+    if mask is None or mask[0].mode != "L" or (mask[0].width, mask[0].height) != size:
         return None
-    return _Kind(layout, degrees), pixels, mask[1]
+    return _Kind(layout, mask[0], degrees), rows, mask[1]
 
 
 def _cut_group(
@@ -149,23 +150,12 @@ def _unpack(
     kind: _Kind, members: list[_Member], policy: Policy
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Pictures of one kind -> colour (N, 1 or 3, H, W) uint8, alpha (N, H, W) uint8 or None."""
-    layout, mask_degrees = kind
-    joined = b"".join([member.pixels for member in members])
-    shape = (len(members), layout.height, layout.width)
-    alpha = None
-    if layout.mode == "I":
-        values = np.frombuffer(joined, np.int32).reshape(shape)
-        colour = to_eight_bits(values, policy.grey16)[:, None]
-    else:
-        bands = len(layout.mode)  # L, LA, RGB, RGBA: a letter for each
-        stack = np.frombuffer(joined, np.uint8).reshape(*shape, bands).transpose(0, 3, 1, 2)
-        colour = drop_equal_channels(stack[:, : 1 if bands < 3 else 3])
-        alpha = stack[:, -1] if layout.mode.endswith("A") else None
-    if mask_degrees is not None:
-        masks = np.frombuffer(b"".join([member.mask for member in members]), np.uint8)
-        turned = mask_degrees % 180
-        frame = (layout.width, layout.height) if turned else (layout.height, layout.width)
-        alpha = turn(masks.reshape(-1, *frame), -mask_degrees % 360)
+    colour, alpha = unfilter(kind.layout, [member.rows for member in members])
+    if kind.layout.mode == "I":
+        colour = to_eight_bits(colour, policy.grey16)
+    if kind.mask is not None:
+        masks, _ = unfilter(kind.mask, [member.mask_rows for member in members])
+        alpha = turn(masks[:, 0], -kind.mask_degrees % 360)
     return colour, alpha
 
 

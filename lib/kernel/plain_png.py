@@ -1,21 +1,23 @@
-"""The bytes of a PNG without frills -> its raw pixels; None for anything else."""
+"""The bytes of PNGs without frills -> their pixels, all of one layout in a single decoding."""
 
 import zlib
 from typing import NamedTuple
 
+import numpy as np
 from PIL import Image
 
 _HEAD = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 _IDAT = 33  # offset of the first chunk behind the header, bytes
 _SIDE_LIMIT = 128  # px; of larger pictures a block of lines would hold too much at once
-# (bit depth, colour type) -> Pillow's mode and the file's own layout
+_LAST_FILTER = 4  # Paeth
+# (bit depth, colour type) -> Pillow's mode, the file's own layout, its bytes for a pixel
 _LAYOUTS = {
-    (8, 0): ("L", "L"),
-    (16, 0): ("I", "I;16B"),
-    (8, 2): ("RGB", "RGB"),
-    (8, 4): ("LA", "LA"),
-    (8, 6): ("RGBA", "RGBA"),
+    (8, 0): ("L", "L", 1),
+    (16, 0): ("I", "I;16B", 2),
+    (8, 2): ("RGB", "RGB", 3),
+    (8, 4): ("LA", "LA", 2),
+    (8, 6): ("RGBA", "RGBA", 4),
 }
 
 
@@ -24,6 +26,7 @@ class PngLayout(NamedTuple):
 
     mode: str  # Pillow's: L, LA, RGB, RGBA; I for 16-bit grey
     raw_mode: str
+    row_bytes: int  # of the file, with the filter's number in front
     width: int
     height: int
 
@@ -35,7 +38,7 @@ class PlainPngReader:
         self._layouts: dict[bytes, PngLayout | None] = {}
 
     def read(self, data: bytes) -> tuple[PngLayout, bytes] | None:
-        """A file's bytes -> (layout, pixels row by row as Pillow's tobytes gives them), or None.
+        """A file's bytes -> (layout, rows as the file filters them), or None.
 
         None says nothing about the file but that Pillow's own reader has to judge it.
         """
@@ -52,13 +55,42 @@ class PlainPngReader:
             or not data.endswith(_END)
         ):
             return None
-        packed = data[_IDAT + 8 : end - 4]
-        size = layout.width, layout.height
+        size = layout.row_bytes * layout.height
+        inflater = zlib.decompressobj()
         try:
-            image = Image.frombytes(layout.mode, size, packed, "zip", layout.raw_mode)
-        except (ValueError, OSError):
+            rows = inflater.decompress(data[_IDAT + 8 : end - 4], size + 1)
+        except zlib.error:
             return None
-        return layout, image.tobytes()
+        if len(rows) != size or not inflater.eof or max(rows[:: layout.row_bytes]) > _LAST_FILTER:
+            return None
+        return layout, rows
+
+
+def unfilter(layout: PngLayout, files: list[bytes]) -> tuple[np.ndarray, np.ndarray | None]:
+    """(layout, filtered rows of N files) -> colour (N, 1 or 3, H, W), alpha (N, H, W) or None.
+
+    uint8, or int32 for 16-bit grey; one channel also where R = G = B in all files.
+
+    Filters refer to the row above. With a row of zeros in front of each file, which is what the
+    first row has above it by the standard, all of them are one tall PNG to Pillow.
+    """
+    count = len(files)
+    zeros = bytes(layout.row_bytes)
+    tall = zlib.compress(zeros.join([b"", *files]), 0)
+    size = layout.width, count * (layout.height + 1)
+    image = Image.frombytes(layout.mode, size, tall, "zip", layout.raw_mode)
+    bands = [band.tobytes() for band in image.split()]
+    alpha = bands.pop() if layout.mode.endswith("A") else None
+    if len(bands) == 3 and bands[0] == bands[1] == bands[2]:
+        bands = bands[:1]
+    colour = np.stack([_cut_zeros(band, layout, count) for band in bands], axis=1)
+    return colour, _cut_zeros(alpha, layout, count) if alpha is not None else None
+
+
+def _cut_zeros(band: bytes, layout: PngLayout, count: int) -> np.ndarray:
+    """One band of the tall picture -> (N, H, W)."""
+    values = np.frombuffer(band, np.int32 if layout.mode == "I" else np.uint8)
+    return values.reshape(count, layout.height + 1, layout.width)[:, 1:]
 
 
 def _read_header(header: bytes) -> PngLayout | None:
@@ -71,5 +103,7 @@ def _read_header(header: bytes) -> PngLayout | None:
     depth, colour, *methods = header[24:29]
     if not (0 < width <= _SIDE_LIMIT and 0 < height <= _SIDE_LIMIT) or any(methods):
         return None
-    layout = _LAYOUTS.get((depth, colour))
-    return PngLayout(*layout, width, height) if layout else None
+    if (depth, colour) not in _LAYOUTS:
+        return None
+    mode, raw_mode, pixel_bytes = _LAYOUTS[depth, colour]
+    return PngLayout(mode, raw_mode, 1 + width * pixel_bytes, width, height)
