@@ -14,8 +14,7 @@ def unpack_files(entry, text, table, read_text):
     files = {"__main__.py": text.encode()}
     for path, (_, _, size, form) in table.items():
         if not path.startswith("__bundle__/"):
-            decode = binascii.a2b_base64 if form == "base64" else str.encode
-            files[path] = decode(read_text(path))[:size]  # the last line may lack its end
+            files[path] = encode(read_text(path), form)[:size]  # the last line may lack its end
     sha256 = text.split("\n", 2)[1].split()[-1]
     name = f"{entry.removesuffix('.py')}-{sha256[:16]}-{os.getuid()}"
     folder = os.path.join(os.path.realpath(os.environ.get("TMPDIR") or "/tmp"), name)
@@ -31,6 +30,13 @@ def unpack_files(entry, text, table, read_text):
     return folder
 
 
+def encode(text, form):
+    """A file's text and its form, such as "code", "code:latin-1" or "base64" -> its bytes."""
+    if form == "base64":
+        return binascii.a2b_base64(text)
+    return text.encode(form.partition(":")[2] or "utf-8")
+
+
 def forget_earlier_run():
     """A notebook's process in which a cell ran before -> the same without that cell's modules."""
     for finder in [finder for finder in sys.meta_path if hasattr(finder, "bundled")]:
@@ -42,8 +48,10 @@ def forget_earlier_run():
 
 def write_file(target, content):
     """Bytes -> a file, whole at any time, left alone where it is there already."""
-    if os.path.isfile(target) and os.path.getsize(target) == len(content):
-        return
+    if os.path.isfile(target):
+        with open(target, "rb") as file:
+            if file.read() == content:
+                return
     os.makedirs(os.path.dirname(target), exist_ok=True)
     with open(f"{target}.{os.getpid()}", "wb") as file:
         file.write(content)

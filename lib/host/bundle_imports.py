@@ -97,7 +97,7 @@ class _Visitor(ast.NodeVisitor):
         self._visit_all(node.orelse, "optional" if caught else "load")
         self._visit_all(node.finalbody, "load")
 
-    visit_TryStar = visit_Try  # noqa: N815
+    visit_TryStar = visit_Try
 
     def visit_With(self, node: ast.With) -> None:
         for item in node.items:
@@ -123,7 +123,7 @@ class _Visitor(ast.NodeVisitor):
             self.visit(outer)
         self._visit_all(node.body, "later")
 
-    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
+    visit_AsyncFunctionDef = visit_FunctionDef
 
     def visit_Call(self, node: ast.Call) -> None:
         name = _called_name(node.func)
@@ -174,8 +174,8 @@ class _Visitor(ast.NodeVisitor):
             self._mention(value, alone=False)
         self.generic_visit(node)
 
-    visit_Tuple = visit_List  # noqa: N815
-    visit_Set = visit_List  # noqa: N815
+    visit_Tuple = visit_List
+    visit_Set = visit_List
 
     def visit_Name(self, node: ast.Name) -> None:
         if node.id in ("__file__", "__path__") and not self._is_entry:

@@ -78,4 +78,4 @@ def _fill_template(
 
 def _table_row(section: Section, first: int) -> str:
     numbers = f"{first:6d} {len(section.lines):5d} {section.size:6d}"
-    return f"{numbers} {section.sha256} {section.form:6} {section.path}"
+    return f"{numbers} {section.sha256} {section.form_and_codec:6} {section.path}"

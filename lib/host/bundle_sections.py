@@ -2,80 +2,99 @@
 
 import ast
 import base64
+import dataclasses
+import re
 from dataclasses import dataclass
 
 from lib.host.bundle_sources import Source
 from lib.kernel.storage import sha256_bytes
 
 STYLES = ("code", "text", "disk")
+_LEAP = re.compile(r"^[ \t]*\f[ \t\f]*[^\s]", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Section:
-    """One file as it is shown."""
+    """One file as it is shown.
+
+    Forms: "code", indented by four under `if 0:`; "text", in a raw string; "note", behind a "#" on
+    each line; "base64". Those of code and note are read back by leaving out four characters.
+    """
 
     path: str
     lines: tuple[str, ...]  # as they stand in the script
-    form: str  # "code": indented by four under `if 0:`; "text": in a raw string; "base64"
-    reason: str  # why it is not plain code, or which lines stand behind a "#"
+    form: str
+    reason: str  # why it is not plain code, or which of its lines stand behind a "#"
     size: int  # bytes on disk
     sha256: str  # of these bytes
-    opening: str  # the line above
-    closing: str  # the line below
+    opening: str = ""  # the line above
+    closing: str = ""  # the line below
+    codec: str = ""  # of the file on disk, where that is not UTF-8 and it will be unpacked
+
+    @property
+    def form_and_codec(self) -> str:
+        """As the script's own table has it."""
+        return f"{self.form}:{self.codec}" if self.codec else self.form
 
 
 def make_module_section(source: Source, fault: str, on_disk: bool) -> Section:
     """(a module, why it cannot be shown as code, whether it will be unpacked) -> Section."""
-    if on_disk and source.codec != "utf-8":
-        return make_binary_section(source.path, source.raw, f"is on disk in {source.codec}")
+    reason = fault or _find_fault(source)
     lines = tuple(source.text.split("\n")[:-1])
-    reason = fault or (source.warning and f"{source.warning} (it would be said twice)")
-    if not reason:
-        shown, remark = _show_as_code(source, lines)
-        closing = "" if _has_statement(shown) or not shown else "    pass"
-        return _section(source, shown, "code", remark, "if 0:" if shown else "", closing)
-    quote = _find_quote(source.text)
-    if quote is None:
-        return make_binary_section(source.path, source.raw, f"{reason}; holds both triple quotes")
-    return _section(source, lines, "text", reason, "r" + quote, quote)
-
-
-def make_data_section(path: str, raw: bytes) -> Section:
-    """(path, bytes of a data file) -> Section: a raw string where it is text, else base64."""
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return make_binary_section(path, raw, "not UTF-8")
-    quote = _find_quote(text)
-    odd = {char for char in text if char < " " and char not in "\t\n"} | ({"\ufeff"} & set(text))
-    if quote is None or odd or not text.strip():
-        return make_binary_section(path, raw, "control characters, both triple quotes, or empty")
-    lines = tuple(text.removesuffix("\n").split("\n"))
-    return Section(path, lines, "text", "data", len(raw), sha256_bytes(raw), "r" + quote, quote)
-
-
-def make_binary_section(path: str, raw: bytes, reason: str) -> Section:
-    """(path, bytes, why not as text) -> Section of base64 lines."""
-    lines = tuple(base64.encodebytes(raw).decode().splitlines())
-    sha256 = sha256_bytes(raw)
-    return Section(path, lines, "base64", reason, len(raw), sha256, '"""', '"""')
-
-
-def _section(
-    source: Source, lines: tuple[str, ...], form: str, reason: str, opening: str, closing: str
-) -> Section:
-    size, sha256 = len(source.raw), source.sha256
-    return Section(source.path, lines, form, reason, size, sha256, opening, closing)
-
-
-def _show_as_code(source: Source, lines: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
-    """A module -> (its lines indented, what of them stands behind a "#")."""
+    codec = source.codec if on_disk and source.codec != "utf-8" else ""
+    section = Section(source.path, lines, "text", reason, len(source.raw), source.sha256)
+    section = dataclasses.replace(section, codec=codec)
+    if reason:
+        return _quote_lines(section)
     hidden = _lines_not_to_indent(source)
     shown = tuple(
         f"{'#   ' if number in hidden else '    '}{line}" if line else ""
         for number, line in enumerate(lines, 1)
     )
-    return shown, "; ".join(f"line {number} behind a #: {why}" for number, why in hidden.items())
+    remark = "; ".join(f"line {number} behind a #: {why}" for number, why in hidden.items())
+    closing = "" if _has_statement(shown) or not shown else "    pass"
+    opening = "if 0:" if shown else ""
+    return dataclasses.replace(
+        section, lines=shown, form="code", reason=remark, opening=opening, closing=closing
+    )
+
+
+def make_data_section(path: str, raw: bytes) -> Section:
+    """(path, bytes of a data file) -> Section: readable where it is text, else base64."""
+    reason = "data"
+    try:
+        text = raw.decode("utf-8")
+        if "\ufeff" in text or any(char < " " and char not in "\t\n" for char in text):
+            reason = "data with control characters"
+    except UnicodeDecodeError:
+        reason = "data that is not UTF-8"
+    size, sha256 = len(raw), sha256_bytes(raw)
+    if reason != "data":
+        lines = tuple(base64.encodebytes(raw).decode().splitlines())
+        return Section(path, lines, "base64", reason, size, sha256, '"""', '"""')
+    lines = tuple(text.removesuffix("\n").split("\n"))
+    return _quote_lines(Section(path, lines, "text", reason, size, sha256))
+
+
+def _quote_lines(section: Section) -> Section:
+    """Lines as they are -> the same in a raw string, or behind "#" if they hold both its quotes."""
+    text = "\n".join(section.lines)
+    for quote in ("'''", '"""'):
+        if quote not in text:
+            return dataclasses.replace(section, opening="r" + quote, closing=quote)
+    lines = tuple(f"#   {line}" if line else "" for line in section.lines)
+    return dataclasses.replace(section, lines=lines, form="note")
+
+
+def _find_fault(source: Source) -> str:
+    """A module -> why it must not be shown as code, although it could be; empty: nothing."""
+    if source.warning:
+        return f"{source.warning} (it would be said twice)"
+    leap = _LEAP.search(source.text)
+    if leap:  # the tokenizer counts columns anew: the line would leave `if 0:` and run
+        number = source.text.count("\n", 0, leap.start()) + 1
+        return f"line {number}: a form feed stands before code"
+    return ""
 
 
 def _lines_not_to_indent(source: Source) -> dict[int, str]:
@@ -93,11 +112,3 @@ def _lines_not_to_indent(source: Source) -> dict[int, str]:
 
 def _has_statement(shown: tuple[str, ...]) -> bool:
     return any(line.strip() and not line.lstrip().startswith("#") for line in shown)
-
-
-def _find_quote(text: str) -> str | None:
-    """A text -> a triple quote in which it can stand raw."""
-    for quote in ("'''", '"""'):
-        if quote not in text:
-            return quote
-    return None
