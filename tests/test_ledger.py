@@ -93,7 +93,13 @@ def test_any_bytes_can_be_read_and_appended_to(content: bytes) -> None:
 
 
 def push(path: Path, version: int, **facts: object) -> None:
-    values = {"bundle_sha256": f"{version}" * 64, "commit": "c" * 40, "recipe": "pixel"}
+    digest = f"{version}" * 64
+    values = {
+        "bundle_sha256": digest,
+        "source_sha256": digest,
+        "commit": "c" * 40,
+        "recipe": "pixel",
+    }
     append_event(path, "push", REF, version, **{**values, "overrides": [], "config": {}, **facts})
 
 
@@ -144,7 +150,7 @@ def test_diff_shows_configuration_and_code(tmp_path: Path) -> None:
     assert "machine_shape: None against 'NvidiaL4'" in text
     assert "seed" not in text
     assert "  -b\n  +B" in text
-    assert "the same bundle" in compare_runs(work, "1", "tiny-test-kernel/1")
+    assert "the same script" in compare_runs(work, "1", "tiny-test-kernel/1")
     with pytest.raises(InputError, match="no such push"):
         compare_runs(work, "1", "7")
 
