@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lib.kernel.curate_exchange import Nodes
 from lib.kernel.curate_spectrum import (
     Frame,
     Subset,
@@ -22,6 +23,7 @@ from lib.kernel.curate_spectrum import (
     decompose_subset,
     make_frame,
     open_exchange,
+    score_pairs,
     score_rows,
     span_nodes,
 )
@@ -33,13 +35,15 @@ from lib.kernel.seeds import derive_seed
 Tensor = torch.Tensor
 
 DEFAULT_ROUNDS = 60
-_COARSE = 32  # leading directions of S_r
-_COARSE_ROUNDS = 10
-_NODES = 12  # of the quadrature: the error of a gain is some 1e-4 of it
+_COARSE = 32  # leading directions, in which rows of a shortlist are paired
+_LEVELS = ((32, 3), (256, 5))  # leading directions of S_r, and rounds in them alone
+_NODES = (12, 40)  # of the quadrature, first and most
+_MORE_NODES = 4  # added when a round's gain came out otherwise than computed
+_TRUSTED = 0.05  # of the gain: so far it may be off
 _CANDIDATES = 5000  # rows outside that a round looks at, others each time
-_SHORTLIST = 256  # of either side
-_PAIRED = 64  # best of either side of the shortlist, paired at each step
-_STALE = 0.2  # of the round's first gain: below it a new shortlist finds better pairs
+_SHORTLIST = 256  # of either side, whose pairs are exchanged
+_PAIRED = 512  # of either side, whose pairs are computed in the leading directions
+_STALE = 0.1  # of the round's first gain: below it a new shortlist finds better pairs
 _LEAST_GAIN = 1e-8  # of the FID
 _FRUITLESS = 3  # rounds without an exchange, after which the search is over
 
@@ -62,8 +66,9 @@ def choose_subset(
     """(N, D) float features, real Statistics, n -> Curation, of n rows no worse than a random draw.
 
     The same seed and rounds choose the same rows on the same machine; `seconds` is a guard that
-    says so when it ends the search. Needs 10 bytes for each value of the pool.
+    says so when it ends the search. Memory: 8 bytes for each value of the pool, and 2 GB.
     """
+    started = time.monotonic()
     check_features(pool, "the pool's features", real.mean.size)
     _check_count(count, len(pool))
     rng = np.random.default_rng(derive_seed(seed, "curate"))
@@ -72,98 +77,139 @@ def choose_subset(
     if count == len(pool):
         return Curation(start, before, before, ((0, before, 0.0),), "the pool is the subset")
     frame = make_frame(pool, real, device or torch.device("cpu"))
-    search = _Search(frame, torch.from_numpy(start).to(frame.z.device), seed, seconds)
-    search.run_coarse()
+    search = _Search(frame, torch.from_numpy(start).to(frame.z.device), seed, started, seconds)
     stopped = search.run(rounds)
     chosen = search.rows.sort().values.cpu().numpy()
     after = frechet_distance(pool[chosen], real)
     if after > before:
         return Curation(start, before, before, tuple(search.trace), "no better than at random")
-    log("curate", f"FID {before:.6g} -> {after:.6g} in {len(search.trace) - 1} rounds: {stopped}")
+    log("curate", f"FID {before:.6g} -> {after:.6g} in {search.trace[-1][0]} rounds: {stopped}")
     return Curation(chosen, before, after, tuple(search.trace), stopped)
 
 
 class _Search:
     """A Frame and a start -> better and better rows of it."""
 
-    def __init__(self, frame: Frame, rows: Tensor, seed: int, seconds: float) -> None:
+    def __init__(
+        self, frame: Frame, rows: Tensor, seed: int, started: float, seconds: float
+    ) -> None:
         self._frame = frame
         self._seed = seed
-        self._started = time.monotonic()
+        self._started = started
         self._seconds = seconds
         self._draws = 0
+        self._nodes = _NODES[0]
+        self._fruitless = 0
+        self._round = 0
         self.rows = rows
         self._subset = decompose_subset(frame, rows)
-        self.trace = [(0, self._subset.fid, 0.0)]
+        self.trace: list[tuple[int, float, float]] = []
+        self._note()
 
-    def run_coarse(self) -> None:
-        """Exchanges that lower the FID of the leading directions, kept if the whole's falls."""
-        width = self._frame.z.shape[1]
-        if width <= _COARSE:
-            return
-        frame, rows = cut_frame(self._frame, _COARSE), self.rows
+    def run(self, rounds: int) -> str:
+        """How many rounds at most in all directions, after those in a few -> why it ended."""
+        progress = Progress("curate", rounds + sum(count for _, count in _LEVELS), "rounds")
+        for level, count in _LEVELS:
+            if level < self._frame.z.shape[1] and rounds:
+                self._run_level(level, count)
+                progress.update(self._round, f"FID {self._subset.fid:.6g}")
+        for done in range(rounds):
+            if time.monotonic() - self._started > self._seconds:
+                log("curate", f"the clock ends the search after {done} of {rounds} rounds")
+                return f"the clock, after {done} of {rounds} rounds"
+            self.rows, self._subset = self._improve(self._frame, self.rows, self._subset)
+            self._note()
+            progress.update(self._round, f"FID {self._subset.fid:.6g}")
+            if self._fruitless == _FRUITLESS:
+                return f"{_FRUITLESS} rounds found no better exchange"
+        return f"all {rounds} rounds done"
+
+    def _run_level(self, level: int, rounds: int) -> None:
+        """Rounds in the leading directions alone, kept if the whole FID falls."""
+        every = torch.arange(len(self._frame.z), device=self.rows.device)
+        frame, rows = cut_frame(self._frame, level, every), self.rows
         subset = decompose_subset(frame, rows)
-        for _ in range(_COARSE_ROUNDS):
-            rows, subset = self._improve(frame, rows, subset)
+        for _ in range(rounds):
+            if time.monotonic() - self._started < self._seconds:
+                rows, subset = self._improve(frame, rows, subset)
         whole = decompose_subset(self._frame, rows)
         if whole.fid < self._subset.fid:
             self.rows, self._subset = rows, whole
-            self.trace.append((0, whole.fid, time.monotonic() - self._started))
+        self._note()
+        self._fruitless = 0
 
-    def run(self, rounds: int) -> str:
-        """How many rounds at most -> why the search ended."""
-        progress = Progress("curate", rounds, "rounds")
-        fruitless = 0
-        for number in range(1, rounds + 1):
-            rows, subset = self._improve(self._frame, self.rows, self._subset)
-            fruitless = fruitless + 1 if subset is self._subset else 0
-            self.rows, self._subset = rows, subset
-            self.trace.append((number, subset.fid, time.monotonic() - self._started))
-            progress.update(number, f"FID {subset.fid:.6g}")
-            if fruitless == _FRUITLESS:
-                return f"{_FRUITLESS} rounds found no better exchange"
-            if time.monotonic() - self._started > self._seconds:
-                log("curate", f"the clock ends the search after {number} of {rounds} rounds")
-                return f"the clock, after {number} of {rounds} rounds"
-        return f"all {rounds} rounds done"
+    def _note(self) -> None:
+        self.trace.append((self._round, self._subset.fid, time.monotonic() - self._started))
 
     def _improve(self, frame: Frame, rows: Tensor, subset: Subset) -> tuple[Tensor, Subset]:
         """Rows (n,) and their Subset -> those after one round, or the same if nothing helps."""
-        adds, drops = self._make_shortlist(frame, rows, subset)
-        nodes = span_nodes(frame, subset, _NODES)
-        most = min(len(adds), len(drops))
-        exchange = open_exchange(frame, subset, adds, drops, nodes, most)
-        least = _LEAST_GAIN * abs(subset.fid)
-        for _ in range(most):
-            change, b, a = exchange.find_best(_PAIRED)
+        self._round += 1
+        nodes = span_nodes(frame, subset, self._nodes)
+        adds, drops = self._make_shortlist(frame, rows, subset, nodes)
+        exchange = open_exchange(frame, subset, adds, drops, nodes)
+        least, expected = _LEAST_GAIN * abs(subset.fid), 0.0
+        for _ in range(exchange.most):
+            change, b, a = exchange.find_best()
             if change > -least:
                 break
             exchange.swap(b, a)
+            expected += change
             least = max(least, -_STALE * change) if len(exchange.added) == 1 else least
         taken = len(exchange.added)
         while taken:
-            gone = drops[torch.tensor(exchange.dropped[:taken]) - len(adds)]
+            gone = drops[torch.tensor(exchange.dropped[:taken], device=rows.device) - len(adds)]
             new = torch.cat([rows[~torch.isin(rows, gone)], adds[exchange.added[:taken]]])
             after = decompose_subset(frame, new)
+            if taken == len(exchange.added):
+                self._check_nodes(expected, after.fid - subset.fid)
             if after.fid < subset.fid:
+                self._fruitless = 0
                 return new, after
             taken //= 2
+        self._fruitless += 1
         return rows, subset
 
-    def _make_shortlist(self, frame: Frame, rows: Tensor, subset: Subset) -> tuple[Tensor, Tensor]:
-        """Rows (n,) and their Subset -> the rows outside and inside that promise most."""
-        nodes = span_nodes(frame, subset, _NODES)
+    def _check_nodes(self, expected: float, measured: float) -> None:
+        """A round's change of FID as computed and as it came out -> more nodes if they differ."""
+        if abs(expected - measured) > -_TRUSTED * expected and self._nodes < _NODES[1]:
+            self._nodes += _MORE_NODES
+
+    def _make_shortlist(
+        self, frame: Frame, rows: Tensor, subset: Subset, nodes: Nodes
+    ) -> tuple[Tensor, Tensor]:
+        """Rows (n,) and their Subset -> the rows outside and inside that promise most.
+
+        Two rows interact mainly through the leading directions: there every pair is computed, and
+        what the rest of the directions say of either row alone is added.
+        """
         free = torch.ones(len(frame.z), dtype=torch.bool, device=rows.device)
         free[rows] = False
-        outside = free.nonzero()[:, 0]
-        draw = torch.Generator().manual_seed(derive_seed(self._seed, "curate-round", self._draws))
-        self._draws += 1
-        order = torch.randperm(len(outside), generator=draw)[:_CANDIDATES]
-        outside = outside[order.to(rows.device)]
+        outside = self._shuffle(free.nonzero()[:, 0])[:_CANDIDATES]
+        inside = self._shuffle(rows)
+        if self._fruitless:  # the scores are exhausted, not the pairs
+            return outside[:_SHORTLIST], inside[:_SHORTLIST]
+        coarse = cut_frame(frame, _COARSE, torch.cat([inside, outside]))
+        size = len(inside)
+        members = torch.arange(size, device=rows.device)
+        others = torch.arange(size, size + len(outside), device=rows.device)
+        part = decompose_subset(coarse, members)
+        coarse_nodes = span_nodes(coarse, part, self._nodes)
         gains = score_rows(frame, subset, outside, nodes, 1.0)
-        losses = score_rows(frame, subset, rows, nodes, -1.0)
-        adds = outside[gains.argsort(stable=True)[:_SHORTLIST]]
-        return adds, rows[losses.argsort(stable=True)[:_SHORTLIST]]
+        gains -= score_rows(coarse, part, others, coarse_nodes, 1.0)
+        losses = score_rows(frame, subset, inside, nodes, -1.0)
+        losses -= score_rows(coarse, part, members, coarse_nodes, -1.0)
+        some_b = gains.argsort(stable=True)[:_PAIRED]
+        some_a = losses.argsort(stable=True)[:_PAIRED]
+        changes = score_pairs(coarse, part, others[some_b], members[some_a], coarse_nodes)
+        changes += gains[some_b, None] + losses[some_a]
+        best_b = changes.amin(1).argsort(stable=True)[:_SHORTLIST]
+        best_a = changes.amin(0).argsort(stable=True)[:_SHORTLIST]
+        return outside[some_b[best_b]], inside[some_a[best_a]]
+
+    def _shuffle(self, rows: Tensor) -> Tensor:
+        draw = torch.Generator().manual_seed(derive_seed(self._seed, "curate-draw", self._draws))
+        self._draws += 1
+        return rows[torch.randperm(len(rows), generator=draw).to(rows.device)]
 
 
 def _check_count(count: int, pool: int) -> None:

@@ -22,6 +22,8 @@ from scipy.special import ellipj, ellipkm1
 
 Tensor = torch.Tensor
 
+_LOOK_AT_ALL = 16  # steps between two looks at all pairs of the shortlist
+_LOOK_AT = 4096  # pairs computed again at each step
 _LEAST_DETERMINANT = 1e-30  # a product that rounding made negative belongs to no useful pair
 
 
@@ -55,30 +57,32 @@ def place_nodes(lowest: float, highest: float, count: int, device: torch.device)
 class _Products:
     """(Q, L, L) products of vectors -> the same after low-rank updates and common shifts.
 
-    A step touches a few columns of L, so the updates are kept as factors, K + left right^T, and the
-    shifts, which move every vector by the same, as one number a row, K[i, j] + shift_i + shift_j.
+    The products of the first `outside` rows with the others are kept up to date; the rest as
+    K + left right^T, for a step touches but two columns. A shift moves every vector by the same and
+    is one number a row, K[i, j] + shift_i + shift_j.
     """
 
-    def __init__(self, start: Tensor, most_updates: int) -> None:
+    def __init__(self, start: Tensor, outside: int, most_updates: int) -> None:
         count, rows, _ = start.shape
+        self._outside = outside
         self._start = start
+        self._cross = start[:, :outside, outside:].clone()
         self._left = start.new_empty(count, rows, 2 * most_updates)
         self._right = start.new_empty(count, rows, 2 * most_updates)
         self._used = 0
         self._shift = start.new_zeros(count, rows)
         self.diagonal = torch.diagonal(start, dim1=1, dim2=2).clone()  # (Q, L)
 
-    def block(self, rows: Tensor, columns: Tensor) -> Tensor:
-        """Row numbers (R,), column numbers (C,) -> (Q, R, C)."""
-        left, right = self._left[:, :, : self._used], self._right[:, :, : self._used]
-        block = self._start[:, rows[:, None], columns]
-        block = torch.baddbmm(block, left[:, rows], right[:, columns].transpose(1, 2))
-        return block + self._shift[:, rows, None] + self._shift[:, None, columns]
+    def pairs(self, outside: Tensor, inside: Tensor) -> Tensor:
+        """Row numbers of either side, of shapes that broadcast -> (Q, ...)."""
+        pairs = self._cross[:, outside, inside - self._outside]
+        return pairs.add_(self._shift[:, outside]).add_(self._shift[:, inside])
 
     def columns(self, numbers: Tensor) -> Tensor:
         """Column numbers (C,) -> (Q, L, C)."""
         left, right = self._left[:, :, : self._used], self._right[:, :, : self._used]
-        block = torch.baddbmm(self._start[:, :, numbers], left, right[:, numbers].transpose(1, 2))
+        start = self._start[:, numbers].transpose(1, 2)  # symmetric, and rows are read faster
+        block = torch.baddbmm(start, left, right[:, numbers].transpose(1, 2))
         return block + self._shift[:, :, None] + self._shift[:, None, numbers]
 
     def update(self, left: Tensor, right: Tensor) -> None:
@@ -87,6 +91,8 @@ class _Products:
         self._left[:, :, self._used : end] = left
         self._right[:, :, self._used : end] = right
         self._used = end
+        inside = right[:, self._outside :].transpose(1, 2)
+        self._cross.baddbmm_(left[:, : self._outside], inside)
         self.diagonal += (left * right).sum(-1)
 
     def move(self, toward: Tensor, square: Tensor) -> None:
@@ -105,40 +111,54 @@ class Exchange:
 
     def __init__(
         self, outward: Tensor, products: Tensor, slope: Tensor, nodes: Nodes, size: int,
-        outside: int, most: int,
+        outside: int,
     ) -> None:  # fmt: skip
-        self._metric = _Products(products, most)
-        self._plain = _Products((outward @ outward.T)[None], 0)
+        self._outside = outside
+        self._inside = len(outward) - outside
+        self.most = min(self._outside, self._inside)
+        self._metric = _Products(products, outside, self.most)
+        self._plain = _Products((outward @ outward.T)[None], outside, 0)
         self._slope = slope.clone()
         self._weights = nodes.weights
         self._size = size
-        rows = torch.arange(len(outward), device=outward.device)
-        self._adds, self._drops = rows[:outside], rows[outside:]
+        self._changes = slope.new_zeros(0)  # (outside, inside) as far as they are known
+        self._age = 0
         self.added: list[int] = []
         self.dropped: list[int] = []
 
-    def find_best(self, width: int) -> tuple[float, int, int]:
-        """How many rows of either side to pair -> (change of FID, row to add, row to drop)."""
-        adds = self._adds[self._rank(self._adds, 1.0, width)]
-        drops = self._drops[self._rank(self._drops, -1.0, width)]
-        gains = self.pair_changes(adds, drops)
-        best = int(gains.argmin())
-        b, a = divmod(best, len(drops))
-        return float(gains[b, a]), int(adds[b]), int(drops[a])
+    def find_best(self) -> tuple[float, int, int]:
+        """Nothing -> (change of FID, row to add, row to drop), rows counted in the shortlist.
+
+        An exchange changes what the others would bring only a little, so between two looks at all
+        pairs only those that were best so far are computed again.
+        """
+        if self._age % _LOOK_AT_ALL == 0:
+            rows = torch.arange(self._outside + self._inside, device=self._slope.device)
+            adds, drops = rows[: self._outside, None], rows[None, self._outside :]
+            self._changes = self.pair_changes(adds, drops)
+            self._changes[self.added] = math.inf
+            self._changes[:, [a - self._outside for a in self.dropped]] = math.inf
+        self._age += 1
+        flat = self._changes.view(-1)
+        known, places = flat.topk(min(_LOOK_AT, len(flat)), largest=False)
+        adds = places.div(self._inside, rounding_mode="floor")
+        drops = places % self._inside + self._outside
+        fresh = torch.where(known < math.inf, self.pair_changes(adds, drops), math.inf)
+        flat[places] = fresh
+        best = int(fresh.argmin())
+        return float(fresh[best]), int(adds[best]), int(drops[best])
 
     def pair_changes(self, adds: Tensor, drops: Tensor) -> Tensor:
-        """Row numbers (A,) outside, (B,) inside -> exact changes of FID (A, B) of one exchange."""
-        n = self._size
-        k_ab = self._metric.block(adds, drops)
-        k_b = self._metric.diagonal[:, adds, None]
-        k_a = self._metric.diagonal[:, None, drops]
-        det = (1 + (1 - 1 / n) * k_b) - (1 + 1 / n) * k_a + (2 / n) * k_ab
-        det += k_ab * k_ab - k_b * k_a
-        root = torch.tensordot(self._weights, det.clamp_(min=_LEAST_DETERMINANT).log_(), 1)
-        y_b, y_a = self._plain.diagonal[0, adds, None], self._plain.diagonal[0, None, drops]
-        step = y_b + y_a - 2 * self._plain.block(adds, drops)[0]
-        mean = 2 * (self._slope[adds, None] - self._slope[drops]) / n + step / n**2
-        return mean + (y_b - y_a - step / n) / (n - 1) - 2 * root
+        """Row numbers outside and inside, of shapes that broadcast -> exact changes of FID."""
+        return pair_changes(
+            (self._metric.diagonal[:, adds], self._metric.diagonal[:, drops]),
+            self._metric.pairs(adds, drops),
+            (self._plain.diagonal[0, adds], self._plain.diagonal[0, drops]),
+            self._plain.pairs(adds, drops)[0],
+            self._slope[adds] - self._slope[drops],
+            self._weights,
+            self._size,
+        )
 
     def swap(self, b: int, a: int) -> None:
         """Row b outside, row a inside -> b in the subset and a out, neither looked at again."""
@@ -148,8 +168,9 @@ class Exchange:
         columns = self._metric.columns(pair)
         middle = torch.eye(2).to(change) + change @ columns[:, pair]
         inner = torch.linalg.solve(middle, change.expand_as(middle))
-        self._metric.update(columns @ -inner, columns)
-        columns = self._metric.columns(pair)
+        left = columns @ -inner
+        self._metric.update(left, columns)
+        columns = columns + left @ columns[:, pair].transpose(1, 2)
         toward = (columns[..., 0] - columns[..., 1]) / n
         self._metric.move(toward, (toward[:, b] - toward[:, a]) / n)
         plain = self._plain.columns(pair)
@@ -157,17 +178,29 @@ class Exchange:
         square = (toward[:, b] - toward[:, a]) / n
         self._slope += toward[0] - (self._slope[b] - self._slope[a]) / n - square
         self._plain.move(toward, square)
-        self._adds, self._drops = self._adds[self._adds != b], self._drops[self._drops != a]
+        self._changes[b] = math.inf
+        self._changes[:, a - self._outside] = math.inf
         self.added.append(b)
         self.dropped.append(a)
 
-    def _rank(self, rows: Tensor, sign: float, width: int) -> Tensor:
-        """Row numbers (R,) -> positions of the `width` best by their change of FID alone."""
-        squares, products = self._plain.diagonal[0, rows], self._metric.diagonal[:, rows]
-        scores = single_changes(
-            squares, self._slope[rows], products.T, self._weights, self._size, sign
-        )
-        return scores.argsort(stable=True)[:width]
+
+def pair_changes(
+    squares: tuple[Tensor, Tensor], products: Tensor, lengths: tuple[Tensor, Tensor],
+    inner: Tensor, slope: Tensor, weights: Tensor, size: int,
+) -> Tensor:  # fmt: skip
+    """Products of rows to add and to drop, of shapes that broadcast -> exact changes of FID.
+
+    squares: K[b, b], K[a, a], products: K[a, b], (Q, ...); lengths: |y_b|^2, |y_a|^2, inner:
+    y_b^T y_a, slope: (y_b - y_a)^T (mu_f - mu_r), all y about the subset's mean.
+    """
+    n = size
+    add, drop = squares
+    determinant = add * (1 - 1 / n - drop) + (1 - (1 + 1 / n) * drop)
+    determinant += products * (products + 2 / n)
+    root = torch.tensordot(weights, determinant.clamp_(min=_LEAST_DETERMINANT).log_(), 1)
+    step = lengths[0] + lengths[1] - 2 * inner
+    variance = (lengths[0] - lengths[1] - step / n) / (n - 1)
+    return 2 * slope / n + step / n**2 + variance - 2 * root
 
 
 def single_changes(

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lib.kernel.curate_exchange import Exchange, Nodes, place_nodes, single_changes
+from lib.kernel.curate_exchange import Exchange, Nodes, pair_changes, place_nodes, single_changes
 from lib.kernel.fid import Statistics
 
 Tensor = torch.Tensor
@@ -65,9 +65,9 @@ def make_frame(pool: NDArray[np.floating], real: Statistics, device: torch.devic
     return Frame(y, z, torch.linalg.vector_norm(factor, dim=0), reach)
 
 
-def cut_frame(frame: Frame, width: int) -> Frame:
-    """A Frame -> the same in the `width` leading directions of S_r alone."""
-    z, roots = frame.z[:, :width].double(), frame.roots[:width]
+def cut_frame(frame: Frame, width: int, rows: Tensor) -> Frame:
+    """A Frame, row numbers (R,) -> those rows in the `width` leading directions of S_r alone."""
+    z, roots = frame.z[rows, :width].double(), frame.roots[:width]
     reach = float((z**2).sum(1).max()) if z.numel() else 0.0
     return Frame(z / roots, z, roots, reach)
 
@@ -116,9 +116,9 @@ def score_rows(frame: Frame, subset: Subset, rows: Tensor, nodes: Nodes, sign: f
 
 
 def open_exchange(
-    frame: Frame, subset: Subset, adds: Tensor, drops: Tensor, nodes: Nodes, most: int
+    frame: Frame, subset: Subset, adds: Tensor, drops: Tensor, nodes: Nodes
 ) -> Exchange:
-    """Row numbers (A,) outside and (B,) inside -> Exchange of up to `most` pairs of them."""
+    """Row numbers (A,) outside and (B,) inside -> Exchange of pairs of them."""
     y, z = _about_mean(frame, subset, torch.cat([adds, drops]))
     inside = z @ subset.vectors
     beyond = z - inside @ subset.vectors.T
@@ -126,7 +126,32 @@ def open_exchange(
     products = torch.stack(
         [(inside / (subset.values + t)) @ inside.T + gram / t for t in nodes.squares]
     )
-    return Exchange(y, products, y @ subset.mean, nodes, subset.size, len(adds), most)
+    return Exchange(y, products, y @ subset.mean, nodes, subset.size, len(adds))
+
+
+def score_pairs(frame: Frame, subset: Subset, adds: Tensor, drops: Tensor, nodes: Nodes) -> Tensor:
+    """Row numbers (A,) outside and (B,) inside -> exact changes of FID (A, B) of their exchange."""
+    y_b, z_b = _about_mean(frame, subset, adds)
+    y_a, z_a = _about_mean(frame, subset, drops)
+    in_b, in_a = z_b @ subset.vectors, z_a @ subset.vectors
+    out_b, out_a = z_b - in_b @ subset.vectors.T, z_a - in_a @ subset.vectors.T
+    weights = 1 / (subset.values[:, None] + nodes.squares)
+    square_b = (in_b**2) @ weights + (out_b**2).sum(1)[:, None] / nodes.squares
+    square_a = (in_a**2) @ weights + (out_a**2).sum(1)[:, None] / nodes.squares
+    out = out_b @ out_a.T
+    products = torch.stack(
+        [(in_b * weights[:, q]) @ in_a.T + out / t for q, t in enumerate(nodes.squares)]
+    )
+    slope_b, slope_a = y_b @ subset.mean, y_a @ subset.mean
+    return pair_changes(
+        (square_b.T[:, :, None], square_a.T[:, None]),
+        products,
+        ((y_b**2).sum(1)[:, None], (y_a**2).sum(1)),
+        y_b @ y_a.T,
+        slope_b[:, None] - slope_a,
+        nodes.weights,
+        subset.size,
+    )
 
 
 def _about_mean(frame: Frame, subset: Subset, rows: Tensor) -> tuple[Tensor, Tensor]:
