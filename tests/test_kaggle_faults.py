@@ -94,7 +94,7 @@ GOES_ON = {
     *(("GET file", code) for code in (401, 403, 404)),
     *(("PUT upload", code) for code in (403, 404)),
     *(("GET log", code) for code in REFUSALS),
-    *(("GetKernel", code) for code in (403, 404)),
+    *(("GetKernel", code) for code in (403, 404, 409)),
 }
 
 

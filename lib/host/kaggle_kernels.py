@@ -78,9 +78,11 @@ def find_latest_version(session: KaggleSession, ref: str) -> int:
     try:
         return int(_get_kernel(session, ref, None).metadata.current_version_number or 0)
     except KaggleError as error:
-        if error.code in (403, 404):  # Kaggle answers either for a kernel that is not there
-            return 0
-        raise
+        # Kaggle answers 403 or 404 for a kernel that is not there, and an API that does not tell
+        # versions must not stop a push.
+        if error.passing or error.code == 401:
+            raise
+        return 0
 
 
 def get_status(session: KaggleSession, ref: str, version: int) -> Status:

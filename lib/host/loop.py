@@ -1,7 +1,7 @@
 """A version on Kaggle -> watched, fetched or submitted, each outcome recorded in the ledger."""
 
 from lib.host.kaggle_client import KaggleSession
-from lib.host.kaggle_fetch import fetch_version
+from lib.host.kaggle_fetch import MANIFEST, fetch_version
 from lib.host.kaggle_kernels import get_status
 from lib.host.kaggle_submissions import (
     count_left,
@@ -42,7 +42,6 @@ def watch_and_record(work: Workplace, session: KaggleSession, ref: str, version:
 
 def fetch_and_record(work: Workplace, session: KaggleSession, ref: str, version: int) -> None:
     """(workplace, session, owner/slug, version) -> its outputs on disk, its FID in the ledger."""
-
     status = session.repeat(lambda: get_status(session, ref, version))
     if not status.is_terminal:
         raise PipelineError(
@@ -111,13 +110,7 @@ def submit_and_record(
     """
 
     competition = _read_competition(work.read_metadata())
-    folder = work.locate_run(ref, version)
-    if not (folder / "run_manifest.json").is_file():
-        log("submit", f"version {version} is not here yet: fetching it")
-        fetch_and_record(work, session, ref, version)
-    checked = check_submission(folder, work.find_push(ref, version))
-    log("submit", f"{checked.path.name}: 1,000 rows, finite, sha256 {checked.sha256[:12]}")
-    log("submit", f"made by bundle {checked.bundle_sha256[:12]} with weights {checked.weights}")
+    checked = _check_run(work, session, ref, version)
     kind = " kernel" if as_kernel else ""
     mark = f"[{ref.split('/')[1]} v{version}{kind} {checked.sha256[:12]}]"
     description = f"{message} {mark}"
@@ -141,6 +134,18 @@ def submit_and_record(
     demand_score(score)
     log("submit", f"public score   {score.public or 'not shown'}")
     log("submit", f"private score  {score.private or 'not shown (as usual before the end)'}")
+
+
+def _check_run(work: Workplace, session: KaggleSession, ref: str, version: int) -> Checked:
+    """(workplace, session, owner/slug, version) -> its CSV, fetched if need be, and verified."""
+    folder = work.locate_run(ref, version)
+    if not (folder / MANIFEST).is_file():
+        log("submit", f"version {version} is not here yet: fetching it")
+        fetch_and_record(work, session, ref, version)
+    checked = check_submission(folder, work.find_push(ref, version))
+    log("submit", f"{checked.path.name}: 1,000 rows, finite, sha256 {checked.sha256[:12]}")
+    log("submit", f"made by bundle {checked.bundle_sha256[:12]} with weights {checked.weights}")
+    return checked
 
 
 def _create(
