@@ -677,7 +677,7 @@ def test_any_bytes_are_decoded_or_rejected(line):
     assert isinstance(decode_record(line, HOST), (DecodedRecord, Rejection))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.fixed_dictionaries(
         {},

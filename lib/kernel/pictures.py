@@ -102,7 +102,7 @@ def _load(data: bytes, keep_truncated: bool) -> Image.Image | str:
             if max(image.size) > _SIDE_LIMIT:
                 return TOO_LARGE
             if kind == "TIFF":
-                image.getexif().pop(_ORIENTATION, None)  # Pillow turns TIFFs alone as it loads them
+                _forget_orientation(image)
             image.load()
             return image
         except Image.DecompressionBombError:
@@ -111,6 +111,12 @@ def _load(data: bytes, keep_truncated: bool) -> Image.Image | str:
             return TRUNCATED if _is_cut(kind, data, str(error)) else DAMAGED
         finally:
             ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _forget_orientation(image: Image.Image) -> None:
+    """A TIFF that is opened but not loaded -> the same, which Pillow will not turn on loading."""
+    image.getexif().pop(_ORIENTATION, None)
+    image._tile_orientation = None  # type: ignore[attr-defined] # where Pillow 10.0 keeps it
 
 
 def _is_cut(kind: str, data: bytes, complaint: str) -> bool:
