@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 _PIECE = 1 << 18  # compressed bytes a read
 _OUTPUT = 1 << 20  # bytes a step of the decompressor may give, so that no bomb fills the memory
+_CAREFUL = 1 << 12  # compressed bytes a step on the way to a fault
 _STORED, _DEFLATED = 0, 8
 _LOCAL = struct.Struct("<4s5H3I2H")  # APPNOTE.TXT 4.3.7, local file header
 _HAS_DESCRIPTOR, _ENCRYPTED, _UTF8 = 0x08, 0x01, 0x800
@@ -134,7 +135,7 @@ def _inflate(source: Iterator[bytes], wbits: int) -> Iterator[bytes]:
             try:
                 content = inflater.decompress(piece, _OUTPUT)
             except zlib.error:
-                yield from _inflate_bytewise(saved, piece)
+                yield from _inflate_to_fault(saved, piece)
                 raise BrokenStreamError("the compressed data are damaged") from None
             if content:
                 yield content
@@ -154,13 +155,17 @@ def _drain(inflater: "zlib._Decompress") -> Iterator[bytes]:
         yield content
 
 
-def _inflate_bytewise(inflater: "zlib._Decompress", piece: bytes) -> Iterator[bytes]:
+def _inflate_to_fault(inflater: "zlib._Decompress", piece: bytes) -> Iterator[bytes]:
     """(a decompressor before its fault, the faulty piece) -> all content in front of the fault."""
-    for start in range(len(piece)):
+    start, step = 0, _CAREFUL
+    while step and start < len(piece):
+        saved = inflater.copy()
         try:
-            content = inflater.decompress(piece[start : start + 1])
+            content = inflater.decompress(piece[start : start + step])
         except zlib.error:
-            return
+            inflater, step = saved, step // 2
+            continue
+        start += step
         if content:
             yield content
 
