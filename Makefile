@@ -1,13 +1,15 @@
 # Two commands do all the set-up: `make demo` and `make test`.
 PYTHON ?= python3.11
 BIN := .venv/bin
+FASHION := build/fashion
+OLD := build/old-packages
 
-.PHONY: demo test check venv bench compat fashion clean
+.PHONY: demo demo-old test check venv bench compat fashion clean
 
-demo: venv
-	$(BIN)/python -m lib.host.demo build/demo-input
+# The main job on an embedded default: shards, one-file kernel, a run as on Kaggle.
+demo: venv build/demo-input
 	$(BIN)/python build.py run --input build/demo-input --output build/demo \
-	  --weights random --minutes 4 --set train_minutes=0.5 --set curate=false
+	  --weights random --minutes 4 --set train_minutes=0.5
 
 test: venv
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q; code=$$?; [ $$code -eq 5 ] || exit $$code
@@ -23,6 +25,47 @@ venv: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
+
+build/demo-input: | venv
+	$(BIN)/python build.py synth --records 300 --output $@
+
+# The same kernel with the oldest numpy and Pillow that Kaggle's images hold: they come first on
+# the path of an environment of their own, all other packages from .venv.
+demo-old: venv build/demo-input $(OLD)/installed
+	$(BIN)/python build.py --weights random --set steps=10 --set curate=false --set samples=20
+	rm -rf build/demo-old build/demo-old.scratch
+	KERNEL_INPUT=build/demo-input KERNEL_OUTPUT=build/demo-old \
+	  $(OLD)/bin/python -I -W error::DeprecationWarning build/kernel.py
+
+$(OLD)/installed: requirements.txt
+	$(PYTHON) -m venv $(OLD)
+	$(OLD)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  numpy==1.26.4 pillow==10.4.0
+	echo "$(CURDIR)/$$(echo .venv/lib/python3*/site-packages)" > \
+	  $$(echo $(OLD)/lib/python3*/site-packages)/all-others.pth
+	touch $@
+
+# Python 3.12 and the torch of Kaggle's image, several gigabytes: make compat PYTHON312=...
+PYTHON312 ?= python3.12
+compat: venv build/demo-input
+	$(PYTHON312) -m venv build/compat
+	build/compat/bin/python -m pip install --quiet --disable-pip-version-check torch==2.8.0 \
+	  torchvision==0.23.0 numpy==1.26.4 pillow==10.4.0 scipy pandas jinja2
+	$(BIN)/python build.py --weights random --set steps=10 --set curate=false --set samples=20
+	rm -rf build/demo-compat build/demo-compat.scratch
+	KERNEL_INPUT=build/demo-input KERNEL_OUTPUT=build/demo-compat \
+	  build/compat/bin/python -I build/kernel.py
+
+# Fashion-MNIST's 60,000 training images as 60 shards of the competition's format (Debian, Ubuntu).
+fashion: venv
+	mkdir -p $(FASHION)
+	cd $(FASHION) && apt-get download dataset-fashion-mnist && dpkg -x dataset-fashion-mnist_*.deb .
+	$(BIN)/python build.py synth --kind fashion --output $(FASHION)/shards \
+	  --source $(FASHION)/usr/share/datasets/fashion-mnist
+
+bench: venv
+	for name in tests/bench/[a-z]*.py; do \
+	  $(BIN)/python -m tests.bench.$$(basename $$name .py) || exit 1; done
 
 clean:
 	rm -rf build .venv

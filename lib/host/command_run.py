@@ -1,13 +1,13 @@
 """`build.py run`: shards in a folder -> a finished run in another, by the bundle alone."""
 
 import argparse
-import shutil
 from pathlib import Path
 
 from lib.host.kernel_build import ROOT, build_kernel
 from lib.host.options import Command, add_config_options, read_config
 from lib.host.sandbox import become_kernel
 from lib.kernel.errors import InputError
+from lib.kernel.storage import write_bytes
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -30,13 +30,10 @@ def _run(options: argparse.Namespace) -> int:
     chosen = read_config(options)
     built = build_kernel(ROOT, chosen.config)
     # A copy under the bundle's hash: a later build must not pull a running kernel's source away.
-    scratch = target.absolute().parent / f"{target.absolute().name}.scratch"
-    scratch.mkdir(parents=True, exist_ok=True)
-    kernel = scratch / f"kernel-{built.sha256[:12]}.py"
-    shutil.copyfile(built.path, kernel)
-    become_kernel(
-        kernel, source, target, chosen.weights_path, ROOT / "build" / "cache", options.debug
-    )
+    kernel = ROOT / "build" / "kernels" / f"{built.sha256[:12]}.py"
+    write_bytes(kernel, built.path.read_bytes())
+    cache = ROOT / "build" / "cache"
+    become_kernel(kernel, source, target, chosen.weights_path, cache, options.debug)
 
 
 RUN = Command("run", "build, then run the bundle here on a folder of shards", _add_options, _run)

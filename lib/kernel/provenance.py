@@ -85,7 +85,7 @@ def locked(scratch: Path) -> Iterator[None]:
     scratch.mkdir(parents=True, exist_ok=True)
     with (scratch / "lock").open("w") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # forked workers do not inherit it
         except OSError:
             raise InputError(
                 "output",

@@ -1,6 +1,8 @@
 """The machine -> the device and number format to train with, each choice with its reason."""
 
+import hashlib
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,8 +71,15 @@ def find_folders() -> Folders:
     given_input, given_output = os.environ.get("KERNEL_INPUT"), os.environ.get("KERNEL_OUTPUT")
     source = Path(given_input or (kaggle / "input" if on_kaggle else "input")).absolute()
     target = Path(given_output or (kaggle / "working" if on_kaggle else ".")).absolute()
-    beside = target.parent / f"{target.name}.scratch"
-    default = kaggle / "temp" if on_kaggle and not given_output else beside
+    default = kaggle / "temp" if on_kaggle and not given_output else _place_scratch(target)
     scratch = Path(os.environ.get("KERNEL_SCRATCH") or default).absolute()
     cache = Path(os.environ.get("KERNEL_CACHE") or scratch / "cache").absolute()
     return Folders(source, target, scratch, cache)
+
+
+def _place_scratch(target: Path) -> Path:
+    """An output folder -> "<output>.scratch" beside it, or a temporary folder of its own."""
+    if os.access(target.parent, os.W_OK):
+        return target.parent / f"{target.name}.scratch"
+    digest = hashlib.sha256(str(target).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"kernel-{digest}.scratch"

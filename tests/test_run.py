@@ -1,0 +1,246 @@
+"""The whole job as a user does it: built in a copy of the sources, run with the copy deleted."""
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lib.host.synthetic import look_alike
+from lib.host.synthetic_shards import write_shards
+from lib.kernel.storage import read_json
+
+ROOT = Path(__file__).parents[1]
+SOURCES = ("lib", "kernel_template", "build.py", "kernel-metadata.json")
+SMALL = ["--weights", "random", "--set", "samples=12", "--set", "floor_draws=2"]
+RECIPES = {
+    "pixel": ["steps=6", "batch=4", "width=16", "depth=1", "pool=16"],
+    "first-seed": ["epochs=2", "save_every=1", "batch=8", "width=8"],
+    "second-seed": ["epochs=2", "epoch_fid=4", "batch=8", "width=8"],
+}
+
+
+def list_options(recipe: str) -> list[str]:
+    return [
+        *["--recipe", recipe, *SMALL],
+        *(word for text in RECIPES[recipe] for word in ("--set", text)),
+    ]
+
+
+def call(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A command in a folder -> its end; one thread, so that tests side by side do not fight."""
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "input with spaces" / "test-gan-competition"
+    write_shards(look_alike(24, seed=5), folder, seed=5, records_per_shard=12, chaos=0.1)
+    return folder.parent
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Only what the build needs, without git and without anything else of this repository."""
+    copy = tmp_path_factory.mktemp("copy") / "sources"
+    copy.mkdir()
+    for name in SOURCES:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, copy / name)
+    return copy
+
+
+@pytest.fixture(scope="module", params=RECIPES)
+def finished(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    shards: Path,
+    sources: Path,
+) -> tuple[str, Path]:
+    """A recipe and the output of its run, by a kernel whose sources are out of reach."""
+    place = tmp_path_factory.mktemp(request.param)
+    built = call(sources, "build.py", *list_options(request.param))
+    assert built.returncode == 0, built.stderr
+    kernel = place / "script.py"
+    shutil.move(sources / "build" / "kernel.py", kernel)
+    hidden = sources.with_name("hidden")
+    sources.rename(hidden)
+    try:
+        folders = {"KERNEL_INPUT": str(shards), "KERNEL_OUTPUT": str(place / "working")}
+        (place / "empty").mkdir()
+        ended = call(place / "empty", "-I", str(kernel), **folders)
+    finally:
+        hidden.rename(sources)
+    assert ended.returncode == 0, ended.stderr
+    assert list((place / "empty").iterdir()) == []
+    return request.param, place / "working"
+
+
+def test_submission_is_the_hosts_form(finished: tuple[str, Path]) -> None:
+    _, output = finished
+    with (output / "submission.csv").open() as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["id", *(f"f{k}" for k in range(2048))]
+    assert [row[0] for row in rows[1:]] == [f"dig-{k:06d}" for k in range(12)]
+    values = np.array([row[1:] for row in rows[1:]], dtype=np.float64)
+    assert np.isfinite(values).all()
+    assert values.std() > 0
+    with zipfile.ZipFile(output / "images.zip") as archive:
+        assert archive.namelist() == [f"dig-{k:06d}.png" for k in range(12)]
+
+
+def test_metrics_and_manifest_tell_the_run(finished: tuple[str, Path]) -> None:
+    recipe, output = finished
+    metrics, manifest = read_json(output / "metrics.json"), read_json(output / "run_manifest.json")
+    assert metrics["kept"] + metrics["rejected"] == 24
+    assert sum(metrics["rejected_by_reason"].values()) == metrics["rejected"]
+    assert np.isfinite([metrics["fid"], metrics["floor"], metrics["images_per_s"]]).all()
+    stages = {"decode", "real features", "train", "sample", "features", "fid", "submission"}
+    assert stages <= metrics["seconds"].keys()
+    assert metrics["curated"] == (recipe == "pixel")
+    assert {"submission.csv", "images.zip", "report.html", "metrics.json"} <= manifest[
+        "artefacts"
+    ].keys()
+    assert manifest["config"]["recipe"] == recipe
+    assert len(manifest["bundle_sha256"]) == len(manifest["data_sha256"]) == 64
+    assert {"torch", "numpy", "python"} <= manifest["versions"].keys()
+
+
+def test_random_weights_are_named_by_every_output(finished: tuple[str, Path]) -> None:
+    _, output = finished
+    assert "RANDOM WEIGHTS" in (output / "submission.txt").read_text()
+    assert "RANDOM WEIGHTS" in (output / "report.html").read_text()
+    assert read_json(output / "metrics.json")["random_weights"] is True
+    assert read_json(output / "run_manifest.json")["random_weights"] is True
+    with zipfile.ZipFile(output / "images.zip") as archive:
+        assert b"RANDOM WEIGHTS" in archive.comment
+
+
+def test_public_recipes_leave_behind_what_theirs_did(finished: tuple[str, Path]) -> None:
+    recipe, output = finished
+    left = {path.relative_to(output).as_posix() for path in output.rglob("*_*") if path.is_file()}
+    expected = set()
+    if recipe != "pixel":
+        expected |= {f"samples_v1/epoch_{k:03d}.png" for k in (1, 2)}
+        expected |= {f"checkpoints_v1/G_epoch_{k:03d}.pth" for k in (1, 2)}
+    assert {name for name in left if "_v1/" in name} == expected
+    copies = sorted(output.glob("submission_epoch_*.csv"))
+    assert len(copies) == (recipe == "second-seed")
+    for copy in copies:
+        assert copy.read_bytes() == (output / "submission.csv").read_bytes()
+
+
+def test_intermediates_stay_out_of_the_output(finished: tuple[str, Path]) -> None:
+    _, output = finished
+    assert not list(output.rglob("*.npy"))
+    assert len([path for path in output.rglob("*") if path.is_file()]) < 20
+
+
+@pytest.fixture(scope="module")
+def pixel_run(tmp_path_factory: pytest.TempPathFactory, shards: Path) -> tuple[Path, list[str]]:
+    output = tmp_path_factory.mktemp("local") / "out"
+    words = ["run", "--input", str(shards), *list_options("pixel")]
+    ended = call(ROOT, "build.py", *words, "--output", str(output))
+    assert ended.returncode == 0, ended.stderr
+    return output, words
+
+
+def test_a_finished_run_is_verified_and_left_alone(pixel_run: tuple[Path, list[str]]) -> None:
+    output, words = pixel_run
+    before = {path: path.stat().st_mtime_ns for path in output.rglob("*")}
+    again = call(ROOT, "build.py", *words, "--output", str(output))
+    assert again.returncode == 0, again.stderr
+    assert "files are verified" in again.stdout
+    assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == before
+
+
+def test_another_configuration_is_refused(pixel_run: tuple[Path, list[str]]) -> None:
+    output, words = pixel_run
+    before = (output / "run_manifest.json").read_bytes()
+    other = call(ROOT, "build.py", *words, "--seed", "9", "--output", str(output))
+    assert other.returncode == 2
+    assert "seed: 0 against 9" in other.stderr
+    assert len(other.stderr.strip().splitlines()) <= 3  # the metadata's warning, what, cure
+    assert (output / "run_manifest.json").read_bytes() == before
+
+
+def test_a_killed_run_goes_on_and_ends_with_equal_bytes(
+    pixel_run: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    output, words = pixel_run
+    command = [sys.executable, "build.py", *words, "--output", str(tmp_path / "out")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    child = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert child.stdout is not None
+    for line in child.stdout:  # killed in the middle of the run, in whatever comes after training
+        if line.startswith("train: done"):
+            child.send_signal(signal.SIGKILL)
+            break
+    child.stdout.close()
+    child.wait()
+    assert not (tmp_path / "out" / "run_manifest.json").exists()
+    ended = call(ROOT, *command[1:])
+    assert ended.returncode == 0, ended.stderr
+    assert "goes on where an earlier process stopped" in ended.stdout
+    for name in ("submission.csv", "images.zip"):
+        assert (tmp_path / "out" / name).read_bytes() == (output / name).read_bytes()
+
+
+def test_a_damaged_result_is_named_and_made_anew(
+    pixel_run: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    output, words = pixel_run
+    for name in ("out", "out.scratch"):
+        shutil.copytree(output.with_name(name), tmp_path / name)
+    damaged = tmp_path / "out" / "submission.csv"
+    damaged.write_text("id\n")
+    ended = call(ROOT, "build.py", *words, "--output", str(tmp_path / "out"))
+    assert ended.returncode == 0, ended.stderr
+    assert "submission.csv was changed" in ended.stdout
+    assert damaged.read_bytes() == (output / "submission.csv").read_bytes()
+
+
+def test_the_run_stays_in_the_callers_group_and_its_lock_ends_with_it(
+    shards: Path, tmp_path: Path
+) -> None:
+    command = ["build.py", "run", "--input", str(shards), *list_options("pixel")]
+    child = subprocess.Popen(
+        [sys.executable, *command, "--output", str(tmp_path / "out"), "--seed", "3"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert child.stdout is not None
+    for line in child.stdout:
+        if line.startswith("dataset"):
+            break
+    assert os.getpgid(child.pid) == os.getpgid(0)
+    child.kill()
+    child.stdout.close()
+    child.wait()
+    ended = call(ROOT, *command, "--output", str(tmp_path / "out"), "--seed", "4")
+    assert ended.returncode == 2
+    assert "seed: 3 against 4" in ended.stderr  # and not: another run is at work
