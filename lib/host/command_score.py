@@ -57,13 +57,17 @@ def _run(options: argparse.Namespace) -> int:
             f"score: {len(features):,} rows, the competition asks for {_ASKED:,}", file=sys.stderr
         )
     scores = score_features(features, real)
-    if options.json:
-        print(json.dumps(scores))
-    else:
-        for key, words in _SHOWN:
-            value = scores[key]
-            print(f"{value:>12,}  {words}" if isinstance(value, int) else f"{value:12.6g}  {words}")
+    print(json.dumps(scores) if options.json else format_scores(scores))
     return 0
+
+
+def format_scores(scores: dict[str, Any]) -> str:
+    """The numbers of score_features -> one line each, the number first."""
+    lines = []
+    for key, words in _SHOWN:
+        number = f"{scores[key]:,}" if isinstance(scores[key], int) else f"{scores[key]:.6g}"
+        lines.append(f"{number:>12}  {words}")
+    return "\n".join(lines)
 
 
 def score_features(features: np.ndarray, real: np.ndarray) -> dict[str, Any]:

@@ -90,13 +90,14 @@ def _classify_part(images: Images) -> NDArray[np.str_]:
     bright = grey >= 128
     share = bright.mean(axis=(1, 2))
     hard = ((grey < _NEAR) | (grey > 255 - _NEAR)).mean(axis=(1, 2)) >= _HARD
-    rules = [
-        ~hard,
-        _is_box(bright),
-        _is_box(~bright) & (share >= _FRAME),
-        (share > 0) & (share <= _SPARSE),
-    ]
-    return np.array(KINDS)[np.select(rules, list(range(len(rules))), len(rules))]
+    rules = {
+        "soft": ~hard,
+        "flat": _is_box(bright),
+        "inverted": _is_box(~bright) & (share >= _FRAME),
+        "sparse": (share > 0) & (share <= _SPARSE),
+    }
+    numbers = [KINDS.index(kind) for kind in rules]
+    return np.array(KINDS)[np.select(list(rules.values()), numbers, KINDS.index("other"))]
 
 
 def _is_box(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
