@@ -27,8 +27,13 @@ SMALL = {"steps": 3, "width": 16, "depth": 1, "curate": False, "real_limit": 120
 
 @pytest.mark.slow
 def test_real_kernel_is_pushed_run_fetched_and_scored(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> None:
+    if "slow" not in request.config.option.markexpr:
+        pytest.skip("takes minutes: python -m pytest -m slow")
     data = tmp_path / "data"
     write_shards(look_alike(1500, 0), data, 0)
     weights = data / "weights" / "stand-in.pth"

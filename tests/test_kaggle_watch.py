@@ -1,5 +1,6 @@
 """A run on Kaggle as `watch` follows it: statuses, log, troubles, ends."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -7,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lib.host.kaggle_log import LogFollower, find_log_seconds, parse_log
 from lib.host.kaggle_watch import watch_version
@@ -15,6 +18,13 @@ from lib.host.runs_table import fold_events
 from lib.kernel.errors import PipelineError
 from tests.kaggle_place import QUICK, REF, Place, open_place, play_complete
 from tests.kaggle_state import KEY, SIGNATURE, Version
+
+JSON_VALUES = st.none() | st.booleans() | st.floats() | st.text()
+
+
+def extend_json(values: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    names = st.sampled_from(["data", "time", "stream_name"]) | st.text()
+    return st.lists(values) | st.dictionaries(names, values)
 
 
 @pytest.fixture
@@ -256,6 +266,14 @@ def test_lines_are_counted_over_reconnections() -> None:
 )
 def test_kept_log_is_read_in_any_form(text: str, lines: list[str]) -> None:
     assert parse_log(text) == lines
+
+
+@settings(max_examples=50)
+@given(st.text() | st.recursive(JSON_VALUES, extend_json).map(json.dumps))
+def test_any_text_is_read_as_some_lines(text: str) -> None:
+    assert all(isinstance(line, str) for line in parse_log(text))
+    seconds = find_log_seconds(text)
+    assert seconds is None or isinstance(seconds, float)
 
 
 def test_log_tells_the_minutes() -> None:

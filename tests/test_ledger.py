@@ -141,7 +141,11 @@ def test_diff_shows_configuration_and_code(tmp_path: Path) -> None:
     path = tmp_path / "runs" / "ledger.jsonl"
     push(path, 1, config={"lr": 1e-4, "seed": 0})
     push(path, 2, config={"lr": 2e-4, "seed": 0}, machine_shape="NvidiaL4")
-    for version, text in ((1, "a\nb\nc\n"), (2, "a\nB\nc\n")):
+    push(path, 3, changed=["lib/kernel/fid.py"])
+    block = "CONFIG = {{\n    'lr': {0},\n}}\n"
+    texts = {1: "a\nb\nc\n", 2: "a\nB\nc\n", 3: "a\nb\nc\n"}
+    for version, body in texts.items():
+        text = f"# content sha256 (of this): {version}\n{block.format(version)}{body}"
         source = work.locate_source(f"{version}" * 64)
         source.parent.mkdir(exist_ok=True)
         source.write_text(text)
@@ -149,7 +153,9 @@ def test_diff_shows_configuration_and_code(tmp_path: Path) -> None:
     assert "lr: 0.0001 against 0.0002" in text
     assert "machine_shape: None against 'NvidiaL4'" in text
     assert "seed" not in text
-    assert "  -b\n  +B" in text
+    assert text.endswith("  -b\n  +B\n   c")
+    assert compare_runs(work, "1", "3").endswith("the same but for CONFIG")
+    assert "ccccccc+" in list_runs(work)
     assert "the same script" in compare_runs(work, "1", "tiny-test-kernel/1")
     with pytest.raises(InputError, match="no such push"):
         compare_runs(work, "1", "7")

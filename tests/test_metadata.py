@@ -1,5 +1,6 @@
 """kernel-metadata.json: what Kaggle would refuse, bend or silently misread is an error here."""
 
+import contextlib
 import json
 import string
 from pathlib import Path
@@ -11,6 +12,7 @@ from slugify import slugify as client_slugify  # what the kaggle client asks
 
 from lib.host.command_init import fill_metadata
 from lib.host.metadata import check_metadata, demand_owner, load_metadata, slugify
+from lib.host.metadata_fields import parse_metadata
 from lib.kernel.errors import InputError
 from tests.kaggle_place import METADATA
 
@@ -162,6 +164,16 @@ def test_warnings_name_what_would_surprise(tmp_path: Path) -> None:
     assert "dataset_sources" in unknown
     assert "P100" in check(tmp_path, machine_shape="NvidiaTeslaP100")[0]
     assert "no data" in check(tmp_path, competition_sources=[])[0]
+
+
+@given(
+    st.sampled_from(sorted(METADATA)),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text()),
+)
+def test_any_value_of_a_field_passes_or_is_a_mistake(key: str, value: object) -> None:
+    with contextlib.suppress(InputError):
+        metadata = parse_metadata({**METADATA, key: value})
+        assert isinstance(check_metadata(metadata, Path("/nowhere"), for_push=False), list)
 
 
 @given(st.text(alphabet=string.ascii_letters + string.digits + " -_.:!()+/", max_size=40))

@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import re
 from typing import Any
 
 from lib.host.options import Command
@@ -26,7 +27,7 @@ def compare_runs(work: Workplace, one: str, other: str) -> str:
     first, second = (_find_push(work, text) for text in (one, other))
     lines = [f"--- {first['ref']} version {first['version']}"]
     lines += [f"+++ {second['ref']} version {second['version']}", "configuration"]
-    facts = ("recipe", "machine_shape", "weights_file", "weights_sha256", "commit")
+    facts = ("machine_shape", "commit")
     changed = differences({**_pick(first, facts)}, {**_pick(second, facts)})
     changed += differences(first.get("config") or {}, second.get("config") or {})
     lines += [f"  {line}" for line in changed] or ["  the same"]
@@ -45,11 +46,17 @@ def _compare_code(work: Workplace, first: dict[str, Any], second: dict[str, Any]
         path = work.locate_source(push["source_sha256"])
         if not path.is_file():
             return [f"  {path.relative_to(work.root)} is gone: only commits can be compared"]
-        texts.append(path.read_text(encoding="utf-8").splitlines())
+        texts.append(_drop_config(path.read_text(encoding="utf-8")).splitlines())
     lines = list(difflib.unified_diff(texts[0], texts[1], n=1, lineterm=""))[2:]
     rest = len(lines) - _DIFF_LINES
-    shown = [f"  {line}" for line in lines[:_DIFF_LINES]]
+    shown = [f"  {line}" for line in lines[:_DIFF_LINES]] or ["  the same but for CONFIG"]
     return shown + ([f"  ... and {rest} lines more"] if rest > 0 else [])
+
+
+def _drop_config(script: str) -> str:
+    """A built kernel -> the same without its hash and its CONFIG block, which are told apart."""
+    script = re.sub(r"^# content sha256.*\n", "", script, flags=re.MULTILINE)
+    return re.sub(r"^CONFIG = \{\n(    .*\n)*\}\n", "", script, flags=re.MULTILINE)
 
 
 def _find_push(work: Workplace, text: str) -> dict[str, Any]:

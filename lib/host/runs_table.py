@@ -43,7 +43,10 @@ def format_runs(runs: Sequence[Run]) -> str:
     """Runs -> the table that `build.py runs` prints."""
     head = ["kernel", "version", "commit", "bundle", "recipe", "overrides", "status", "minutes"]
     head += ["FID", "floor", "public", "private"]
-    return format_table(head, [_list_cells(run) for run in runs], right=(1, 7, 8, 9, 10, 11))
+    table = format_table(head, [_list_cells(run) for run in runs], right=(1, 7, 8, 9, 10, 11))
+    if any(run.push.get("changed") for run in runs):
+        table += "\n+ after a commit: pushed with changes that are in no commit"
+    return table
 
 
 def format_table(
