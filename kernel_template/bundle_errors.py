@@ -31,8 +31,8 @@ def print_error(own_code, value, trace, thread):
         traceback.print_exception(type(value), value, trace)
 
 
-def fill_when_loaded(spec, files, read_text):
-    """(the spec of linecache, file -> path) -> the same; once loaded, it knows those files' lines.
+def fill_when_loaded(spec, fill):
+    """(the spec of linecache, a function) -> the same spec; the module, once loaded, is filled.
 
     To import linecache at the start would cost every program more than the rest of the runtime.
     """
@@ -40,8 +40,13 @@ def fill_when_loaded(spec, files, read_text):
 
     def load_and_fill(module):
         load(module)
-        for file, path in files.items():
-            lines = [line + "\n" for line in read_text(path).split("\n")[:-1]]
-            module.cache[file] = len(lines), None, lines, file
+        fill(module)
 
     spec.loader.exec_module = load_and_fill
+
+
+def keep_lines(linecache, files, read_text):
+    """(linecache, file -> path in the table) -> each file's lines are known to it for good."""
+    for file, path in files.items():
+        lines = [line + "\n" for line in read_text(path).split("\n")[:-1]]
+        linecache.cache[file] = len(lines), None, lines, file

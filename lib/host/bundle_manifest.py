@@ -30,7 +30,7 @@ def describe_bundle(layout: Layout, graph: Graph, size: int, sha256: str) -> dic
         ],
         "imports": {
             _show_name(layout, module.name): {
-                target: how.line for target, how in sorted(module.targets) if how.line
+                target: how.line for target, how in sorted(module.targets) if how.module
             }
             for module in graph.modules.values()
         },
