@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Sequence
 
 from lib.host import (
+    command_audit,
     command_build,
     command_bundle,
     command_decode,
@@ -24,6 +25,7 @@ from lib.host.options import Command, parse_and_run
 from lib.kernel.errors import InputError, PipelineError, nearest_name
 
 COMMANDS: tuple[Command, ...] = (
+    command_audit.AUDIT,
     command_build.BUILD,
     command_bundle.BUNDLE,
     command_decode.DECODE,

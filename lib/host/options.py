@@ -98,3 +98,16 @@ def read_config(options: argparse.Namespace) -> ChosenConfig:
         )
     overrides.update(weights_file=path.name, weights_sha256=sha256_file(path))
     return ChosenConfig(make_config(options.recipe, overrides), path.absolute())
+
+
+def read_number(option: str, text: str, least: int) -> int:
+    """An option's name and word -> a whole number of at least `least`."""
+    if not text.isdecimal() or int(text) < least:
+        raise InputError(
+            "options",
+            f"{option} cannot be read",
+            expected=f"a whole number of {least} or more",
+            got=repr(text),
+            cure=f"write {option} {least}",
+        )
+    return int(text)
