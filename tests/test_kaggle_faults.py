@@ -191,6 +191,15 @@ def test_lost_push_is_found_where_sources_cannot_be_read_back(place: Place) -> N
     assert place.server.count("SaveKernel") == 1
 
 
+def test_lost_push_to_a_kernel_made_anew_is_found(place: Place) -> None:
+    for _ in range(3):
+        place.push()
+    del place.server.versions[REF]  # deleted on the site: its versions begin at one again
+    place.server.fail("SaveKernel", reset="after")
+    assert place.push().version == 1
+    assert place.server.count("SaveKernel") == 4
+
+
 def test_lost_answer_that_cannot_be_looked_up_is_never_repeated(place: Place) -> None:
     place.server.fail("CreateSubmission", reset="after")
     place.server.fail("ListSubmissions", code=500, times=99, skip=1)

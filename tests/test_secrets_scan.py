@@ -16,7 +16,7 @@ from lib.kernel.errors import InputError
 from tests.kaggle_place import REF, Place, make_script, open_place, play_complete
 from tests.kaggle_state import KEY, TOKEN, USER
 
-PAIR = base64.b64encode(f"{USER}:{KEY}".encode()).decode()
+PAIR = base64.b64encode(f"{USER}:{KEY}".encode()).decode().rstrip("=")
 PLANTED = {
     "token prefix": "KGAT_abcdef0123",
     "key": KEY,

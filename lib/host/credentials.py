@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+_SHORTEST = 6  # characters; a shorter secret would be found in any text
 CURE = (
     "make a token at https://www.kaggle.com/settings and set KAGGLE_API_TOKEN or save it as "
     "~/.kaggle/access_token (chmod 600)"
@@ -37,10 +38,11 @@ def list_secrets() -> list[str]:
         secrets += [found.token, found.key]
         if found.key:
             pair = f"{found.username}:{found.key}".encode()
-            secrets.append(base64.b64encode(pair).decode())
+            secrets.append(base64.b64encode(pair).decode().rstrip("="))  # padded or not
     oauth = _read_json(Path("~/.kaggle/credentials.json").expanduser())
     secrets += [oauth.get(name) or "" for name in ("refresh_token", "access_token")]
-    return [secret for secret in dict.fromkeys(secrets) if isinstance(secret, str) and secret]
+    texts = (secret for secret in dict.fromkeys(secrets) if isinstance(secret, str))
+    return [text for text in texts if len(text) >= _SHORTEST]
 
 
 def find_config_folder() -> Path:
@@ -62,7 +64,7 @@ def is_private(path: Path) -> bool:
 def _find_tokens() -> list[Credentials]:
     found = []
     given = os.environ.get("KAGGLE_API_TOKEN", "")
-    if given and Path(given).is_file():  # the client takes a path there as well
+    if given and os.path.isfile(given):  # the client takes a path there as well
         if token := _read_text(Path(given)):
             source = "the file that KAGGLE_API_TOKEN names"
             found.append(Credentials("token", source, (Path(given),), token=token))

@@ -134,7 +134,7 @@ def _explain_answer(what: str, response: requests.Response) -> KaggleError:
     passing = code in _PASSING and not limit
     return KaggleError(
         f"{what} was refused" if code < 500 else f"{what} failed",
-        got=f"HTTP {code}" + (f": {json.dumps(message)}" if message else ""),
+        got=f"HTTP {code}" + (f": {json.dumps(message, ensure_ascii=False)}" if message else ""),
         cure=find_cure(message, code),
         code=code,
         passing=passing,

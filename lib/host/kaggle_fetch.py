@@ -35,9 +35,14 @@ def fetch_version(session: KaggleSession, ref: str, version: int, target: Path) 
     """
     files, kept_log = list_outputs(session, ref, version)
     check_names(files)
-    part = target.with_name(f".{target.name}.part")
+    part = target.with_name(f".{target.name}.part")  # whole files
+    partials = target.with_name(f".{target.name}.partial")  # pieces of files
     _remove_strangers(part, {file.name for file in files})
-    manifest = _save_all(session, ref, version, files, part)
+    with open_plain_session(session.patience) as plain:
+        downloader = Downloader(
+            plain, session.patience, partials, lambda: list_outputs(session, ref, version)[0]
+        )
+        manifest = _save_all(downloader, files, part)
     digests = _read_digests(manifest)
     names = {file.name for file in files}
     if missing := sorted(digests.keys() - names):
@@ -49,7 +54,7 @@ def fetch_version(session: KaggleSession, ref: str, version: int, target: Path) 
         )
     _write_log(session, part, ref.split("/")[1], names, kept_log)
     swap_folder(part, target)
-    shutil.rmtree(target.with_name(f".{target.name}.partial"), ignore_errors=True)
+    shutil.rmtree(partials, ignore_errors=True)
     seconds = find_log_seconds(kept_log)
     metrics = read_json(target / "metrics.json")
     return Fetched(
@@ -61,23 +66,16 @@ def fetch_version(session: KaggleSession, ref: str, version: int, target: Path) 
     )
 
 
-def _save_all(
-    session: KaggleSession, ref: str, version: int, files: list[OutputFile], part: Path
-) -> dict[str, Any] | None:
+def _save_all(downloader: Downloader, files: list[OutputFile], part: Path) -> dict[str, Any] | None:
     """All files into the folder -> the kernel's manifest, which came first and vouches for them."""
-    partials = part.with_name(f"{part.name}ial")
     manifest: dict[str, Any] | None = None
     progress = Progress("fetch", len(files), "files")
-    with open_plain_session(session.patience) as plain:
-        downloader = Downloader(
-            plain, session.patience, partials, lambda: list_outputs(session, ref, version)[0]
-        )
-        for done, file in enumerate(sorted(files, key=lambda file: file.name != MANIFEST)):
-            downloader.save(file, part / file.name, _read_digests(manifest).get(file.name))
-            if file.name == MANIFEST:
-                read = read_json(part / MANIFEST)
-                manifest = read if isinstance(read, dict) else None
-            progress.update(done + 1, file.name)
+    for done, file in enumerate(sorted(files, key=lambda file: file.name != MANIFEST)):
+        downloader.save(file, part / file.name, _read_digests(manifest).get(file.name))
+        if file.name == MANIFEST:
+            read = read_json(part / MANIFEST)
+            manifest = read if isinstance(read, dict) else None
+        progress.update(done + 1, file.name)
     part.mkdir(parents=True, exist_ok=True)  # also where there was no file
     return manifest
 

@@ -159,7 +159,8 @@ def _look_for(
     """(what was pushed, the latest version before) -> the version that holds it, if it arrived."""
     for pause in session.patience.list_pauses()[:_LOOKS]:
         latest = find_latest_version(session, metadata.ref)
-        for version in range(latest, before, -1):
+        oldest = before if latest >= before else 0  # a kernel made anew counts from one again
+        for version in range(latest, oldest, -1):
             if _get_kernel(session, metadata.ref, version).blob.source.strip() == source.strip():
                 return _name_arrived(metadata, version)
         if not latest and _has_status(session, metadata.ref, before + 1):
