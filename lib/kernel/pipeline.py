@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lib.kernel import provenance
+from lib.kernel.appraisal import appraise
 from lib.kernel.config import RANDOM_WEIGHTS, Config, as_dict
 from lib.kernel.errors import PipelineError
 from lib.kernel.features import Extractor, cached_features, load_extractor
@@ -42,6 +43,7 @@ from lib.kernel.weights import find_weights
 _GRID = 64  # images in the real and in the generated grid
 _CPU_VERIFIED = 64  # rows whose features are computed anew; on a GPU all are
 _CLOSING_S = 20.0  # the CSV, the zip, verifying, the report
+_APPRAISED = 10_000  # real images for pixel statistics and nearest neighbours
 _CURATE_GUARD_S = 240.0  # for the proof and the choice together
 
 
@@ -120,6 +122,8 @@ class Run:
             self._show("generated.png", "Generated images, as submitted", chosen)
             description, own = extractor.describe(), features[choice.rows]
             write_outcome(folders.output, chosen, own, config, description, result.epoch)
+        with journal.stage("appraisal"):
+            self._appraise(images, pool[: len(features)], features, real, choice)
         with journal.stage("verify"):
             rows = config.samples if device.is_cuda else min(_CPU_VERIFIED, config.samples)
             extract = extractor.extract
@@ -205,6 +209,27 @@ class Run:
         numbers = {key: choice.metrics[key] for key in ("fid", "fid_random", "floor", "excess")}
         log("fid", ", ".join(f"{key} {value:.4g}" for key, value in numbers.items()))
         return choice
+
+    def _appraise(
+        self, images: Images, pool: np.ndarray, features: np.ndarray, real: RealSide, choice: Choice
+    ) -> None:
+        looked_at = images.real[:_APPRAISED]
+        found = appraise(
+            pool,
+            features,
+            choice.rows,
+            looked_at,
+            real.features,
+            real.statistics,
+            images.training[:_APPRAISED],
+            self._config.seed,
+        )
+        self._findings.metrics["details"] = found.details
+        spectra = {"real": found.real_pixels.spectrum, "generated": found.own_pixels.spectrum}
+        self._findings.spectra = spectra
+        self._show(
+            "nearest.png", "Generated (left) and the nearest training images", found.neighbours
+        )
 
     def _show(self, name: str, caption: str, images: np.ndarray) -> None:
         path = self._folders.output / name

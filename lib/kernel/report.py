@@ -25,6 +25,7 @@ class Findings:
     metrics: dict[str, Any] = field(default_factory=dict)  # what metrics.json will hold
     history: Sequence[Mapping[str, float]] = ()  # training: step, epoch, seconds, losses, fid
     curation: Sequence[tuple[int, float]] = ()  # round, FID
+    spectra: Mapping[str, Sequence[float]] = field(default_factory=dict)  # whose -> power
     figures: dict[str, bytes] = field(default_factory=dict)  # caption -> PNG
     provenance: dict[str, Any] = field(default_factory=dict)
 
@@ -74,14 +75,21 @@ def _list_tiles(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
 def _draw_charts(findings: Findings) -> list[dict[str, str]]:
     charts: list[dict[str, str]] = []
     steps = findings.history
-    other = {"step", "epoch", "seconds", "fid"}
+    other = {"step", "epoch", "seconds"}
     names = list(dict.fromkeys(key for row in steps for key in row if key not in other))
-    losses = {name: [(row["step"], row[name]) for row in steps if name in row] for name in names}
+    curves = {name: [(row["step"], row[name]) for row in steps if name in row] for name in names}
+    losses = {name: points for name, points in curves.items() if not name.startswith("fid")}
     _add_chart(charts, draw_lines(losses, "step", "loss"), "Training losses.")
-    scores = {"FID": [(row["step"], row["fid"]) for row in steps if "fid" in row]}
+    scores = {name: points for name, points in curves.items() if name.startswith("fid")}
     _add_chart(charts, draw_lines(scores, "step", "FID", log_y=True), "FID during training.")
     chosen = {"FID": [(float(number), fid) for number, fid in findings.curation]}
     _add_chart(charts, draw_lines(chosen, "round", "FID"), "FID of the chosen images.")
+    spectra = {name: list(enumerate(power)) for name, power in findings.spectra.items()}
+    svg = draw_lines(spectra, "cycles a picture", "power", log_y=True)
+    _add_chart(charts, svg, "Radial power spectrum of the pixels.")
+    pixels = findings.metrics.get("details", {}).get("pixels")
+    if pixels:
+        _add_chart(charts, draw_bars(pixels, ""), "Pixels: shares and moments, 0 to 1.")
     seconds = findings.metrics.get("seconds", {})
     if seconds:
         _add_chart(charts, draw_bars({"seconds": seconds}, "s"), "Seconds of each stage.")
@@ -102,7 +110,8 @@ def _list_tables(findings: Findings) -> list[dict[str, Any]]:
         rows += [(f"note: {name}", f"{n:,}") for name, n in metrics.get("notes", {}).items()]
         tables.append({"title": "Records", "head": ("reason", "records"), "rows": rows})
     if metrics.get("details"):
-        rows = [(name, _format(value)) for name, value in metrics["details"].items()]
+        details = metrics["details"].items()
+        rows = [(name, _format(value)) for name, value in details if name != "pixels"]
         tables.append({"title": "More metrics", "head": (), "rows": rows})
     config = [(key, _format(value)) for key, value in findings.config.items()]
     tables.append({"title": "Configuration", "head": (), "rows": config})
