@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from lib.kernel.likelihood import pick_places
 from lib.kernel.losses import pixel_nll
 from lib.kernel.pixel import PixelModel, PixelShape
 from lib.kernel.pixel_draw import PixelWalk, choose_values, draw_pictures
@@ -99,6 +100,35 @@ def test_values_are_the_distribution_s_quantiles() -> None:
     uniforms = torch.tensor([0.0, 0.2, 0.26, 0.7, 0.76, 0.9999999])
     chosen = choose_values(chances.log().expand(6, -1), uniforms)
     assert chosen.tolist() == [0, 0, 2, 2, 3, 3]
+
+
+def test_a_rare_tail_is_left_out_only_where_all_of_it_is_rare() -> None:
+    flat = torch.tensor([0.9990, 0.0004, 0.0006, 0.0])
+    parting = torch.tensor([0.93, 0.0] + [0.07 / 14] * 14)
+    dots = torch.tensor([0.0005, 0.5, 0.4995, 0.0])
+    uniforms = torch.tensor([0.99935, 0.9999])
+    for chances, kept, cut in ((flat, [1, 2], [0, 0]), (parting, [15, 15], [15, 15])):
+        logits = chances.log().expand(2, -1)
+        assert choose_values(logits, uniforms, 0.0).tolist() == kept
+        assert choose_values(logits, uniforms, 0.01).tolist() == cut
+    assert choose_values(dots.log().expand(1, -1), torch.tensor([0.0]), 0.01).tolist() == [1]
+
+
+def test_places_are_drawn_so_that_the_mean_stays_true() -> None:
+    """The weighted mean of any pixel-wise quantity has the plain mean as its expectation."""
+    images = torch.zeros(3, 1, SIDE, SIDE, dtype=torch.uint8)
+    images[1, :, 2:7, 3:9] = 255
+    images[2] = torch.randint(0, 256, (1, SIDE, SIDE), dtype=torch.uint8)
+    quantity = torch.rand(3, SIDE * SIDE)
+    random = torch.Generator().manual_seed(0)
+    places, weights = pick_places(images, 200_000, random)
+    estimate = (quantity.gather(1, places) * weights).mean(1)
+    torch.testing.assert_close(estimate, quantity.mean(1), rtol=0, atol=5e-3)
+    counts = torch.bincount(places[1], minlength=SIDE * SIDE).view(SIDE, SIDE)
+    assert counts[2, 3] > 3 * counts[4, 5] > 0
+    everything, ones = pick_places(images, 0, random)
+    assert everything.tolist() == [list(range(SIDE * SIDE))] * 3
+    assert (ones == 1).all()
 
 
 def test_low_temperature_draws_the_mode_and_equal_uniforms_equal_pictures() -> None:

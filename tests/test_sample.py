@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
+from lib.kernel import drawing
 from lib.kernel.config import Config, make_config
-from lib.kernel.drawing import CHUNK
 from lib.kernel.grids import make_grid, write_grid
 from lib.kernel.model_file import build_network, read_model, write_model
 from lib.kernel.runtime import Device
@@ -27,15 +27,16 @@ def make_file(folder: Path, recipe: str, channels: int, **sizes: Any) -> tuple[P
 
 @pytest.mark.parametrize(("recipe", "channels"), [("first-seed", 3), ("pixel", 1)])
 def test_images_depend_on_seed_stage_and_index_alone(
-    tmp_path: Path, recipe: str, channels: int
+    tmp_path: Path, recipe: str, channels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(drawing, "CHUNK", 8)
     path, config = make_file(tmp_path, recipe, channels)
     some = sample_images(path, 7, config, CPU)
-    more = sample_images(path, CHUNK + 3, config, CPU)
-    assert more.shape == (CHUNK + 3, channels, 32, 32)
+    more = sample_images(path, 8 + 3, config, CPU)
+    assert more.shape == (8 + 3, channels, 32, 32)
     assert more.dtype == np.uint8
     assert np.array_equal(some, more[:7])
-    assert not np.array_equal(more[:3], more[CHUNK:])
+    assert not np.array_equal(more[:3], more[8:])
     assert not np.array_equal(some, sample_images(path, 7, config, CPU, "other stage"))
     reseeded = make_config(recipe, {"width": 16, "depth": 1, "seed": 1})
     assert not np.array_equal(some, sample_images(path, 7, reseeded, CPU))

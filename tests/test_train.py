@@ -191,6 +191,24 @@ def test_a_memory_too_small_halves_the_parts_and_changes_nothing_else(
     assert crowded.micro == (4 if recipe == "pixel" else 2)
 
 
+@pytest.mark.parametrize("recipe", ["first-seed", "second-seed", "pixel"])
+def test_parts_side_by_side_give_the_same_losses_and_the_same_bytes_each_time(
+    tmp_path: Path, recipe: str
+) -> None:
+    threads, found = torch.get_num_threads(), []
+    try:
+        for count in (1, 2, 2):
+            torch.set_num_threads(count)
+            found.append(run(tmp_path / str(len(found)), small_config(recipe, steps=6)))
+            assert torch.get_num_threads() == count
+    finally:
+        torch.set_num_threads(threads)
+    assert found[1].checkpoint.read_bytes() == found[2].checkpoint.read_bytes()
+    for name in ("critic", "penalty") if recipe != "pixel" else ("nll",):
+        one, two = (result.history[-1][name] for result in found[:2])
+        assert math.isclose(one, two, rel_tol=1e-3, abs_tol=1e-5)
+
+
 def test_each_epoch_shows_each_image_at_most_once_in_an_order_of_its_own() -> None:
     images = np.arange(90, dtype=np.uint8).reshape(-1, 1, 1, 1) * np.ones((1, 3, 32, 32), np.uint8)
     learner = WganLearner(images, small_config("first-seed"), CPU)

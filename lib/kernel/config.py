@@ -26,7 +26,7 @@ class Config:
     policy: str = "host"  # decoding of the training images; FID's real side is always "host"
     # Training
     epochs: int = 0  # passes over the data; 0: bounded by time and steps alone
-    batch: int = 64  # images a step
+    batch: int = 64  # images a step; 0, in the pixel recipe: by the device
     targets: int = 0  # pixels of each image that the pixel recipe learns in a step; 0: all
     lr: float = 1e-4
     beta1: float = 0.5
@@ -34,7 +34,7 @@ class Config:
     n_critic: int = 5  # critic steps for each generator step
     gp_weight: float = 10.0  # lambda of the gradient penalty
     latent_dim: int = 100
-    width: int = 64  # channels of the narrowest layer
+    width: int = 64  # channels of the narrowest layer; 0, in the pixel recipe: by the device
     depth: int = 4  # blocks of the trunk, where the recipe has one
     ema_decay: float = 0.0  # of the weights, a step; 0: no average is kept
     save_every: int = 10  # epochs between generator snapshots that a public recipe leaves behind
@@ -42,6 +42,7 @@ class Config:
     # Samples
     samples: int = 1000  # images submitted
     temperature: float = 1.0  # of the pixel recipe's softmax
+    tail: float = 0.0  # its rare values are never drawn where together they are less likely
     curate: bool = True  # choose the submitted images out of a pool by FID
     pool: int = 0  # images in the pool; 0: 20,000 on a GPU, 5,000 on the CPU
     # Features
@@ -58,6 +59,7 @@ class Config:
         _check_choice("preprocessing", self.preprocessing, PREPROCESSINGS)
         for name, low, high in _RANGES:
             value = getattr(self, name)
+            low = max(low, 1) if self.is_public and name in ("batch", "width") else low
             if not low <= value <= high:  # also refuses NaN
                 raise InputError(
                     "config",
@@ -79,7 +81,7 @@ _TABLE: dict[str, tuple[Any, ...]] = {
     #               policy       epochs batch  lr     b1   b2    n_c  gp
     "first-seed":  ("first-seed",  200,   64, 1e-4, 0.5, 0.9,    5, 10.0),
     "second-seed": ("second-seed",  30,  128, 1e-4, 0.0, 0.9,    5,  5.0),
-    "pixel":       ("host",          0,   64, 2e-3, 0.9, 0.99,   1,  0.0),
+    "pixel":       ("host",          0,    0, 2e-3, 0.9, 0.99,   1,  0.0),
 }  # fmt: skip
 _EXTRA: dict[str, dict[str, Any]] = {
     "first-seed": {"latent_dim": 100, "width": 64, "curate": False},
@@ -90,7 +92,7 @@ _EXTRA: dict[str, dict[str, Any]] = {
         "save_every": 1,
         "epoch_fid": 1000,
     },
-    "pixel": {"width": 256, "depth": 3, "ema_decay": 0.999, "targets": 64},
+    "pixel": {"width": 0, "depth": 3, "ema_decay": 0.999, "targets": 128, "tail": 0.001},
 }
 RECIPES: dict[str, dict[str, Any]] = {
     name: {**dict(zip(_COLUMNS, row, strict=True)), **_EXTRA[name]} for name, row in _TABLE.items()
@@ -103,7 +105,7 @@ _RANGES = (
     ("train_minutes", 0, 60 * 24 * 7),
     ("steps", 0, 10**9),
     ("epochs", 0, 10**6),
-    ("batch", 1, 65536),
+    ("batch", 0, 65536),
     ("targets", 0, 1024),
     ("lr", 1e-9, 10),
     ("beta1", 0, 0.9999),
@@ -111,13 +113,14 @@ _RANGES = (
     ("n_critic", 1, 100),
     ("gp_weight", 0, 1000),
     ("latent_dim", 1, 4096),
-    ("width", 1, 2048),
+    ("width", 0, 2048),
     ("depth", 1, 64),
     ("ema_decay", 0, 0.999999),
     ("save_every", 1, 10**6),
     ("epoch_fid", 0, 50_000),
     ("samples", 2, 100_000),
     ("temperature", 0.01, 100),
+    ("tail", 0, 1),
     ("pool", 0, 200_000),
     ("real_limit", 0, 10**7),
     ("floor_draws", 2, 1000),

@@ -12,7 +12,9 @@ from lib.kernel.runtime import Device
 from lib.kernel.seeds import derive_seed
 from lib.kernel.side_by_side import Cores
 
-CHUNK = 250  # images drawn at once; always whole, for a product's last bit depends on its size
+# Images drawn at once; always whole, for a product's last bit depends on its size.
+CHUNK = 250  # a core's cache holds their hidden layers
+CHUNK_ON_GPU = 2000
 
 
 def draw_images(
@@ -22,31 +24,33 @@ def draw_images(
 
     The random numbers come from the CPU's generator, so that they are the same on every device.
     """
+    size = CHUNK_ON_GPU if device.is_cuda else CHUNK
     progress = Progress(stage, count, "images")
 
     def draw(number: int) -> np.ndarray:
         random = torch.Generator().manual_seed(derive_seed(config.seed, f"draw/{stage}", number))
         with torch.inference_mode():
-            return _draw_chunk(network, random, config, device).cpu().numpy()
+            return _draw_chunk(network, size, random, config, device).cpu().numpy()
 
     chunks: list[np.ndarray] = []
-    total = -(-count // CHUNK)
+    total = -(-count // size)
     with Cores(device) as cores:
         for first in range(0, total, cores.count):
             numbers = range(first, min(first + cores.count, total))
             chunks += cores.map(draw, numbers)
-            progress.update(min(count, len(chunks) * CHUNK))
+            progress.update(min(count, len(chunks) * size))
     return np.concatenate(chunks)[:count]
 
 
 def _draw_chunk(
-    network: nn.Module, random: torch.Generator, config: Config, device: Device
+    network: nn.Module, size: int, random: torch.Generator, config: Config, device: Device
 ) -> torch.Tensor:
-    """-> (CHUNK, C, 32, 32) uint8 on the device."""
+    """-> (size, C, 32, 32) uint8 on the device."""
     if isinstance(network, PixelModel):
         side, channels = network.shape.side, network.shape.channels
-        uniforms = torch.rand((CHUNK, side, side, channels), generator=random)
-        return draw_pictures(network, uniforms.to(device.torch_device), config.temperature)
-    latents = torch.randn((CHUNK, config.latent_dim, 1, 1), generator=random)
+        uniforms = torch.rand((size, side, side, channels), generator=random)
+        uniforms = uniforms.to(device.torch_device)
+        return draw_pictures(network, uniforms, config.temperature, config.tail)
+    latents = torch.randn((size, config.latent_dim, 1, 1), generator=random)
     pictures = network(latents.to(device.torch_device))
     return (pictures * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)

@@ -24,6 +24,15 @@ def slope_penalty(slope: torch.Tensor) -> torch.Tensor:
     return (slope.flatten(1).norm(dim=1) - 1.0).square().mean()
 
 
-def pixel_nll(logits: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """(..., 256) logits and (...) integer pixels -> mean of -ln p(value), nats for each value."""
-    return F.cross_entropy(logits.float().flatten(0, -2), values.flatten().long())
+def pixel_nll(
+    logits: torch.Tensor, values: torch.Tensor, weights: torch.Tensor | None = None
+) -> torch.Tensor:
+    """(B, K, C, 256) logits, (B, K, C) integer pixels -> mean of -ln p(value), nats each.
+
+    With (B, K) weights each pixel counts that much: those of pixels drawn with unequal chances.
+    """
+    logits = logits.float().flatten(0, -2)
+    if weights is None:
+        return F.cross_entropy(logits, values.flatten().long())
+    each = F.cross_entropy(logits, values.flatten().long(), reduction="none")
+    return (each.view(values.shape) * weights[..., None]).mean()
