@@ -10,7 +10,7 @@ from lib.kernel.metrics import find_neighbours, measure_kid, measure_manifold
 from lib.kernel.pixel_statistics import PixelStatistics, measure_pixels
 
 _NEIGHBOURS_SHOWN = 8  # generated images beside their nearest training images
-_NEAREST = 7
+_NEAREST = 3
 _LARGE = 20_000  # uncurated images for the FID that literature quotes beside 50,000
 
 
@@ -21,7 +21,7 @@ class Appraisal:
     details: dict[str, Any]
     real_pixels: PixelStatistics
     own_pixels: PixelStatistics
-    neighbours: np.ndarray  # (8 * 8, C, 32, 32) uint8: a generated image, then its nearest ones
+    neighbours: np.ndarray  # (8 * 4, C, 32, 32) uint8: a generated image, its nearest ones
 
 
 def appraise(

@@ -40,7 +40,7 @@ from lib.kernel.storage import read_json, replacing, sha256_file, write_json
 from lib.kernel.train import Budget, TrainResult, train
 from lib.kernel.weights import find_weights
 
-_GRID = 64  # images in the real and in the generated grid
+_GRID, _COLUMNS = 40, 4  # of the grids; four columns at 4x fit twice beside each other
 _CPU_VERIFIED = 64  # rows whose features are computed anew; on a GPU all are
 _CLOSING_S = 20.0  # the CSV, the zip, verifying, the report
 _APPRAISED = 10_000  # real images for pixel statistics and nearest neighbours
@@ -233,7 +233,7 @@ class Run:
 
     def _show(self, name: str, caption: str, images: np.ndarray) -> None:
         path = self._folders.output / name
-        write_grid(path, images[:_GRID], scale=4)
+        write_grid(path, images[:_GRID], columns=_COLUMNS, scale=4)
         self._findings.figures[caption] = path.read_bytes()
 
     def _list_provenance(

@@ -84,7 +84,9 @@ def _draw_charts(findings: Findings) -> list[dict[str, str]]:
     _add_chart(charts, draw_lines(scores, "step", "FID", log_y=True), "FID during training.")
     chosen = {"FID": [(float(number), fid) for number, fid in findings.curation]}
     _add_chart(charts, draw_lines(chosen, "round", "FID"), "FID of the chosen images.")
-    spectra = {name: list(enumerate(power)) for name, power in findings.spectra.items()}
+    spectra = {  # radius 0 is the mean, which the spectrum leaves out
+        name: list(enumerate(power))[1:] for name, power in findings.spectra.items()
+    }
     svg = draw_lines(spectra, "cycles a picture", "power", log_y=True)
     _add_chart(charts, svg, "Radial power spectrum of the pixels.")
     pixels = findings.metrics.get("details", {}).get("pixels")
