@@ -1,7 +1,6 @@
 """A working tree and options -> one self-contained Kaggle script, built, run, pushed or scored."""
 
 import sys
-import traceback
 from collections.abc import Sequence
 
 from lib.host import (
@@ -22,7 +21,8 @@ from lib.host import (
     command_watch,
 )
 from lib.host.options import Command, parse_and_run
-from lib.kernel.errors import InputError, PipelineError, nearest_name
+from lib.kernel.errors import InputError, nearest_name
+from lib.kernel.exit_codes import run_for_exit_code
 
 COMMANDS: tuple[Command, ...] = (
     command_audit.AUDIT,
@@ -45,25 +45,20 @@ COMMANDS: tuple[Command, ...] = (
 
 def main(words: Sequence[str]) -> int:
     """Command-line words -> exit code: 0 done, 1 a failure, 2 a mistake of the user's."""
+    return run_for_exit_code(lambda: _dispatch(words), debug="--debug" in words)
+
+
+def _dispatch(words: Sequence[str]) -> int:
     by_name = {command.name: command for command in COMMANDS}
-    try:
-        if words and words[0] in ("-h", "--help", "help"):
-            print(_describe_commands())
-            return 0
-        if not words or words[0].startswith("-"):
-            return parse_and_run(by_name["build"], words)
-        if words[0] not in by_name:
-            cure = nearest_name(words[0], by_name)
-            raise InputError("build.py", f"there is no command {words[0]!r}", cure=cure)
-        return parse_and_run(by_name[words[0]], words[1:])
-    except PipelineError as error:
-        if "--debug" in words:
-            traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    if words and words[0] in ("-h", "--help", "help"):
+        print(_describe_commands())
+        return 0
+    if not words or words[0].startswith("-"):
+        return parse_and_run(by_name["build"], words)
+    if words[0] not in by_name:
+        cure = nearest_name(words[0], by_name)
+        raise InputError("build.py", f"there is no command {words[0]!r}", cure=cure)
+    return parse_and_run(by_name[words[0]], words[1:])
 
 
 def _describe_commands() -> str:

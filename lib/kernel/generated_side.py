@@ -1,7 +1,8 @@
-"""A pool of generated images and its features -> the images submitted, and what they are worth."""
+"""A trained model -> a pool of images, the ones submitted, and what they are worth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,10 @@ from lib.kernel.curate import Curation, choose_subset
 from lib.kernel.fid import features_to_statistics, frechet_distance, measure_floor
 from lib.kernel.progress import log
 from lib.kernel.real_side import RealSide
+from lib.kernel.runtime import Device
+from lib.kernel.sample import sample_images
 from lib.kernel.seeds import derive_seed
+from lib.kernel.storage import replacing
 
 _RANDOM_DRAWS = 5
 CURATED = (
@@ -28,6 +32,25 @@ class Choice:
     rows: np.ndarray  # (samples,) int64
     metrics: dict[str, Any]
     trace: Sequence[tuple[int, float]] = field(default=())  # round, FID
+
+
+def as_rgb(images: np.ndarray) -> np.ndarray:
+    """(N, C, 32, 32) uint8, C = 1 or 3 -> (N, 3, 32, 32), grey triplicated."""
+    return np.repeat(images, 3, axis=1) if images.shape[1] == 1 else images
+
+
+def draw_pool(
+    saved: Path, checkpoint: Path, count: int, config: Config, device: Device
+) -> np.ndarray:
+    """(file, model file, count) -> (count, 3, 32, 32) uint8, a memory map of that file.
+
+    A resumed run finds the file and draws nothing.
+    """
+    if not saved.exists():
+        pool = as_rgb(sample_images(checkpoint, count, config, device))
+        with replacing(saved) as file:
+            np.save(file, pool)
+    return np.load(saved, mmap_mode="r")
 
 
 def choose_images(pool: np.ndarray, real: RealSide, config: Config, guard_s: float) -> Choice:

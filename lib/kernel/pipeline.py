@@ -2,21 +2,19 @@
 
 import dataclasses
 import os
-import sys
 import time
-import traceback
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lib.kernel import provenance
-from lib.kernel.appraisal import appraise
+from lib.kernel.appraisal import Drawn, appraise
 from lib.kernel.config import RANDOM_WEIGHTS, Config, as_dict
-from lib.kernel.errors import PipelineError
+from lib.kernel.exit_codes import run_for_exit_code
 from lib.kernel.features import Extractor, cached_features, load_extractor
 from lib.kernel.fid import frechet_distance
-from lib.kernel.generated_side import Choice, choose_images
+from lib.kernel.generated_side import Choice, as_rgb, choose_images, draw_pool
 from lib.kernel.grids import write_grid
 from lib.kernel.journal import Journal
 from lib.kernel.outcome import RANDOM_WARNING, verify_outcome, write_metrics, write_outcome
@@ -33,10 +31,9 @@ from lib.kernel.real_side import (
 )
 from lib.kernel.report import Findings
 from lib.kernel.runtime import Device, Folders, choose_device, find_folders
-from lib.kernel.sample import sample_images
 from lib.kernel.shard_lines import hash_shards
 from lib.kernel.shards import find_shards
-from lib.kernel.storage import read_json, replacing, sha256_file, write_json
+from lib.kernel.storage import read_json, sha256_file, write_json
 from lib.kernel.train import Budget, TrainResult, train
 from lib.kernel.weights import find_weights
 
@@ -47,33 +44,16 @@ _APPRAISED = 10_000  # real images for pixel statistics and nearest neighbours
 _CURATE_GUARD_S = 240.0  # for the proof and the choice together
 
 
-def as_rgb(images: np.ndarray) -> np.ndarray:
-    """(N, C, 32, 32) uint8, C = 1 or 3 -> (N, 3, 32, 32), grey triplicated."""
-    return np.repeat(images, 3, axis=1) if images.shape[1] == 1 else images
-
-
 def main(config: Config, bundle_sha256: str, template: str, debug: bool = False) -> int:
     """(Config, hash of this bundle, text of the report's template) -> exit code."""
-    try:
+
+    def work() -> int:
         folders = find_folders()
         with provenance.locked(folders.scratch):
             Run(config, bundle_sha256, template, folders).execute()
         return 0
-    except KeyboardInterrupt:
-        print("interrupted: the same command goes on from here", file=sys.stderr)
-        return 130
-    except PipelineError as error:
-        if debug:
-            traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        return error.exit_code
-    except Exception as error:  # the last resort: a user reads two lines, --debug shows the rest
-        if debug:
-            traceback.print_exc()
-        first = (str(error).splitlines() or ["no message"])[0]
-        print(f"error: {type(error).__name__}: {first}", file=sys.stderr)
-        print("  cure: see where with --debug; the same command resumes", file=sys.stderr)
-        return 1
+
+    return run_for_exit_code(work, debug)
 
 
 class Run:
@@ -112,7 +92,8 @@ class Run:
         with journal.stage("train"):
             result = self._train(config, images.training, device, plan, real, extractor)
         with journal.stage("sample"):
-            pool = self._sample(config, device, result, plan)
+            saved = folders.scratch / "pool.npy"
+            pool = draw_pool(saved, result.checkpoint, plan.pool, config, device)
         with journal.stage("features"):
             features = self._extract_pool(config, pool, extractor, plan)
         with journal.stage("fid"):
@@ -180,17 +161,6 @@ class Run:
         self._findings.metrics |= {"images_per_s": result.images_per_s, "weights": result.chosen}
         return result
 
-    def _sample(
-        self, config: Config, device: Device, result: TrainResult, plan: Plan
-    ) -> np.ndarray:
-        """A pool (P, 3, 32, 32) uint8, a memory map of the scratch file a resumed run finds."""
-        saved = self._folders.scratch / "pool.npy"
-        if not saved.exists():
-            pool = as_rgb(sample_images(result.checkpoint, plan.pool, config, device))
-            with replacing(saved) as file:
-                np.save(file, pool)
-        return np.load(saved, mmap_mode="r")
-
     def _extract_pool(
         self, config: Config, pool: np.ndarray, extractor: Extractor, plan: Plan
     ) -> np.ndarray:
@@ -213,23 +183,13 @@ class Run:
     def _appraise(
         self, images: Images, pool: np.ndarray, features: np.ndarray, real: RealSide, choice: Choice
     ) -> None:
-        looked_at = images.real[:_APPRAISED]
-        found = appraise(
-            pool,
-            features,
-            choice.rows,
-            looked_at,
-            real.features,
-            real.statistics,
-            images.training[:_APPRAISED],
-            self._config.seed,
-        )
+        own = Drawn(pool, features, choice.rows)
+        some = slice(0, _APPRAISED)
+        found = appraise(own, images.real[some], images.training[some], real, self._config.seed)
         self._findings.metrics["details"] = found.details
-        spectra = {"real": found.real_pixels.spectrum, "generated": found.own_pixels.spectrum}
-        self._findings.spectra = spectra
-        self._show(
-            "nearest.png", "Generated (left) and the nearest training images", found.neighbours
-        )
+        self._findings.spectra = found.spectra
+        caption = "Generated (left) and the nearest training images"
+        self._show("nearest.png", caption, found.neighbours)
 
     def _show(self, name: str, caption: str, images: np.ndarray) -> None:
         path = self._folders.output / name
