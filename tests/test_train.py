@@ -15,10 +15,10 @@ import pytest
 import torch
 from PIL import Image
 
-import lib.kernel.train as train_module
+from lib.kernel import training_loop
 from lib.kernel.checkpoint import list_checkpoints, load_checkpoint
 from lib.kernel.config import Config, make_config
-from lib.kernel.likelihood import PixelLearner
+from lib.kernel.likelihood import PixelLearner, settle_sizes
 from lib.kernel.model_file import read_model
 from lib.kernel.runtime import Device
 from lib.kernel.train import Budget, TrainResult, train
@@ -58,8 +58,8 @@ def run(
 
 @pytest.fixture
 def saves_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_module, "SAVE_EVERY_S", 0.0)
-    monkeypatch.setattr(train_module, "SAVE_SHARE", 1e9)
+    monkeypatch.setattr(training_loop, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(training_loop, "SAVE_SHARE", 1e9)
 
 
 @pytest.mark.parametrize("recipe", list(SMALL))
@@ -92,9 +92,9 @@ def test_a_run_stopped_by_sigterm_goes_on_to_the_same_bytes(tmp_path: Path, reci
 _CHILD = """
 import sys
 from pathlib import Path
-import lib.kernel.train as train_module
+from lib.kernel import training_loop
 from tests.test_train import run, small_config
-train_module.SAVE_EVERY_S, train_module.SAVE_SHARE = 0.0, 1e9
+training_loop.SAVE_EVERY_S, training_loop.SAVE_SHARE = 0.0, 1e9
 run(Path(sys.argv[1]), small_config("pixel", steps=120))
 """
 
@@ -220,6 +220,20 @@ def test_each_epoch_shows_each_image_at_most_once_in_an_order_of_its_own() -> No
     assert [len(set(epoch.tolist())) for epoch in epochs] == [88, 88]
     assert not torch.equal(*epochs)
     assert torch.equal(learner.pick_batch(3)[:, 0, 0, 0], epochs[0][24:32])
+
+
+def test_sizes_left_open_suit_the_device_and_given_ones_stay(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = make_config("pixel", {})
+    on_cpu = settle_sizes(config, CPU)
+    on_gpu = settle_sizes(config, Device(torch.device("cuda"), torch.float16, "a GPU"))
+    assert 0 < on_cpu.width < on_gpu.width
+    assert 0 < on_cpu.batch < on_gpu.batch
+    assert capsys.readouterr().out.count("suits") == 2
+    given = make_config("pixel", {"width": 48, "batch": 7})
+    assert settle_sizes(given, CPU) == given
+    assert capsys.readouterr().out == ""
 
 
 def test_training_time_ends_a_run_that_has_no_step_cap(tmp_path: Path) -> None:
