@@ -158,6 +158,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_file(self, content: bytes, fault: Fault | None) -> None:
         span, code, headers = self.headers.get("Range", ""), 200, {"Accept-Ranges": "bytes"}
+        if self.kaggle.ignores_ranges:
+            span = ""
         if span:
             start = int(span.removeprefix("bytes=").rstrip("-"))
             if start >= len(content):

@@ -79,6 +79,7 @@ class KaggleState:
         self.uploads: dict[str, dict[str, Any]] = {}
         self.pending_polls = 1  # GetSubmission answers PENDING that many times
         self.score_error = ""
+        self.ignores_ranges = False  # storage that always sends whole files
         self.daily_limit = 5
         self.faults: list[Fault] = []
         self.calls: list[tuple[str, dict[str, Any]]] = []

@@ -38,7 +38,9 @@ def run_status(place: Place) -> None:
 def run_watch(place: Place) -> None:
     version = place.server.push(REF, "x")
     version.statuses = ["RUNNING", "RUNNING", "COMPLETE"]
-    assert watch_version(place.session, REF, 1).status.name == "COMPLETE"
+    session = place.with_patience(poll_s=0.1, longest_poll_s=0.1)
+    assert watch_version(session, REF, 1).status.name == "COMPLETE"
+    assert place.server.count("GET log") >= 1
 
 
 def run_list(place: Place) -> None:
@@ -191,6 +193,14 @@ def test_lost_push_is_found_where_sources_cannot_be_read_back(place: Place) -> N
     assert place.server.count("SaveKernel") == 1
 
 
+def test_lost_push_is_the_version_after_the_last_one_known_here(place: Place) -> None:
+    place.server.fail("GetKernel", code=404, times=99)
+    place.push()
+    place.server.fail("SaveKernel", reset="after")
+    assert place.push().version == 2
+    assert place.server.count("SaveKernel") == 2
+
+
 def test_lost_push_to_a_kernel_made_anew_is_found(place: Place) -> None:
     for _ in range(3):
         place.push()
@@ -209,9 +219,9 @@ def test_lost_answer_that_cannot_be_looked_up_is_never_repeated(place: Place) ->
 
 
 def test_retry_after_is_kept_to(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
-    place.server.fail("GetSubmissionLimits", code=429, headers={"Retry-After": "0.04"})
-    run_limits(place)
-    assert "trying again in 0.0 s" in capsys.readouterr().out  # 0.04, not the pause of 0.01
+    place.server.fail("GetSubmissionLimits", code=429, headers={"Retry-After": "0.2"})
+    assert count_left(place.with_patience(longest_pause_s=1), COMPETITION) == 5
+    assert "trying again in 0.2 s" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

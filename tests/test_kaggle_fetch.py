@@ -83,6 +83,17 @@ def test_download_cut_at_half_resumes(place: Place) -> None:
     assert ranges == ["", "", f"bytes={half // PIECE * PIECE}-"]
 
 
+def test_storage_that_knows_no_ranges_sends_the_file_again(place: Place) -> None:
+    content = bytes(range(256)) * 4000
+    finish(place, {"big.bin": content})
+    place.server.ignores_ranges = True
+    place.server.fail("GET file", cut=len(content) // 2, skip=1)
+    target = place.work.locate_run(REF, 1)
+    fetch_version(place.session, REF, 1, target)
+    assert (target / "big.bin").read_bytes() == content
+    assert place.server.count("GET file") == 3
+
+
 def test_interrupted_fetch_continues_where_it_was(place: Place) -> None:
     content = bytes(range(256)) * 4000
     finish(place, {"a.bin": b"first", "big.bin": content})

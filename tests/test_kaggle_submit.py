@@ -268,6 +268,18 @@ def test_score_pending_for_long_then_error_is_told_with_its_reason(
     assert len(finished.server.submissions) == 2
 
 
+def test_lost_answer_is_not_taken_for_an_earlier_submission_of_the_same_file(
+    finished: Place,
+) -> None:
+    finished.server.score_error = "Evaluation exception"
+    with pytest.raises(PipelineError, match="Evaluation exception"):
+        submit(finished)
+    finished.server.score_error = ""
+    finished.server.fail("CreateSubmission", reset="before")
+    submit(finished)
+    assert [entry["status"] for entry in finished.server.submissions] == ["ERROR", "COMPLETE"]
+
+
 def test_unknown_score_state_is_waited_out(place: Place) -> None:
     place.server._submit({}, b"id,f0\na,1\nb,2\n", "submission.csv")
     place.server.fail("GetSubmission", answer={"ref": 9000, "status": "DREAMING"}, times=2)

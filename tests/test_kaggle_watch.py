@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lib.host.kaggle_client import KaggleSession
 from lib.host.kaggle_log import LogFollower, find_log_seconds, parse_log
 from lib.host.kaggle_watch import watch_version
 from lib.host.loop import watch_and_record
@@ -45,6 +46,11 @@ def start(place: Place, *statuses: str, message: str = "", lines: int = 3) -> Ve
     return version
 
 
+def steady(place: Place) -> KaggleSession:
+    """A place -> its session with pauses long enough for the live log to be read in them."""
+    return place.with_patience(poll_s=0.08, longest_poll_s=0.08)
+
+
 def read_lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return [line[4:] for line in capsys.readouterr().out.splitlines() if line.startswith("  | ")]
 
@@ -55,7 +61,7 @@ def test_complete_run_exits_zero_and_shows_each_line_once(
     start(place, "QUEUED", "RUNNING", "RUNNING", "RUNNING", "COMPLETE")
     place.push()  # a ledger entry of version 2, which nobody watches here
     place.server.versions[REF].pop()
-    assert watch_and_record(place.work, place.session, REF, 1) == 0
+    assert watch_and_record(place.work, steady(place), REF, 1) == 0
     out = capsys.readouterr().out
     assert [line for line in out.splitlines() if line.startswith("  | ")] == [
         "  | line 1",
@@ -87,7 +93,7 @@ def test_log_grows_line_by_line_while_the_kernel_runs(
 
     thread = threading.Thread(target=grow)
     thread.start()
-    watch_version(place.session, REF, 1)
+    watch_version(steady(place), REF, 1)
     thread.join()
     shown = [line for lines in [*seen, read_lines(capsys)] for line in lines]
     assert shown == [f"train: {number} of 3, ETA {3 - number} s" for number in range(3)]
@@ -100,7 +106,7 @@ def test_log_that_is_empty_while_running_is_shown_at_the_end(
     version = start(place, "RUNNING", "RUNNING", "COMPLETE")
     version.log_while_running = False
     place.server.fail("GET log", code=404, message="no live log", times=99)
-    watch_version(place.session, REF, 1)
+    watch_version(steady(place), REF, 1)
     assert read_lines(capsys) == ["line 1", "line 2", "line 3"]
 
 
@@ -110,7 +116,7 @@ def test_live_log_that_breaks_off_goes_on_without_repeating(
     start(place, *["RUNNING"] * 6, "COMPLETE")
     place.server.fail("GET log", cut=1)
     place.server.fail("GET log", cut=2)
-    watch_version(place.session, REF, 1)
+    watch_version(steady(place), REF, 1)
     assert read_lines(capsys) == ["line 1", "line 2", "line 3"]
 
 
@@ -120,7 +126,7 @@ def test_kernel_that_is_invisible_right_after_its_push_is_waited_for(
 ) -> None:
     start(place, "COMPLETE")
     place.server.fail("GetKernelSessionStatus", code=code, message="Permission denied", times=3)
-    assert watch_version(place.session, REF, 1).status.name == "COMPLETE"
+    assert watch_version(steady(place), REF, 1).status.name == "COMPLETE"
 
 
 def test_kernel_that_stays_forbidden_is_told_as_slug_drift(place: Place) -> None:
@@ -135,8 +141,8 @@ def test_network_loss_does_not_end_the_watch(
     place: Place, fault: dict[str, object], capsys: pytest.CaptureFixture[str]
 ) -> None:
     start(place, "RUNNING", "RUNNING", "COMPLETE")
-    place.server.fail("GetKernelSessionStatus", times=12, skip=1, **fault)
-    assert watch_version(place.session, REF, 1).status.name == "COMPLETE"
+    place.server.fail("GetKernelSessionStatus", times=5, skip=1, **fault)
+    assert watch_version(steady(place), REF, 1).status.name == "COMPLETE"
     out = capsys.readouterr().out
     assert out.count("asking again") == 1, "the same trouble is told once"
 
@@ -145,7 +151,7 @@ def test_unknown_status_is_told_and_waited_out(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
     start(place, "WARPING", "WARPING", "COMPLETE")
-    assert watch_version(place.session, REF, 1).status.name == "COMPLETE"
+    assert watch_version(steady(place), REF, 1).status.name == "COMPLETE"
     assert capsys.readouterr().out.count("WARPING") == 1
 
 
@@ -173,7 +179,7 @@ def test_other_ends_are_failures_with_cause_and_cure(
     version = place.server.versions[REF][0]
     version.statuses, version.message = ["RUNNING", status], message
     with pytest.raises(PipelineError) as caught:
-        watch_and_record(place.work, place.session, REF, 1)
+        watch_and_record(place.work, steady(place), REF, 1)
     assert caught.value.exit_code == 1
     assert message in str(caught.value)
     assert cure in caught.value.cure
@@ -200,7 +206,7 @@ def test_interruption_leaves_the_kernel_running_and_says_how_to_resume(
         return previous(name, body)
 
     place.server.answer = interrupt  # type: ignore[method-assign]
-    assert watch_and_record(place.work, place.session, REF, 1) == 130
+    assert watch_and_record(place.work, steady(place), REF, 1) == 130
     assert version.status == "RUNNING"
     assert "to resume: python build.py watch tiny-test-kernel/1" in capsys.readouterr().out
     assert place.server.count("CancelKernelSession") == 0
@@ -213,9 +219,10 @@ def test_newer_version_of_someone_else_does_not_mix_in(
     other = place.server.push(REF, "y")
     other.statuses = ["RUNNING"]
     other.events = [{"data": "not mine\n"}]
-    watched = watch_version(place.session, REF, 1)
+    watched = watch_version(steady(place), REF, 1)
     assert watched.status.name == "COMPLETE"
     assert read_lines(capsys) == ["line 1", "line 2", "line 3"]
+    assert place.server.count("GET log") == 0, "the live log is of the latest version"
 
 
 def test_credentials_and_addresses_in_a_log_are_not_shown(
@@ -228,7 +235,7 @@ def test_credentials_and_addresses_in_a_log_are_not_shown(
         {"data": f"GET https://storage.googleapis.com/x?{SIGNATURE}\n"},
         {"data": "saved /home/ada/weights.pth\n"},
     ]
-    watch_version(place.session, REF, 1)
+    watch_version(steady(place), REF, 1)
     out = capsys.readouterr().out
     assert KEY not in out
     assert "KGAT_" not in out
@@ -244,7 +251,7 @@ def test_silent_stream_gives_way_to_the_next_status(
         place.server.play = play_complete
         start(place, "RUNNING", "RUNNING", "RUNNING", "COMPLETE")
         place.server.fail("GET log", silent_s=30)
-        watch_version(place.session, REF, 1)
+        watch_version(steady(place), REF, 1)
         assert read_lines(capsys) == ["line 1", "line 2", "line 3"]
 
 

@@ -1,9 +1,11 @@
 """runs/ledger.jsonl: nothing is lost, a torn line is repaired, the table puts the best first."""
 
+import fcntl
 import json
 import math
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,22 @@ def test_two_processes_at_once_lose_nothing(tmp_path: Path) -> None:
     events = read_events(path)
     for name in ("ada/one", "ada/two"):
         assert [event["version"] for event in events if event["ref"] == name] == list(range(200))
+
+
+def test_line_that_another_process_is_writing_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    append_event(path, "push", REF, 1)
+    whole = path.read_bytes().replace(b'"version": 1', b'"version": 2')
+    words = [sys.executable, "-c", _WRITER, str(path), "one"]
+    with path.open("ab", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(whole[:30])
+        with subprocess.Popen(words, cwd=Path(__file__).resolve().parents[1]) as other:
+            time.sleep(0.5)
+            file.write(whole[30:])
+            fcntl.flock(file, fcntl.LOCK_UN)
+    assert other.returncode == 0
+    assert [event["version"] for event in read_events(path)] == [1, 2, *range(200)]
 
 
 @pytest.mark.parametrize("cut", [1, 5, 40])
