@@ -231,7 +231,7 @@ def test_sizes_left_open_suit_the_device_and_given_ones_stay(
     assert 0 < on_cpu.width < on_gpu.width
     assert 0 < on_cpu.batch < on_gpu.batch
     assert capsys.readouterr().out.count("suits") == 2
-    given = make_config("pixel", {"width": 48, "batch": 7})
+    given = make_config("pixel", {"width": 48, "depth": 1, "batch": 7})
     assert settle_sizes(given, CPU) == given
     assert capsys.readouterr().out == ""
 

@@ -35,7 +35,7 @@ class Config:
     gp_weight: float = 10.0  # lambda of the gradient penalty
     latent_dim: int = 100
     width: int = 64  # channels of the narrowest layer; 0, in the pixel recipe: by the device
-    depth: int = 4  # blocks of the trunk, where the recipe has one
+    depth: int = 4  # layers of the trunk; 0, in the pixel recipe: by the device
     ema_decay: float = 0.0  # of the weights, a step; 0: no average is kept
     save_every: int = 10  # epochs between generator snapshots that a public recipe leaves behind
     epoch_fid: int = 0  # images for the FID of each epoch; 0: none, the last weights are taken
@@ -92,7 +92,7 @@ _EXTRA: dict[str, dict[str, Any]] = {
         "save_every": 1,
         "epoch_fid": 1000,
     },
-    "pixel": {"width": 0, "depth": 3, "ema_decay": 0.999, "targets": 128, "tail": 0.001},
+    "pixel": {"width": 0, "depth": 0, "ema_decay": 0.999, "targets": 128, "tail": 0.001},
 }
 RECIPES: dict[str, dict[str, Any]] = {
     name: {**dict(zip(_COLUMNS, row, strict=True)), **_EXTRA[name]} for name, row in _TABLE.items()
@@ -114,7 +114,7 @@ _RANGES = (
     ("gp_weight", 0, 1000),
     ("latent_dim", 1, 4096),
     ("width", 0, 2048),
-    ("depth", 1, 64),
+    ("depth", 0, 64),
     ("ema_decay", 0, 0.999999),
     ("save_every", 1, 10**6),
     ("epoch_fid", 0, 50_000),

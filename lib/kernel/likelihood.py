@@ -24,11 +24,16 @@ CLIP = 1.0  # Euclidean length of a step's gradient at most
 
 
 def settle_sizes(config: Config, device: Device) -> Config:
-    """A config whose width or batch is 0 -> the same with sizes that suit the device, printed."""
-    kind, width, batch = ("a GPU", 512, 256) if device.is_cuda else ("a CPU", 256, 32)
-    settled = dataclasses.replace(config, width=config.width or width, batch=config.batch or batch)
+    """A config -> the same, each size that is 0 now one that suits the device; prints them."""
+    kind, width, depth, batch = ("a GPU", 512, 6, 256) if device.is_cuda else ("a CPU", 256, 2, 32)
+    settled = dataclasses.replace(
+        config,
+        width=config.width or width,
+        depth=config.depth or depth,
+        batch=config.batch or batch,
+    )
     if settled != config:
-        words = f"width {settled.width}, batch {settled.batch}"
+        words = f"width {settled.width}, depth {settled.depth}, batch {settled.batch}"
         log("train", f"{words} (suits {kind}; --set overrules)")
     return settled
 

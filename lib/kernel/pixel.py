@@ -4,8 +4,8 @@ p(picture) = product over rows, columns, channels of p(value | all before), each
 PixelRNN (arXiv:1601.06759 eq. 1 and 2). Where PixelCNN (arXiv:1606.05328) shares a trunk of causal
 convolutions, this shares a causal transformer whose 32 tokens are whole rows, so that it sees all
 that lies above. Each pixel adds a window, the beginning of its row and counts of what came before
-in a small residual network. A picture's rows cost next to nothing, any number of its pixels can be
-trained in a step, and sampling evaluates one small network for each pixel.
+in a small residual network. A picture's rows cost little beside its pixels, any number of which can
+be trained in a step, and sampling evaluates one small network for each pixel.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class PixelModel(nn.Module):
         self.shape = shape
         side, width, marks = shape.side, shape.width, 3 * shape.channels
         self.rows = RowTrunk(marks * side, width, shape.depth, side)
-        self.per_column = width // 4
+        self.per_column = width // 8
         self.spread = nn.Linear(width, side * self.per_column)
         self.from_column = nn.Linear(self.per_column, width)
         self.from_row = nn.Linear(width, width, bias=False)
@@ -68,7 +68,7 @@ class PixelModel(nn.Module):
         return self.from_column(self.spread_rows(rows)) + self.from_row(rows)[:, :, None]
 
     def spread_rows(self, rows: torch.Tensor) -> torch.Tensor:
-        """(B, n, width) row contexts -> (B, n, S, width / 4), a share of them for each column."""
+        """(B, n, width) row contexts -> (B, n, S, width / 8), a share of them for each column."""
         return F.silu(self.spread(rows).unflatten(-1, (self.shape.side, self.per_column)))
 
     def finish(self, hidden: torch.Tensor, values: torch.Tensor) -> torch.Tensor:

@@ -30,6 +30,7 @@ class Cores:
             self._pool = ThreadPoolExecutor(
                 self.count, "core", initializer=torch.set_num_threads, initargs=(1,)
             )
+            torch.set_num_threads(1)  # the small operations between two maps do not wait either
         return self
 
     def __exit__(
@@ -48,6 +49,12 @@ class Cores:
 
         Gradient and autocast modes belong to a thread: the function enters those that it needs.
         """
-        if self._pool is None or len(pieces) == 1:
+        if self._pool is None:
             return [work(piece) for piece in pieces]
-        return list(self._pool.map(work, pieces))
+        if len(pieces) > 1:
+            return list(self._pool.map(work, pieces))
+        torch.set_num_threads(self.count)  # a single piece has all cores to itself
+        try:
+            return [work(piece) for piece in pieces]
+        finally:
+            torch.set_num_threads(1)

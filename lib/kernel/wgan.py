@@ -77,7 +77,7 @@ class WganLearner(Learner):
         real = real.contiguous(memory_format=torch.channels_last)
         latents = self._draw_latents(random)
         share = torch.rand(self.batch, generator=random, device=real.device)
-        whole = self._make_fake(latents) if self._is_tied else None
+        whole = self.cores.map(self._make_fake, [latents])[0] if self._is_tied else None
 
         def loss_of(part: slice) -> tuple[torch.Tensor, Losses]:
             fake = self._make_fake(latents[part]) if whole is None else whole[part]
