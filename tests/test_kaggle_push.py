@@ -187,6 +187,7 @@ def test_sweep_runs_two_at_a_time_under_slugs_of_their_own(place: Place) -> None
         f"{REF}-pixel-lr-{number}e-4" for number in range(1, 5)
     ]
     assert most == 2
+    assert place.server.count("SaveKernel") == 4, "a third push at once would have been refused"
     assert {run.status for run in fold_events(place.work.read_ledger())} == {"COMPLETE"}
 
 
