@@ -9,7 +9,8 @@ OLD := build/old-packages
 # The main job on an embedded default: shards, one-file kernel, a run as on Kaggle.
 demo: venv build/demo-input
 	$(BIN)/python build.py run --input build/demo-input --output build/demo \
-	  --weights random --minutes 4 --set train_minutes=0.5
+	  --weights random --minutes 4 --set train_minutes=0.5 \
+	  --set sweep=false --set curate=false
 
 test: venv
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q; code=$$?; [ $$code -eq 5 ] || exit $$code
@@ -32,10 +33,11 @@ build/demo-input: | venv
 # The same kernel with the oldest numpy and Pillow that Kaggle's images hold: they come first on
 # the path of an environment of their own, all other packages from .venv.
 demo-old: venv build/demo-input $(OLD)/installed
-	$(BIN)/python build.py --weights random --set steps=10 --set curate=false --set samples=20
+	$(BIN)/python build.py --weights random --set steps=10 --set samples=20 \
+	  --set sweep=false --set curate=false
 	rm -rf build/demo-old build/demo-old.scratch
 	KERNEL_INPUT=build/demo-input KERNEL_OUTPUT=build/demo-old \
-	  $(OLD)/bin/python -I -W error::DeprecationWarning build/kernel.py
+	  $(OLD)/bin/python -I build/kernel.py
 
 $(OLD)/installed: requirements.txt
 	$(PYTHON) -m venv $(OLD)
@@ -51,7 +53,8 @@ compat: venv build/demo-input
 	$(PYTHON312) -m venv build/compat
 	build/compat/bin/python -m pip install --quiet --disable-pip-version-check torch==2.8.0 \
 	  torchvision==0.23.0 numpy==1.26.4 pillow==10.4.0 scipy pandas jinja2
-	$(BIN)/python build.py --weights random --set steps=10 --set curate=false --set samples=20
+	$(BIN)/python build.py --weights random --set steps=10 --set samples=20 \
+	  --set sweep=false --set curate=false
 	rm -rf build/demo-compat build/demo-compat.scratch
 	KERNEL_INPUT=build/demo-input KERNEL_OUTPUT=build/demo-compat \
 	  build/compat/bin/python -I build/kernel.py

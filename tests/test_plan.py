@@ -59,3 +59,13 @@ def test_what_the_user_chose_is_kept() -> None:
     chosen = {"pool": 3000, "real_limit": 20_000}
     config, reasons = fill_defaults(make_config("pixel", chosen), is_cuda=False)
     assert (config.pool, config.real_limit, reasons) == (3000, 20_000, [])
+
+
+def test_the_sweep_is_the_first_to_yield() -> None:
+    config, _ = fill_defaults(make_config("pixel", {"pool": 1200}), is_cuda=False)
+    speeds = Speeds(feature_s=0.06, sample_s=0.02, curate_s=10, sweep_images=4000)
+    assert plan_run(config, 3600, 2000, missing=2000, speeds=speeds).sweep
+    plan = plan_run(config, 600, 2000, missing=2000, speeds=speeds)
+    assert not plan.sweep
+    assert plan.pool == 1200
+    assert [reason.split(":")[0] for reason in plan.reasons] == ["no sweep of the temperature"]

@@ -43,6 +43,9 @@ class Config:
     samples: int = 1000  # images submitted
     temperature: float = 1.0  # of the pixel recipe's softmax
     tail: float = 0.0  # its rare values are never drawn where together they are less likely
+    sweep: bool = (
+        False  # try temperatures about that one, keep that of the least FID on half of the real
+    )
     curate: bool = True  # choose the submitted images out of a pool by FID
     pool: int = 0  # images in the pool; 0: 20,000 on a GPU, 5,000 on the CPU
     # Features
@@ -92,7 +95,14 @@ _EXTRA: dict[str, dict[str, Any]] = {
         "save_every": 1,
         "epoch_fid": 1000,
     },
-    "pixel": {"width": 0, "depth": 0, "ema_decay": 0.999, "targets": 128, "tail": 0.001},
+    "pixel": {
+        "width": 0,
+        "depth": 0,
+        "ema_decay": 0.999,
+        "targets": 128,
+        "tail": 0.001,
+        "sweep": True,
+    },
 }
 RECIPES: dict[str, dict[str, Any]] = {
     name: {**dict(zip(_COLUMNS, row, strict=True)), **_EXTRA[name]} for name, row in _TABLE.items()

@@ -1,7 +1,7 @@
 """A trained model -> a pool of images, the ones submitted, and what they are worth."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +9,15 @@ import numpy as np
 
 from lib.kernel.config import Config
 from lib.kernel.curate import Curation, choose_subset
+from lib.kernel.features import Extractor
 from lib.kernel.fid import features_to_statistics, frechet_distance, measure_floor
 from lib.kernel.progress import log
-from lib.kernel.real_side import RealSide
+from lib.kernel.real_side import RealSide, split_halves
 from lib.kernel.runtime import Device
 from lib.kernel.sample import sample_images
 from lib.kernel.seeds import derive_seed
-from lib.kernel.storage import replacing
+from lib.kernel.storage import read_json, replacing, write_json
+from lib.kernel.temperature import Sweep, sweep_temperature
 
 _RANDOM_DRAWS = 5
 CURATED = (
@@ -51,6 +53,32 @@ def draw_pool(
         with replacing(saved) as file:
             np.save(file, pool)
     return np.load(saved, mmap_mode="r")
+
+
+def find_temperature(
+    saved: Path,
+    checkpoint: Path,
+    config: Config,
+    device: Device,
+    extractor: Extractor,
+    real: RealSide,
+) -> Sweep:
+    """(file, model file) -> the best temperature against one half of the real images.
+
+    The half is that which the proof of curation uses: no choice ever sees the other one. A resumed
+    run finds the file and tries nothing.
+    """
+    if earlier := read_json(saved):
+        return Sweep(**earlier)
+
+    def draw(tried: Config) -> np.ndarray:
+        return as_rgb(sample_images(checkpoint, config.samples, tried, device, "sweep"))
+
+    half, _ = split_halves(len(real.features), config.seed)
+    statistics = features_to_statistics(real.features[half])
+    sweep = sweep_temperature(config, draw, extractor.extract, statistics)
+    write_json(saved, asdict(sweep))
+    return sweep
 
 
 def choose_images(pool: np.ndarray, real: RealSide, config: Config, guard_s: float) -> Choice:
@@ -95,10 +123,8 @@ def draw_random(pool: np.ndarray, real: RealSide, config: Config) -> list[float]
 
 def _prove(pool: np.ndarray, real: RealSide, config: Config, guard_s: float) -> dict[str, float]:
     """Curation against one half of the real images -> its FID there and on the other half."""
-    order = np.random.default_rng(derive_seed(config.seed, "halves")).permutation(
-        len(real.features)
-    )
-    used, unseen = np.array_split(real.features[order], 2)
+    halves = split_halves(len(real.features), config.seed)
+    used, unseen = (real.features[half] for half in halves)
     log("curate", f"as a proof: against {len(used):,} real images, {len(unseen):,} held out")
     rows = _curate(pool, used, config, guard_s).chosen
     held_out = measure_floor(used, config.floor_draws, config.seed)

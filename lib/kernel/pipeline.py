@@ -14,26 +14,25 @@ from lib.kernel.config import RANDOM_WEIGHTS, Config, as_dict
 from lib.kernel.exit_codes import run_for_exit_code
 from lib.kernel.features import Extractor, cached_features, load_extractor
 from lib.kernel.fid import frechet_distance
-from lib.kernel.generated_side import Choice, as_rgb, choose_images, draw_pool
+from lib.kernel.generated_side import Choice, as_rgb, choose_images, draw_pool, find_temperature
 from lib.kernel.grids import write_grid
 from lib.kernel.journal import Journal
 from lib.kernel.outcome import RANDOM_WARNING, verify_outcome, write_metrics, write_outcome
-from lib.kernel.plan import Plan, fill_defaults, plan_run
+from lib.kernel.plan import Plan, fill_defaults
 from lib.kernel.progress import log
 from lib.kernel.real_side import (
     Images,
     RealSide,
     choose_real,
-    count_missing_real,
     decode_images,
+    make_plan,
     measure_real,
-    measure_speeds,
 )
 from lib.kernel.report import Findings
 from lib.kernel.runtime import Device, Folders, choose_device, find_folders
 from lib.kernel.shard_lines import hash_shards
 from lib.kernel.shards import find_shards
-from lib.kernel.storage import read_json, sha256_file, write_json
+from lib.kernel.storage import sha256_file, write_json
 from lib.kernel.train import Budget, TrainResult, train
 from lib.kernel.weights import find_weights
 
@@ -91,6 +90,12 @@ class Run:
             plan, real = self._measure_real(config, images, extractor, data)
         with journal.stage("train"):
             result = self._train(config, images.training, device, plan, real, extractor)
+        if plan.sweep:
+            with journal.stage("sweep"):
+                saved, model = folders.scratch / "sweep.json", result.checkpoint
+                sweep = find_temperature(saved, model, config, device, extractor, real)
+                config = dataclasses.replace(config, temperature=sweep.temperature)
+                self._findings.metrics["sweep"] = dataclasses.asdict(sweep)
         with journal.stage("sample"):
             saved = folders.scratch / "pool.npy"
             pool = draw_pool(saved, result.checkpoint, plan.pool, config, device)
@@ -125,15 +130,8 @@ class Run:
     ) -> tuple[Plan, RealSide]:
         """The time is divided by the measured speed; then real features, statistics, floor."""
         saved, cache = self._folders.scratch / "plan.json", self._folders.cache
-        rows = choose_real(len(images.real), config.real_limit, config.seed)
-        if earlier := read_json(saved):
-            plan = Plan(**earlier)
-        else:
-            missing = count_missing_real(images.real[rows], extractor, cache)
-            speeds = measure_speeds(images.real, extractor, config)
-            left = config.minutes * 60 - self._journal.elapsed_s
-            plan = plan_run(config, left, len(rows), missing, speeds)
-            write_json(saved, dataclasses.asdict(plan))
+        left_s = config.minutes * 60 - self._journal.elapsed_s
+        plan = make_plan(saved, images.real, extractor, cache, config, left_s)
         for reason in plan.reasons:
             self._journal.warn("plan", reason)
         sizes = f"a pool of {plan.pool:,}, {plan.real:,} real images"

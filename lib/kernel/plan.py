@@ -37,6 +37,7 @@ class Speeds:
     feature_s: float
     sample_s: float
     curate_s: float  # for the whole of curation
+    sweep_images: int = 0  # that a sweep of the temperature draws
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Plan:
     """What fits into the budget; `reasons` are the guards that fired, to be printed."""
 
     real: int  # real images that serve for FID
+    sweep: bool  # whether temperatures are tried
     pool: int  # images generated; equal to the images submitted where there is no curation
     train_s: float  # optimiser time alone
     reserve_s: float  # kept for everything after training
@@ -55,20 +57,27 @@ def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds
     """(config, seconds left, real images wanted, those whose features are missing) -> Plan.
 
     Sizes come from the configuration; only where they would leave training less than half of
-    the time do they yield, the pool before the real images, and the reason is told.
+    the time do they yield, the sweep first, then the pool, then real images; the reasons are told.
     """
     wanted_train_s = config.train_minutes * 60 or float("inf")
     pool = max(config.pool, config.samples) if config.curate else config.samples
     reasons = []
 
+    image_s = speeds.feature_s + speeds.sample_s
+    sweep_s = speeds.sweep_images * image_s if config.sweep else 0.0
+
     def reserve(pool_size: int) -> float:
         curation = speeds.curate_s if pool_size > config.samples else 0.0
-        return _OVERHEAD_S + pool_size * (speeds.feature_s + speeds.sample_s) + curation
+        return _OVERHEAD_S + pool_size * image_s + curation + sweep_s
 
     def left(real_size: int, pool_size: int) -> float:
         return remaining_s - reserve(pool_size) - min(real_size, missing) * speeds.feature_s
 
-    least_train_s = min(wanted_train_s, _TRAINING_SHARE * (remaining_s - reserve(config.samples)))
+    least_train_s = _TRAINING_SHARE * (remaining_s - _OVERHEAD_S - config.samples * image_s)
+    least_train_s = min(wanted_train_s, least_train_s)
+    if sweep_s and left(real, pool) < least_train_s:
+        reasons.append(f"no sweep of the temperature: its {sweep_s:.0f} s do not fit")
+        sweep_s = 0.0
     if pool > config.samples and left(real, pool) < least_train_s:
         reasons.append(
             f"no pool of {pool:,} and no curation: their {reserve(pool):.0f} s would leave "
@@ -84,4 +93,4 @@ def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds
     train_s = max(min(wanted_train_s, left(real, pool)), 0.0)
     if train_s < wanted_train_s < float("inf"):
         reasons.append(f"{train_s:.0f} s for training instead of {wanted_train_s:.0f} s")
-    return Plan(real, pool, train_s, reserve(pool), speeds.feature_s, tuple(reasons))
+    return Plan(real, sweep_s > 0, pool, train_s, reserve(pool), speeds.feature_s, tuple(reasons))

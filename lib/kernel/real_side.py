@@ -1,7 +1,7 @@
 """The input folder -> images to train on, and the real images' features, statistics and floor."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,11 @@ from lib.kernel.config import Config
 from lib.kernel.dataset import Decoded, decode_dataset
 from lib.kernel.features import Extractor, cached_features, count_missing
 from lib.kernel.fid import Floor, Statistics, features_to_statistics, measure_floor
-from lib.kernel.plan import Speeds
+from lib.kernel.plan import Plan, Speeds, plan_run
 from lib.kernel.progress import log
 from lib.kernel.seeds import derive_seed
+from lib.kernel.storage import read_json, write_json
+from lib.kernel.temperature import FACTORS
 
 HOST_POLICY = "host"
 _WARM_UP, _TIMED = 8, 24  # images
@@ -68,6 +70,12 @@ class RealSide:
     floor: Floor
 
 
+def split_halves(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(real images, seed) -> row numbers of two random halves, one to use and one held out."""
+    order = np.random.default_rng(derive_seed(seed, "halves")).permutation(count)
+    return order[: count // 2], order[count // 2 :]
+
+
 def choose_real(count: int, limit: int, seed: int) -> np.ndarray:
     """(images there are, images that may serve or 0 for all, seed) -> sorted row numbers."""
     if not limit or limit >= count:
@@ -88,9 +96,28 @@ def measure_real(images: np.ndarray, extractor: Extractor, cache: Path, config: 
     return RealSide(features, features_to_statistics(features), floor)
 
 
-def count_missing_real(images: np.ndarray, extractor: Extractor, cache: Path) -> int:
-    """As measure_real -> how many images would have to pass the network."""
-    return count_missing(images, extractor, cache / "features", HOST_POLICY)
+def make_plan(
+    saved: Path,
+    images: np.ndarray,
+    extractor: Extractor,
+    cache: Path,
+    config: Config,
+    left_s: float,
+) -> Plan:
+    """(file, (N, 3, 32, 32) uint8 real images, seconds left) -> Plan, by the speed measured here.
+
+    A resumed run finds the file and keeps to it.
+    """
+    if earlier := read_json(saved):
+        return Plan(**earlier)
+    start = time.monotonic()
+    rows = choose_real(len(images), config.real_limit, config.seed)
+    missing = count_missing(images[rows], extractor, cache / "features", HOST_POLICY)
+    speeds = measure_speeds(images, extractor, config)
+    left_s -= time.monotonic() - start
+    plan = plan_run(config, left_s, len(rows), missing, speeds)
+    write_json(saved, asdict(plan))
+    return plan
 
 
 def measure_speeds(images: np.ndarray, extractor: Extractor, config: Config) -> Speeds:
@@ -103,4 +130,4 @@ def measure_speeds(images: np.ndarray, extractor: Extractor, config: Config) -> 
     on_gpu = extractor.device.type == "cuda"
     sample_s = (0.006 if on_gpu else 0.02) if config.recipe == "pixel" else 0.001
     log("plan", f"features take {feature_s * 1000:.1f} ms an image (measured)")
-    return Speeds(feature_s, sample_s, _CURATE_S)
+    return Speeds(feature_s, sample_s, _CURATE_S, len(FACTORS) * config.samples)
