@@ -74,8 +74,9 @@ def choose_subset(
     rng = np.random.default_rng(derive_seed(seed, "curate"))
     start = np.sort(rng.permutation(len(pool))[:count]).astype(np.int64)
     before = frechet_distance(pool[start], real)
-    if count == len(pool):
-        return Curation(start, before, before, ((0, before, 0.0),), "the pool is the subset")
+    if count == len(pool) or not rounds:
+        why = "no round was asked for" if count < len(pool) else "the subset is the pool"
+        return Curation(start, before, before, ((0, before, 0.0),), why)
     frame = make_frame(pool, real, device or torch.device("cpu"))
     search = _Search(frame, torch.from_numpy(start).to(frame.z.device), seed, started, seconds)
     stopped = search.run(rounds)
@@ -110,7 +111,7 @@ class _Search:
         """How many rounds at most in all directions, after those in a few -> why it ended."""
         progress = Progress("curate", rounds + sum(count for _, count in _LEVELS), "rounds")
         for level, count in _LEVELS:
-            if level < self._frame.z.shape[1] and rounds:
+            if level < self._frame.z.shape[1]:
                 self._run_level(level, count)
                 progress.update(self._round, f"FID {self._subset.fid:.6g}")
         for done in range(rounds):
@@ -157,7 +158,7 @@ class _Search:
             least = max(least, -_STALE * change) if len(exchange.added) == 1 else least
         taken = len(exchange.added)
         while taken:
-            gone = drops[torch.tensor(exchange.dropped[:taken], device=rows.device) - len(adds)]
+            gone = drops[exchange.dropped[:taken]]
             new = torch.cat([rows[~torch.isin(rows, gone)], adds[exchange.added[:taken]]])
             after = decompose_subset(frame, new)
             if taken == len(exchange.added):

@@ -11,14 +11,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lib.kernel.curate_exchange import Exchange, Nodes, pair_changes, place_nodes, single_changes
+from lib.kernel.curate_exchange import (
+    Exchange,
+    Nodes,
+    Tableau,
+    pair_changes,
+    place_nodes,
+    single_changes,
+)
 from lib.kernel.fid import Statistics
 
 Tensor = torch.Tensor
 
 _ROWS_AT_ONCE = 2048  # bounds the float64 copies
 _EMPTY = 1e-13  # of the largest eigenvalue: rounding errors of eigh lie below
-_RESOLVED = 1e-10  # of the largest: the roots of smaller eigenvalues hardly count
+_RESOLVED = 1e-12  # of the largest: the roots of smaller eigenvalues hardly count
+_ROOM = 4  # how far below the smallest eigenvalue exchanges may bring it
 
 
 @dataclass(frozen=True)
@@ -38,19 +46,25 @@ class Frame:
 
 @dataclass(frozen=True)
 class Subset:
-    """A subset's FID, its means (D,) and (r,), the k eigenvalues of M that count, their vectors."""
+    """Rows, their FID, means (D,) and (r,), and the k eigenvalues of M that count.
 
+    vectors: (r, k) those of M; coordinates: (n, k) those of G, a row for each of `rows`. Each row's
+    come from the decomposition and not from its z, which would cost the smallest half their digits.
+    """
+
+    rows: Tensor  # (n,) row numbers of the frame
     size: int
     fid: float
     mean: Tensor
     z_mean: Tensor
     values: Tensor  # (k,) ascending
-    vectors: Tensor  # (r, k)
+    vectors: Tensor
+    coordinates: Tensor
 
 
 def make_frame(pool: NDArray[np.floating], real: Statistics, device: torch.device) -> Frame:
     """(N, D) float, real Statistics -> Frame of the pool's own precision, computed in float64."""
-    factor = torch.from_numpy(np.ascontiguousarray(real.factor[:, ::-1])).to(device)
+    factor = torch.from_numpy(real.factor[:, ::-1].copy()).to(device)
     mean = torch.from_numpy(real.mean).to(device)
     kind = torch.float64 if pool.dtype == np.float64 else torch.float32
     y = torch.empty(len(pool), factor.shape[0], dtype=kind, device=device)
@@ -82,21 +96,23 @@ def decompose_subset(frame: Frame, rows: Tensor) -> Subset:
     if size <= z.shape[1]:
         values, vectors = torch.linalg.eigh(z @ z.T)
         kept = values > _EMPTY * values[-1:]
-        vectors = (z.T @ vectors[:, kept]) / values[kept].sqrt()
+        values, coordinates = values[kept], vectors[:, kept]
+        vectors = (z.T @ coordinates) / values.sqrt()
     else:
         values, vectors = torch.linalg.eigh(z.T @ z)
         kept = values > _EMPTY * values[-1:]
-        vectors = vectors[:, kept]
+        values, vectors = values[kept], vectors[:, kept]
+        coordinates = (z @ vectors) / values.sqrt()
     fixed = float((mean**2).sum()) + variance + frame.real_variance
-    fid = fixed - 2 * float(values.clamp(min=0).sqrt().sum())
-    return Subset(size, fid, mean, z_mean, values[kept], vectors)
+    fid = fixed - 2 * float(values.sqrt().sum())
+    return Subset(rows, size, fid, mean, z_mean, values, vectors, coordinates)
 
 
 def span_nodes(frame: Frame, subset: Subset, count: int) -> Nodes:
     """A Frame, a Subset, how many -> Nodes for its spectrum before and after any exchange."""
     largest = float(subset.values[-1]) if len(subset.values) else 0.0
     highest = 2 * largest + 4 * frame.reach / (subset.size - 1) or 1.0
-    lowest = float(subset.values[0]) / 2 if len(subset.values) else 0.0
+    lowest = float(subset.values[0]) / _ROOM if len(subset.values) else 0.0
     return place_nodes(max(lowest, _RESOLVED * highest), highest, count, frame.z.device)
 
 
@@ -106,7 +122,8 @@ def score_rows(frame: Frame, subset: Subset, rows: Tensor, nodes: Nodes, sign: f
     resolvent = 1 / (subset.values[:, None] + nodes.squares)
     parts = []
     for part in rows.split(_ROWS_AT_ONCE):
-        y, z = _about_mean(frame, subset, part)
+        y = frame.y[part].double() - subset.mean
+        z = (frame.z[part].double() - subset.z_mean) / math.sqrt(subset.size - 1)
         inside = (z @ subset.vectors) ** 2
         beyond = ((z**2).sum(1) - inside.sum(1)).clamp(min=0)
         products = inside @ resolvent + beyond[:, None] / nodes.squares
@@ -119,43 +136,89 @@ def open_exchange(
     frame: Frame, subset: Subset, adds: Tensor, drops: Tensor, nodes: Nodes
 ) -> Exchange:
     """Row numbers (A,) outside and (B,) inside -> Exchange of pairs of them."""
-    y, z = _about_mean(frame, subset, torch.cat([adds, drops]))
-    inside = z @ subset.vectors
-    beyond = z - inside @ subset.vectors.T
-    gram = beyond @ beyond.T
-    products = torch.stack(
-        [(inside / (subset.values + t)) @ inside.T + gram / t for t in nodes.squares]
+    others, members = _project(frame, subset, adds), _look_up(frame, subset, drops)
+    corner = torch.eye(len(adds)).to(others.inside) + 1 / subset.size
+    beyond = others.beyond @ others.beyond.T
+    part = others.inside
+    top = torch.stack(
+        [t * ((part / (subset.values + t)) @ part.T + corner) + beyond for t in nodes.squares]
     )
-    return Exchange(y, products, y @ subset.mean, nodes, subset.size, len(adds))
+    cross = _cross(subset, others, members, nodes)
+    bottom = torch.stack(
+        [(members.coordinates / (subset.values + t)) @ members.coordinates.T for t in nodes.squares]
+    )
+    if len(subset.values) < subset.size - 1:
+        bottom += _null_products(subset, members) / nodes.squares[:, None, None]
+    start = torch.cat(
+        [torch.cat([top, cross], 2), torch.cat([cross.transpose(1, 2), -bottom], 2)], 1
+    )
+    y = torch.cat([others.y, members.y])
+    return Exchange(start, y @ y.T, y @ subset.mean, nodes.weights, subset.size, len(adds))
 
 
 def score_pairs(frame: Frame, subset: Subset, adds: Tensor, drops: Tensor, nodes: Nodes) -> Tensor:
     """Row numbers (A,) outside and (B,) inside -> exact changes of FID (A, B) of their exchange."""
-    y_b, z_b = _about_mean(frame, subset, adds)
-    y_a, z_a = _about_mean(frame, subset, drops)
-    in_b, in_a = z_b @ subset.vectors, z_a @ subset.vectors
-    out_b, out_a = z_b - in_b @ subset.vectors.T, z_a - in_a @ subset.vectors.T
-    weights = 1 / (subset.values[:, None] + nodes.squares)
-    square_b = (in_b**2) @ weights + (out_b**2).sum(1)[:, None] / nodes.squares
-    square_a = (in_a**2) @ weights + (out_a**2).sum(1)[:, None] / nodes.squares
-    out = out_b @ out_a.T
-    products = torch.stack(
-        [(in_b * weights[:, q]) @ in_a.T + out / t for q, t in enumerate(nodes.squares)]
+    others, members = _project(frame, subset, adds), _look_up(frame, subset, drops)
+    squares = nodes.squares
+    resolvent = 1 / (subset.values[:, None] + squares)
+    top = (others.inside**2 @ resolvent + 1 + 1 / subset.size) * squares
+    top += (others.beyond**2).sum(1)[:, None]
+    bottom = members.coordinates**2 @ resolvent
+    if len(subset.values) < subset.size - 1:
+        bottom += _null_products(subset, members).diagonal()[:, None] / squares
+    radii = (others.y**2).sum(1)[:, None], (members.y**2).sum(1)
+    tableau = Tableau(
+        top.T[:, :, None],
+        bottom.T[:, None],
+        _cross(subset, others, members, nodes),
+        radii[0] + radii[1] - 2 * others.y @ members.y.T,
+        radii,
+        ((others.y @ subset.mean)[:, None], members.y @ subset.mean),
     )
-    slope_b, slope_a = y_b @ subset.mean, y_a @ subset.mean
-    return pair_changes(
-        (square_b.T[:, :, None], square_a.T[:, None]),
-        products,
-        ((y_b**2).sum(1)[:, None], (y_a**2).sum(1)),
-        y_b @ y_a.T,
-        slope_b[:, None] - slope_a,
-        nodes.weights,
-        subset.size,
-    )
+    return pair_changes(tableau, nodes.weights, subset.size)
 
 
-def _about_mean(frame: Frame, subset: Subset, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Row numbers (R,) -> y (R, D) and z / sqrt(n - 1) (R, r) about the subset's mean, float64."""
-    y = frame.y[rows].double() - subset.mean
+@dataclass(frozen=True)
+class _Others:
+    """Rows outside, about the subset's mean: y (A, D), z's part in M's range (A, k) and beyond."""
+
+    y: Tensor
+    inside: Tensor
+    beyond: Tensor
+
+
+@dataclass(frozen=True)
+class _Members:
+    """Rows of the subset: y about its mean (B, D), coordinates (B, k)."""
+
+    y: Tensor
+    coordinates: Tensor
+
+
+def _project(frame: Frame, subset: Subset, rows: Tensor) -> _Others:
     z = (frame.z[rows].double() - subset.z_mean) / math.sqrt(subset.size - 1)
-    return y, z
+    inside = z @ subset.vectors
+    return _Others(frame.y[rows].double() - subset.mean, inside, z - inside @ subset.vectors.T)
+
+
+def _look_up(frame: Frame, subset: Subset, rows: Tensor) -> _Members:
+    known = subset.rows.sort()
+    places = known.indices[torch.searchsorted(known.values, rows)]
+    return _Members(frame.y[rows].double() - subset.mean, subset.coordinates[places])
+
+
+def _cross(subset: Subset, others: _Others, members: _Members, nodes: Nodes) -> Tensor:
+    """Others (A,), members (B,) -> Q (T, A, B)."""
+    scaled = others.inside * subset.values.sqrt()
+    return torch.stack(
+        [
+            (scaled / (subset.values + t)) @ members.coordinates.T + 1 / subset.size
+            for t in nodes.squares
+        ]
+    )
+
+
+def _null_products(subset: Subset, members: _Members) -> Tensor:
+    """Members (B,) -> products (B, B) of their coordinates in the null space of G, 1 left out."""
+    identity = torch.eye(len(members.y)).to(members.y)
+    return identity - 1 / subset.size - members.coordinates @ members.coordinates.T
