@@ -18,4 +18,5 @@ if __name__ == "__main__":
         train()
     else:
         mp.spawn(start, args=(2, sys.argv[1]), nprocs=2)
-    print("done" if os.environ.get("RANK", "0") == "0" else "", end="\n", flush=True)
+    if os.environ.get("RANK", "0") == "0":
+        print("done", flush=True)
