@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.kaggle_state import KEY, TOKEN, USER, Fault, KaggleState, RefusedError
+from tests.kaggle_desk import RefusedError
+from tests.kaggle_state import KEY, TOKEN, USER, Fault, KaggleState
 
 
 class KaggleServer(KaggleState):
@@ -153,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         assert "Authorization" not in self.headers, "a signed address needs no credentials"
         _, _, owner, slug, number, file_name = path.split("/", 5)
-        content = self.kaggle.find(owner, slug, f"v{number}").outputs[file_name]
+        content = self.kaggle.find_output(owner, slug, int(number), file_name)
         self._send_file(content, fault)
 
     def _send_file(self, content: bytes, fault: Fault | None) -> None:

@@ -1,6 +1,5 @@
 """JSON of the client's calls -> JSON of the answers, by a Kaggle that keeps all it is told."""
 
-import io
 import json
 import threading
 from collections.abc import Callable
@@ -8,14 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
+from tests.kaggle_desk import RefusedError, SubmissionDesk, sign_address
 from tests.kaggle_sandbox import Sandbox
 
 USER, KEY, TOKEN = "ada", "0123456789abcdef0123456789abcdef", "KGAT_" + "5" * 32
 COMPETITION = "test-gan-competition"
-SIGNATURE = "X-Goog-Signature=c0ffee"
 REFRESH_TOKEN = "refresh-" + "7" * 20
 _KNOWN_SOURCES = {"competition": {COMPETITION}, "dataset": {"ada/inception"}}
 
@@ -58,29 +54,17 @@ class Version:
         return self.status in ("COMPLETE", "ERROR", "CANCEL_ACKNOWLEDGED")
 
 
-class RefusedError(Exception):
-    """An HTTP error to answer with."""
-
-    def __init__(self, code: int, message: str, status: str = "FAILED_PRECONDITION") -> None:
-        super().__init__(message)
-        self.code, self.message, self.status = code, message, status
-
-
-class KaggleState:
+class KaggleState(SubmissionDesk):
     """What Kaggle knows: versions and their runs, uploads, submissions; and what goes wrong."""
 
     def __init__(self, folder: Path, data: Path | None = None) -> None:
+        super().__init__()
         self.folder = folder
         self.data = data
         self.as_cell = False
         self.play: Callable[[Version], None] | None = None  # instead of running the script
         self.versions: dict[str, list[Version]] = {}
-        self.submissions: list[dict[str, Any]] = []
-        self.uploads: dict[str, dict[str, Any]] = {}
-        self.pending_polls = 1  # GetSubmission answers PENDING that many times
-        self.score_error = ""
         self.ignores_ranges = False  # storage that always sends whole files
-        self.daily_limit = 5
         self.faults: list[Fault] = []
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.connects: list[str] = []
@@ -148,6 +132,9 @@ class KaggleState:
         if not 1 <= number <= len(versions):
             raise RefusedError(404, "Notebook not found", "NOT_FOUND")
         return versions[number - 1]
+
+    def find_output(self, owner: str, slug: str, number: int, name: str) -> bytes:
+        return self.find(owner, slug, f"v{number}").outputs[name]
 
     def push(self, ref: str, text: str) -> Version:
         """(owner/slug, script) -> a version, as if pushed by somebody else."""
@@ -231,7 +218,7 @@ class KaggleState:
             "files": [
                 {
                     "fileName": name,
-                    "url": self._sign(f"files/{version.ref}/{version.number}/{name}"),
+                    "url": sign_address(f"files/{version.ref}/{version.number}/{name}"),
                 }
                 for name in names[start : start + size]
             ]
@@ -253,88 +240,3 @@ class KaggleState:
 
     def _introspect_token(self, body: dict[str, Any]) -> dict[str, Any]:
         return {"active": True, "username": USER} if body.get("token") == TOKEN else {}
-
-    # submissions
-
-    def _start_upload(self, body: dict[str, Any]) -> dict[str, Any]:
-        token = f"blob{len(self.uploads) + 1}"
-        self.uploads[token] = {"size": body["contentLength"], "data": b"", "name": body["fileName"]}
-        return {"token": token, "createUrl": self._sign(f"upload/{token}")}
-
-    def _create_submission(self, body: dict[str, Any]) -> dict[str, Any]:
-        upload = self.uploads.get(body.get("blobFileTokens", ""))
-        if upload is None or len(upload["data"]) != upload["size"]:
-            raise RefusedError(400, "The upload is not complete", "INVALID_ARGUMENT")
-        return self._submit(body, upload["data"], upload["name"])
-
-    def _create_code_submission(self, body: dict[str, Any]) -> dict[str, Any]:
-        label = f"v{body['kernelVersion']}"
-        version = self.find(body["kernelOwner"], body["kernelSlug"], label)
-        return self._submit(body, version.outputs[body["fileName"]], body["fileName"])
-
-    def _submit(self, body: dict[str, Any], content: bytes, name: str) -> dict[str, Any]:
-        if len(self.submissions) >= self.daily_limit:
-            raise RefusedError(
-                400,
-                f"Your team has used its daily Submission allowance ({self.daily_limit}) today, "
-                "please try again tomorrow UTC (4.2 hours from now).",
-            )
-        entry = {
-            "ref": 9000 + len(self.submissions),
-            "date": "2030-01-01T00:00:00.000Z",
-            "description": body.get("submissionDescription", ""),
-            "fileName": name,
-            "status": "PENDING",
-            "polls": 0,
-            "content": content,
-        }
-        self.submissions.append(entry)
-        return {"message": "Successfully submitted", "ref": entry["ref"]}
-
-    def _list_submissions(self, body: dict[str, Any]) -> dict[str, Any]:
-        start = int(body.get("pageToken") or 0)
-        newest = self.submissions[::-1]
-        page: dict[str, Any] = {
-            "submissions": [show_submission(one) for one in newest[start : start + 2]]
-        }
-        if start + 2 < len(newest):
-            page["nextPageToken"] = str(start + 2)
-        return page
-
-    def _get_submission(self, body: dict[str, Any]) -> dict[str, Any]:
-        entry = next((one for one in self.submissions if one["ref"] == body["ref"]), None)
-        if entry is None:
-            raise RefusedError(404, "Submission not found", "NOT_FOUND")
-        entry["polls"] += 1
-        if entry["polls"] > self.pending_polls and entry["status"] == "PENDING":
-            if self.score_error:
-                entry |= {"status": "ERROR", "errorDescription": self.score_error}
-            else:
-                entry |= {"status": "COMPLETE", **score(entry["content"])}
-        return show_submission(entry)
-
-    def _get_limits(self, body: dict[str, Any]) -> dict[str, Any]:
-        used = len(self.submissions)
-        limits = {"numToday": used, "numTotal": used, "numAllowedNow": self.daily_limit - used}
-        return {name: value for name, value in limits.items() if value}  # zeros are omitted
-
-    def _sign(self, path: str) -> str:
-        return f"http://storage.localhost/{path}?{SIGNATURE}"
-
-
-def score(content: bytes) -> dict[str, str]:
-    """A CSV -> Fréchet distances (diagonal covariances) of its even and odd rows to a standard."""
-    table = pd.read_csv(io.BytesIO(content), index_col="id")
-    features = table.to_numpy(np.float64)
-
-    def measure(rows: np.ndarray) -> str:
-        mean, deviation = rows.mean(axis=0), rows.std(axis=0)
-        return f"{float((mean**2).sum() + ((deviation - 1) ** 2).sum()):.5f}"
-
-    return {"publicScore": measure(features[::2]), "privateScore": measure(features[1::2])}
-
-
-def show_submission(entry: dict[str, Any]) -> dict[str, Any]:
-    """A submission as it is kept -> as the API shows it, defaults left out."""
-    hidden = ("content", "polls")
-    return {name: value for name, value in entry.items() if name not in hidden and value}

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from build import main
+from tests.kaggle_desk import SIGNATURE
 from tests.kaggle_place import make_outputs
 from tests.kaggle_server import KaggleServer, make_environment
-from tests.kaggle_state import COMPETITION, KEY, SIGNATURE, Version
+from tests.kaggle_state import COMPETITION, KEY, Version
 
 SOURCE = Path(__file__).resolve().parents[1]
 PARTS = ("lib", "kernel_template", "build.py", "kernel-metadata.json", "requirements.txt")

@@ -14,8 +14,9 @@ from lib.host.kaggle_client import open_session
 from lib.host.kaggle_errors import KaggleError
 from lib.host.kaggle_fetch import fetch_version
 from lib.host.kaggle_submissions import count_left
+from tests.kaggle_desk import SIGNATURE
 from tests.kaggle_place import QUICK, REF, Place, open_place, play_complete
-from tests.kaggle_state import COMPETITION, KEY, REFRESH_TOKEN, SIGNATURE, TOKEN
+from tests.kaggle_state import COMPETITION, KEY, REFRESH_TOKEN, TOKEN
 
 
 @pytest.fixture

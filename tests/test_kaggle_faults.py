@@ -13,8 +13,9 @@ from lib.host.kaggle_kernels import get_status, list_outputs
 from lib.host.kaggle_submissions import count_left, submit_file, wait_for_score
 from lib.host.kaggle_watch import watch_version
 from lib.kernel.errors import InputError, PipelineError
+from tests.kaggle_desk import SIGNATURE
 from tests.kaggle_place import QUICK, REF, Place, open_place, play_complete
-from tests.kaggle_state import COMPETITION, SIGNATURE, Version
+from tests.kaggle_state import COMPETITION, Version
 
 
 @pytest.fixture

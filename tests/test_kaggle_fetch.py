@@ -13,8 +13,9 @@ from lib.host.kaggle_fetch import fetch_version
 from lib.host.loop import fetch_and_record
 from lib.host.runs_table import fold_events
 from lib.kernel.errors import PipelineError
+from tests.kaggle_desk import SIGNATURE
 from tests.kaggle_place import REF, SLUG, Place, open_place, play_complete
-from tests.kaggle_state import KEY, SIGNATURE, Version
+from tests.kaggle_state import KEY, Version
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from lib.host.synthetic_shards import write_shards
 from lib.kernel.config import as_dict, make_config
 from lib.kernel.inception import load_inception
 from lib.kernel.storage import sha256_file
+from tests.kaggle_desk import SIGNATURE
 from tests.kaggle_place import QUICK, REF, open_place
-from tests.kaggle_state import SIGNATURE
 
 SOURCE = Path(__file__).resolve().parents[1]
 PATIENT = replace(QUICK, run_s=1200, longest_poll_s=1)

@@ -13,8 +13,9 @@ from lib.host.loop import fetch_and_record, submit_and_record, watch_and_record
 from lib.host.runs_table import fold_events
 from lib.host.submission_check import check_submission
 from lib.kernel.errors import InputError, PipelineError
+from tests.kaggle_desk import SIGNATURE, score
 from tests.kaggle_place import REF, Place, make_script, open_place, play_complete
-from tests.kaggle_state import COMPETITION, SIGNATURE, score
+from tests.kaggle_state import COMPETITION
 
 
 @pytest.fixture

@@ -17,8 +17,9 @@ from lib.host.kaggle_watch import watch_version
 from lib.host.loop import watch_and_record
 from lib.host.runs_table import fold_events
 from lib.kernel.errors import PipelineError
+from tests.kaggle_desk import SIGNATURE
 from tests.kaggle_place import QUICK, REF, Place, open_place, play_complete
-from tests.kaggle_state import KEY, SIGNATURE, Version
+from tests.kaggle_state import KEY, Version
 
 JSON_VALUES = st.none() | st.booleans() | st.floats() | st.text()
 
