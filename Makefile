@@ -4,7 +4,7 @@ BIN := .venv/bin
 FASHION := build/fashion
 OLD := build/old-packages
 
-.PHONY: demo demo-old test check venv bench compat fashion clean
+.PHONY: demo demo-old test test-bundle check venv bench compat fashion clean
 
 # The main job on an embedded default: shards, one-file kernel, a run as on Kaggle.
 demo: venv build/demo-input
@@ -14,6 +14,14 @@ demo: venv build/demo-input
 
 test: venv
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q; code=$$?; [ $$code -eq 5 ] || exit $$code
+
+# The tests of what ships once more, on the modules that the built bundle imports.
+test-bundle: venv
+	$(BIN)/python build.py
+	KERNEL_BUNDLE=build/kernel.py $(BIN)/python -m pytest -p tests.bundled_kernel -n 2 \
+	  --dist loadfile -q tests/test_config.py tests/test_losses.py tests/test_networks.py \
+	  tests/test_shards.py tests/test_images.py tests/test_fid.py tests/test_metrics.py \
+	  tests/test_curate.py tests/test_submission.py tests/test_plan.py tests/test_report.py
 
 check: venv
 	$(BIN)/ruff format --check .

@@ -12,57 +12,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib.host.synthetic import look_alike
-from lib.host.synthetic_shards import write_shards
 from lib.kernel.storage import read_json
-
-ROOT = Path(__file__).parents[1]
-SOURCES = ("lib", "kernel_template", "build.py", "kernel-metadata.json")
-SMALL = ["--weights", "random", "--set", "samples=12", "--set", "floor_draws=2"]
-RECIPES = {
-    "pixel": ["steps=6", "batch=4", "width=16", "depth=1", "pool=16"],
-    "first-seed": ["epochs=2", "save_every=1", "batch=8", "width=8"],
-    "second-seed": ["epochs=2", "epoch_fid=4", "batch=8", "width=8"],
-}
-
-
-def list_options(recipe: str) -> list[str]:
-    return [
-        *["--recipe", recipe, *SMALL],
-        *(word for text in RECIPES[recipe] for word in ("--set", text)),
-    ]
-
-
-def call(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A command in a folder -> its end; one thread, so that tests side by side do not fight."""
-    return subprocess.run(
-        [sys.executable, *words],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+from tests.local_runs import RECIPES, ROOT, call, copy_sources, list_options, write_input
 
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data") / "input with spaces" / "test-gan-competition"
-    write_shards(look_alike(24, seed=5), folder, seed=5, records_per_shard=12, chaos=0.1)
-    return folder.parent
+    return write_input(tmp_path_factory.mktemp("data") / "input with spaces")
 
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Only what the build needs, without git and without anything else of this repository."""
-    copy = tmp_path_factory.mktemp("copy") / "sources"
-    copy.mkdir()
-    for name in SOURCES:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / name, copy / name)
-    return copy
+    return copy_sources(tmp_path_factory.mktemp("copy") / "sources")
 
 
 @pytest.fixture(scope="module", params=RECIPES)

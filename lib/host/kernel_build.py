@@ -1,6 +1,7 @@
 """A Config and the sources -> build/kernel.py and build/manifest.json, checked for Kaggle."""
 
 import dataclasses
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,43 +10,71 @@ from typing import Any
 import jinja2
 
 from lib.host.bundle import Entry, build_bundle, write_bundle
+from lib.host.bundle_notebook import build_notebook, write_notebook
 from lib.host.git_state import read_git_state
-from lib.host.metadata import check_metadata, load_metadata
-from lib.host.metadata_fields import FILE_NAME
+from lib.host.metadata import check_metadata
+from lib.host.metadata_fields import FILE_NAME, parse_metadata, read_fields
 from lib.kernel.config import Config, as_dict
+from lib.kernel.errors import InputError, nearest_name
+from lib.kernel.storage import write_text
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+FORMS = {"script": ".py", "notebook": ".ipynb"}  # kernel_type -> ending of code_file
 
 
 @dataclass(frozen=True)
 class BuiltKernel:
     """A kernel as it was written."""
 
-    path: Path  # the script
+    path: Path  # the script or notebook
     manifest_path: Path
     sha256: str  # of the bundle's content; the running kernel knows it too
     manifest: dict[str, Any]
 
 
-def build_kernel(root: Path, config: Config) -> BuiltKernel:
-    """(repository's root, Config) -> build/kernel.py and build/manifest.json below it.
+def build_kernel(root: Path, config: Config, form: str = "script") -> BuiltKernel:
+    """(repository's root, Config, a kernel_type) -> the kernel and build/manifest.json below it.
 
-    Raises InputError, and leaves an earlier build as it was, where the metadata or a module is
-    at fault.
+    kernel-metadata.json's kernel_type and code_file follow the form. Raises InputError, and leaves
+    an earlier build as it was, where the metadata or a module is at fault.
     """
-    metadata = load_metadata(root / FILE_NAME)
+    fields = _set_form(read_fields(root / FILE_NAME), form)
+    metadata = parse_metadata(fields)
     for warning in check_metadata(metadata, root, for_push=False):
         print(f"warning: {warning}", file=sys.stderr)
-    templates = root / "kernel_template"
-    text = render_entry(templates)
-    entry = Entry(text=text, name="kernel.py", root=root, preface=render_preface(config))
-    bundle = build_bundle(entry)
+    entry = Entry(
+        text=render_entry(root / "kernel_template"),
+        name="kernel.py",
+        root=root,
+        preface=render_preface(config),
+    )
     state = read_git_state(root)
     facts = {"commit": state.commit, "changed": list(state.changed), "config": as_dict(config)}
-    bundle = dataclasses.replace(bundle, manifest={**bundle.manifest, **facts})
     path, manifest_path = root / metadata.code_file, root / "build" / "manifest.json"
-    write_bundle(bundle, path, manifest_path)
-    return BuiltKernel(path, manifest_path, bundle.sha256, bundle.manifest)
+    if form == "notebook":
+        notebook = build_notebook(entry)
+        notebook = dataclasses.replace(notebook, manifest={**notebook.manifest, **facts})
+        write_notebook(notebook, path, manifest_path)
+        built = BuiltKernel(path, manifest_path, notebook.sha256, notebook.manifest)
+    else:
+        bundle = build_bundle(entry)
+        bundle = dataclasses.replace(bundle, manifest={**bundle.manifest, **facts})
+        write_bundle(bundle, path, manifest_path)
+        built = BuiltKernel(path, manifest_path, bundle.sha256, bundle.manifest)
+    if fields != read_fields(root / FILE_NAME):
+        write_text(root / FILE_NAME, json.dumps(fields, indent=2) + "\n")
+    return built
+
+
+def _set_form(fields: dict[str, Any], form: str) -> dict[str, Any]:
+    """kernel-metadata.json's fields -> the same for that form; what fits already is kept."""
+    if form not in FORMS:
+        raise InputError("build", f"there is no format {form!r}", cure=nearest_name(form, FORMS))
+    if fields.get("kernel_type") == form or "kernel_type" not in fields:
+        return fields
+    return {**fields, "kernel_type": form, "code_file": f"build/kernel{FORMS[form]}"}
 
 
 def render_preface(config: Config) -> str:
