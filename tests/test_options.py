@@ -53,10 +53,11 @@ def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert build.main(["--help"]) == 0
     told = capsys.readouterr().out
-    for command in build.COMMANDS:
-        assert f"  {command.name} " in told
+    for name in build.COMMANDS:
+        assert f"  {name} " in told
+        assert build.load_command(name).name == name
         with pytest.raises(SystemExit) as end:
-            build.main([command.name, "--help"])
+            build.main([name, "--help"])
         assert end.value.code == 0
 
 
