@@ -321,4 +321,4 @@ def test_the_command_refuses_what_is_no_pool(tmp_path, pool, words, complaint):
 
 
 def test_build_knows_the_command(capsys):
-    assert command_curate.CURATE in build.COMMANDS
+    assert build.load_command("curate") is command_curate.CURATE
