@@ -34,7 +34,7 @@ from lib.kernel.seeds import derive_seed
 
 Tensor = torch.Tensor
 
-DEFAULT_ROUNDS = 60
+DEFAULT_ROUNDS = 20
 _COARSE = 32  # leading directions, in which rows of a shortlist are paired
 _LEVELS = ((32, 3), (256, 5))  # leading directions of S_r, and rounds in them alone
 _NODES = (12, 40)  # of the quadrature, first and most
@@ -109,11 +109,11 @@ class _Search:
 
     def run(self, rounds: int) -> str:
         """How many rounds at most in all directions, after those in a few -> why it ended."""
-        progress = Progress("curate", rounds + sum(count for _, count in _LEVELS), "rounds")
-        for level, count in _LEVELS:
-            if level < self._frame.z.shape[1]:
-                self._run_level(level, count)
-                progress.update(self._round, f"FID {self._subset.fid:.6g}")
+        levels = [pair for pair in _LEVELS if pair[0] < self._frame.z.shape[1]]
+        progress = Progress("curate", rounds + sum(count for _, count in levels), "rounds")
+        for level, count in levels:
+            self._run_level(level, count)
+            progress.update(self._round, f"FID {self._subset.fid:.6g}")
         for done in range(rounds):
             if time.monotonic() - self._started > self._seconds:
                 log("curate", f"the clock ends the search after {done} of {rounds} rounds")
