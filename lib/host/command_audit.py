@@ -4,8 +4,8 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from lib.host.kernel_build import ROOT
 from lib.host.options import Command, read_number
+from lib.host.workplace import ROOT
 from lib.kernel.config import RANDOM_WEIGHTS, Config
 from lib.kernel.storage import write_json
 

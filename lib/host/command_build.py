@@ -2,8 +2,9 @@
 
 import argparse
 
-from lib.host.kernel_build import FORMS, ROOT, build_kernel
+from lib.host.kernel_build import FORMS, build_kernel
 from lib.host.options import Command, add_config_options, read_config
+from lib.host.workplace import ROOT
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

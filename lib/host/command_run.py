@@ -3,9 +3,10 @@
 import argparse
 from pathlib import Path
 
-from lib.host.kernel_build import ROOT, build_kernel
+from lib.host.kernel_build import build_kernel
 from lib.host.options import Command, add_config_options, read_config
 from lib.host.sandbox import become_kernel
+from lib.host.workplace import ROOT
 from lib.kernel.errors import InputError
 from lib.kernel.storage import write_bytes
 

@@ -18,9 +18,6 @@ from lib.kernel.config import Config, as_dict
 from lib.kernel.errors import InputError, nearest_name
 from lib.kernel.storage import write_text
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
 FORMS = {"script": ".py", "notebook": ".ipynb"}  # kernel_type -> ending of code_file
 
 

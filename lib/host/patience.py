@@ -1,4 +1,4 @@
-"""How long to wait for Kaggle, how often to ask: numbers that are passed to all that wait."""
+"""How long to wait and how often to ask -> deadlines and pauses for all that wait for Kaggle."""
 
 import time
 from collections.abc import Iterator

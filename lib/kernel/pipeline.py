@@ -67,10 +67,12 @@ class Run:
         self._journal = Journal(self._findings, template, folders.output, folders.scratch)
 
     def execute(self) -> None:
-        """Every stage in order; what an earlier process left on disk is taken up."""
+        """Every stage in order; what an earlier process left on disk is taken up.
+
+        Long because it is the one place where a reader sees the whole run.
+        """
         folders, journal = self._folders, self._journal
-        shards = find_shards(folders.input)
-        data = hash_shards(shards)
+        data = hash_shards(find_shards(folders.input))
         identity = {"config": as_dict(self._config), "data_sha256": data}
         if provenance.is_finished(folders.output, folders.scratch, identity, self._bundle_sha256):
             return
@@ -112,8 +114,7 @@ class Run:
             self._appraise(images, pool[: len(features)], features, real, choice)
         with journal.stage("verify"):
             rows = config.samples if device.is_cuda else min(_CPU_VERIFIED, config.samples)
-            extract = extractor.extract
-            verify_outcome(folders.output, config, rows, extract)
+            verify_outcome(folders.output, config, rows, extractor.extract)
         self._finish(identity, description)
 
     def _find_weights(self) -> Path | None:
@@ -121,8 +122,7 @@ class Run:
         if config.weights_file == RANDOM_WEIGHTS:
             self._journal.warn("weights", RANDOM_WARNING)
             return None
-        given = os.environ.get("KERNEL_WEIGHTS")
-        path = Path(given) if given else None
+        path = Path(given) if (given := os.environ.get("KERNEL_WEIGHTS")) else None
         return find_weights(config.weights_file, config.weights_sha256, path, self._folders.input)
 
     def _measure_real(

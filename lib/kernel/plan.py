@@ -61,8 +61,7 @@ def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds
     """
     wanted_train_s = config.train_minutes * 60 or float("inf")
     pool = max(config.pool, config.samples) if config.curate else config.samples
-    reasons = []
-
+    reasons: list[str] = []
     image_s = speeds.feature_s + speeds.sample_s
     sweep_s = speeds.sweep_images * image_s if config.sweep else 0.0
 

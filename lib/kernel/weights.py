@@ -58,9 +58,11 @@ def find_weights(
             log("weights", f"passed over {tried[-1]}")
         if not found:
             tried.append(f"{place}: {_say_missing(place, given)}")
-    if not allow_download:
-        tried.append("download: not allowed here")
-    raise InputError(
+    raise _not_found(file_name, sha256, tried if allow_download else [*tried, "no download here"])
+
+
+def _not_found(file_name: str, sha256: str, tried: list[str]) -> InputError:
+    return InputError(
         "weights",
         f"{file_name} was found in none of four places",
         expected=f"a file with sha256 {sha256 or 'of any value'}",
