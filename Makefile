@@ -13,12 +13,12 @@ demo: venv build/demo-input
 	  --set sweep=false --set curate=false
 
 test: venv
-	$(BIN)/python -m pytest -n 2 --dist loadfile -q; code=$$?; [ $$code -eq 5 ] || exit $$code
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q; code=$$?; [ $$code -eq 5 ] || exit $$code
 
 # The tests of what ships once more, on the modules that the built bundle imports.
 test-bundle: venv
 	$(BIN)/python build.py
-	KERNEL_BUNDLE=build/kernel.py $(BIN)/python -m pytest -p tests.bundled_kernel -n 2 \
+	KERNEL_BUNDLE=build/kernel.py OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p tests.bundled_kernel -n 2 \
 	  --dist loadfile -q tests/test_config.py tests/test_losses.py tests/test_networks.py \
 	  tests/test_shards.py tests/test_images.py tests/test_fid.py tests/test_metrics.py \
 	  tests/test_curate.py tests/test_submission.py tests/test_plan.py tests/test_report.py
