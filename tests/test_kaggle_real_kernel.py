@@ -22,7 +22,7 @@ from tests.kaggle_place import QUICK, REF, open_place
 
 SOURCE = Path(__file__).resolve().parents[1]
 PATIENT = replace(QUICK, run_s=1200, longest_poll_s=1)
-SMALL = {"steps": 3, "width": 16, "depth": 1, "curate": False, "real_limit": 1200, "floor_draws": 2}
+SMALL = {"steps": 3, "width": 16, "depth": 1, "curate": False, "sweep": False, "floor_draws": 2}
 
 
 @pytest.mark.slow
@@ -35,7 +35,7 @@ def test_real_kernel_is_pushed_run_fetched_and_scored(
     if "slow" not in request.config.option.markexpr:
         pytest.skip("takes minutes: python -m pytest -m slow")
     data = tmp_path / "data"
-    write_shards(look_alike(1500, 0), data, 0)
+    write_shards(look_alike(300, 0), data, 0)
     weights = data / "weights" / "stand-in.pth"
     weights.parent.mkdir()
     state = load_inception(None, 0, torch.device("cpu")).state_dict()
