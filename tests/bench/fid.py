@@ -28,28 +28,28 @@ def compute_by_sqrtm(features: np.ndarray, real: Statistics) -> float:
     return float(gap + np.trace(covariance) + real.total_variance - 2 * np.trace(root))
 
 
-def clock(work: Callable[[], object], repeats: int) -> float:
-    """A piece of work -> its shortest time, s."""
-    times = []
+def clock(work: Callable[[], float], repeats: int) -> tuple[float, float]:
+    """A piece of work -> its shortest time in s, its value."""
+    times, value = [], 0.0
     for _ in range(repeats):
         started = time.perf_counter()
-        work()
+        value = work()
         times.append(time.perf_counter() - started)
-    return min(times)
+    return min(times), value
 
 
 def main() -> None:
     """Print both times, their ratio and both values."""
-    real = features_to_statistics(draw(REAL, 1))
+    rows = draw(REAL, 1)
+    real = features_to_statistics(rows)
     features = draw(COUNT, 2)
-    ours = clock(lambda: frechet_distance(features, real), REPEATS)
-    theirs = clock(lambda: compute_by_sqrtm(features, real), 1)
-    print(f"FID, n = {COUNT:,}, D = {WIDTH:,}: ours {ours:.3f} s, scipy sqrtm {theirs:.2f} s")
+    ours, value = clock(lambda: frechet_distance(features, real), REPEATS)
+    print(f"FID, n = {COUNT:,}, D = {WIDTH:,}: ours {ours:.3f} s, {value:.10g}", flush=True)
+    theirs, expected = clock(lambda: compute_by_sqrtm(features, real), 1)
+    print(f"scipy's sqrtm {theirs:.2f} s, {expected:.10g}")
     print(f"ratio: {theirs / ours:.1f} times as fast (goal: 20)")
-    values = frechet_distance(features, real), compute_by_sqrtm(features, real)
-    print(f"values: {values[0]:.10g} and {values[1]:.10g}")
     draws = 3
-    floor = clock(lambda: measure_floor(draw(REAL, 1), draws, 0), 1) / draws
+    floor = clock(lambda: measure_floor(rows, draws, 0).mean, 1)[0] / draws
     print(f"floor: {floor:.2f} s a draw of {COUNT:,} against {REAL - COUNT:,}")
 
 
