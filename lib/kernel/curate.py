@@ -6,6 +6,8 @@ rest, take the best of both sides to a shortlist, exchange its best pair until t
 Every gain is exact (curate_exchange.py), so nothing here depends on the scale of the features or
 on how steep their spectrum is. The leading directions alone come first: in the features of simple
 images they hold nearly all of the variance, and there a round costs next to nothing.
+
+Long because the rounds of one search share their state and read best in one place.
 """
 
 import time

@@ -2,6 +2,8 @@
 
 Notation: curate_exchange.py. M, the covariance of the subset's z, is decomposed by the smaller of
 its n x n and r x r forms; directions that the subset does not reach count with eigenvalue zero.
+
+Long because decomposition and scores share one notation.
 """
 
 import math

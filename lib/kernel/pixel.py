@@ -6,6 +6,8 @@ convolutions, this shares a causal transformer whose 32 tokens are whole rows, s
 that lies above. Each pixel adds a window, the beginning of its row and counts of what came before
 in a small residual network. A picture's rows cost little beside its pixels, any number of which can
 be trained in a step, and sampling evaluates one small network for each pixel.
+
+Long because the network is one formula, trunk and window together.
 """
 
 from dataclasses import dataclass
