@@ -8,7 +8,7 @@ from lib.kernel.errors import InputError, nearest_name
 
 TORCHVISION_WEIGHTS = "inception_v3_google-0cc3c7bd.pth"
 RANDOM_WEIGHTS = "random"
-PREPROCESSINGS = ("host",)
+PREPROCESSINGS = ("host", "imagenet-norm", "nearest", "tf-fid")
 POLICIES = ("host", "first-seed", "second-seed")
 
 
