@@ -48,6 +48,8 @@ class Prompt:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell that starts the tests in the background has them ignore Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def type(self, *words: str, code: int = 0) -> str:
@@ -151,7 +153,10 @@ def test_ctrl_c_leaves_the_kernel_running(prompt: Prompt) -> None:
         while not prompt.server.count("GetKernelSessionStatus") and time.monotonic() < end:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        out, errors = process.communicate(timeout=60)
+        try:
+            out, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130, errors
     assert "to resume: python build.py watch gan-challenge-one-file/1" in out
     assert version.status == "RUNNING"
