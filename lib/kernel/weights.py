@@ -58,7 +58,9 @@ def find_weights(
             log("weights", f"passed over {tried[-1]}")
         if not found:
             tried.append(f"{place}: {_say_missing(place, given)}")
-    raise _not_found(file_name, sha256, tried if allow_download else [*tried, "no download here"])
+    raise _not_found(
+        file_name, sha256, tried if allow_download else [*tried, "download: not allowed"]
+    )
 
 
 def _not_found(file_name: str, sha256: str, tried: list[str]) -> InputError:
