@@ -58,12 +58,12 @@ def find_weights(
             log("weights", f"passed over {tried[-1]}")
         if not found:
             tried.append(f"{place}: {_say_missing(place, given)}")
-    raise _not_found(
-        file_name, sha256, tried if allow_download else [*tried, "download: not allowed"]
-    )
+    raise _not_found(file_name, sha256, tried, allow_download)
 
 
-def _not_found(file_name: str, sha256: str, tried: list[str]) -> InputError:
+def _not_found(file_name: str, sha256: str, tried: list[str], allow_download: bool) -> InputError:
+    if not allow_download:
+        tried = [*tried, "download: not allowed"]
     return InputError(
         "weights",
         f"{file_name} was found in none of four places",
