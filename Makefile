@@ -36,7 +36,7 @@ venv: .venv/installed
 	touch $@
 
 build/demo-input: | venv
-	$(BIN)/python build.py synth --records 300 --output $@
+	$(BIN)/python build.py synth --records 200 --output $@
 
 # The same kernel with the oldest numpy and Pillow that Kaggle's images hold: they come first on
 # the path of an environment of their own, all other packages from .venv.
