@@ -85,7 +85,7 @@ def _measure(
     random = np.random.default_rng(0)
     draws = [random.choice(len(pool), _COUNT, replace=False) for _ in range(_DRAWS)]
     wall, cpu = time.monotonic(), time.process_time()
-    curation = choose_subset(pool, sides["used"], _COUNT, 0, rounds, seconds=600)
+    curation = choose_subset(pool, sides["used"], _COUNT, 0, rounds, seconds=3600)
     wall, cpu = time.monotonic() - wall, time.process_time() - cpu
     floor = measure_floor(used, 3, 0)
     spectrum = sides["used"].spectrum[::-1]
