@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.kernel.config import RECIPES, Config, differences, make_config, parse_override
+from lib.kernel.config import Config, differences, make_config, parse_override
 from lib.kernel.errors import InputError
+from lib.kernel.recipes import RECIPES
 
 
 def test_public_recipes_are_the_two_columns_of_the_competitions_table() -> None:

@@ -7,15 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from lib.kernel.config import (
-    DEFAULT_RECIPE,
-    RANDOM_WEIGHTS,
-    RECIPES,
-    Config,
-    make_config,
-    parse_override,
-)
+from lib.kernel.config import RANDOM_WEIGHTS, Config, make_config, parse_override
 from lib.kernel.errors import InputError, nearest_name
+from lib.kernel.recipes import DEFAULT_RECIPE, RECIPES
 from lib.kernel.storage import sha256_file
 
 

@@ -44,12 +44,16 @@ class Learner(ABC):
         """-> everything with a state_dict that a resumed run needs, by name."""
 
     @abstractmethod
-    def export(self) -> dict[str, torch.Tensor]:
-        """-> the weights that samples are drawn from."""
+    def samplers(self) -> dict[str, nn.Module]:
+        """-> the networks that samples may be drawn from by name, in eval mode, the best first."""
 
-    @abstractmethod
     def sampler(self) -> nn.Module:
-        """-> the network of those weights, in eval mode."""
+        """-> the network that samples are drawn from where nothing was measured."""
+        return next(iter(self.samplers().values()))
+
+    def export(self) -> dict[str, torch.Tensor]:
+        """-> that network's weights."""
+        return self.sampler().state_dict()
 
     def is_finite(self) -> bool:
         """-> whether no weight is infinite or NaN; waits for the device."""

@@ -94,13 +94,9 @@ class PixelLearner(Learner):
         """The model, its average, the optimiser and the gradient scaler."""
         return {"model": self.model, "ema": self.ema, "adam": self._adam, "scaler": self._scaler}
 
-    def export(self) -> dict[str, torch.Tensor]:
-        """The average's weights."""
-        return self.ema.network.state_dict()
-
-    def sampler(self) -> torch.nn.Module:
+    def samplers(self) -> dict[str, torch.nn.Module]:
         """The average, which is always in eval mode."""
-        return self.ema.network
+        return {"average": self.ema.network}
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:

@@ -35,6 +35,6 @@ def read_model(path: Path, config: Config, device: Device) -> nn.Module:
 
 def build_network(config: Config, channels: int) -> nn.Module:
     """(config, picture channels) -> the network that makes the recipe's samples."""
-    if config.is_public:
-        return build_generator(config, channels)
-    return PixelModel(PixelShape(channels, config.width, config.depth))
+    if config.recipe == "pixel":
+        return PixelModel(PixelShape(channels, config.width, config.depth))
+    return build_generator(config, channels)

@@ -15,6 +15,12 @@ from lib.kernel.wgan import WganLearner
 
 __all__ = ["Budget", "TrainResult", "train"]
 
+_LEARNERS: dict[str, type[Learner]] = {
+    "first-seed": WganLearner,
+    "second-seed": WganLearner,
+    "pixel": PixelLearner,
+}
+
 
 def train(
     images: np.ndarray,
@@ -30,10 +36,6 @@ def train(
     `evaluate` is the FID of (n, C, 32, 32) uint8 samples, asked for after each epoch where the
     recipe chooses its epoch by it. `leave` takes what a public recipe leaves behind.
     """
-    learner: Learner
-    if config.is_public:
-        learner = WganLearner(images, config, device)
-    else:
-        learner = PixelLearner(images, config, device)
+    learner = _LEARNERS[config.recipe](images, config, device)
     snapshots = Snapshots(config, leave, budget.deadline, evaluate)
     return TrainingLoop(learner, work, budget, snapshots).run()

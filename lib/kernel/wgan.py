@@ -58,12 +58,12 @@ class WganLearner(Learner):
         }
 
     def export(self) -> dict[str, torch.Tensor]:
-        """The generator's weights as they are: neither recipe averages them."""
+        """The generator's weights; its mode stays as it is."""
         return self.generator.state_dict()
 
-    def sampler(self) -> nn.Module:
-        """The generator in eval mode, so that its samples do not depend on their neighbours."""
-        return self.generator.eval()
+    def samplers(self) -> dict[str, nn.Module]:
+        """The generator, which neither recipe averages, so that samples ignore their neighbours."""
+        return {"generator": self.generator.eval()}
 
     def is_finite(self) -> bool:
         """Whether all weights of both networks are finite."""

@@ -1,0 +1,34 @@
+"""A recipe's name -> what it changes of the defaults in Config; DESIGN.md has the sources."""
+
+from typing import Any
+
+DEFAULT_RECIPE = "pixel"
+PUBLIC = ("first-seed", "second-seed")  # the two public solutions, kept as they were
+_COLUMNS = ("policy", "epochs", "batch", "lr", "beta1", "beta2", "n_critic", "gp_weight")
+_TABLE: dict[str, tuple[Any, ...]] = {
+    #               policy       epochs batch  lr     b1   b2    n_c  gp
+    "first-seed":  ("first-seed",  200,   64, 1e-4, 0.5, 0.9,    5, 10.0),
+    "second-seed": ("second-seed",  30,  128, 1e-4, 0.0, 0.9,    5,  5.0),
+    "pixel":       ("host",          0,    0, 2e-3, 0.9, 0.99,   1,  0.0),
+}  # fmt: skip
+_EXTRA: dict[str, dict[str, Any]] = {
+    "first-seed": {"latent_dim": 100, "width": 64, "curate": False},
+    "second-seed": {
+        "latent_dim": 128,
+        "width": 64,
+        "curate": False,
+        "save_every": 1,
+        "epoch_fid": 1000,
+    },
+    "pixel": {
+        "width": 0,
+        "depth": 0,
+        "ema_decay": 0.999,
+        "targets": 128,
+        "tail": 0.001,
+        "sweep": True,
+    },
+}
+RECIPES: dict[str, dict[str, Any]] = {
+    name: {**dict(zip(_COLUMNS, row, strict=True)), **_EXTRA[name]} for name, row in _TABLE.items()
+}
