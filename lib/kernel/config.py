@@ -40,6 +40,7 @@ class Config:
     ema_decay: float = 0.0  # of the weights, a step; 0: no average is kept
     save_every: int = 10  # epochs between generator snapshots that a public recipe leaves behind
     epoch_fid: int = 0  # images for the FID of each epoch; 0: none, the last weights are taken
+    trial: int = 0  # images for each FID of a candidate in recipe auto; 0: by device and time
     # Samples
     samples: int = 1000  # images submitted
     temperature: float = 1.0  # of the pixel recipe's softmax
@@ -98,6 +99,7 @@ _RANGES = (
     ("ema_decay", 0, 0.999999),
     ("save_every", 1, 10**6),
     ("epoch_fid", 0, 50_000),
+    ("trial", 0, 50_000),
     ("samples", 2, 100_000),
     ("temperature", 0.01, 100),
     ("tail", 0, 1),
@@ -113,6 +115,17 @@ def make_config(recipe: str, overrides: dict[str, Any]) -> Config:
     """(recipe name, field -> value) -> Config; the overrides win over the recipe's own row."""
     _check_choice("recipe", recipe, RECIPES)
     return Config(**{"recipe": recipe, **RECIPES[recipe], **overrides})
+
+
+def as_candidate(config: Config, recipe: str) -> Config:
+    """(Config of recipe auto, a candidate) -> its Config; what differs from auto's row wins."""
+    usual = make_config(config.recipe, {})
+    row = {
+        name: value
+        for name, value in RECIPES[recipe].items()
+        if getattr(config, name) == getattr(usual, name)
+    }
+    return dataclasses.replace(config, recipe=recipe, **row)
 
 
 def parse_override(text: str) -> tuple[str, Any]:

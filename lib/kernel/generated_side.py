@@ -12,7 +12,7 @@ from lib.kernel.curate import Curation, choose_subset
 from lib.kernel.features import Extractor
 from lib.kernel.fid import features_to_statistics, frechet_distance, measure_floor
 from lib.kernel.progress import log
-from lib.kernel.real_side import RealSide, split_halves
+from lib.kernel.real_side import RealSide, split_halves, use_half
 from lib.kernel.runtime import Device
 from lib.kernel.sample import sample_images
 from lib.kernel.seeds import derive_seed
@@ -74,9 +74,7 @@ def find_temperature(
     def draw(tried: Config) -> np.ndarray:
         return as_rgb(sample_images(checkpoint, config.samples, tried, device, "sweep"))
 
-    half, _ = split_halves(len(real.features), config.seed)
-    statistics = features_to_statistics(real.features[half])
-    sweep = sweep_temperature(config, draw, extractor.extract, statistics)
+    sweep = sweep_temperature(config, draw, extractor.extract, use_half(real, config.seed))
     write_json(saved, asdict(sweep))
     return sweep
 

@@ -27,12 +27,13 @@ from lib.kernel.real_side import (
     decode_images,
     make_plan,
     measure_real,
+    use_half,
 )
 from lib.kernel.report import Findings
 from lib.kernel.runtime import Device, Folders, choose_device, find_folders
 from lib.kernel.shard_lines import hash_shards
 from lib.kernel.shards import find_shards
-from lib.kernel.storage import sha256_file, write_json
+from lib.kernel.storage import write_json
 from lib.kernel.train import Budget, TrainResult, train
 from lib.kernel.weights import find_weights
 
@@ -87,11 +88,14 @@ class Run:
             self._findings.metrics |= images.metrics
             self._show("real.png", "Real images, as the recipe sees them", images.training)
         extractor = load_extractor(config, weights, device)
-        self._findings.provenance = self._list_provenance(data, weights, extractor, device)
+        origin = provenance.Origin(self._bundle_sha256, data, weights, extractor.describe())
+        self._findings.provenance = origin.list_facts(config, device.name)
         with journal.stage("real features"):
             plan, real = self._measure_real(config, images, extractor, data)
         with journal.stage("train"):
+            config = dataclasses.replace(config, trial=plan.trial)
             result = self._train(config, images.training, device, plan, real, extractor)
+            config = result.config
         if plan.sweep:
             with journal.stage("sweep"):
                 saved, model = folders.scratch / "sweep.json", result.checkpoint
@@ -148,8 +152,10 @@ class Run:
         real: RealSide,
         extractor: Extractor,
     ) -> TrainResult:
+        half = use_half(real, config.seed)
+
         def evaluate(samples: np.ndarray) -> float:
-            return frechet_distance(extractor.extract(as_rgb(samples)), real.statistics)
+            return frechet_distance(extractor.extract(as_rgb(samples)), half)
 
         deadline = self._journal.deadline(config.minutes) - plan.reserve_s
         budget = Budget(max(plan.train_s, 1.0), max(deadline, time.monotonic() + 1.0))
@@ -157,6 +163,8 @@ class Run:
         result = train(images, config, device, work, output, budget, evaluate)
         self._findings.history = result.history
         self._findings.metrics |= {"images_per_s": result.images_per_s, "weights": result.chosen}
+        if result.trials:
+            self._findings.metrics |= {"trained": result.config.recipe, "trials": result.trials}
         return result
 
     def _extract_pool(
@@ -193,21 +201,6 @@ class Run:
         path = self._folders.output / name
         write_grid(path, images[:_GRID], columns=_COLUMNS, scale=4)
         self._findings.figures[caption] = path.read_bytes()
-
-    def _list_provenance(
-        self, data: str, weights: Path | None, extractor: Extractor, device: Device
-    ) -> dict[str, Any]:
-        config = self._config
-        return {
-            "bundle_sha256": self._bundle_sha256,
-            "data_sha256": data,
-            "weights_file": config.weights_file,
-            "weights_sha256": sha256_file(weights) if weights else "",
-            "random_weights": weights is None,
-            "extractor": extractor.describe(),
-            "device": device.name,
-            "versions": provenance.list_versions(),
-        }
 
     def _finish(self, identity: dict[str, Any], description: str) -> None:
         """The last files: metrics.json, the whole report, and run_manifest.json over all."""

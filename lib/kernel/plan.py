@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib.kernel.config import Config
+from lib.kernel.recipes import AUTO
 
 _OVERHEAD_S = 30.0  # writing the CSV and the zip, verifying, statistics, report
 _TRAINING_SHARE = 0.5  # of what the submitted images leave; evaluation yields first
@@ -12,6 +13,9 @@ _LEAST_REAL = 2000  # two draws of 1,000: below that the floor says little
 _GPU_POOL, _CPU_POOL = 20_000, 5_000
 _CPU_REAL = 10_000  # ten minutes of Inception on two cores
 _CPU_EPOCH_FID = 200
+_GPU_TRIAL, _CPU_TRIAL = 2000, 250
+_LEAST_TRIAL = 50
+_TRIAL_SHARE = 0.2  # of the training time may pass with the FIDs of recipe auto's trials
 
 
 def fill_defaults(config: Config, is_cuda: bool) -> tuple[Config, list[str]]:
@@ -27,6 +31,10 @@ def fill_defaults(config: Config, is_cuda: bool) -> tuple[Config, list[str]]:
     if config.epoch_fid > _CPU_EPOCH_FID and not is_cuda:
         chosen["epoch_fid"] = _CPU_EPOCH_FID
         reasons.append(f"FID of each epoch by {_CPU_EPOCH_FID} images (CPU default)")
+    if config.recipe == AUTO and not config.trial:
+        chosen["trial"] = _GPU_TRIAL if is_cuda else _CPU_TRIAL
+        kind = "GPU" if is_cuda else "CPU"
+        reasons.append(f"trials of {chosen['trial']:,} images for each FID ({kind} default)")
     return dataclasses.replace(config, **chosen), reasons
 
 
@@ -38,6 +46,7 @@ class Speeds:
     sample_s: float
     curate_s: float  # for the whole of curation
     sweep_images: int = 0  # that a sweep of the temperature draws
+    trials: int = 0  # FIDs that recipe auto takes
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,7 @@ class Plan:
     train_s: float  # optimiser time alone
     reserve_s: float  # kept for everything after training
     feature_s: float  # seconds an image, as measured
+    trial: int = 0  # images for each FID of recipe auto's trials
     reasons: tuple[str, ...] = ()
 
 
@@ -58,6 +68,7 @@ def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds
 
     Sizes come from the configuration; only where they would leave training less than half of
     the time do they yield, the sweep first, then the pool, then real images; the reasons are told.
+    Long because the order in which they yield is one thought.
     """
     wanted_train_s = config.train_minutes * 60 or float("inf")
     pool = max(config.pool, config.samples) if config.curate else config.samples
@@ -70,10 +81,14 @@ def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds
         return _OVERHEAD_S + pool_size * image_s + curation + sweep_s
 
     def left(real_size: int, pool_size: int) -> float:
-        return remaining_s - reserve(pool_size) - min(real_size, missing) * speeds.feature_s
+        features_s = min(real_size, missing) * speeds.feature_s
+        return remaining_s - reserve(pool_size) - features_s - speeds.trials * trial * image_s
 
     least_train_s = _TRAINING_SHARE * (remaining_s - _OVERHEAD_S - config.samples * image_s)
     least_train_s = min(wanted_train_s, least_train_s)
+    trial = _fit_trial(config, speeds, least_train_s)
+    if trial < config.trial:
+        reasons.append(f"trials of {trial} images for each FID: more would take too long")
     if sweep_s and left(real, pool) < least_train_s:
         reasons.append(f"no sweep of the temperature: its {sweep_s:.0f} s do not fit")
         sweep_s = 0.0
@@ -84,7 +99,8 @@ def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds
         )
         pool = config.samples
     if missing and left(real, pool) < least_train_s:
-        fitting = int((remaining_s - reserve(pool) - least_train_s) / speeds.feature_s)
+        spare_s = left(0, pool) - least_train_s
+        fitting = int(spare_s / speeds.feature_s)
         fewer = min(real, max(_LEAST_REAL, fitting))
         if fewer < real:
             reasons.append(f"{fewer:,} of {real:,} real images serve: the others do not fit")
@@ -92,4 +108,14 @@ def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds
     train_s = max(min(wanted_train_s, left(real, pool)), 0.0)
     if train_s < wanted_train_s < float("inf"):
         reasons.append(f"{train_s:.0f} s for training instead of {wanted_train_s:.0f} s")
-    return Plan(real, sweep_s > 0, pool, train_s, reserve(pool), speeds.feature_s, tuple(reasons))
+    return Plan(
+        real, sweep_s > 0, pool, train_s, reserve(pool), speeds.feature_s, trial, tuple(reasons)
+    )
+
+
+def _fit_trial(config: Config, speeds: Speeds, train_s: float) -> int:
+    """-> images for each FID of recipe auto's trials; a run bounded by steps asks no clock."""
+    if not speeds.trials or config.steps:
+        return config.trial
+    all_s = speeds.trials * (speeds.feature_s + speeds.sample_s)
+    return min(config.trial, max(_LEAST_TRIAL, int(_TRIAL_SHARE * train_s / all_s)))

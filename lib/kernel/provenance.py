@@ -5,10 +5,11 @@ import importlib.metadata
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.kernel.config import differences
+from lib.kernel.config import Config, differences
 from lib.kernel.errors import InputError
 from lib.kernel.progress import log
 from lib.kernel.storage import read_json, sha256_file, write_json
@@ -26,6 +27,29 @@ def list_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             versions[name] = "absent"
     return versions
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a run was made from."""
+
+    bundle_sha256: str
+    data_sha256: str
+    weights: Path | None  # Inception's file; None: random weights
+    extractor: str  # in words
+
+    def list_facts(self, config: Config, device: str) -> dict[str, Any]:
+        """(Config, the device's name) -> what report and manifest say of the run's origin."""
+        return {
+            "bundle_sha256": self.bundle_sha256,
+            "data_sha256": self.data_sha256,
+            "weights_file": config.weights_file,
+            "weights_sha256": sha256_file(self.weights) if self.weights else "",
+            "random_weights": self.weights is None,
+            "extractor": self.extractor,
+            "device": device,
+            "versions": list_versions(),
+        }
 
 
 def write_manifest(output: Path, facts: Mapping[str, Any]) -> None:

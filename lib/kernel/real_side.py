@@ -11,8 +11,10 @@ from lib.kernel.config import Config
 from lib.kernel.dataset import Decoded, decode_dataset
 from lib.kernel.features import Extractor, cached_features, count_missing
 from lib.kernel.fid import Floor, Statistics, features_to_statistics, measure_floor
+from lib.kernel.halving import count_trials
 from lib.kernel.plan import Plan, Speeds, plan_run
 from lib.kernel.progress import log
+from lib.kernel.recipes import AUTO, CANDIDATES
 from lib.kernel.seeds import derive_seed
 from lib.kernel.storage import read_json, write_json
 from lib.kernel.temperature import FACTORS
@@ -76,6 +78,12 @@ def split_halves(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return order[: count // 2], order[count // 2 :]
 
 
+def use_half(real: RealSide, seed: int) -> Statistics:
+    """The real side -> statistics of the half that choices may use; none ever sees the other."""
+    half, _ = split_halves(len(real.features), seed)
+    return features_to_statistics(real.features[half])
+
+
 def choose_real(count: int, limit: int, seed: int) -> np.ndarray:
     """(images there are, images that may serve or 0 for all, seed) -> sorted row numbers."""
     if not limit or limit >= count:
@@ -128,6 +136,7 @@ def measure_speeds(images: np.ndarray, extractor: Extractor, config: Config) -> 
     extractor.extract(sample)
     feature_s = (time.monotonic() - start) / len(sample)
     on_gpu = extractor.device.type == "cuda"
-    sample_s = (0.006 if on_gpu else 0.02) if config.recipe == "pixel" else 0.001
+    sample_s = 0.001 if config.is_public else 0.006 if on_gpu else 0.02
+    trials = count_trials(len(CANDIDATES)) if config.recipe == AUTO else 0
     log("plan", f"features take {feature_s * 1000:.1f} ms an image (measured)")
-    return Speeds(feature_s, sample_s, _CURATE_S, len(FACTORS) * config.samples)
+    return Speeds(feature_s, sample_s, _CURATE_S, len(FACTORS) * config.samples, trials)

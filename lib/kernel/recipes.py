@@ -2,16 +2,19 @@
 
 from typing import Any
 
-DEFAULT_RECIPE = "pixel"
+DEFAULT_RECIPE = AUTO = "auto"
+CANDIDATES = ("pixel",)  # of auto, all of which it tries
 PUBLIC = ("first-seed", "second-seed")  # the two public solutions, kept as they were
 _COLUMNS = ("policy", "epochs", "batch", "lr", "beta1", "beta2", "n_critic", "gp_weight")
 _TABLE: dict[str, tuple[Any, ...]] = {
     #               policy       epochs batch  lr     b1   b2    n_c  gp
+    "auto":        ("host",          0,    0, 1e-4, 0.5, 0.9,    5, 10.0),
     "first-seed":  ("first-seed",  200,   64, 1e-4, 0.5, 0.9,    5, 10.0),
     "second-seed": ("second-seed",  30,  128, 1e-4, 0.0, 0.9,    5,  5.0),
     "pixel":       ("host",          0,    0, 2e-3, 0.9, 0.99,   1,  0.0),
 }  # fmt: skip
 _EXTRA: dict[str, dict[str, Any]] = {
+    "auto": {"sweep": True},
     "first-seed": {"latent_dim": 100, "width": 64, "curate": False},
     "second-seed": {
         "latent_dim": 128,

@@ -5,12 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
+from lib.kernel.budget import Budget, TrainResult
 from lib.kernel.config import Config
+from lib.kernel.errors import PipelineError
+from lib.kernel.halving import train_best
 from lib.kernel.learner import Learner
 from lib.kernel.likelihood import PixelLearner
+from lib.kernel.recipes import AUTO
 from lib.kernel.runtime import Device
+from lib.kernel.sample import sample_images
 from lib.kernel.snapshots import Snapshots
-from lib.kernel.training_loop import Budget, TrainingLoop, TrainResult
+from lib.kernel.training_loop import TrainingLoop
 from lib.kernel.wgan import WganLearner
 
 __all__ = ["Budget", "TrainResult", "train"]
@@ -33,9 +38,21 @@ def train(
 ) -> TrainResult:
     """(N, C, 32, 32) uint8, C = 1 or 3 -> a model file in `work`; the same call again resumes.
 
-    `evaluate` is the FID of (n, C, 32, 32) uint8 samples, asked for after each epoch where the
-    recipe chooses its epoch by it. `leave` takes what a public recipe leaves behind.
+    `evaluate` is the FID of (n, C, 32, 32) uint8 samples, by which an epoch or, in recipe auto, a
+    recipe is chosen. `leave` takes what a public recipe leaves behind.
     """
-    learner = _LEARNERS[config.recipe](images, config, device)
-    snapshots = Snapshots(config, leave, budget.deadline, evaluate)
-    return TrainingLoop(learner, work, budget, snapshots).run()
+
+    def train_one(own: Config, folder: Path, part: Budget) -> TrainResult:
+        learner = _LEARNERS[own.recipe](images, own, device)
+        snapshots = Snapshots(own, leave, part.deadline, evaluate)
+        return TrainingLoop(learner, folder, part, snapshots).run()
+
+    def judge(result: TrainResult) -> float:
+        if evaluate is None:
+            raise PipelineError("auto", "nothing measures its candidates", cure="give `evaluate`")
+        samples = sample_images(result.checkpoint, config.trial, result.config, device, "auto")
+        return evaluate(samples)
+
+    if config.recipe == AUTO:
+        return train_best(images, config, work, budget, train_one, judge)
+    return train_one(config, work, budget)

@@ -2,9 +2,9 @@
 
 import math
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
+from lib.kernel.budget import Budget, TrainResult
 from lib.kernel.checkpoint import load_checkpoint, save_checkpoint
 from lib.kernel.errors import PipelineError
 from lib.kernel.learner import Learner
@@ -21,25 +21,6 @@ SAVE_SHARE = 0.05  # of the time at most goes into saving
 LOOK_EVERY_S = 5.0  # between synchronisations that read the losses
 ROLLBACKS = 3
 SHRINK = 0.5  # of the learning rate at each of them
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What training may take."""
-
-    train_seconds: float  # optimiser time alone, s; math.inf: no bound
-    deadline: float = math.inf  # a value of time.monotonic() that nothing may pass
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What training made."""
-
-    checkpoint: Path  # a model file for sample_images
-    history: list[dict[str, float]]  # step, epoch, seconds, losses by name, fid where measured
-    images_per_s: float  # training images through the critic or model, per optimiser second
-    chosen: str  # which weights, and why
-    epoch: int  # the chosen one, from 1
 
 
 class TrainingLoop:
@@ -89,6 +70,8 @@ class TrainingLoop:
         standing = self._standing
         if standing.step >= self._last_step:
             return f"all {standing.step:,} steps done"
+        if standing.step and self._share_done() >= self._budget.pause_at < 1.0:
+            return f"its trial is over at step {standing.step:,}"
         now = f"at step {standing.step:,} after {format_seconds(standing.seconds)} of training"
         if standing.seconds >= self._budget.train_seconds:
             return f"the training time is used up, {now}"
@@ -214,4 +197,4 @@ class TrainingLoop:
         path = write_model(self._work / "model.pt", weights, self._config, channels)
         rate = standing.step * learner.batch / max(standing.seconds, 1e-9)
         log("train", f"{chosen}; {rate:,.1f} images/s")
-        return TrainResult(path, standing.history, rate, chosen, epoch)
+        return TrainResult(path, standing.history, rate, chosen, epoch, self._config)

@@ -1,0 +1,120 @@
+"""Candidate recipes and a budget -> the one whose samples are nearest to real ones, trained on.
+
+Successive halving (arXiv:1502.07943, algorithm 1): all candidates train for a small share of the
+budget, the better half of them for as much again, the last one for all the rest. Each follows the
+schedule of a winner from its first step, so the winner goes on from its checkpoint as if there had
+been no trial.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from lib.kernel.budget import Budget, TrainResult
+from lib.kernel.config import Config, as_candidate
+from lib.kernel.data_look import look_at
+from lib.kernel.errors import PipelineError
+from lib.kernel.progress import log
+from lib.kernel.recipes import CANDIDATES
+from lib.kernel.storage import read_json, write_json
+
+SHARE = 0.05  # of the budget, for each candidate in each rung
+SHARE_WHERE_CLEAR = 0.03  # where the pictures themselves already speak for likelihood
+
+TrainOne = Callable[[Config, Path, Budget], TrainResult]
+Judge = Callable[[TrainResult], float]
+
+
+class Trials:
+    """The candidates' FIDs so far, kept in a file that an interrupted run goes on from."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        saved = read_json(file) or {}
+        self.scores = {key: math.inf if fid is None else fid for key, fid in saved.items()}
+
+    def score(self, recipe: str, rung: int, find: Callable[[], float]) -> float:
+        """A candidate and its rung -> its FID, found only once; infinite if its training failed."""
+        key = f"{recipe}, rung {rung}"
+        if key not in self.scores:
+            try:
+                self.scores[key] = find()
+            except PipelineError as error:
+                log("auto", f"{recipe} is out: {error.what}")
+                self.scores[key] = math.inf
+            finite = {k: fid if math.isfinite(fid) else None for k, fid in self.scores.items()}
+            write_json(self._file, finite)
+        return self.scores[key]
+
+
+def train_best(
+    images: np.ndarray,
+    config: Config,
+    work: Path,
+    budget: Budget,
+    train_one: TrainOne,
+    judge: Judge,
+) -> TrainResult:
+    """((N, C, 32, 32) uint8, Config of recipe auto, a folder, budget) -> the winner's result.
+
+    `train_one` trains a candidate in a folder of its own, `judge` is the FID of its samples. The
+    same call again takes up what an earlier process left in the folder.
+    """
+    look = look_at(images)
+    share = SHARE_WHERE_CLEAR if look.is_binary_like else SHARE
+    whole = 1.0 - share * count_lost_shares(len(CANDIDATES))
+    log("auto", look.describe())
+    log("auto", f"{', '.join(CANDIDATES)}: {share:.0%} of the budget each to begin with")
+    trials, alive, rung = Trials(work / "trials.json"), list(CANDIDATES), 0
+
+    def train_until(recipe: str, pause_at: float) -> TrainResult:
+        part = dataclasses.replace(
+            budget, train_seconds=budget.train_seconds * whole, pause_at=pause_at
+        )
+        own = as_candidate(config, recipe)
+        if config.steps:
+            own = dataclasses.replace(own, steps=max(1, round(config.steps * whole)))
+        return train_one(own, work / recipe, part)
+
+    def measure(recipe: str, pause_at: float) -> float:
+        return judge(train_until(recipe, pause_at))
+
+    while len(alive) > 1:
+        rung += 1
+        take = partial(measure, pause_at=rung * share / whole)
+        alive = keep_better_half({r: trials.score(r, rung, partial(take, r)) for r in alive})
+    result = train_until(alive[0], 1.0)
+    why = f"recipe {alive[0]}, the least FID of {len(trials.scores)} trials; " if rung else ""
+    return dataclasses.replace(result, chosen=why + result.chosen, trials=trials.scores)
+
+
+def count_lost_shares(candidates: int) -> int:
+    """How many are tried -> the shares of the budget that go to those who lose in the end."""
+    lost, rung = 0, 0
+    while candidates > 1:
+        rung, losers = rung + 1, candidates // 2
+        lost, candidates = lost + rung * losers, candidates - losers
+    return lost
+
+
+def count_trials(candidates: int) -> int:
+    """How many are tried -> how often an FID is taken."""
+    taken = 0
+    while candidates > 1:
+        taken, candidates = taken + candidates, candidates - candidates // 2
+    return taken
+
+
+def keep_better_half(found: dict[str, float]) -> list[str]:
+    """Candidates with their FIDs -> the better half, rounded up, the best first; says so."""
+    ranked = sorted(found, key=lambda recipe: found[recipe])
+    kept = ranked[: -(-len(ranked) // 2)]
+    if math.isinf(found[ranked[0]]):
+        raise PipelineError("auto", "every candidate failed", cure="see the lines above")
+    fids = ", ".join(f"{recipe} {found[recipe]:.4g}" for recipe in ranked)
+    log("auto", f"FID of the trials: {fids}; on with {' and '.join(kept)}")
+    return kept

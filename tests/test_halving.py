@@ -1,0 +1,119 @@
+"""Recipe auto: trials, the winner's continuation, interruption, failures, the look at the data."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lib.host.synthetic import look_alike
+from lib.kernel import halving
+from lib.kernel.config import Config, as_candidate, make_config
+from lib.kernel.data_look import look_at
+from lib.kernel.errors import PipelineError
+from lib.kernel.halving import count_lost_shares, count_trials
+from lib.kernel.runtime import Device
+from lib.kernel.train import Budget, TrainResult, train
+
+CPU = Device(torch.device("cpu"), None, "cpu")
+THREE = ("pixel", "first-seed", "second-seed")
+TINY = {"width": 8, "depth": 1, "batch": 8, "targets": 16, "trial": 16, "epoch_fid": 0}
+
+
+@pytest.fixture
+def three(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(halving, "CANDIDATES", THREE)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> np.ndarray:
+    return np.repeat(look_alike(120, 3)[:, None], 3, axis=1)
+
+
+def grey_share(pictures: np.ndarray) -> float:
+    """How far the share of grey values is from that of the look-alike: a likelihood's strength."""
+    return float(np.mean((pictures > 0) & (pictures < 255)))
+
+
+def run(folder: Path, pictures: np.ndarray, **changes: Any) -> TrainResult:
+    config = make_config("auto", {**TINY, "steps": 30, **changes})
+    budget = Budget(math.inf)
+    return train(pictures, config, CPU, folder / "work", folder / "leave", budget, grey_share)
+
+
+def test_shares_of_the_budget_add_up() -> None:
+    assert [count_lost_shares(n) for n in (1, 2, 3, 4)] == [0, 1, 3, 4]
+    assert [count_trials(n) for n in (1, 2, 3, 4)] == [0, 2, 5, 6]
+
+
+def test_the_best_of_three_goes_on_from_its_trial(
+    tmp_path: Path, pictures: np.ndarray, three: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = run(tmp_path, pictures)
+    assert len(result.trials) == 5
+    best = min(result.trials, key=lambda key: result.trials[key])
+    assert result.config.recipe == best.split(",")[0]
+    assert result.chosen.startswith(f"recipe {result.config.recipe}")
+    said = capsys.readouterr().out
+    assert "neighbours are equal" in said
+    assert f"on with {result.config.recipe}" in said
+    assert "goes on from step" in said  # the winner's checkpoint, not a new beginning
+    assert result.history[-1]["step"] == round(30 * (1 - 3 * halving.SHARE_WHERE_CLEAR))
+
+
+def test_an_interrupted_run_ends_as_an_unstopped_one(
+    tmp_path: Path, pictures: np.ndarray, three: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(tmp_path / "whole", pictures)
+    measured = []
+
+    def stop_after_three(samples: np.ndarray) -> float:
+        measured.append(len(samples))
+        if len(measured) == 4:
+            raise KeyboardInterrupt
+        return grey_share(samples)
+
+    config = make_config("auto", {**TINY, "steps": 30})
+    work, leave = tmp_path / "cut" / "work", tmp_path / "cut" / "leave"
+    with pytest.raises(KeyboardInterrupt):
+        train(pictures, config, CPU, work, leave, Budget(math.inf), stop_after_three)
+    resumed = run(tmp_path / "cut", pictures)
+    assert resumed.trials == whole.trials
+    assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+
+
+def test_a_candidate_that_fails_is_out(
+    tmp_path: Path, pictures: np.ndarray, three: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explode(*_: Any) -> TrainResult:
+        raise PipelineError("train", "diverged")
+
+    trials = halving.Trials(tmp_path / "trials.json")
+    assert math.isinf(trials.score("pixel", 1, lambda: explode().images_per_s))
+    assert trials.score("edm", 1, lambda: 2.0) == 2.0
+    again = halving.Trials(tmp_path / "trials.json")
+    assert again.scores == trials.scores
+    with pytest.raises(PipelineError, match="every candidate failed"):
+        halving.keep_better_half({"pixel": math.inf, "edm": math.inf})
+    assert halving.keep_better_half({"a": 3.0, "b": 1.0, "c": 2.0}) == ["b", "c"]
+
+
+def test_a_candidate_takes_its_row_and_what_was_set() -> None:
+    config = make_config("auto", {"lr": 5e-3, "sweep": False, "minutes": 7.0})
+    own = as_candidate(config, "pixel")
+    assert isinstance(own, Config)
+    assert (own.recipe, own.lr, own.sweep, own.minutes) == ("pixel", 5e-3, False, 7.0)
+    assert own.ema_decay == make_config("pixel", {}).ema_decay
+
+
+def test_the_data_are_looked_at() -> None:
+    noise_like = look_at(look_alike(200, 1)[:, None])
+    assert noise_like.is_binary_like
+    assert noise_like.channels == 1
+    ramp = np.broadcast_to(np.arange(32, dtype=np.uint8) * 4 + 60, (10, 3, 32, 32))
+    toned = look_at(ramp)
+    assert not toned.is_binary_like
+    assert toned.flat == 0.0
+    assert "colour" in toned.describe()
