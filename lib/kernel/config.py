@@ -23,6 +23,7 @@ class Config:
     minutes: float = 690.0  # wall clock of the whole run, min; Kaggle ends a session at 720
     train_minutes: float = 0.0  # optimiser time of all candidates together, min; 0: what is left
     steps: int = 0  # cap on critic or model steps; 0: none
+    ranks: int = 0  # processes that train and draw together; 0: one a GPU
     # Data
     policy: str = "host"  # decoding of the training images; FID's real side is always "host"
     # Training
@@ -85,6 +86,7 @@ _RANGES = (
     ("minutes", 0.1, 60 * 24 * 7),
     ("train_minutes", 0, 60 * 24 * 7),
     ("steps", 0, 10**9),
+    ("ranks", 0, 64),
     ("epochs", 0, 10**6),
     ("batch", 0, 65536),
     ("targets", 0, 1024),

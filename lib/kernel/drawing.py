@@ -1,5 +1,7 @@
 """A network and a count -> that many uint8 images, the i-th a function of (seed, stage, i)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import nn
@@ -24,8 +26,21 @@ def draw_images(
 
     The random numbers come from the CPU's generator, so that they are the same on every device.
     """
+    chunks = draw_chunks(network, range(count_chunks(count, device)), config, device, stage)
+    return np.concatenate(chunks)[:count]
+
+
+def count_chunks(count: int, device: Device) -> int:
+    """Images wanted -> chunks that hold them."""
+    return -(-count // (CHUNK_ON_GPU if device.is_cuda else CHUNK))
+
+
+def draw_chunks(
+    network: nn.Module, wanted: Sequence[int], config: Config, device: Device, stage: str
+) -> list[np.ndarray]:
+    """Numbers of chunks -> (chunk size, C, 32, 32) uint8 each, whoever draws the others."""
     size = CHUNK_ON_GPU if device.is_cuda else CHUNK
-    progress = Progress(stage, count, "images")
+    progress = Progress(stage, len(wanted) * size, "images")
 
     def draw(number: int) -> np.ndarray:
         random = torch.Generator().manual_seed(derive_seed(config.seed, f"draw/{stage}", number))
@@ -33,13 +48,11 @@ def draw_images(
             return _draw_chunk(network, size, random, config, device).cpu().numpy()
 
     chunks: list[np.ndarray] = []
-    total = -(-count // size)
     with Cores(device) as cores:
-        for first in range(0, total, cores.count):
-            numbers = range(first, min(first + cores.count, total))
-            chunks += cores.map(draw, numbers)
-            progress.update(min(count, len(chunks) * size))
-    return np.concatenate(chunks)[:count]
+        for first in range(0, len(wanted), cores.count):
+            chunks += cores.map(draw, wanted[first : first + cores.count])
+            progress.update(len(chunks) * size)
+    return chunks
 
 
 def _draw_chunk(

@@ -29,6 +29,15 @@ class Learner(ABC):
         self.batch = min(config.batch, len(images))
         if self.batch < config.batch:
             log("train", f"batch {self.batch} instead of {config.batch} (all the images there are)")
+        self.team = device.team
+        if self.batch < self.team.count:
+            raise PipelineError(
+                "train",
+                "each process needs an image of every step",
+                expected=f"a batch of at least {self.team.count}",
+                got=f"{self.batch}",
+                cure="--set batch=... larger, or --set ranks=1",
+            )
         self.steps_per_epoch = len(images) // self.batch  # the last, smaller batch is dropped
         self.rate_scale = 1.0  # shrinks after a divergence
         self.micro = self.batch  # images at once; shrinks when the memory does not suffice
@@ -103,9 +112,10 @@ class Learner(ABC):
     ) -> Losses:
         """(weights, slice of the batch -> (mean loss, losses to report)) -> gradients, mean losses.
 
-        On a CPU each core takes a part, unless a normalisation ties the batch together. The
-        parts' gradients add up to those of the whole batch. Where the memory does not suffice the
-        parts are halved and the step begins again; its randomness was drawn before.
+        Each rank of the team takes its slice, and on a CPU each core a part of that, unless a
+        normalisation ties the batch together. The gradients add up to those of the whole batch.
+        Where the memory does not suffice the parts are halved and the step begins again; its
+        randomness was drawn before.
         """
         weights = list(parameters)
         while True:
@@ -129,9 +139,10 @@ class Learner(ABC):
         loss_of: Callable[[slice], tuple[torch.Tensor, Losses]],
         is_divisible: bool,
     ) -> Losses:
-        most = -(-self.batch // self.cores.count) if is_divisible else self.batch
+        own = self.team.slice_of(self.batch) if is_divisible else slice(0, self.batch)
+        most = -(-(own.stop - own.start) // self.cores.count) if is_divisible else self.batch
         step = min(self.micro, most)
-        parts = [slice(at, min(at + step, self.batch)) for at in range(0, self.batch, step)]
+        parts = [slice(at, min(at + step, own.stop)) for at in range(own.start, own.stop, step)]
 
         def differentiate(part: slice) -> tuple[list[torch.Tensor], Losses]:
             share = (part.stop - part.start) / self.batch
@@ -147,6 +158,8 @@ class Learner(ABC):
                 self._add_gradients(weights, found[0])
                 for name, value in found[1].items():
                     total[name] = total[name] + value if name in total else value
+        if is_divisible:
+            self.team.add_up([*(w.grad for w in weights if w.grad is not None), *total.values()])
         return total
 
     @staticmethod

@@ -11,6 +11,7 @@ from lib.kernel.config import Config
 from lib.kernel.ema import Ema
 from lib.kernel.learner import Learner, Losses
 from lib.kernel.losses import pixel_nll
+from lib.kernel.muon import Muon
 from lib.kernel.pixel import PixelModel, PixelShape
 from lib.kernel.progress import log
 from lib.kernel.runtime import Device
@@ -20,6 +21,7 @@ HELD_OUT_MOST = 512  # images
 EDGE_CHANCE = 4.0
 HELD_OUT_PLACES = 128  # pixels of each: all of them would take as long as a minute of training
 WARM_UP = 0.02  # share of the run until the learning rate is full
+MATRIX_RATE = 15.0  # Muon's learning rate, times that of Adam
 CLIP = 1.0  # Euclidean length of a step's gradient at most
 
 
@@ -39,7 +41,7 @@ def settle_sizes(config: Config, device: Device) -> Config:
 
 
 class PixelLearner(Learner):
-    """AdamW on random pixels of a random batch; the samples come from the weights' average."""
+    """Muon and Adam on random pixels of random images; samples come from the weights' average."""
 
     def __init__(self, images: np.ndarray, config: Config, device: Device) -> None:
         held_out = min(HELD_OUT_MOST, int(len(images) * HELD_OUT_SHARE))
@@ -55,24 +57,22 @@ class PixelLearner(Learner):
             torch.manual_seed(self.seed_of("weights", 0))
             self.model = PixelModel(shape).to(place)
         self.ema = Ema(self.model, config.ema_decay)
-        decayed = [weight for weight in self.model.parameters() if weight.ndim > 1]
-        others = [weight for weight in self.model.parameters() if weight.ndim <= 1]
-        groups: list[dict[str, Any]] = [
-            {"params": decayed},
-            {"params": others, "weight_decay": 0.0},
-        ]
+        matrices, others = self.model.split_parameters()
         faster = {"fused": True} if device.is_cuda else {"foreach": True}
-        self._adam = torch.optim.AdamW(
-            groups, config.lr, (config.beta1, config.beta2), weight_decay=0.01, **faster
-        )
+        betas = (config.beta1, config.beta2)
+        self._adam = torch.optim.AdamW(others, config.lr, betas, weight_decay=0.0, **faster)
+        dtype = device.amp_dtype or torch.float32
+        self._muon = Muon(matrices, config.lr, dtype, self.cores.map, self.cores.count)
         scaled = device.amp_dtype is torch.float16
         self._scaler = torch.amp.GradScaler(place.type, enabled=scaled)
 
     def advance(self, step: int, progress: float) -> Losses:
         """One step at the rate of `progress`: a short rise, then half a cosine down to nothing."""
         rate = self.config.lr * self.rate_scale * min(1.0, (progress + 1e-4) / WARM_UP)
-        for group in self._adam.param_groups:
-            group["lr"] = rate * (0.5 + 0.5 * math.cos(math.pi * min(progress, 1.0)))
+        rate *= 0.5 + 0.5 * math.cos(math.pi * min(progress, 1.0))
+        for optimiser, times in ((self._adam, 1.0), (self._muon, MATRIX_RATE)):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * times
         images = self.pick_batch(step)
         random = self.generator_of("places", step)
         places, weights = pick_places(images, self.config.targets, random)
@@ -83,16 +83,19 @@ class PixelLearner(Learner):
 
         parameters = list(self.model.parameters())
         found = self.backward_in_parts(parameters, loss_of)
-        self._scaler.unscale_(self._adam)
+        for optimiser in (self._adam, self._muon):
+            self._scaler.unscale_(optimiser)
         torch.nn.utils.clip_grad_norm_(parameters, CLIP)
-        self._scaler.step(self._adam)
+        for optimiser in (self._adam, self._muon):
+            self._scaler.step(optimiser)
         self._scaler.update()
         self.ema.update(self.model)
         return found
 
     def parts(self) -> dict[str, Any]:
-        """The model, its average, the optimiser and the gradient scaler."""
-        return {"model": self.model, "ema": self.ema, "adam": self._adam, "scaler": self._scaler}
+        """The model, its average, both optimisers and the gradient scaler."""
+        optimisers = {"adam": self._adam, "muon": self._muon, "scaler": self._scaler}
+        return {"model": self.model, "ema": self.ema, **optimisers}
 
     def samplers(self) -> dict[str, torch.nn.Module]:
         """The average, which is always in eval mode."""

@@ -11,9 +11,9 @@ import numpy as np
 from lib.kernel import provenance
 from lib.kernel.appraisal import Drawn, appraise
 from lib.kernel.config import RANDOM_WEIGHTS, Config, as_dict
-from lib.kernel.exit_codes import run_for_exit_code
 from lib.kernel.features import Extractor, cached_features, load_extractor
 from lib.kernel.fid import frechet_distance
+from lib.kernel.follower import gather_team
 from lib.kernel.generated_side import Choice, as_rgb, choose_images, draw_pool, find_temperature
 from lib.kernel.grids import write_grid
 from lib.kernel.journal import Journal
@@ -30,10 +30,11 @@ from lib.kernel.real_side import (
     use_half,
 )
 from lib.kernel.report import Findings
-from lib.kernel.runtime import Device, Folders, choose_device, find_folders
+from lib.kernel.runtime import Device, Folders
 from lib.kernel.shard_lines import hash_shards
 from lib.kernel.shards import find_shards
 from lib.kernel.storage import write_json
+from lib.kernel.team import ALONE, Team
 from lib.kernel.train import Budget, TrainResult, train
 from lib.kernel.weights import find_weights
 
@@ -44,18 +45,6 @@ _APPRAISED = 10_000  # real images for pixel statistics and nearest neighbours
 _CURATE_GUARD_S = 240.0  # for the proof and the choice together
 
 
-def main(config: Config, bundle_sha256: str, template: str, debug: bool = False) -> int:
-    """(Config, hash of this bundle, text of the report's template) -> exit code."""
-
-    def work() -> int:
-        folders = find_folders()
-        with provenance.locked(folders.scratch):
-            Run(config, bundle_sha256, template, folders).execute()
-        return 0
-
-    return run_for_exit_code(work, debug)
-
-
 class Run:
     """One run between its stages."""
 
@@ -63,11 +52,12 @@ class Run:
         self._config = config
         self._bundle_sha256 = bundle_sha256
         self._folders = folders
+        self.team = ALONE
         title = f"GAN Challenge: recipe {config.recipe}, seed {config.seed}"
         self._findings = Findings(title, as_dict(config))
         self._journal = Journal(self._findings, template, folders.output, folders.scratch)
 
-    def execute(self) -> None:
+    def execute(self, launched: Team | None = None) -> None:
         """Every stage in order; what an earlier process left on disk is taken up.
 
         Long because it is the one place where a reader sees the whole run.
@@ -79,7 +69,8 @@ class Run:
             return
         weights = self._find_weights()
         write_json(folders.scratch / "identity.json", identity)
-        device = choose_device()
+        device = gather_team(launched, self._config.ranks)
+        self.team = device.team
         config, reasons = fill_defaults(self._config, device.is_cuda)
         for reason in reasons:
             log("config", reason)

@@ -65,6 +65,19 @@ class PixelModel(nn.Module):
         chosen = images.flatten(2).gather(2, places[:, None].expand(-1, images.shape[1], -1).long())
         return self.finish(hidden, chosen.transpose(1, 2))
 
+    def split_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """-> (the hidden layers' matrices, everything else: places, tables, biases, both ends)."""
+        apart: set[torch.Tensor] = {self.row_place, self.column_place, self.rows.place}
+        apart.add(self.rows.embed.weight)
+        for module in self.heads.modules():
+            if isinstance(module, nn.Embedding):
+                apart.add(module.weight)
+            elif isinstance(module, Head):
+                apart.add(module.logits.weight)
+        hidden = [w for w in self.parameters() if w.ndim == 2 and w not in apart]
+        chosen = set(hidden)
+        return hidden, [weight for weight in self.parameters() if weight not in chosen]
+
     def begin_rows(self, rows: torch.Tensor) -> torch.Tensor:
         """(B, n, width) row contexts -> (B, n, S, width): what each column takes from them."""
         return self.from_column(self.spread_rows(rows)) + self.from_row(rows)[:, :, None]

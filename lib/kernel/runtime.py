@@ -9,6 +9,10 @@ from pathlib import Path
 import torch
 
 from lib.kernel.progress import log
+from lib.kernel.team import ALONE, Team
+
+_CPU_FACTS = Path("/proc/cpuinfo")
+_BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,7 @@ class Device:
     torch_device: torch.device
     amp_dtype: torch.dtype | None  # None: float32 throughout
     name: str
+    team: Team = ALONE
 
     @property
     def is_cuda(self) -> bool:
@@ -25,31 +30,40 @@ class Device:
         return self.torch_device.type == "cuda"
 
 
-def choose_device() -> Device:
-    """Nothing -> a GPU that computes right, else the CPU; prints which and why."""
+def choose_device(team: Team = ALONE) -> Device:
+    """A place in a team -> its GPU if that computes right, else the CPU; prints which and why."""
+    number = team.local_rank
     if not torch.cuda.is_available():
-        log("runtime", f"cpu, {torch.get_num_threads()} threads (torch sees no CUDA device)")
-        return Device(torch.device("cpu"), None, "cpu")
-    name = torch.cuda.get_device_name(0)
-    major, minor = torch.cuda.get_device_capability(0)
+        return _describe_cpu("torch sees no CUDA device", team)
+    name = torch.cuda.get_device_name(number)
+    major, minor = torch.cuda.get_device_capability(number)
     try:
-        _probe_cuda()
+        _probe_cuda(number)
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
-        log("runtime", f"cpu ({name} is there, but a first operation on it failed: {reason})")
-        return Device(torch.device("cpu"), None, "cpu")
+        return _describe_cpu(f"{name} is there, but a first operation on it failed: {reason}", team)
     dtype = torch.bfloat16 if major >= 8 else torch.float16
     why = "8.0 or later" if major >= 8 else "bfloat16 needs 8.0, below it is emulated and slow"
     log("runtime", f"{name}, {str(dtype).removeprefix('torch.')} (SM {major}.{minor}: {why})")
-    return Device(torch.device("cuda", 0), dtype, name)
+    return Device(torch.device("cuda", number), dtype, name, team)
 
 
-def _probe_cuda() -> None:
-    """Nothing -> RuntimeError unless the GPU multiplies two matrices correctly.
+def _describe_cpu(why: str, team: Team) -> Device:
+    """Why there is no GPU -> the CPU, in bfloat16 where its instructions make that faster."""
+    flags = _CPU_FACTS.read_text() if _CPU_FACTS.exists() else ""
+    found = sorted(set(_BFLOAT16_FLAGS) & set(flags.split()))
+    reason = f"{', '.join(found)} here" if found else "no instructions for bfloat16 here"
+    kind = "bfloat16" if found else "float32"
+    log("runtime", f"cpu, {torch.get_num_threads()} threads, {kind} ({why}; {reason})")
+    return Device(torch.device("cpu"), torch.bfloat16 if found else None, "cpu", team)
+
+
+def _probe_cuda(number: int) -> None:
+    """A GPU's number -> RuntimeError unless it multiplies two matrices correctly.
 
     `torch.cuda.is_available()` is true on a P100, for which current builds carry no kernels.
     """
-    ones = torch.ones(64, 64, device="cuda")
+    ones = torch.ones(64, 64, device=torch.device("cuda", number))
     if float((ones @ ones).sum()) != 64.0**3:
         raise RuntimeError("a product of two matrices of ones came out wrong")
 

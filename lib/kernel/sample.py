@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from lib.kernel.config import Config
-from lib.kernel.drawing import draw_images
+from lib.kernel.drawing import count_chunks, draw_chunks
 from lib.kernel.model_file import read_model
 from lib.kernel.progress import log
 from lib.kernel.runtime import Device
@@ -14,8 +15,25 @@ from lib.kernel.runtime import Device
 def sample_images(
     checkpoint: Path, count: int, config: Config, device: Device, stage: str = "sample"
 ) -> np.ndarray:
-    """(model file, count) -> (count, C, 32, 32) uint8; image i depends on (seed, stage, i)."""
+    """(model file, count) -> (count, C, 32, 32) uint8; image i depends on (seed, stage, i).
+
+    The ranks of the device's team draw side by side.
+    """
     network = read_model(checkpoint, config, device)
     if config.recipe == "pixel" and config.temperature != 1.0:
         log(stage, f"temperature {config.temperature:g} (config)")
-    return draw_images(network, count, config, device, stage)
+    device.team.tell("draw", checkpoint.read_bytes(), count, config, stage)
+    return draw_share(network, count, config, device, stage)
+
+
+def draw_share(
+    network: nn.Module, count: int, config: Config, device: Device, stage: str
+) -> np.ndarray:
+    """A network and a count -> that many images on rank 0; other ranks hand theirs over."""
+    team, total = device.team, count_chunks(count, device)
+    own = range(total)[team.rank :: team.count]
+    shares = team.collect(draw_chunks(network, own, config, device, stage))
+    if not shares:
+        return np.empty((0, 1, 32, 32), np.uint8)
+    chunks = [shares[number % team.count][number // team.count] for number in range(total)]
+    return np.concatenate(chunks)[:count]

@@ -43,9 +43,13 @@ def train(
     """
 
     def train_one(own: Config, folder: Path, part: Budget) -> TrainResult:
-        learner = _LEARNERS[own.recipe](images, own, device)
+        device.team.tell("learn", own, images)
+        learner = build_learner(images, own, device)
         snapshots = Snapshots(own, leave, part.deadline, evaluate)
-        return TrainingLoop(learner, folder, part, snapshots).run()
+        try:
+            return TrainingLoop(learner, folder, part, snapshots).run()
+        finally:
+            device.team.tell("end")
 
     def judge(result: TrainResult) -> float:
         if evaluate is None:
@@ -56,3 +60,8 @@ def train(
     if config.recipe == AUTO:
         return train_best(images, config, work, budget, train_one, judge)
     return train_one(config, work, budget)
+
+
+def build_learner(images: np.ndarray, config: Config, device: Device) -> Learner:
+    """(N, C, 32, 32) uint8 and a recipe's Config -> its learner, weights as the seed has them."""
+    return _LEARNERS[config.recipe](images, config, device)

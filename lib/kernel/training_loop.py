@@ -91,6 +91,7 @@ class TrainingLoop:
         """One step of the learner and whatever is due after it."""
         standing, before = self._standing, self._share_done()
         started = time.monotonic()
+        self._learner.team.tell("step", standing.step, before, self._learner.rate_scale)
         losses = self._learner.advance(standing.step, before)
         standing.add(losses, time.monotonic() - started)
         after, now = self._share_done(), time.monotonic()
@@ -177,6 +178,7 @@ class TrainingLoop:
         log("train", f"goes on from step {standing.step:,} (checkpoint)")
 
     def _restore(self, state: dict) -> None:
+        self._learner.team.tell("restore", state["learner"])
         self._learner.load_state_dict(state["learner"])
         self._standing = Standing.from_dict(state["standing"])
 

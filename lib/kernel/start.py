@@ -1,0 +1,32 @@
+"""A Config, this bundle's hash and the environment -> the exit code of a whole run."""
+
+from lib.kernel import provenance
+from lib.kernel.config import Config
+from lib.kernel.exit_codes import run_for_exit_code
+from lib.kernel.follower import follow
+from lib.kernel.pipeline import Run
+from lib.kernel.runtime import find_folders
+from lib.kernel.team import join_launched
+
+
+def main(config: Config, bundle_sha256: str, template: str, debug: bool = False) -> int:
+    """(Config, hash of this bundle, text of the report's template) -> exit code.
+
+    Under torchrun this is rank 0 or follows it; else rank 0 recruits the others when it needs them.
+    """
+
+    def work() -> int:
+        launched = join_launched()
+        if launched and launched.rank:
+            follow(launched)
+            return 0
+        folders = find_folders()
+        with provenance.locked(folders.scratch):
+            run = Run(config, bundle_sha256, template, folders)
+            try:
+                run.execute(launched)
+            finally:
+                (launched or run.team).dismiss()
+        return 0
+
+    return run_for_exit_code(work, debug)

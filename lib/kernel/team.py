@@ -1,0 +1,150 @@
+"""Processes, one for each GPU -> one training: rank 0 leads, the others follow its messages.
+
+Every rank holds the same weights, takes its slice of the same batch and adds its gradients to the
+others' by torch.distributed; equal sums make equal steps. DistributedDataParallel would not do: it
+listens to backward(), while a gradient penalty needs autograd.grad. Rank 0 alone reads the clock,
+writes files and talks; its messages travel over gloo, so that no GPU is waited for.
+"""
+
+import dataclasses
+import os
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing
+
+from lib.kernel.progress import log
+
+_GATHERING = timedelta(minutes=5)  # until all ranks have started
+_PATIENCE = timedelta(hours=13)  # followers wait while rank 0 decodes and measures
+
+Follow = Callable[["Team"], None]  # what the other ranks do: a function of a module
+
+
+@dataclass(frozen=True)
+class Team:
+    """This process's place among those that train together; one alone sends nothing."""
+
+    rank: int = 0
+    count: int = 1
+    local_rank: int = 0  # its GPU on this machine
+    _objects: Any = field(default=None, repr=False)  # process group of messages
+
+    def slice_of(self, batch: int) -> slice:
+        """Images of a step -> those of this rank, shared out as evenly as can be."""
+        return slice(batch * self.rank // self.count, batch * (self.rank + 1) // self.count)
+
+    def add_up(self, tensors: list[torch.Tensor]) -> None:
+        """Tensors of this rank -> in their place the sums over all ranks, in one exchange."""
+        if self.count == 1:
+            return
+        flat = torch.cat([tensor.flatten().float() for tensor in tensors])
+        dist.all_reduce(flat)
+        sizes = [tensor.numel() for tensor in tensors]
+        for tensor, total in zip(tensors, flat.split(sizes), strict=True):
+            tensor.copy_(total.view_as(tensor))
+
+    def tell(self, *message: Any) -> None:
+        """Rank 0's message -> all the others, who `hear` it."""
+        if self.count > 1:
+            dist.broadcast_object_list([message], src=0, group=self._objects)
+
+    def hear(self) -> Any:
+        """-> the next message of rank 0."""
+        box: list[Any] = [None]
+        dist.broadcast_object_list(box, src=0, group=self._objects)
+        return box[0]
+
+    def collect(self, own: Any) -> list[Any]:
+        """Something of each rank -> on rank 0 all of them in order, elsewhere nothing."""
+        if self.count == 1:
+            return [own]
+        found: list[Any] | None = [None] * self.count if self.rank == 0 else None
+        dist.gather_object(own, found, dst=0, group=self._objects)
+        return found or []
+
+    def dismiss(self) -> None:
+        """At the end of rank 0's work -> the others leave too."""
+        if self.count > 1 and dist.is_initialized():
+            self.tell("leave")
+            dist.destroy_process_group()
+
+
+ALONE = Team()
+
+
+def join_launched() -> Team | None:
+    """Under torchrun -> this process's place among all nodes' ranks, else nothing."""
+    if not dist.is_torchelastic_launched():
+        return None
+    rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    local = int(os.environ["LOCAL_RANK"])
+    if count == 1:
+        return ALONE
+    dist.init_process_group(_backend(local), timeout=_PATIENCE)
+    return _introduce(rank, count, local)
+
+
+def recruit(wanted: int, gpus: int, follow: Follow) -> Team:
+    """(processes or 0 for one a GPU, GPUs, what the others do) -> rank 0's Team, others spawned.
+
+    If they cannot be gathered this process trains alone, and says so.
+    """
+    count = min(wanted or gpus, gpus) if gpus else max(wanted, 1)
+    if count <= 1:
+        return ALONE
+    if not gpus:
+        torch.set_num_threads(max(1, torch.get_num_threads() // count))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    context = torch.multiprocessing.get_context("spawn")
+    threads = torch.get_num_threads()  # a command's own setting does not reach its children
+    for rank in range(1, count):
+        given = (rank, count, port, threads, follow)
+        context.Process(target=_serve, args=given, daemon=True).start()
+    try:
+        team = _meet(0, count, port)
+    except RuntimeError as error:  # torch.distributed's own errors are RuntimeErrors too
+        log("team", f"this process trains alone: {str(error).splitlines()[0]}")
+        return ALONE
+    log("team", f"{count} processes train together ({'one a GPU' if gpus else 'config'})")
+    return team
+
+
+def _serve(rank: int, count: int, port: int, threads: int, follow: Follow) -> None:
+    """A spawned process -> rank `rank`, which follows until it is dismissed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # rank 0 saves and then dismisses
+    torch.set_num_threads(threads)
+    team = _meet(rank, count, port)
+    follow(team)
+    dist.destroy_process_group()
+
+
+def _meet(rank: int, count: int, port: int) -> Team:
+    """(rank, ranks, port on this machine) -> Team, once all have come."""
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    store = dist.TCPStore("127.0.0.1", port, count, rank == 0, timeout=_GATHERING)
+    dist.init_process_group(
+        _backend(rank), store=store, rank=rank, world_size=count, timeout=_PATIENCE
+    )
+    return _introduce(rank, count, rank)
+
+
+def _backend(local_rank: int) -> str:
+    """The GPU of a rank -> the backends of tensors there and here."""
+    if not torch.cuda.is_available():
+        return "gloo"
+    torch.cuda.set_device(local_rank)
+    return "cpu:gloo,cuda:nccl"
+
+
+def _introduce(rank: int, count: int, local_rank: int) -> Team:
+    objects = dist.new_group(backend="gloo", timeout=_PATIENCE)
+    return dataclasses.replace(Team(rank, count, local_rank), _objects=objects)
