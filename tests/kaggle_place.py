@@ -11,8 +11,8 @@ import pytest
 
 from lib.host.git_state import GitState
 from lib.host.kaggle_client import KaggleSession, open_session
-from lib.host.kaggle_kernels import Pushed
 from lib.host.kaggle_push import Cargo, push_cargo
+from lib.host.kaggle_save import Pushed
 from lib.host.metadata import load_metadata
 from lib.host.metadata_fields import Metadata
 from lib.host.patience import Patience

@@ -1,10 +1,7 @@
 """The loop typed at a prompt: build.py's commands and the plain kaggle client, from the root."""
 
-import os
 import re
-import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -13,78 +10,13 @@ from pathlib import Path
 import pytest
 
 from build import main
-from tests.kaggle_desk import SIGNATURE
-from tests.kaggle_place import make_outputs
-from tests.kaggle_server import KaggleServer, make_environment
-from tests.kaggle_state import COMPETITION, KEY, Version
-
-SOURCE = Path(__file__).resolve().parents[1]
-PARTS = ("lib", "kernel_template", "build.py", "kernel-metadata.json", "requirements.txt")
-
-
-class Prompt:
-    """A copy of the repository, committed, and a Kaggle that its commands reach."""
-
-    def __init__(self, folder: Path) -> None:
-        self.root = folder / "root"
-        self.root.mkdir()
-        for name in PARTS:
-            source, target = SOURCE / name, self.root / name
-            if source.is_dir():
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copyfile(source, target)
-        self.server = KaggleServer(folder / "kaggle")
-        self.server.play = self._play
-        self.server.pending_polls = 0
-        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        self.environment = {**kept, **make_environment(self.server, folder)}
-
-    def start(self, *words: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            words,
-            cwd=self.root,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def type(self, *words: str, code: int = 0) -> str:
-        """Words of a command -> what it printed; it must end with the code."""
-        with self.start(*words) as process:
-            out, errors = process.communicate(timeout=120)
-        shown = out + errors
-        assert process.returncode == code, shown
-        assert KEY not in shown
-        assert SIGNATURE not in shown
-        assert "Traceback" not in shown
-        return shown
-
-    def build(self, *words: str, code: int = 0) -> str:
-        return self.type(sys.executable, "build.py", *words, code=code)
-
-    def kaggle(self, *words: str) -> str:
-        return self.type(str(Path(sys.executable).with_name("kaggle")), *words)
-
-    def commit(self) -> None:
-        identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
-        for words in (["init", "-q"], ["add", "."], [*identity, "commit", "-q", "-m", "all"]):
-            subprocess.run(["git", *words], cwd=self.root, check=True, capture_output=True)
-
-    def _play(self, version: Version) -> None:
-        bundle = re.search(r"sha256[^:\n]*: ([0-9a-f]{64})", version.request["text"])
-        version.statuses = ["COMPLETE"]
-        version.outputs = make_outputs(bundle[1] if bundle else "")
-        version.events = [{"stream_name": "stdout", "time": 66.0, "data": "all done\n"}]
+from tests.kaggle_prompt import Prompt, open_prompt
+from tests.kaggle_state import COMPETITION
 
 
 @pytest.fixture
 def prompt(tmp_path: Path) -> Iterator[Prompt]:
-    prompt = Prompt(tmp_path)
-    yield prompt
-    prompt.server.close()
-    assert not prompt.server.connects, "something tried to leave the machine"
+    yield from open_prompt(tmp_path)
 
 
 def test_the_whole_loop_by_build_py(prompt: Prompt) -> None:

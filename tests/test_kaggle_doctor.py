@@ -40,6 +40,7 @@ def test_healthy_place_has_a_line_for_each_thing_and_no_cure(place: Place) -> No
         "bundle",
         "weights",
         "machine",
+        "ledger",
         "kaggle",
         "gpu hours",
         "submissions",
@@ -49,9 +50,9 @@ def test_healthy_place_has_a_line_for_each_thing_and_no_cure(place: Place) -> No
     lines = format_findings(findings).splitlines()
     assert all(line.startswith("ok  ") for line in lines)
     assert "key from kaggle.json" in lines[0]
-    assert "25.0 of 30.0 h left, renewed 2030-01-05" in lines[7]
-    assert "5 left today" in lines[8]
-    assert f"would make {REF} version 1" in lines[9]
+    assert "25.0 of 30.0 h left, renewed 2030-01-05" in lines[8]
+    assert "5 left today" in lines[9]
+    assert f"would make {REF} version 1" in lines[10]
     assert place.server.count("SaveKernel") == 0
     assert KEY not in format_findings(findings)
     assert DOCTOR.name == "doctor"

@@ -1,5 +1,7 @@
 """Each fault at each call: what the user sees, and that nothing happens twice."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +12,7 @@ from lib.host.kaggle_client import open_session
 from lib.host.kaggle_errors import KaggleError
 from lib.host.kaggle_fetch import fetch_version
 from lib.host.kaggle_kernels import get_status, list_outputs
-from lib.host.kaggle_submissions import count_left, submit_file, wait_for_score
+from lib.host.kaggle_submissions import count_left, submit_file, submit_kernel, wait_for_score
 from lib.host.kaggle_watch import watch_version
 from lib.kernel.errors import InputError, PipelineError
 from tests.kaggle_desk import SIGNATURE
@@ -38,10 +40,21 @@ def run_status(place: Place) -> None:
 
 def run_watch(place: Place) -> None:
     version = place.server.push(REF, "x")
-    version.statuses = ["RUNNING", "RUNNING", "COMPLETE"]
+    version.statuses = ["RUNNING"]
+    wanted = 1 + sum(fault.times for fault in place.server.faults)
+
+    def end_after_the_log() -> None:
+        end = time.monotonic() + 15
+        while place.server.count("GET log") < wanted and time.monotonic() < end:
+            time.sleep(0.01)
+        version.statuses = ["COMPLETE"]
+
+    thread = threading.Thread(target=end_after_the_log)
+    thread.start()
     session = place.with_patience(poll_s=0.1, longest_poll_s=0.1)
     assert watch_version(session, REF, 1).status.name == "COMPLETE"
-    assert place.server.count("GET log") >= 1
+    thread.join()
+    assert place.server.count("GET log") >= wanted
 
 
 def run_list(place: Place) -> None:
@@ -66,6 +79,13 @@ def run_submit(place: Place) -> None:
     assert place.server.submissions[0]["content"] == path.read_bytes()
 
 
+def run_submit_kernel(place: Place) -> None:
+    place.server.push(REF, "x").outputs = {"submission.csv": b"id,f0\na,1\n"}
+    words = (COMPETITION, REF, 1, "submission.csv", "text [mark]", "[mark]")
+    number = submit_kernel(place.session, *words)
+    assert [entry["ref"] for entry in place.server.submissions] == [number]
+
+
 def run_score(place: Place) -> None:
     csv = b"id,f0\na,1\nb,2\n"
     place.server._submit({}, csv, "submission.csv")
@@ -87,6 +107,7 @@ DRIVERS: dict[str, Callable[[Place], None]] = {
     "PUT upload": run_submit,
     "ListSubmissions": run_submit,
     "CreateSubmission": run_submit,
+    "CreateCodeSubmission": run_submit_kernel,
     "GetSubmission": run_score,
     "GetSubmissionLimits": run_limits,
 }
@@ -139,6 +160,18 @@ def test_passing_trouble_is_waited_out(place: Place, name: str, fault: dict[str,
     DRIVERS[name](place)
 
 
+@pytest.mark.parametrize("name", [name for name in DRIVERS if " " not in name])
+def test_error_text_in_a_200_is_an_error(place: Place, name: str) -> None:
+    answer = {"code": 400, "message": "the server's own words"}
+    place.server.fail(name, answer=answer, times=99)
+    if name in ("GetKernel", "GetSubmissionLimits"):  # what is not told there stops nothing
+        DRIVERS[name](place) if name == "GetKernel" else count_left(place.session, COMPETITION)
+        return
+    with pytest.raises(KaggleError, match="the server's own words"):
+        DRIVERS[name](place)
+    assert place.server.count(name) == 1
+
+
 @pytest.mark.parametrize("name", DRIVERS)
 def test_silent_server_meets_the_deadline(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -159,7 +192,7 @@ def test_trouble_that_does_not_pass_ends_with_a_cure(place: Place, name: str) ->
     assert 2 <= place.server.count(name) <= 10
 
 
-@pytest.mark.parametrize("name", ["SaveKernel", "CreateSubmission"])
+@pytest.mark.parametrize("name", ["SaveKernel", "CreateSubmission", "CreateCodeSubmission"])
 @pytest.mark.parametrize("late", [False, True])
 def test_create_whose_answer_was_lost_is_found_and_not_repeated(
     place: Place, name: str, late: bool, capsys: pytest.CaptureFixture[str]

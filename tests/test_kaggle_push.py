@@ -45,7 +45,8 @@ def test_push_sends_what_the_metadata_says_and_records_it(place: Place) -> None:
     }
     assert body == expected
     assert (pushed.ref, pushed.version) == (REF, 1)
-    (event,) = place.work.read_ledger()
+    intent, event = place.work.read_ledger()
+    assert (intent["event"], event["event"]) == ("pushing", "push")
     assert (event["ref"], event["version"], event["commit"]) == (REF, 1, "c0" * 20)
     assert event["overrides"] == ["lr=0.0001"]
     assert place.work.locate_source(event["source_sha256"]).read_text() == make_script()
@@ -75,7 +76,7 @@ def test_refusal_names_the_cure_and_is_not_repeated(
     if how != "HTTP 429" or "reached" in message:
         assert place.server.count("SaveKernel") == 1
         assert cure in caught.value.cure
-    assert place.work.read_ledger() == []
+    assert fold_events(place.work.read_ledger()) == []
 
 
 @pytest.mark.parametrize(
@@ -123,6 +124,7 @@ def test_ref_in_another_form_is_the_same_kernel(place: Place) -> None:
     answer = {"ref": "Ada/tiny-test-kernel", "url": "u", "versionNumber": 4}
     place.server.fail("SaveKernel", answer=answer)
     assert place.push().version == 4
+    assert place.work.choose_version(None) == (REF, 4)
 
 
 def test_dirty_tree_is_refused_unless_allowed(capsys: pytest.CaptureFixture[str]) -> None:

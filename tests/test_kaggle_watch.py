@@ -276,7 +276,7 @@ def test_kept_log_is_read_in_any_form(text: str, lines: list[str]) -> None:
     assert parse_log(text) == lines
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.text() | st.recursive(JSON_VALUES, extend_json).map(json.dumps))
 def test_any_text_is_read_as_some_lines(text: str) -> None:
     assert all(isinstance(line, str) for line in parse_log(text))

@@ -3,20 +3,21 @@
 import fcntl
 import json
 import math
+import resource
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.host.command_runs import compare_runs, list_runs
-from lib.host.ledger import append_event, read_events
+from lib.host.ledger import LEDGER, append_event, read_events
 from lib.host.runs_table import fold_events, format_table
 from lib.host.workplace import Workplace
-from lib.kernel.errors import InputError
+from lib.kernel.errors import InputError, PipelineError
 from tests.kaggle_place import METADATA
 
 REF = "ada/tiny-test-kernel"
@@ -24,7 +25,7 @@ _WRITER = """
 import sys
 from pathlib import Path
 from lib.host.ledger import append_event
-for number in range(200):
+for number in range(100):
     append_event(Path(sys.argv[1]), "status", "ada/" + sys.argv[2], number, padding="x" * 500)
 """
 
@@ -49,7 +50,7 @@ def test_two_processes_at_once_lose_nothing(tmp_path: Path) -> None:
     assert [writer.wait() for writer in writers] == [0, 0]
     events = read_events(path)
     for name in ("ada/one", "ada/two"):
-        assert [event["version"] for event in events if event["ref"] == name] == list(range(200))
+        assert [event["version"] for event in events if event["ref"] == name] == list(range(100))
 
 
 def test_line_that_another_process_is_writing_is_waited_for(tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def test_line_that_another_process_is_writing_is_waited_for(tmp_path: Path) -> N
             file.write(whole[30:])
             fcntl.flock(file, fcntl.LOCK_UN)
     assert other.returncode == 0
-    assert [event["version"] for event in read_events(path)] == [1, 2, *range(200)]
+    assert [event["version"] for event in read_events(path)] == [1, 2, *range(100)]
 
 
 @pytest.mark.parametrize("cut", [1, 5, 40])
@@ -94,10 +95,65 @@ def test_broken_line_in_the_middle_is_named_and_kept(
         file.write(b'{"event": 5}\nnot json\n')
     append_event(path, "push", REF, 2)
     assert [event["version"] for event in read_events(path)] == [1, 2]
+    assert capsys.readouterr().out == "", "one command reads the ledger many times"
+    read_events(path, tell=True)
     assert "line 2" in capsys.readouterr().out
     assert b"not json" in path.read_bytes()
 
 
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"minutes": "long", "fid": [], "public": 5, "status": 7},
+        {"time": 5, "overrides": [1, None], "commit": None, "changed": "x", "config": None},
+        {"faults": 3, "recipe": ["a"], "source_sha256": 5},
+    ],
+    ids=str,
+)
+def test_odd_values_of_a_ledger_edited_by_hand_are_shown_all_the_same(
+    tmp_path: Path, facts: dict[str, object]
+) -> None:
+    work = make_work(tmp_path)
+    for event in ("push", "status", "fetch", "score"):
+        append_event(tmp_path / LEDGER, event, REF, 1, **facts)
+    assert len(list_runs(work).splitlines()) >= 2
+    assert compare_runs(work, "1", "1").startswith(f"--- {REF} version 1")
+
+
+@pytest.mark.parametrize("ref", ["", "one", "a/b/c", "a b/c", "/", 7, None])
+def test_line_of_no_kernel_is_no_event(tmp_path: Path, ref: object) -> None:
+    line = json.dumps({"event": "push", "ref": ref, "version": 1}) + "\n"
+    (tmp_path / "ledger.jsonl").write_text(line + "[" * 200_000 + "\n")
+    assert read_events(tmp_path / "ledger.jsonl") == []
+
+
+def test_ledger_that_cannot_be_read_or_written_is_told_with_a_cure(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    path.mkdir()
+    with pytest.raises(PipelineError, match=r"cannot be read[\s\S]*cure: mend its rights"):
+        read_events(path)
+    with pytest.raises(PipelineError, match=r"cannot be recorded[\s\S]*nothing is repeated"):
+        append_event(path, "push", REF, 1)
+
+
+def test_full_disk_leaves_no_half_line(tmp_path: Path) -> None:
+    """A limit on the file's size stands in for the disk's: both take a part of a line and fail."""
+    path = tmp_path / "ledger.jsonl"
+    append_event(path, "push", REF, 1)
+    whole = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 20, limits[1]))
+    try:
+        with pytest.raises(PipelineError, match=r"cannot be recorded[\s\S]*cure: make room"):
+            append_event(path, "push", REF, 2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == whole
+    append_event(path, "push", REF, 2)
+    assert [event["version"] for event in read_events(path)] == [1, 2]
+
+
+@settings(deadline=None)  # each example waits for the disk
 @given(st.binary(max_size=200))
 def test_any_bytes_can_be_read_and_appended_to(content: bytes) -> None:
     import tempfile

@@ -48,7 +48,7 @@ def test_planted_secret_in_the_bundle_stops_the_push(
     assert PLANTED[name] not in str(caught.value) + shown.out + shown.err
 
 
-@pytest.mark.parametrize("name", ["token prefix", "key", "home"])
+@pytest.mark.parametrize("name", PLANTED)
 def test_planted_secret_in_the_metadata_stops_the_push(place: Place, name: str) -> None:
     place.write_metadata(keywords=[PLANTED[name]])
     with pytest.raises(InputError, match=r"kernel-metadata\.json holds"):

@@ -9,9 +9,12 @@ from lib.host.workplace import ROOT, Workplace
 
 def _run(options: argparse.Namespace) -> int:
     from lib.host.kaggle_client import open_session  # requests is slow to import
+    from lib.host.kaggle_pending import settle_pushes
     from lib.host.loop import fetch_and_record
 
     work = Workplace(ROOT)
+    work.read_metadata()  # a fresh clone has no owner yet
+    settle_pushes(work)  # or the last push might be one that the ledger does not know
     ref, version = work.choose_version(options.version)
     with open_session(work.patience) as session:
         fetch_and_record(work, session, ref, version)

@@ -5,6 +5,7 @@ import difflib
 import re
 from typing import Any
 
+from lib.host.ledger import list_pending
 from lib.host.options import Command
 from lib.host.runs_table import fold_events, format_runs
 from lib.host.workplace import ROOT, Workplace
@@ -39,11 +40,12 @@ def _pick(push: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _compare_code(work: Workplace, first: dict[str, Any], second: dict[str, Any]) -> list[str]:
-    if first["source_sha256"] == second["source_sha256"]:
+    digests = [str(push.get("source_sha256")) for push in (first, second)]
+    if digests[0] == digests[1]:
         return ["  the same script"]
     texts = []
-    for push in (first, second):
-        path = work.locate_source(push["source_sha256"])
+    for digest in digests:
+        path = work.locate_source(digest)
         if not path.is_file():
             return [f"  {path.relative_to(work.root)} is gone: only commits can be compared"]
         texts.append(_drop_config(path.read_text(encoding="utf-8")).splitlines())
@@ -80,6 +82,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     work = Workplace(ROOT)
+    if list_pending(work.read_ledger(tell=True)):
+        from lib.host.kaggle_pending import settle_pushes  # requests is slow to import
+
+        settle_pushes(work)
     print(compare_runs(work, *options.diff) if options.diff else list_runs(work))
     return 0
 

@@ -15,9 +15,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from lib.host.kaggle_client import open_session  # requests is slow to import
+    from lib.host.kaggle_pending import settle_pushes
     from lib.host.loop import submit_and_record
 
     work = Workplace(ROOT)
+    work.read_metadata()  # a fresh clone has no owner yet
+    settle_pushes(work)  # or the last push might be one that the ledger does not know
     ref, version = work.choose_version(options.version)
     with open_session(work.patience) as session:
         submit_and_record(work, session, ref, version, options.message, options.kernel)

@@ -14,6 +14,7 @@ from lib.host.kaggle_client import KaggleSession, open_session
 from lib.host.kaggle_errors import KaggleError
 from lib.host.kaggle_kernels import find_latest_version
 from lib.host.kaggle_submissions import count_left
+from lib.host.ledger import LEDGER, list_pending
 from lib.host.metadata import SOURCE_LIMIT_BYTES, check_metadata, load_metadata
 from lib.host.metadata_fields import FILE_NAME, Metadata
 from lib.host.secrets_scan import refuse_secrets
@@ -44,6 +45,7 @@ def examine(work: Workplace) -> list[Finding]:
     findings += _guard("metadata", lambda: _examine_metadata(work, metadata))
     findings += _guard("bundle", lambda: _examine_bundle(work, metadata))
     findings += [_examine_weights(metadata), _examine_machine(metadata)]
+    findings += _guard("ledger", lambda: _examine_ledger(work))
     return findings + _guard("kaggle", lambda: _ask_kaggle(work, metadata))
 
 
@@ -138,6 +140,17 @@ def _examine_machine(metadata: Metadata) -> Finding:
     detail = "NvidiaTeslaT4 (two T4s of 16 GB)" if shape == "NvidiaTeslaT4" else shape
     bad = shape == "none" or "P100" in shape
     return Finding("machine", detail, "set machine_shape to NvidiaTeslaT4" if bad else "")
+
+
+def _examine_ledger(work: Workplace) -> Iterator[Finding]:
+    events = work.read_ledger()
+    pushes = sum(event["event"] == "push" for event in events)
+    pending = [f"{event['ref']} of {event.get('time')}" for event in list_pending(events)]
+    if not pending:
+        yield Finding("ledger", f"{pushes} pushes in {LEDGER}")
+        return
+    detail = f"whether Kaggle has the push of {', '.join(pending)} is not known"
+    yield Finding("ledger", detail, "python build.py runs looks it up")
 
 
 def _ask_kaggle(work: Workplace, metadata: Metadata) -> Iterator[Finding]:

@@ -5,9 +5,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lib.host.disk_errors import explain_disk
 from lib.host.git_state import GitState
 from lib.host.kaggle_client import KaggleSession
-from lib.host.kaggle_kernels import Pushed, push_kernel
+from lib.host.kaggle_errors import KaggleError
+from lib.host.kaggle_kernels import find_latest_version
+from lib.host.kaggle_pending import (
+    hold_pushes,
+    record_intent,
+    record_push,
+    record_refusal,
+    settle_pending,
+)
+from lib.host.kaggle_save import Pushed, push_kernel
+from lib.host.ledger import list_pending
 from lib.host.metadata import check_metadata
 from lib.host.metadata_fields import Metadata
 from lib.host.secrets_scan import refuse_secrets
@@ -47,38 +58,70 @@ def check_clean(git: GitState, allow_dirty: bool) -> None:
 def push_cargo(work: Workplace, session: KaggleSession, metadata: Metadata, cargo: Cargo) -> Pushed:
     """(workplace, session, Metadata, Cargo) -> Pushed, in the ledger; PipelineError if faulty.
 
-    A version that Kaggle took with faults is recorded as well, since it runs all the same.
+    A version that Kaggle took with faults is recorded as well, since it runs all the same. A push
+    of the same that was cut off earlier and arrived is taken up instead of being repeated.
     """
     for warning in check_metadata(metadata, work.root, for_push=True):
         log("push", f"warning: {warning}")
     source = cargo.source.read_text(encoding="utf-8")
+    fields = json.dumps(asdict(metadata), indent=1)
     refuse_secrets(f"the bundle {cargo.source.name}", source, session.secrets)
-    refuse_secrets("kernel-metadata.json", json.dumps(asdict(metadata), indent=1), session.secrets)
-    known = work.find_last_version(metadata.ref)
-    pushed = push_kernel(session, metadata, source, known)
-    digest = sha256_bytes(source.encode())
-    write_text(work.locate_source(digest), source)
-    work.record(
-        "push",
-        pushed.ref,
-        pushed.version,
-        commit=cargo.git.commit,
-        changed=list(cargo.git.changed),
-        bundle_sha256=cargo.bundle_sha256,
-        source_sha256=digest,
-        recipe=cargo.recipe,
-        overrides=list(cargo.overrides),
-        config=cargo.config,
-        machine_shape=metadata.machine_shape,
-        weights_file=cargo.config.get("weights_file", ""),
-        weights_sha256=cargo.config.get("weights_sha256", ""),
-        faults=list(pushed.faults),
-        **({"status": "FAULTY"} if pushed.faults else {}),
-    )
+    refuse_secrets("kernel-metadata.json", fields, session.secrets)
+    facts = _list_facts(metadata, cargo, source, sha256_bytes((fields + source).encode()))
+    with hold_pushes(work, wait=True):
+        if pushed := _settle(work, session, metadata.ref, facts["request_sha256"]):
+            log("push", "that is this push: nothing new is sent")
+        else:
+            pushed = _push(work, session, metadata, source, facts)
     _demand_faultless(pushed)
     log("push", f"{pushed.ref} version {pushed.version}, bundle {cargo.bundle_sha256[:12]}")
     log("push", f"{pushed.url}")
     return pushed
+
+
+def _settle(work: Workplace, session: KaggleSession, ref: str, request: str) -> Pushed | None:
+    """Earlier pushes of the kernel that were cut off -> the one that was this request."""
+    same = None
+    for event in list_pending(work.read_ledger()):
+        if event["ref"] == ref and (arrived := settle_pending(work, session, event)):
+            same = arrived[0] if arrived[1] == request else same
+    return same
+
+
+def _push(
+    work: Workplace, session: KaggleSession, metadata: Metadata, source: str, facts: dict[str, Any]
+) -> Pushed:
+    """Metadata, a script and its facts -> the new version; the ledger knows before and after."""
+    ref = metadata.ref
+    before = max(find_latest_version(session, ref), work.find_last_version(ref))
+    kept = work.locate_source(facts["source_sha256"])
+    with explain_disk("push", "the script cannot be kept, so it was not pushed", kept):
+        write_text(kept, source)
+    push_id = record_intent(work, ref, before, facts)
+    try:
+        pushed = push_kernel(session, metadata, source, before)
+    except KaggleError as error:
+        if not error.lost:  # else it may have arrived all the same, and stays pending
+            record_refusal(work, push_id, ref, before, error.got)
+        raise
+    record_push(work, push_id, pushed, facts)
+    return pushed
+
+
+def _list_facts(metadata: Metadata, cargo: Cargo, source: str, request: str) -> dict[str, Any]:
+    return {
+        "commit": cargo.git.commit,
+        "changed": list(cargo.git.changed),
+        "bundle_sha256": cargo.bundle_sha256,
+        "source_sha256": sha256_bytes(source.encode()),
+        "request_sha256": request,  # of metadata and source
+        "recipe": cargo.recipe,
+        "overrides": list(cargo.overrides),
+        "config": cargo.config,
+        "machine_shape": metadata.machine_shape,
+        "weights_file": cargo.config.get("weights_file", ""),
+        "weights_sha256": cargo.config.get("weights_sha256", ""),
+    }
 
 
 def choose_machine(metadata: Metadata, accelerator: str | None) -> Metadata:

@@ -4,10 +4,13 @@ import fcntl
 import json
 import math
 import os
+import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from lib.host.disk_errors import explain_disk
 from lib.kernel.progress import log
 
 LEDGER = Path("runs") / "ledger.jsonl"  # relative to the repository's root
@@ -22,22 +25,23 @@ def append_event(path: Path, event: str, ref: str, version: int, **facts: Any) -
     now = datetime.now(UTC).isoformat(timespec="seconds")
     fields = {"time": now, "event": event, "ref": ref, "version": version, **facts}
     line = json.dumps(_replace_nan(fields), sort_keys=True, allow_nan=False) + "\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        _repair_tail(file)
-        file.write(line.encode())
-        file.flush()
-        os.fsync(file.fileno())
+    what = f"the {event} of {ref} version {version} cannot be recorded"
+    with explain_disk("ledger", what, path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a+b", buffering=0) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            _repair_tail(file)
+            _write_whole(file, line.encode())
 
 
-def read_events(path: Path) -> list[dict[str, Any]]:
-    """The ledger -> its events in the order of writing; a line that is no event is named and left.
+def read_events(path: Path, tell: bool = False) -> list[dict[str, Any]]:
+    """(ledger, whether to name lines that are no events) -> its events in the order of writing.
 
     A last line without its end is one that a crash tore: it counts only if it is whole JSON.
     """
+    cure = "mend its rights, or move it away: the next push begins a new one"
     try:
-        with path.open("rb") as file:
+        with explain_disk("ledger", "it cannot be read", path, cure), path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH)
             lines = file.read().split(b"\n")
     except FileNotFoundError:
@@ -47,9 +51,36 @@ def read_events(path: Path) -> list[dict[str, Any]]:
         event = _parse_event(line)
         if event is not None:
             events.append(event)
-        elif line and number < len(lines):
+        elif line and number < len(lines) and tell:
             log("ledger", f"line {number} of {path.name} is no event and is left out")
     return events
+
+
+def list_pending(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Events -> intents to push of which nothing tells what came of them, each with its facts."""
+    intents = {
+        event["push_id"]: event
+        for event in events
+        if event["event"] == "pushing" and isinstance(event.get("push_id"), str)
+    }
+    closed = [event.get("push_id") for event in events if event["event"] in ("push", "unpushed")]
+    return [
+        {**intents.get(str(event.get("same_as")), {}), **event}
+        for push_id, event in intents.items()
+        if push_id not in closed
+    ]
+
+
+def _write_whole(file: BinaryIO, line: bytes) -> None:
+    """(a file, locked, a line) -> the line at its end and on disk, or nothing of it and OSError."""
+    end, written = file.seek(0, os.SEEK_END), 0
+    try:
+        while written < len(line):  # a disk that is nearly full takes a part
+            written += file.write(line[written:])
+        os.fsync(file.fileno())
+    except BaseException:
+        file.truncate(end)
+        raise
 
 
 def _repair_tail(file: BinaryIO) -> None:
@@ -70,11 +101,13 @@ def _repair_tail(file: BinaryIO) -> None:
 def _parse_event(line: bytes) -> dict[str, Any] | None:
     try:
         event = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    known = isinstance(event, dict) and isinstance(event.get("event"), str)
-    named = known and isinstance(event.get("ref"), str) and isinstance(event.get("version"), int)
-    return event if named else None
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        return None
+    ref, version = event.get("ref"), event.get("version")
+    named = isinstance(ref, str) and re.fullmatch(r"[^/\s]+/[^/\s]+", ref)
+    return event if named and type(version) is int else None
 
 
 def _replace_nan(value: Any) -> Any:

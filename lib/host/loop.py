@@ -1,5 +1,6 @@
 """A version on Kaggle -> watched, fetched or submitted, each outcome recorded in the ledger."""
 
+from lib.host.disk_errors import explain_disk
 from lib.host.kaggle_client import KaggleSession
 from lib.host.kaggle_fetch import MANIFEST, fetch_version
 from lib.host.kaggle_kernels import get_status
@@ -51,7 +52,8 @@ def fetch_and_record(work: Workplace, session: KaggleSession, ref: str, version:
             cure=f"python build.py watch {ref.split('/')[1]}/{version}",
         )
     target = work.locate_run(ref, version)
-    fetched = fetch_version(session, ref, version, target)
+    with explain_disk("fetch", "the outputs cannot be written", target):
+        fetched = fetch_version(session, ref, version, target)
     manifest = fetched.manifest or {}
     work.record(
         "fetch",
@@ -85,11 +87,11 @@ def _compare_bundle(work: Workplace, ref: str, version: int, bundle: object) -> 
     push = work.find_push(ref, version)
     if push is None:
         log("fetch", "this version was not pushed from here: its bundle is taken as it is")
-    elif push["bundle_sha256"] != bundle:
+    elif push.get("bundle_sha256") != bundle:
         raise PipelineError(
             "fetch",
             "another bundle made this run than the one that was pushed",
-            expected=str(push["bundle_sha256"])[:12],
+            expected=str(push.get("bundle_sha256"))[:12],
             got=str(bundle)[:12],
             cure="someone else pushed to this kernel: compare its versions on kaggle.com",
         )

@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lib.host.ledger import list_pending
+
+_TOLD = ("status", "fetch", "submit", "score")  # events that tell what became of a push
+
 
 @dataclass
 class Run:
@@ -23,20 +27,26 @@ class Run:
     @property
     def rank(self) -> tuple[float, float, str]:
         """What sorts runs: public score, then offline FID, then the latest first."""
-        newest_first = "".join(chr(0x10FFFF - ord(sign)) for sign in self.push.get("time", ""))
+        time = str(self.push.get("time", ""))
+        newest_first = "".join(chr(0x10FFFF - ord(sign)) for sign in time)
         return _number(self.public), _number(self.fid), newest_first
 
 
 def fold_events(events: Sequence[dict[str, Any]]) -> list[Run]:
-    """Events in the order of writing -> Runs, best first; versions pushed elsewhere are not."""
-    runs: dict[tuple[str, int], Run] = {}
+    """Events in the order of writing -> Runs, best first; versions pushed elsewhere are not.
+
+    A push that was cut off before Kaggle's answer is one of status UNSETTLED.
+    """
+    runs = [Run(e["ref"], e["version"], e, "UNSETTLED") for e in list_pending(events)]
+    latest: dict[tuple[str, int], Run] = {}
     for event in events:
         key = (event["ref"], event["version"])
-        if event["event"] == "push":
-            runs.setdefault(key, Run(*key, push=event, status=event.get("status") or "PUSHED"))
-        elif key in runs:
-            _fold(runs[key], event)
-    return sorted(runs.values(), key=lambda run: run.rank)
+        if event["event"] == "push":  # of a kernel made anew, versions count from one again
+            latest[key] = Run(*key, push=event, status=event.get("status") or "PUSHED")
+            runs.append(latest[key])
+        elif key in latest and event["event"] in _TOLD:
+            _fold(latest[key], event)
+    return sorted(runs, key=lambda run: run.rank)
 
 
 def format_runs(runs: Sequence[Run]) -> str:
@@ -73,12 +83,12 @@ def read_number(value: Any) -> float | None:
 
 
 def _fold(run: Run, event: dict[str, Any]) -> None:
-    run.status = event.get("status") or run.status
-    run.minutes = event.get("minutes") or run.minutes
+    run.status = str(event.get("status") or run.status)
+    run.minutes = read_number(event.get("minutes")) or run.minutes
     run.fid = read_number(event["fid"]) if "fid" in event else run.fid
     run.floor = read_number(event["floor"]) if "floor" in event else run.floor
-    run.public = event.get("public") or run.public
-    run.private = event.get("private") or run.private
+    run.public = str(event.get("public") or run.public)
+    run.private = str(event.get("private") or run.private)
     if event["event"] == "score" and event.get("result") == "ERROR":
         run.public = run.public or "error"
 
@@ -92,7 +102,7 @@ def _list_cells(run: Run) -> list[str]:
         f"{str(push.get('commit', ''))[:7]}{dirty}",
         str(push.get("bundle_sha256", ""))[:8],
         str(push.get("recipe", "")),
-        " ".join(push.get("overrides") or []) or "-",
+        " ".join(map(str, push.get("overrides") or [])) or "-",
         run.status,
         "-" if run.minutes is None else f"{run.minutes:.1f}",
         "-" if run.fid is None else f"{run.fid:.3f}",

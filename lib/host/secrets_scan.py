@@ -8,7 +8,7 @@ from lib.kernel.errors import InputError
 
 _PATTERNS = (
     ("a Kaggle token", re.compile(r"KGAT_\w")),
-    ("a Kaggle key", re.compile(r"""["']key["']\s*:\s*["'][0-9a-fA-F]{32}["']""")),
+    ("a Kaggle key", re.compile(r"""["']key\\*["']\s*:\s*\\*["'][0-9a-fA-F]{32}\\*["']""")),
     ("an Authorization header", re.compile(r"\b(Basic|Bearer) [A-Za-z0-9+/_.=-]{16,}")),
 )
 _HOME = re.compile(

@@ -35,9 +35,9 @@ class Workplace:
         """A pushed script's sha256 -> where its text is kept for `runs --diff`."""
         return self.root / "runs" / "bundles" / f"{sha256[:16]}.py"
 
-    def read_ledger(self) -> list[dict[str, Any]]:
-        """Nothing -> all events of this root's ledger."""
-        return read_events(self.root / LEDGER)
+    def read_ledger(self, tell: bool = False) -> list[dict[str, Any]]:
+        """Whether to name lines that are no events -> all events of this root's ledger."""
+        return read_events(self.root / LEDGER, tell)
 
     def record(self, event: str, ref: str, version: int, **facts: Any) -> None:
         """(kind of event, owner/slug, version, facts) -> a line in the ledger."""
