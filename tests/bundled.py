@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from lib.host.bundle import Bundle, Entry, build_bundle, write_bundle
 
 CASES = Path(__file__).with_name("bundles")
@@ -20,6 +22,22 @@ class Outcome:
     stdout: str
     stderr: str
     exit_code: int
+
+
+def bound_by_permissions() -> tuple[str, ...]:
+    """The words before a command that make a folder's permissions count; skips where none do.
+
+    Root may write and read anything; without its capabilities it is an owner like others.
+    """
+    if os.getuid() != 0:
+        return ()
+    words = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+    if shutil.which(words[0]) is None:
+        pytest.skip("root ignores permissions, and there is no setpriv to take its rights away")
+    done = subprocess.run([*words, "true"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"root ignores permissions, and setpriv says: {done.stderr.strip()}")
+    return words
 
 
 @dataclass(frozen=True)
@@ -53,11 +71,18 @@ class Place:
         self.plain.rename(self.home / "moved away")
         return bundle
 
-    def run_bundle(self, *words: str, flags: tuple[str, ...] = ()) -> Outcome:
-        return self.run(self.empty, self.empty / "entry.py", words, flags)
+    def run_bundle(
+        self, *words: str, flags: tuple[str, ...] = (), prefix: tuple[str, ...] = ()
+    ) -> Outcome:
+        return self.run(self.empty, self.empty / "entry.py", words, flags, prefix)
 
     def run(
-        self, folder: Path, script: Path, words: tuple[str, ...], flags: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        script: Path,
+        words: tuple[str, ...],
+        flags: tuple[str, ...] = (),
+        prefix: tuple[str, ...] = (),
     ) -> Outcome:
         """Runs a script in a folder, with a temporary folder and no PYTHON* of ours."""
         temporary = self.home / "tmp"
@@ -65,7 +90,7 @@ class Place:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
         more = {"TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
         done = subprocess.run(
-            [sys.executable, *flags, str(script), *words],
+            [*prefix, sys.executable, *flags, str(script), *words],
             cwd=folder,
             env={**kept, **more},
             capture_output=True,

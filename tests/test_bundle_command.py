@@ -12,6 +12,7 @@ import pytest
 from lib.host.command_bundle import BUNDLE
 from lib.host.options import parse_and_run
 from lib.kernel.errors import InputError
+from tests.bundled import bound_by_permissions
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -77,6 +78,20 @@ def test_mistakes_name_their_cure(
     with pytest.raises(InputError, match=said):
         parse_and_run(BUNDLE, words)
     assert sorted(os.walk(entry.parent)) == before
+
+
+def test_unreadable_file_is_one_line_and_leaves_the_old_output(entry: Path) -> None:
+    """By the real command: exit code 2, the file, its cure, and no trace beside the output."""
+    prefix, out = bound_by_permissions(), entry.parents[1] / "out" / "one.py"
+    words = [*prefix, sys.executable, str(ROOT / "build.py"), "bundle", str(entry), "-o", str(out)]
+    subprocess.run(words, check=True, capture_output=True)
+    before = {path.name: path.read_bytes() for path in out.parent.iterdir()}
+    (entry.parent / "lib" / "a.py").chmod(0)
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert "lib/a.py:1: cannot be read (Permission denied); cure: make it readable" in line
+    assert {path.name: path.read_bytes() for path in out.parent.iterdir()} == before
 
 
 def test_watch_bundles_again_at_every_change(entry: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bundled import Place
+from tests.bundled import Place, bound_by_permissions
 
 
 @pytest.mark.parametrize("case", ["imports", "namespace", "pickling", "uncaught", "processes"])
@@ -44,17 +44,27 @@ def test_warnings_as_errors(tmp_path: Path) -> None:
     assert place.run_bundle(flags=("-Werror", "-bb", "-Xdev")) == expected
 
 
-def test_read_only_folder_and_no_temporary_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", ["imports", "uncaught", "processes"])
+def test_read_only_folder_and_no_temporary_one(case: str, tmp_path: Path) -> None:
     """A bundle of plain modules writes nothing, neither beside itself nor elsewhere."""
-    place = Place(tmp_path, "imports")
+    prefix = bound_by_permissions()
+    words = ("fork",) if case == "processes" else ()
+    place = Place(tmp_path, case)
     place.copy_sources()
-    expected = place.run_plain()
+    expected = place.run_plain(*words)
     place.bundle()
-    place.empty.chmod(0o555)
+    closed = (place.empty, tmp_path / "tmp")
     before = sorted(os.walk(tmp_path))
-    assert place.run_bundle() == expected
+    try:
+        for folder in closed:
+            folder.chmod(0o555)
+            touch = subprocess.run([*prefix, "touch", folder / "x"], capture_output=True)
+            assert touch.returncode, "the folder is not read-only for this user"
+        assert place.run_bundle(*words, prefix=prefix) == expected
+    finally:
+        for folder in closed:
+            folder.chmod(0o755)
     assert sorted(os.walk(tmp_path)) == before
-    place.empty.chmod(0o755)
 
 
 @pytest.mark.parametrize("case", ["data", "uncaught", "processes", "again"])
