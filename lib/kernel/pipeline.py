@@ -11,6 +11,7 @@ import numpy as np
 from lib.kernel import provenance
 from lib.kernel.appraisal import Drawn, appraise
 from lib.kernel.config import RANDOM_WEIGHTS, Config, as_dict
+from lib.kernel.continuation import leave_state, take_up
 from lib.kernel.features import Extractor, cached_features, load_extractor
 from lib.kernel.fid import frechet_distance
 from lib.kernel.follower import gather_team
@@ -53,6 +54,7 @@ class Run:
         self._bundle_sha256 = bundle_sha256
         self._folders = folders
         self.team = ALONE
+        self._identity: dict[str, Any] = {}
         title = f"GAN Challenge: recipe {config.recipe}, seed {config.seed}"
         self._findings = Findings(title, as_dict(config))
         self._journal = Journal(self._findings, template, folders.output, folders.scratch)
@@ -64,7 +66,7 @@ class Run:
         """
         folders, journal = self._folders, self._journal
         data = hash_shards(find_shards(folders.input))
-        identity = {"config": as_dict(self._config), "data_sha256": data}
+        identity = self._identity = {"config": as_dict(self._config), "data_sha256": data}
         if provenance.is_finished(folders.output, folders.scratch, identity, self._bundle_sha256):
             return
         weights = self._find_weights()
@@ -149,9 +151,12 @@ class Run:
             return frechet_distance(extractor.extract(as_rgb(samples)), half)
 
         deadline = self._journal.deadline(config.minutes) - plan.reserve_s
-        budget = Budget(max(plan.train_s, 1.0), max(deadline, time.monotonic() + 1.0))
         work, output = self._folders.scratch / "train", self._folders.output
+        taken_over_s = take_up(self._folders.input, work, self._identity)
+        train_s = max(plan.train_s, 1.0) + taken_over_s
+        budget = Budget(train_s, max(deadline, time.monotonic() + 1.0))
         result = train(images, config, device, work, output, budget, evaluate)
+        leave_state(work, result.checkpoint.parent, output)
         self._findings.history = result.history
         self._findings.metrics |= {"images_per_s": result.images_per_s, "weights": result.chosen}
         if result.trials:

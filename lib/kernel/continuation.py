@@ -1,0 +1,74 @@
+"""An earlier version's output below the input folder -> its training state, taken up here.
+
+Kaggle keeps a version's output and shows it to a later one that names it in kernel_sources. What
+training needs to go on is left there beside the submission; a run that finds such a state, of the
+same data and the same networks, adds its own time to it.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lib.kernel.checkpoint import list_checkpoints, load_checkpoint
+from lib.kernel.progress import format_seconds, log
+from lib.kernel.provenance import MANIFEST
+from lib.kernel.storage import read_json, write_json
+
+STATE = "training_state"  # a folder of the output
+_DECISIVE = (  # fields of Config that a state depends on
+    *("recipe", "seed", "policy", "batch", "targets", "lr", "beta1", "beta2", "n_critic"),
+    *("gp_weight", "latent_dim", "width", "depth", "ema_decay"),
+)
+
+
+def leave_state(work: Path, trained: Path, output: Path) -> None:
+    """(training folder, the trained recipe's in it, output) -> the state a later run needs."""
+    newest = list_checkpoints(trained)[:1]
+    for path in [*newest, *work.glob("trials.json")]:
+        target = output / STATE / path.relative_to(work)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, target)
+
+
+def take_up(source: Path, work: Path, identity: dict[str, Any]) -> float:
+    """(input folder, training folder, identity of this run) -> s of training taken over, or 0.
+
+    A resumed run keeps to what its first process found.
+    """
+    note = work / "continued.json"
+    if work.exists():
+        return float((read_json(note) or {}).get("seconds", 0.0))
+    best, seconds = None, 0.0
+    for manifest in sorted(source.rglob(MANIFEST)):
+        state = manifest.parent / STATE
+        if state.is_dir() and _is_same(manifest, identity):
+            found = _count_seconds(state)
+            best, seconds = (state, found) if found > seconds else (best, seconds)
+    if best is None:
+        return 0.0
+    shutil.copytree(best, work)
+    write_json(note, {"seconds": seconds, "from": str(best.parent.relative_to(source))})
+    words = f"{format_seconds(seconds)} of training in {best.parent.relative_to(source)}"
+    log("train", f"takes up {words}, an earlier version's output")
+    return seconds
+
+
+def _is_same(manifest: Path, identity: dict[str, Any]) -> bool:
+    """-> whether data and networks are those of this run; says what differs."""
+    earlier = read_json(manifest) or {}
+    config = earlier.get("config", {})
+    differing = [name for name in _DECISIVE if config.get(name) != identity["config"][name]]
+    if earlier.get("data_sha256") != identity["data_sha256"]:
+        differing.append("data")
+    if differing:
+        log("train", f"{manifest.parent.name}: not taken up, it differs in {', '.join(differing)}")
+    return not differing
+
+
+def _count_seconds(state: Path) -> float:
+    """A state folder -> optimiser seconds of the newest whole checkpoint in it."""
+    folders = {path.parent for path in state.rglob("checkpoint_*.pt")}
+    found = [load_checkpoint(folder, torch.device("cpu")) for folder in sorted(folders)]
+    return max((float(each["standing"]["seconds"]) for each in found if each), default=0.0)

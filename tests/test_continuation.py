@@ -1,0 +1,53 @@
+"""A version's output attached as kernel_sources: training goes on from it, or the log says why."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lib.kernel.continuation import STATE, take_up
+from lib.kernel.storage import read_json
+from tests.local_runs import call, copy_sources, list_options, write_input
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The sources and an input folder in which a first version's output is attached."""
+    place = tmp_path_factory.mktemp("continuation")
+    sources, source = copy_sources(place / "sources"), write_input(place / "input")
+    words = ["--input", str(source), "--output", str(place / "first")]
+    done = call(sources, "build.py", "run", *words, *list_options("pixel"))
+    assert done.returncode == 0, done.stderr
+    shutil.copytree(place / "first", source / "first-version")
+    return sources, source
+
+
+def test_a_second_version_goes_on(earlier: tuple[Path, Path], tmp_path: Path) -> None:
+    sources, source = earlier
+    words = ["--input", str(source), "--output", str(tmp_path / "second"), *list_options("pixel")]
+    done = call(sources, "build.py", "run", *words, "--set", "steps=9")
+    assert done.returncode == 0, done.stderr
+    assert "of training in first-version, an earlier version's output" in done.stdout
+    assert "goes on from step 6" in done.stdout
+    assert "all 9 steps done" in done.stdout
+    history = [path.name for path in (tmp_path / "second" / STATE).iterdir()]
+    assert history == ["checkpoint_000000009.pt"]
+
+
+def test_what_differs_is_not_taken_up(
+    earlier: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, source = earlier
+    manifest = read_json(source / "first-version" / "run_manifest.json")
+    identity = {"config": manifest["config"], "data_sha256": manifest["data_sha256"]}
+    assert take_up(source, tmp_path / "same", identity) > 0
+    assert take_up(source, tmp_path / "same", {}) > 0  # a resumed run keeps to it
+    for other in (
+        {**identity, "data_sha256": "0" * 64},
+        {**identity, "config": {**manifest["config"], "lr": 0.5}},
+    ):
+        assert take_up(source, tmp_path / "other", other) == 0.0
+        assert not (tmp_path / "other").exists()
+    said = capsys.readouterr().out
+    assert "first-version: not taken up, it differs in data" in said
+    assert "first-version: not taken up, it differs in lr" in said
