@@ -19,6 +19,7 @@ from lib.host.ledger import LEDGER, list_pending
 from lib.host.runs_table import fold_events
 from lib.host.workplace import Workplace
 from lib.kernel.errors import PipelineError
+from lib.kernel.recipes import DEFAULT_RECIPE
 from tests.kaggle_place import REF, Place, open_place, play_complete
 from tests.kaggle_prompt import Prompt, open_prompt
 from tests.kaggle_state import Version
@@ -79,7 +80,7 @@ def test_killed_push_is_recorded_by_whatever_comes_next(
     kill_the_push(prompt, arrives=True)
     prompt.build(*words)
     (run,) = fold_events(Workplace(prompt.root).read_ledger())
-    assert (run.ref, run.version, run.push["recipe"]) == (MAIN, 1, "pixel")
+    assert (run.ref, run.version, run.push["recipe"]) == (MAIN, 1, DEFAULT_RECIPE)
     assert prompt.server.count("SaveKernel") == 1
 
 
