@@ -18,8 +18,10 @@ from PIL import Image
 from lib.kernel import training_loop
 from lib.kernel.checkpoint import list_checkpoints, load_checkpoint
 from lib.kernel.config import Config, make_config
+from lib.kernel.learner import Learner
 from lib.kernel.likelihood import PixelLearner, settle_sizes
 from lib.kernel.model_file import read_model
+from lib.kernel.r3gan import R3ganLearner
 from lib.kernel.runtime import Device
 from lib.kernel.train import Budget, TrainResult, train
 from lib.kernel.wgan import WganLearner
@@ -29,6 +31,13 @@ SMALL: dict[str, dict[str, Any]] = {
     "first-seed": {"width": 2, "batch": 8, "steps": 30},
     "second-seed": {"width": 2, "batch": 8, "steps": 30, "epoch_fid": 10},
     "pixel": {"width": 16, "depth": 1, "batch": 8, "targets": 16, "steps": 30},
+    "r3gan": {"width": 2, "latent_dim": 4, "batch": 8, "steps": 30},
+}
+LEARNERS: dict[str, type[Learner]] = {
+    "first-seed": WganLearner,
+    "second-seed": WganLearner,
+    "pixel": PixelLearner,
+    "r3gan": R3ganLearner,
 }
 
 
@@ -67,7 +76,7 @@ def test_a_run_stopped_by_sigterm_goes_on_to_the_same_bytes(tmp_path: Path, reci
     config = small_config(recipe)
     whole = run(tmp_path / "whole", config)
     with pytest.MonkeyPatch.context() as patch:
-        learner = PixelLearner if recipe == "pixel" else WganLearner
+        learner = LEARNERS[recipe]
         advance = learner.advance
 
         def advance_and_stop(self: Any, step: int, progress: float) -> Any:
@@ -125,26 +134,31 @@ def test_a_damaged_newest_checkpoint_costs_only_the_steps_since_the_older_one(
     assert "is damaged" in capsys.readouterr().out
 
 
-def poison(patch: pytest.MonkeyPatch, is_bad: Callable[[int], bool]) -> None:
+def poison(patch: pytest.MonkeyPatch, is_bad: Callable[[int], bool], recipe: str) -> None:
     """From here on a step for which is_bad is true leaves a NaN among the weights."""
-    advance = PixelLearner.advance
+    advance = LEARNERS[recipe].advance
 
-    def advance_badly(self: PixelLearner, step: int, progress: float) -> Any:
+    def advance_badly(self: Any, step: int, progress: float) -> Any:
         losses = advance(self, step, progress)
         if is_bad(step):
-            next(self.model.parameters()).data.view(-1)[0] = math.nan
+            network = self.model if recipe == "pixel" else self.critic
+            next(network.parameters()).data.view(-1)[0] = math.nan
         return losses
 
-    patch.setattr(PixelLearner, "advance", advance_badly)
+    patch.setattr(LEARNERS[recipe], "advance", advance_badly)
 
 
 @pytest.mark.usefixtures("saves_often")
+@pytest.mark.parametrize("recipe", ["pixel", "r3gan"])
 def test_one_divergence_rolls_back_with_half_the_rate_and_the_run_ends_well(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    recipe: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     left = [1]
-    poison(monkeypatch, lambda step: step == 10 and bool(left and left.pop()))
-    result = run(tmp_path, small_config("pixel"))
+    poison(monkeypatch, lambda step: step == 10 and bool(left and left.pop()), recipe)
+    result = run(tmp_path, small_config(recipe))
     state = load_checkpoint(tmp_path / "work", CPU.torch_device)
     assert state is not None
     assert (state["learner"]["rate_scale"], state["standing"]["rollbacks"]) == (0.5, 1)
@@ -157,7 +171,7 @@ def test_one_divergence_rolls_back_with_half_the_rate_and_the_run_ends_well(
 def test_endless_divergence_ends_with_the_last_good_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    poison(monkeypatch, lambda step: step >= 10)
+    poison(monkeypatch, lambda step: step >= 10, "pixel")
     result = run(tmp_path, small_config("pixel"))
     state = load_checkpoint(tmp_path / "work", CPU.torch_device)
     assert state is not None
@@ -168,14 +182,13 @@ def test_endless_divergence_ends_with_the_last_good_weights(
     assert again.history == result.history
 
 
-@pytest.mark.parametrize("recipe", ["first-seed", "pixel"])
+@pytest.mark.parametrize(("recipe", "least"), [("first-seed", 2), ("pixel", 4), ("r3gan", 2)])
 def test_a_memory_too_small_halves_the_parts_and_changes_nothing_else(
-    tmp_path: Path, recipe: str, monkeypatch: pytest.MonkeyPatch
+    recipe: str, least: int
 ) -> None:
     config = small_config(recipe, steps=6)
     images = make_images(3 if config.is_public else 1)
-    make = PixelLearner if recipe == "pixel" else WganLearner
-    learners = [make(images, config, CPU) for _ in range(2)]
+    learners: list[Any] = [LEARNERS[recipe](images, config, CPU) for _ in range(2)]
 
     def refuse(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
         if torch.is_grad_enabled() and len(inputs[0]) > 6:  # a critic sees real and fake at once
@@ -183,16 +196,16 @@ def test_a_memory_too_small_halves_the_parts_and_changes_nothing_else(
 
     crowded = learners[1]
     crowded.cores.count = 1  # with more cores each would see few images anyway
-    network = crowded.model if isinstance(crowded, PixelLearner) else crowded.critic
+    network = crowded.model if recipe == "pixel" else crowded.critic
     network.register_forward_pre_hook(refuse)
     for step in range(6):
         found, expected = crowded.advance(step, 0.1), learners[0].advance(step, 0.1)
         for name, value in expected.items():
             torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-5)
-    assert crowded.micro == (4 if recipe == "pixel" else 2)
+    assert crowded.micro == least
 
 
-@pytest.mark.parametrize("recipe", ["first-seed", "second-seed", "pixel"])
+@pytest.mark.parametrize("recipe", list(SMALL))
 def test_parts_side_by_side_give_the_same_losses_and_the_same_bytes_each_time(
     tmp_path: Path, recipe: str
 ) -> None:
@@ -205,7 +218,8 @@ def test_parts_side_by_side_give_the_same_losses_and_the_same_bytes_each_time(
     finally:
         torch.set_num_threads(threads)
     assert found[1].checkpoint.read_bytes() == found[2].checkpoint.read_bytes()
-    for name in ("critic", "penalty") if recipe != "pixel" else ("nll",):
+    names = {"pixel": ["nll"], "r3gan": ["critic", "r1"]}.get(recipe, ["critic", "penalty"])
+    for name in names:
         one, two = (result.history[-1][name] for result in found[:2])
         assert math.isclose(one, two, rel_tol=1e-3, abs_tol=1e-5)
 

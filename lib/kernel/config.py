@@ -28,15 +28,15 @@ class Config:
     policy: str = "host"  # decoding of the training images; FID's real side is always "host"
     # Training
     epochs: int = 0  # passes over the data; 0: bounded by time and steps alone
-    batch: int = 64  # images a step; 0, in the pixel recipe: by the device
+    batch: int = 64  # images a step; 0, but in the public recipes: by the device
     targets: int = 0  # pixels of each image that the pixel recipe learns in a step; 0: all
     lr: float = 1e-4
     beta1: float = 0.5
     beta2: float = 0.9
     n_critic: int = 5  # critic steps for each generator step
-    gp_weight: float = 10.0  # lambda of the gradient penalty
+    gp_weight: float = 10.0  # lambda of the gradient penalty; in the r3gan recipe gamma at first
     latent_dim: int = 100
-    width: int = 64  # channels of the narrowest layer; 0, in the pixel recipe: by the device
+    width: int = 64  # channels of the narrowest layer; 0, but in the public recipes: by the device
     depth: int = 4  # layers of the trunk; 0, in the pixel recipe: by the device
     ema_decay: float = 0.0  # of the weights, a step; 0: no average is kept
     save_every: int = 10  # epochs between generator snapshots that a public recipe leaves behind
@@ -44,7 +44,7 @@ class Config:
     trial: int = 0  # images for each FID of a candidate in recipe auto; 0: by device and time
     # Samples
     samples: int = 1000  # images submitted
-    temperature: float = 1.0  # of the pixel recipe's softmax
+    temperature: float = 1.0  # of the pixel recipe's softmax; factor of the r3gan recipe's numbers
     tail: float = 0.0  # its rare values are never drawn where together they are less likely
     sweep: bool = (
         False  # try temperatures about that one, keep that of the least FID on half of the real

@@ -10,6 +10,7 @@ from lib.kernel.config import Config
 from lib.kernel.pixel import PixelModel
 from lib.kernel.pixel_draw import draw_pictures
 from lib.kernel.progress import Progress
+from lib.kernel.r3gan_networks import R3ganGenerator
 from lib.kernel.runtime import Device
 from lib.kernel.seeds import derive_seed
 from lib.kernel.side_by_side import Cores
@@ -64,6 +65,9 @@ def _draw_chunk(
         uniforms = torch.rand((size, side, side, channels), generator=random)
         uniforms = uniforms.to(device.torch_device)
         return draw_pictures(network, uniforms, config.temperature, config.tail)
-    latents = torch.randn((size, config.latent_dim, 1, 1), generator=random)
-    pictures = network(latents.to(device.torch_device))
+    if isinstance(network, R3ganGenerator):
+        normals = torch.randn((size, network.numbers), generator=random) * config.temperature
+    else:
+        normals = torch.randn((size, config.latent_dim, 1, 1), generator=random)
+    pictures = network(normals.to(device.torch_device))
     return (pictures * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)

@@ -23,7 +23,7 @@ class Ema:
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
         """The network after a step -> the average moves towards it; buffers are copied."""
-        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
+        decay = self._find_decay()
         self._updates += 1
         averages: list[torch.Tensor] = list(self.network.parameters())
         weights: list[torch.Tensor] = list(network.parameters())
@@ -39,3 +39,21 @@ class Ema:
         """A state of this class -> the average as it was."""
         self.network.load_state_dict(state["network"])
         self._updates = int(state["updates"])
+
+    def _find_decay(self) -> float:
+        """-> the share of the average that the next update keeps."""
+        return min(self._decay, (1 + self._updates) / (10 + self._updates))
+
+
+class ShareEma(Ema):
+    """An average whose half-life is a share of all updates so far: it grows with the run.
+
+    decay_t = 0.5^(1 / (share t)) at the t-th update, the power profile of arXiv:2312.02696.
+    """
+
+    def __init__(self, network: nn.Module, share: float) -> None:
+        super().__init__(network, 0.0)
+        self._share = share
+
+    def _find_decay(self) -> float:
+        return 0.5 ** (1.0 / (self._share * (self._updates + 1)))

@@ -24,6 +24,22 @@ def slope_penalty(slope: torch.Tensor) -> torch.Tensor:
     return (slope.flatten(1).norm(dim=1) - 1.0).square().mean()
 
 
+def pairing_loss(better: torch.Tensor, worse: torch.Tensor) -> torch.Tensor:
+    """Two (B,) -> mean ln(1 + exp(-(better - worse))) of the pairs: arXiv:2501.05441 eq. 2.
+
+    The critic wants real above fake, the generator fake above real; only differences count.
+    """
+    return F.softplus(worse.float() - better.float()).mean()
+
+
+def zero_slope_penalty(slope: torch.Tensor) -> torch.Tensor:
+    """(B, C, H, W) gradients of D -> mean |grad D|^2 / 2 in float32: arXiv:1801.04406 eq. 9 and 10.
+
+    R1 where the pictures are real, R2 where they are fake.
+    """
+    return slope.float().square().flatten(1).sum(1).mean() / 2.0
+
+
 def pixel_nll(
     logits: torch.Tensor, values: torch.Tensor, weights: torch.Tensor | None = None
 ) -> torch.Tensor:

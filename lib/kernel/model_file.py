@@ -10,6 +10,7 @@ from lib.kernel.checkpoint import read_state, write_state
 from lib.kernel.config import Config
 from lib.kernel.networks import build_generator
 from lib.kernel.pixel import PixelModel, PixelShape
+from lib.kernel.r3gan_networks import R3ganGenerator
 from lib.kernel.runtime import Device
 
 _SIZES = ("recipe", "width", "depth", "latent_dim")  # of Config, what the weights' shapes depend on
@@ -37,4 +38,6 @@ def build_network(config: Config, channels: int) -> nn.Module:
     """(config, picture channels) -> the network that makes the recipe's samples."""
     if config.recipe == "pixel":
         return PixelModel(PixelShape(channels, config.width, config.depth))
+    if config.recipe == "r3gan":
+        return R3ganGenerator(config.latent_dim, config.width, channels)
     return build_generator(config, channels)

@@ -12,6 +12,7 @@ _TABLE: dict[str, tuple[Any, ...]] = {
     "first-seed":  ("first-seed",  200,   64, 1e-4, 0.5, 0.9,    5, 10.0),
     "second-seed": ("second-seed",  30,  128, 1e-4, 0.0, 0.9,    5,  5.0),
     "pixel":       ("host",          0,    0, 2e-3, 0.9, 0.99,   1,  0.0),
+    "r3gan":       ("host",          0,    0, 2e-4, 0.0, 0.99,   1, 0.05),
 }  # fmt: skip
 _EXTRA: dict[str, dict[str, Any]] = {
     "auto": {"sweep": True},
@@ -31,6 +32,7 @@ _EXTRA: dict[str, dict[str, Any]] = {
         "tail": 0.001,
         "sweep": True,
     },
+    "r3gan": {"latent_dim": 64, "width": 0, "sweep": True},
 }
 RECIPES: dict[str, dict[str, Any]] = {
     name: {**dict(zip(_COLUMNS, row, strict=True)), **_EXTRA[name]} for name, row in _TABLE.items()

@@ -20,7 +20,7 @@ def sample_images(
     The ranks of the device's team draw side by side.
     """
     network = read_model(checkpoint, config, device)
-    if config.recipe == "pixel" and config.temperature != 1.0:
+    if not config.is_public and config.temperature != 1.0:
         log(stage, f"temperature {config.temperature:g} (config)")
     device.team.tell("draw", checkpoint.read_bytes(), count, config, stage)
     return draw_share(network, count, config, device, stage)

@@ -11,6 +11,7 @@ from lib.kernel.errors import PipelineError
 from lib.kernel.halving import train_best
 from lib.kernel.learner import Learner
 from lib.kernel.likelihood import PixelLearner
+from lib.kernel.r3gan import R3ganLearner
 from lib.kernel.recipes import AUTO
 from lib.kernel.runtime import Device
 from lib.kernel.sample import sample_images
@@ -24,6 +25,7 @@ _LEARNERS: dict[str, type[Learner]] = {
     "first-seed": WganLearner,
     "second-seed": WganLearner,
     "pixel": PixelLearner,
+    "r3gan": R3ganLearner,
 }
 
 
