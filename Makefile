@@ -4,7 +4,7 @@ BIN := .venv/bin
 FASHION := build/fashion
 OLD := build/old-packages
 
-.PHONY: demo demo-old test test-bundle check venv bench compat fashion clean
+.PHONY: demo demo-old test test-bundle check venv bench quality compat fashion clean
 
 # The main job on an embedded default: shards, one-file kernel, a run as on Kaggle.
 demo: venv build/demo-input
@@ -75,8 +75,14 @@ fashion: venv
 	  --source $(FASHION)/usr/share/datasets/fashion-mnist
 
 bench: venv
-	for name in tests/bench/[a-z]*.py; do \
-	  $(BIN)/python -m tests.bench.$$(basename $$name .py) || exit 1; done
+	for name in bundlers curate decode features fid team train; do \
+	  $(BIN)/python -m tests.bench.$$name || exit 1; done
+
+# FID of each recipe at equal minutes, hours on a CPU: make quality WEIGHTS=FILE [MINUTES=10] [RECIPES=...]
+MINUTES ?= 10
+RECIPES ?= auto,r3gan,pixel,edm,first-seed,second-seed
+quality: venv
+	$(BIN)/python -m tests.bench.quality --weights $(WEIGHTS) --minutes $(MINUTES) --recipe $(RECIPES)
 
 clean:
 	rm -rf build .venv

@@ -1,0 +1,142 @@
+"""Each recipe at equal minutes of training -> FID of random draws beside the floor, and a grid.
+
+    python -m tests.bench.quality --weights FILE [--recipe auto,first-seed] [--minutes 10]
+        [--input SHARDS] [--draws 5] [--pool N] [--set KEY=VALUE ...] [--output build/quality]
+
+Without SHARDS the data are 12,000 look-alike pictures. 1,000 pictures are held out of training;
+the floor is that of 1,000 real ones against the rest, several times. With --pool the submitted
+1,000 are also chosen out of a pool, against one half of the real features, and measured on the
+other. Draws are of 1,000 samples without any choice; sampling is not counted as training.
+"""
+
+import argparse
+import math
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+
+from lib.host.synthetic import look_alike
+from lib.kernel.config import Config, make_config, parse_override
+from lib.kernel.curate import DEFAULT_ROUNDS, choose_subset
+from lib.kernel.dataset import decode_dataset
+from lib.kernel.features import Extractor, cached_features, load_extractor
+from lib.kernel.fid import features_to_statistics, frechet_distance, measure_floor
+from lib.kernel.follower import gather_team
+from lib.kernel.generated_side import as_rgb
+from lib.kernel.grids import write_grid
+from lib.kernel.plan import fill_defaults
+from lib.kernel.real_side import split_halves
+from lib.kernel.runtime import Device
+from lib.kernel.sample import sample_images
+from lib.kernel.storage import sha256_file
+from lib.kernel.train import Budget, TrainResult, train
+
+_HELD_OUT = _COUNT = 1000
+_GRID = 64
+
+
+def main() -> None:
+    """Command line -> a line for each recipe on stdout, grids in the output folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--recipe", default="auto,first-seed")
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--input", type=Path)
+    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--pool", type=int, default=0)
+    parser.add_argument("--real", type=int, default=12_000, help="real images that serve for FID")
+    parser.add_argument("--set", action="append", default=[])
+    parser.add_argument("--output", type=Path, default=Path("build/quality"))
+    options = parser.parse_args()
+    device = gather_team(None, 0)
+    given = {"weights_file": options.weights.name, "weights_sha256": sha256_file(options.weights)}
+    extractor = load_extractor(make_config("pixel", given), options.weights, device)
+    images = _load(options.input, options.output)
+    training, real = images[_HELD_OUT:], images[: options.real]
+    features = cached_features(as_rgb(real), extractor, options.output / "cache", "bench")
+    floor = measure_floor(features, options.draws, 0)
+    write_grid(options.output / "real.png", as_rgb(training[:_GRID]), columns=8, scale=2)
+    print(f"{device.name}: {len(training):,} images to train on, {len(real):,} for FID", flush=True)
+    print(f"floor {floor.mean:.5f} +- {floor.standard_error:.5f}", flush=True)
+    for recipe in options.recipe.split(","):
+        config = make_config(recipe, dict(map(parse_override, options.set)) | given)
+        config = fill_defaults(config, device.is_cuda)[0]
+        result = _train(training, config, device, options, extractor, features)
+        _report(recipe, result, device, options, extractor, features, floor.mean)
+    device.team.dismiss()
+
+
+def _load(shards: Path | None, output: Path) -> np.ndarray:
+    """A folder of shards, or none for the look-alike -> (N, C, 32, 32) uint8 in random order."""
+    if shards is None:
+        return look_alike(12_000, 0)[:, None]
+    decoded = decode_dataset(shards, output / f"decoded-{shards.name}", "host")
+    images = decoded.load_images()
+    order = np.random.default_rng(0).permutation(len(images))
+    return np.ascontiguousarray(images[order][:, : 1 if decoded.grey else 3])
+
+
+def _train(
+    images: np.ndarray,
+    config: Config,
+    device: Device,
+    options: argparse.Namespace,
+    extractor: Extractor,
+    features: np.ndarray,
+) -> TrainResult:
+    """A recipe, from nothing, for the minutes given; choices see one half of the real features."""
+    half, _ = split_halves(len(features), config.seed)
+    statistics = features_to_statistics(features[half])
+
+    def evaluate(samples: np.ndarray) -> float:
+        return frechet_distance(extractor.extract(as_rgb(samples)), statistics)
+
+    work = options.output / config.recipe
+    shutil.rmtree(work, ignore_errors=True)
+    pictures = as_rgb(images) if config.is_public else images
+    return train(pictures, config, device, work, work, Budget(options.minutes * 60), evaluate)
+
+
+def _report(
+    recipe: str,
+    result: TrainResult,
+    device: Device,
+    options: argparse.Namespace,
+    extractor: Extractor,
+    features: np.ndarray,
+    floor: float,
+) -> None:
+    """A trained recipe -> its draws' FIDs and, with a pool, the curated ones."""
+    statistics, fids = features_to_statistics(features), []
+    started = time.monotonic()
+    count = max(options.draws * _COUNT, options.pool)
+    samples = sample_images(result.checkpoint, count, result.config, device, "bench")
+    seconds = time.monotonic() - started
+    own = extractor.extract(as_rgb(samples))
+    for draw in range(options.draws):
+        fids.append(frechet_distance(own[draw * _COUNT : (draw + 1) * _COUNT], statistics))
+    write_grid(options.output / f"{recipe}.png", as_rgb(samples[:_GRID]), columns=8, scale=2)
+    mean, error = float(np.mean(fids)), float(np.std(fids, ddof=1) / math.sqrt(len(fids)))
+    print(
+        f"{recipe}: FID {mean:.5f} +- {error:.5f} ({mean / floor:.2f} floors), "
+        f"{result.history[-1]['step']:,.0f} steps, {result.images_per_s:,.0f} images/s, "
+        f"{count / seconds:,.0f} samples/s; {result.chosen}",
+        flush=True,
+    )
+    if options.pool:
+        used, unseen = split_halves(len(features), 0)
+        target = features_to_statistics(features[used])
+        curation = choose_subset(own, target, _COUNT, 0, DEFAULT_ROUNDS, seconds=240)
+        chosen = own[curation.chosen]
+        other = features_to_statistics(features[unseen])
+        print(
+            f"{recipe}, curated: {frechet_distance(chosen, target):.5f} against the used half, "
+            f"{frechet_distance(chosen, other):.5f} against the other",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
