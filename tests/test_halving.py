@@ -16,6 +16,7 @@ from lib.kernel.errors import PipelineError
 from lib.kernel.halving import count_lost_shares, count_trials
 from lib.kernel.runtime import Device
 from lib.kernel.train import Budget, TrainResult, train
+from tests.yardsticks import measure_by
 
 CPU = Device(torch.device("cpu"), None, "cpu")
 THREE = ("pixel", "first-seed", "second-seed")
@@ -39,8 +40,8 @@ def grey_share(pictures: np.ndarray) -> float:
 
 def run(folder: Path, pictures: np.ndarray, **changes: Any) -> TrainResult:
     config = make_config("auto", {**TINY, "steps": 30, **changes})
-    budget = Budget(math.inf)
-    return train(pictures, config, CPU, folder / "work", folder / "leave", budget, grey_share)
+    work, leave, yardstick = folder / "work", folder / "leave", measure_by(grey_share)
+    return train(pictures, config, CPU, work, leave, Budget(math.inf), yardstick)
 
 
 def test_shares_of_the_budget_add_up() -> None:
@@ -77,8 +78,9 @@ def test_an_interrupted_run_ends_as_an_unstopped_one(
 
     config = make_config("auto", {**TINY, "steps": 30})
     work, leave = tmp_path / "cut" / "work", tmp_path / "cut" / "leave"
+    yardstick = measure_by(stop_after_three)
     with pytest.raises(KeyboardInterrupt):
-        train(pictures, config, CPU, work, leave, Budget(math.inf), stop_after_three)
+        train(pictures, config, CPU, work, leave, Budget(math.inf), yardstick)
     resumed = run(tmp_path / "cut", pictures)
     assert resumed.trials == whole.trials
     assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()

@@ -25,6 +25,7 @@ from lib.kernel.r3gan import R3ganLearner
 from lib.kernel.runtime import Device
 from lib.kernel.train import Budget, TrainResult, train
 from lib.kernel.wgan import WganLearner
+from tests.yardsticks import measure_by
 
 CPU = Device(torch.device("cpu"), None, "cpu")
 SMALL: dict[str, dict[str, Any]] = {
@@ -61,8 +62,8 @@ def run(
     evaluate: Callable[[np.ndarray], float] | None = None,
 ) -> TrainResult:
     images = make_images(3 if config.is_public else 1)
-    leave = folder / "leave"
-    return train(images, config, CPU, folder / "work", leave, budget or Budget(600.0), evaluate)
+    leave, budget = folder / "leave", budget or Budget(600.0)
+    return train(images, config, CPU, folder / "work", leave, budget, measure_by(evaluate))
 
 
 @pytest.fixture

@@ -26,4 +26,5 @@ class TrainResult:
     chosen: str  # which weights, and why
     epoch: int  # the chosen one, from 1
     config: Config  # of the recipe that was trained, its sizes settled
+    judged: dict[str, float]  # images, seconds and path error of FIDs in training; empty: none
     trials: dict[str, float] = field(default_factory=dict)  # of recipe auto: candidate -> FID

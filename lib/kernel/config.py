@@ -42,6 +42,8 @@ class Config:
     save_every: int = 10  # epochs between generator snapshots that a public recipe leaves behind
     epoch_fid: int = 0  # images for the FID of each epoch; 0: none, the last weights are taken
     trial: int = 0  # images for each FID of a candidate in recipe auto; 0: by device and time
+    # Images drawn from each average of the weights, whose FID chooses among them during training
+    judge: int = 0  # 0: 2,000 on a GPU, 250 on the CPU, where time allows; -1: none
     # Samples
     samples: int = 1000  # images submitted
     temperature: float = 1.0  # of the pixel recipe's softmax; factor of the r3gan recipe's numbers
@@ -102,6 +104,7 @@ _RANGES = (
     ("save_every", 1, 10**6),
     ("epoch_fid", 0, 50_000),
     ("trial", 0, 50_000),
+    ("judge", -1, 50_000),
     ("samples", 2, 100_000),
     ("temperature", 0.01, 100),
     ("tail", 0, 1),

@@ -13,9 +13,8 @@ from lib.kernel.appraisal import Drawn, appraise
 from lib.kernel.config import RANDOM_WEIGHTS, Config, as_dict
 from lib.kernel.continuation import leave_state, take_up
 from lib.kernel.features import Extractor, cached_features, load_extractor
-from lib.kernel.fid import frechet_distance
 from lib.kernel.follower import gather_team
-from lib.kernel.generated_side import Choice, as_rgb, choose_images, draw_pool, find_temperature
+from lib.kernel.generated_side import Choice, choose_images, draw_pool, find_temperature
 from lib.kernel.grids import write_grid
 from lib.kernel.journal import Journal
 from lib.kernel.outcome import RANDOM_WARNING, verify_outcome, write_metrics, write_outcome
@@ -28,7 +27,6 @@ from lib.kernel.real_side import (
     decode_images,
     make_plan,
     measure_real,
-    use_half,
 )
 from lib.kernel.report import Findings
 from lib.kernel.runtime import Device, Folders
@@ -38,6 +36,7 @@ from lib.kernel.storage import write_json
 from lib.kernel.team import ALONE, Team
 from lib.kernel.train import Budget, TrainResult, train
 from lib.kernel.weights import find_weights
+from lib.kernel.yardstick import make_yardstick
 
 _GRID, _COLUMNS = 40, 4  # of the grids; four columns at 4x fit twice beside each other
 _CPU_VERIFIED = 64  # rows whose features are computed anew; on a GPU all are
@@ -87,7 +86,7 @@ class Run:
             plan, real = self._measure_real(config, images, extractor, data)
         with journal.stage("train"):
             config = dataclasses.replace(config, trial=plan.trial)
-            result = self._train(config, images.training, device, plan, real, extractor)
+            result = self._train(config, images.training, device, plan, real, extractor, weights)
             config = result.config
         if plan.sweep:
             with journal.stage("sweep"):
@@ -144,23 +143,21 @@ class Run:
         plan: Plan,
         real: RealSide,
         extractor: Extractor,
+        weights: Path | None,
     ) -> TrainResult:
-        half = use_half(real, config.seed)
-
-        def evaluate(samples: np.ndarray) -> float:
-            return frechet_distance(extractor.extract(as_rgb(samples)), half)
-
         deadline = self._journal.deadline(config.minutes) - plan.reserve_s
         work, output = self._folders.scratch / "train", self._folders.output
         taken_over_s = take_up(self._folders.input, work, self._identity)
         train_s = max(plan.train_s, 1.0) + taken_over_s
         budget = Budget(train_s, max(deadline, time.monotonic() + 1.0))
-        result = train(images, config, device, work, output, budget, evaluate)
+        yardstick = make_yardstick(config, weights, device, extractor, real, plan.image_s)
+        result = train(images, config, device, work, output, budget, yardstick)
         leave_state(work, result.checkpoint.parent, output)
         self._findings.history = result.history
         self._findings.metrics |= {"images_per_s": result.images_per_s, "weights": result.chosen}
         if result.trials:
             self._findings.metrics |= {"trained": result.config.recipe, "trials": result.trials}
+        self._findings.metrics["judged"] = result.judged
         return result
 
     def _extract_pool(

@@ -48,6 +48,11 @@ class Speeds:
     sweep_images: int = 0  # that a sweep of the temperature draws
     trials: int = 0  # FIDs that recipe auto takes
 
+    @property
+    def image_s(self) -> float:
+        """To draw an image and measure it."""
+        return self.feature_s + self.sample_s
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -61,6 +66,7 @@ class Plan:
     feature_s: float  # seconds an image, as measured
     trial: int = 0  # images for each FID of recipe auto's trials
     reasons: tuple[str, ...] = ()
+    image_s: float = 0.0  # seconds to draw an image and measure it
 
 
 def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds: Speeds) -> Plan:
@@ -73,18 +79,19 @@ def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds
     wanted_train_s = config.train_minutes * 60 or float("inf")
     pool = max(config.pool, config.samples) if config.curate else config.samples
     reasons: list[str] = []
-    image_s = speeds.feature_s + speeds.sample_s
-    sweep_s = speeds.sweep_images * image_s if config.sweep else 0.0
+    sweep_s = speeds.sweep_images * speeds.image_s if config.sweep else 0.0
 
     def reserve(pool_size: int) -> float:
         curation = speeds.curate_s if pool_size > config.samples else 0.0
-        return _OVERHEAD_S + pool_size * image_s + curation + sweep_s
+        return _OVERHEAD_S + pool_size * speeds.image_s + curation + sweep_s
 
     def left(real_size: int, pool_size: int) -> float:
         features_s = min(real_size, missing) * speeds.feature_s
-        return remaining_s - reserve(pool_size) - features_s - speeds.trials * trial * image_s
+        return (
+            remaining_s - reserve(pool_size) - features_s - speeds.trials * trial * speeds.image_s
+        )
 
-    least_train_s = _TRAINING_SHARE * (remaining_s - _OVERHEAD_S - config.samples * image_s)
+    least_train_s = _TRAINING_SHARE * (remaining_s - _OVERHEAD_S - config.samples * speeds.image_s)
     least_train_s = min(wanted_train_s, least_train_s)
     trial = _fit_trial(config, speeds, least_train_s)
     if trial < config.trial:
@@ -108,14 +115,13 @@ def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds
     train_s = max(min(wanted_train_s, left(real, pool)), 0.0)
     if train_s < wanted_train_s < float("inf"):
         reasons.append(f"{train_s:.0f} s for training instead of {wanted_train_s:.0f} s")
-    return Plan(
-        real, sweep_s > 0, pool, train_s, reserve(pool), speeds.feature_s, trial, tuple(reasons)
-    )
+    seconds = (train_s, reserve(pool), speeds.feature_s)
+    return Plan(real, sweep_s > 0, pool, *seconds, trial, tuple(reasons), speeds.image_s)
 
 
 def _fit_trial(config: Config, speeds: Speeds, train_s: float) -> int:
     """-> images for each FID of recipe auto's trials; a run bounded by steps asks no clock."""
     if not speeds.trials or config.steps:
         return config.trial
-    all_s = speeds.trials * (speeds.feature_s + speeds.sample_s)
+    all_s = speeds.trials * speeds.image_s
     return min(config.trial, max(_LEAST_TRIAL, int(_TRIAL_SHARE * train_s / all_s)))

@@ -81,7 +81,8 @@ def _draw_charts(findings: Findings) -> list[dict[str, str]]:
     losses = {name: points for name, points in curves.items() if not name.startswith("fid")}
     _add_chart(charts, draw_lines(losses, "step", "loss"), "Training losses.")
     scores = {name: points for name, points in curves.items() if name.startswith("fid")}
-    _add_chart(charts, draw_lines(scores, "step", "FID", log_y=True), "FID during training.")
+    svg = draw_lines(scores, "step", "FID", log_y=True)
+    _add_chart(charts, svg, f"FID over time.{_describe_judging(findings.metrics)}")
     chosen = {"FID": [(float(number), fid) for number, fid in findings.curation]}
     _add_chart(charts, draw_lines(chosen, "round", "FID"), "FID of the chosen images.")
     spectra = {  # radius 0 is the mean, which the spectrum leaves out
@@ -96,6 +97,18 @@ def _draw_charts(findings: Findings) -> list[dict[str, str]]:
     if seconds:
         _add_chart(charts, draw_bars({"seconds": seconds}, "s"), "Seconds of each stage.")
     return charts
+
+
+def _describe_judging(metrics: Mapping[str, Any]) -> str:
+    """Metrics -> what the FIDs in training were measured by and what they chose."""
+    judged = metrics.get("judged") or {}
+    words = f" Chosen: {metrics['weights']}." if "weights" in metrics else ""
+    if "images" not in judged:
+        return words
+    sizes = f" Of each average of the weights, by {judged['images']:,.0f} samples"
+    error = judged.get("fast_error")
+    path = "" if error is None else f", on a fast path that is {error:+.3g} off"
+    return f"{sizes}{path}, against half of the real images.{words}"
 
 
 def _add_chart(charts: list[dict[str, str]], svg: str, caption: str) -> None:

@@ -21,7 +21,7 @@ def sample_images(
     """
     network = read_model(checkpoint, config, device)
     if not config.is_public and config.temperature != 1.0:
-        log(stage, f"temperature {config.temperature:g} (config)")
+        log(stage, f"draws at temperature {config.temperature:g}")
     device.team.tell("draw", checkpoint.read_bytes(), count, config, stage)
     return draw_share(network, count, config, device, stage)
 

@@ -74,4 +74,4 @@ class Snapshots:
         self._evaluate_seconds = time.monotonic() - started
         standing.history[-1]["fid"] = fid
         log("train", f"epoch {epoch}: FID {fid:.4f} of {count:,} samples")
-        standing.keep_best(fid, learner, "least FID of an epoch")
+        standing.keep_best("FID", fid, "least FID of an epoch", learner)

@@ -5,8 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import torch
+from torch import nn
 
 from lib.kernel.learner import Learner, Losses
+
+# What a score may be. Scores of two kinds are never compared: where one of a later kind was
+# measured, those of the kinds before it no longer count.
+SCORES = ("held-out loss", "FID")
 
 
 @dataclass
@@ -19,7 +24,8 @@ class Standing:
     ended: str = ""  # why; nothing while it goes on
     gave_up: bool = False  # it diverged too often: more time would not help
     history: list[dict[str, float]] = field(default_factory=list)
-    best: dict[str, Any] = field(default_factory=dict)  # score, why, step, epoch, weights
+    best: dict[str, Any] = field(default_factory=dict)  # kind, score, why, step, epoch, weights
+    judged: dict[str, float] = field(default_factory=dict)  # what FIDs in training took and found
     sums: Losses = field(default_factory=dict)  # on the device, since the last record
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -50,17 +56,25 @@ class Standing:
         self.sums.clear()
         self.counts.clear()
 
-    def keep_best(self, score: float, learner: Learner, why: str) -> None:
-        """A score, least is best -> the learner's weights are kept if it is the best so far."""
-        if not math.isfinite(score) or score >= self.best.get("score", math.inf):
+    def keep_best(
+        self, kind: str, score: float, why: str, learner: Learner, network: nn.Module | None = None
+    ) -> None:
+        """A score of SCORES, least is best -> the weights are kept if it is the best so far.
+
+        They are the network's, else those that the learner exports.
+        """
+        before = self.best.get("kind", kind)
+        is_worse = kind == before and score >= self.best.get("score", math.inf)
+        if is_worse or SCORES.index(kind) < SCORES.index(before) or not math.isfinite(score):
             return
-        weights = {name: weight.detach().clone() for name, weight in learner.export().items()}
+        weights = learner.export() if network is None else network.state_dict()
         self.best = {
+            "kind": kind,
             "score": score,
             "why": why,
             "step": self.step,
             "epoch": self.epoch(learner.steps_per_epoch),
-            "weights": weights,
+            "weights": {name: weight.detach().clone() for name, weight in weights.items()},
         }
 
     def epoch(self, steps_per_epoch: int) -> int:

@@ -1,6 +1,5 @@
 """Images and a budget -> trained weights, their history, and what a public recipe leaves behind."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from lib.kernel.budget import Budget, TrainResult
 from lib.kernel.config import Config
 from lib.kernel.errors import PipelineError
 from lib.kernel.halving import train_best
+from lib.kernel.judge import Judge
 from lib.kernel.learner import Learner
 from lib.kernel.likelihood import PixelLearner
 from lib.kernel.r3gan import R3ganLearner
@@ -18,6 +18,7 @@ from lib.kernel.sample import sample_images
 from lib.kernel.snapshots import Snapshots
 from lib.kernel.training_loop import TrainingLoop
 from lib.kernel.wgan import WganLearner
+from lib.kernel.yardstick import Yardstick
 
 __all__ = ["Budget", "TrainResult", "train"]
 
@@ -36,31 +37,33 @@ def train(
     work: Path,
     leave: Path,
     budget: Budget,
-    evaluate: Callable[[np.ndarray], float] | None = None,
+    yardstick: Yardstick | None = None,
 ) -> TrainResult:
     """(N, C, 32, 32) uint8, C = 1 or 3 -> a model file in `work`; the same call again resumes.
 
-    `evaluate` is the FID of (n, C, 32, 32) uint8 samples, by which an epoch or, in recipe auto, a
-    recipe is chosen. `leave` takes what a public recipe leaves behind.
+    The `yardstick` measures samples where weights, an epoch or, in recipe auto, a recipe are chosen
+    by FID. `leave` takes what a public recipe leaves behind.
     """
 
     def train_one(own: Config, folder: Path, part: Budget) -> TrainResult:
         device.team.tell("learn", own, images)
         learner = build_learner(images, own, device)
-        snapshots = Snapshots(own, leave, part.deadline, evaluate)
+        measure = yardstick.measure if yardstick else None
+        snapshots = Snapshots(own, leave, part.deadline, measure)
+        judge = Judge(own, yardstick, part.deadline)
         try:
-            return TrainingLoop(learner, folder, part, snapshots).run()
+            return TrainingLoop(learner, folder, part, snapshots, judge).run()
         finally:
             device.team.tell("end")
 
-    def judge(result: TrainResult) -> float:
-        if evaluate is None:
-            raise PipelineError("auto", "nothing measures its candidates", cure="give `evaluate`")
+    def measure_trial(result: TrainResult) -> float:
+        if yardstick is None:
+            raise PipelineError("auto", "nothing measures its candidates", cure="give a yardstick")
         samples = sample_images(result.checkpoint, config.trial, result.config, device, "auto")
-        return evaluate(samples)
+        return yardstick.measure(samples)
 
     if config.recipe == AUTO:
-        return train_best(images, config, work, budget, train_one, judge)
+        return train_best(images, config, work, budget, train_one, measure_trial)
     return train_one(config, work, budget)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from lib.kernel.budget import Budget, TrainResult
 from lib.kernel.checkpoint import load_checkpoint, save_checkpoint
 from lib.kernel.errors import PipelineError
+from lib.kernel.judge import Judge
 from lib.kernel.learner import Learner
 from lib.kernel.model_file import write_model
 from lib.kernel.progress import Progress, format_seconds, log
@@ -26,15 +27,19 @@ SHRINK = 0.5  # of the learning rate at each of them
 class TrainingLoop:
     """The steps of one learner, and around them the log, the checkpoints and the clock."""
 
-    def __init__(self, learner: Learner, work: Path, budget: Budget, snapshots: Snapshots) -> None:
+    def __init__(
+        self, learner: Learner, work: Path, budget: Budget, snapshots: Snapshots, judge: Judge
+    ) -> None:
         self._learner = learner
         self._config = learner.config
         self._work = work
         self._budget = budget
         self._snapshots = snapshots
+        self._judge = judge
         self._standing = Standing()
         self._last_step = self._find_last_step()
-        self._save_seconds = self._validate_seconds = 0.0
+        self._save_seconds = 0.0
+        self._validated = 0  # the step
         self._next_look = self._next_save = 0.0
         by_steps = math.isfinite(self._last_step)
         total = self._last_step if by_steps else budget.train_seconds
@@ -75,7 +80,7 @@ class TrainingLoop:
         now = f"at step {standing.step:,} after {format_seconds(standing.seconds)} of training"
         if standing.seconds >= self._budget.train_seconds:
             return f"the training time is used up, {now}"
-        reserve_s = 2.0 * (self._save_seconds + self._validate_seconds)
+        reserve_s = 2.0 * self._save_seconds + self._judge.closing_s(standing)
         if time.monotonic() >= self._budget.deadline - reserve_s:
             return f"the deadline of the run is near, {now}"
         return ""
@@ -143,16 +148,10 @@ class TrainingLoop:
 
     def _validate(self) -> None:
         """Held-out measures join the newest record; the best weights so far are kept."""
-        started = time.monotonic()
-        measures = self._learner.validate()
-        self._validate_seconds = time.monotonic() - started
-        if not measures:
-            return
-        score = measures.pop("score")
-        self._standing.history[-1].update(measures)
-        words = ", ".join(f"{name} {value:.5f}" for name, value in measures.items())
-        log("train", f"step {self._standing.step:,}: {words}")
-        self._standing.keep_best(score, self._learner, "least held-out loss")
+        share = self._share_done()
+        is_last = bool(self._standing.ended) or share >= 1.0
+        self._judge.take(self._learner, self._standing, share, is_last)
+        self._validated = self._standing.step
 
     def _close(self) -> None:
         """After the last step -> the last record, the partial epoch's snapshot, a checkpoint."""
@@ -161,6 +160,7 @@ class TrainingLoop:
             return
         if self._standing.has_unread():
             self._standing.record(self._learner.steps_per_epoch)
+        if self._validated != self._standing.step:
             self._validate()
         self._snapshots.take(self._learner, self._standing, is_last=True)
         self._save()
@@ -199,4 +199,5 @@ class TrainingLoop:
         path = write_model(self._work / "model.pt", weights, self._config, channels)
         rate = standing.step * learner.batch / max(standing.seconds, 1e-9)
         log("train", f"{chosen}; {rate:,.1f} images/s")
-        return TrainResult(path, standing.history, rate, chosen, epoch, self._config)
+        words = (chosen, epoch, self._config, standing.judged)
+        return TrainResult(path, standing.history, rate, *words)
