@@ -201,13 +201,14 @@ def test_changed_pictures_hold_the_same_pixels_and_can_be_changed_back() -> None
     symmetries = augment.Symmetries((1, 2, 3, 4, 5, 6, 7), 4)
     images = torch.arange(2.0 * 64 * 1024).view(64, 2, 32, 32)
     random = torch.Generator().manual_seed(0)
-    places = augment.draw_places(symmetries, 64, 32, 0.55, random)
+    mover = augment.Mover(symmetries, 32, CPU.torch_device)
+    places = mover.draw_places(64, 0.55, random)
     moved = augment.move_pixels(images, places)
     back = torch.empty_like(places).scatter_(1, places, torch.arange(1024).expand(64, -1))
     assert torch.equal(augment.move_pixels(moved, back), images)
     unmoved = (places == torch.arange(1024)).all(1).float().mean().item()
     assert 0.1 < unmoved < 0.4  # about 0.45 x 0.45
-    still = augment.draw_places(symmetries, 64, 32, 0.0, random)
+    still = mover.draw_places(64, 0.0, random)
     assert torch.equal(augment.move_pixels(images, still), images)
 
 
@@ -278,6 +279,31 @@ def test_a_short_training_brings_the_means_nearer() -> None:
         found = learner.advance(step, 0.0)
     assert set(found) == {"critic", "r1", "r2", "generator"}
     assert distance() < 0.5 * start
+
+
+def test_half_precision_gives_nearly_the_same_scores_and_slopes() -> None:
+    torch.manual_seed(0)
+    critic = stir(R3ganCritic(8, 1)).float()
+    assert isinstance(critic, R3ganCritic)
+    points = torch.randn(4, 1, 32, 32)
+    scores, slope = critic.score_and_slope(points)
+    with torch.autocast("cpu", torch.bfloat16):
+        nearly, nearly_slope = critic.score_and_slope(points)
+    assert (nearly.dtype, nearly_slope.dtype) == (torch.float32, torch.float32)
+    assert (nearly - scores).abs().max() < 0.05 * scores.abs().max()
+    assert (nearly_slope - slope).norm() < 0.2 * slope.norm()
+
+
+def test_a_step_in_bfloat16_changes_every_weight() -> None:
+    learner = R3ganLearner(
+        make_dots(20), small_config(), Device(CPU.torch_device, torch.bfloat16, "cpu")
+    )
+    before = [weight.detach().clone() for weight in learner.generator.parameters()]
+    for step in range(2):  # at the first only what follows the zeros has a gradient
+        found = learner.advance(step, 0.5)
+    assert all(value.isfinite() for value in found.values())
+    weights = learner.generator.parameters()
+    assert not any(torch.equal(*pair) for pair in zip(before, weights, strict=True))
 
 
 def test_sizes_left_open_suit_the_device(capsys: pytest.CaptureFixture[str]) -> None:

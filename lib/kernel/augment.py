@@ -84,27 +84,29 @@ def shift_index(down: int, right: int, side: int) -> torch.Tensor:
     return torch.arange(side * side).view(side, side).roll((down, right), (0, 1)).flatten()
 
 
-def draw_places(
-    symmetries: Symmetries, count: int, side: int, chance: float, random: torch.Generator
-) -> torch.Tensor:
-    """-> (count, S S) the raster number that each pixel comes from; each kind has that chance.
+class Mover:
+    """Draws changes; its table lives on the device, so that no step waits for the processor."""
 
-    Drawn and computed where the generator lives, without a word to the processor.
-    """
-    device, area = random.device, side * side
-    places = torch.arange(area, device=device).expand(count, -1)
-    yes = torch.rand((2, count, 1), generator=random, device=device) < chance
-    if symmetries.moves:
-        table = torch.stack([move_index(number, side) for number in symmetries.moves])
-        which = torch.randint(len(table), (count,), generator=random, device=device)
-        places = torch.where(yes[0], table.to(device, non_blocking=True)[which], places)
-    if symmetries.shift:
-        far = (-symmetries.shift, symmetries.shift + 1)
+    def __init__(self, symmetries: Symmetries, side: int, device: torch.device) -> None:
+        self._side, self._shift = side, symmetries.shift
+        indices = [move_index(number, side) for number in (0, *symmetries.moves)]
+        self._table = torch.stack(indices).to(device)
+
+    def draw_places(self, count: int, chance: float, random: torch.Generator) -> torch.Tensor:
+        """-> (count, S S) the raster number each pixel comes from; each kind has that chance."""
+        device, moves = self._table.device, len(self._table) - 1
+        yes = torch.rand((2, count, 1), generator=random, device=device) < chance
+        which = torch.zeros((count, 1), dtype=torch.int64, device=device)
+        if moves:
+            which = torch.randint(1, moves + 1, (count, 1), generator=random, device=device)
+        places = self._table[(which * yes[0])[:, 0]]
+        if not self._shift:
+            return places
+        far = (-self._shift, self._shift + 1)
         by = torch.randint(*far, (2, count, 1), generator=random, device=device) * yes[1]
-        raster = torch.arange(area, device=device)
+        raster, side = self._table[:1], self._side
         rows, columns = (raster // side - by[0]) % side, (raster % side - by[1]) % side
-        places = places.gather(1, rows * side + columns)
-    return places
+        return places.gather(1, rows * side + columns)
 
 
 def move_pixels(images: torch.Tensor, places: torch.Tensor) -> torch.Tensor:

@@ -69,5 +69,6 @@ def _draw_chunk(
         normals = torch.randn((size, network.numbers), generator=random) * config.temperature
     else:
         normals = torch.randn((size, config.latent_dim, 1, 1), generator=random)
-    pictures = network(normals.to(device.torch_device))
+    parts = normals.to(device.torch_device).split(CHUNK)  # all at once would not fit every GPU
+    pictures = torch.cat([network(part) for part in parts])
     return (pictures * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lib.kernel.augment import draw_places, measure_symmetries, move_pixels
+from lib.kernel.augment import Mover, measure_symmetries, move_pixels
 from lib.kernel.config import Config
 from lib.kernel.ema import ShareEma
 from lib.kernel.learner import Learner, Losses
@@ -45,8 +45,9 @@ class R3ganLearner(Learner):
     def __init__(self, images: np.ndarray, config: Config, device: Device) -> None:
         config = settle_sizes(config, device)
         super().__init__(images, config, device)
-        self.symmetries = measure_symmetries(images, config.seed)
         channels, place = images.shape[1], device.torch_device
+        symmetries = measure_symmetries(images, config.seed)
+        self._mover = Mover(symmetries, images.shape[-1], place) if symmetries else None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed_of("weights", 0))
             self.generator = R3ganGenerator(config.latent_dim, config.width, channels).to(place)
@@ -160,11 +161,10 @@ class R3ganLearner(Learner):
 
     def _draw_places(self, random: torch.Generator, progress: float) -> torch.Tensor | None:
         """-> (batch, 2, 32 x 32) for the real and the fake picture of each pair, or none."""
-        if not self.symmetries:
+        if self._mover is None:
             return None
-        chance, side = AUGMENT_END * (1.0 - anneal(1.0, 0.0, progress)), self.images.shape[-1]
-        places = draw_places(self.symmetries, 2 * self.batch, side, chance, random)
-        return places.view(self.batch, 2, -1)
+        chance = anneal(0.0, AUGMENT_END, progress)
+        return self._mover.draw_places(2 * self.batch, chance, random).view(self.batch, 2, -1)
 
     @staticmethod
     def _change(both: torch.Tensor, places: torch.Tensor | None, part: slice) -> torch.Tensor:
