@@ -1,5 +1,6 @@
 """A piece of work that may fail -> an exit code, and at most two lines for the user on stderr."""
 
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -8,12 +9,20 @@ from lib.kernel.errors import PipelineError
 
 
 def run_for_exit_code(work: Callable[[], int], debug: bool) -> int:
-    """Work -> its own exit code, else 2 for a user's mistake, 1 for a failure, 130 for Ctrl-C."""
+    """Work -> its own exit code, else 2 for a user's mistake, 1 for a failure, 130 for Ctrl-C.
+
+    141 tells that the reader of stdout left, as a shell does.
+    """
     try:
-        return work()
+        code = work()
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print("interrupted: the same command goes on from here", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # the reader of stdout left, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
+        return 141
     except Exception as error:  # the last resort of every command
         if debug:
             traceback.print_exc()
