@@ -186,7 +186,7 @@ def test_the_end_alone_is_judged_only_where_there_is_something_to_choose_from() 
 def test_a_run_bounded_by_steps_is_not_judged_beyond_its_size_unless_told(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(judge, "CPU_IMAGES", 2)
+    monkeypatch.setattr(judge, "LEAST_OVER_LOSS", 2)  # the learner here has a held-out loss
     few, many = make_small(judge=0, steps=100), make_small(judge=0, steps=200)
     assert take(few, 0.0, TEN, 0.0)[1] == []
     assert "--set judge=... insists" in capsys.readouterr().out

@@ -43,7 +43,7 @@ class Config:
     epoch_fid: int = 0  # images for the FID of each epoch; 0: none, the last weights are taken
     trial: int = 0  # images for each FID of a candidate in recipe auto; 0: by device and time
     # Images drawn from each average of the weights, whose FID chooses among them during training
-    judge: int = 0  # 0: 2,000 on a GPU, 250 on the CPU, where time allows; -1: none
+    judge: int = 0  # 0: by device and recipe, where time allows; -1: none
     # Samples
     samples: int = 1000  # images submitted
     temperature: float = 1.0  # of the pixel recipe's softmax; factor of the r3gan recipe's numbers

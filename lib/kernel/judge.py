@@ -21,6 +21,7 @@ from lib.kernel.standing import Standing
 from lib.kernel.yardstick import Yardstick
 
 GPU_IMAGES, CPU_IMAGES = 2000, 250  # drawn from each network for its FID
+LEAST_OVER_LOSS = 1000  # so many before an FID may overrule a held-out loss, which has less noise
 SHARE = 0.1  # of the training time at most goes into FIDs
 FIXED_SHARES = (0.6, 0.8, 1.0)  # of a run bounded by steps: there no clock may choose the places
 PRICE = 20.0  # training images that take as long as one drawn and measured (pixel on a CPU)
@@ -34,6 +35,7 @@ class Judge:
         self._yardstick = None if config.is_public or config.judge < 0 else yardstick
         self._deadline = deadline  # a value of time.monotonic()
         self._loss_s = 0.0  # of the newest held-out loss
+        self._has_loss = False
         self._cost_s = 0.0  # of the newest judging; 0: none yet
         self._said: set[str] = set()
 
@@ -63,6 +65,7 @@ class Judge:
         self._loss_s = time.monotonic() - started
         if not measures:
             return
+        self._has_loss = True
         score = measures.pop("score")
         standing.history[-1].update(measures)
         words = ", ".join(f"{name} {value:.5f}" for name, value in measures.items())
@@ -71,7 +74,9 @@ class Judge:
 
     def _count_images(self, learner: Learner) -> int:
         """-> images drawn from each network."""
-        return self._config.judge or (GPU_IMAGES if learner.device.is_cuda else CPU_IMAGES)
+        if self._config.judge or learner.device.is_cuda:
+            return self._config.judge or GPU_IMAGES
+        return LEAST_OVER_LOSS if self._has_loss else CPU_IMAGES
 
     def _is_due(self, learner: Learner, standing: Standing, share: float, is_last: bool) -> bool:
         """-> whether FIDs are measured now."""
