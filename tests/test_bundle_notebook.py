@@ -10,6 +10,7 @@ import pytest
 
 from lib.host.bundle import Entry, build_bundle
 from lib.host.bundle_notebook import build_notebook, write_notebook
+from lib.kernel.errors import InputError
 from tests.bundled import CASES, Place
 
 
@@ -95,3 +96,14 @@ def test_notebook_writes_data_and_fails_where_the_script_does(tmp_path: Path) ->
         _execute(notebook, tmp_path)
     inputs = {one["path"]: one["sha256"] for one in built.manifest["inputs"]}
     assert _printed(notebook.cells[-3]).strip() == inputs["lib/inner/blob.bin"]
+
+
+def test_notebook_over_the_limit_names_its_largest_modules(tmp_path: Path) -> None:
+    """JSON escapes what a script holds as it is: the script still fits, the notebook does not."""
+    (tmp_path / "lib").mkdir()
+    for name, lines in (("a", 9000), ("b", 500)):
+        (tmp_path / "lib" / f"{name}.py").write_text(("#" + '"' * 80 + "\n") * lines)
+    entry = Entry("from lib import a, b\n", "entry.py", tmp_path)
+    assert build_bundle(entry).manifest["bytes"] < 900_000
+    with pytest.raises(InputError, match=r"notebook has 1,.*the largest: lib/a\.py 738,000, lib/b"):
+        build_notebook(entry)

@@ -6,7 +6,7 @@ from typing import Any
 
 from lib.host.bundle_graph import ENTRY, Graph, build_graph
 from lib.host.bundle_locate import Locator, list_data_files
-from lib.host.bundle_manifest import LIMIT_BYTES, describe_bundle
+from lib.host.bundle_manifest import LIMIT_BYTES, describe_bundle, too_large
 from lib.host.bundle_render import TEMPLATES, Layout, find_fault, render_script
 from lib.host.bundle_sections import STYLES, Section, make_data_section, make_module_section
 from lib.host.bundle_sources import Source, parse_source, read_bytes, show_path
@@ -52,7 +52,8 @@ def build_bundle(entry: Entry) -> Bundle:
     layout, text, sha256 = _render_soundly(entry, contents)
     size = len(text.encode())
     if size > LIMIT_BYTES:
-        raise _too_large(layout.files, size)
+        sizes = {one.path: one.size for one in layout.files}
+        raise too_large("the script", size, sizes, "leave some of it out")
     manifest = describe_bundle(layout, contents.graph, size, sha256)
     return Bundle(text, manifest, sha256)
 
@@ -153,10 +154,3 @@ def _find_disk_reason(entry: Entry, contents: Contents) -> str:
         if module.findings.file_needs and (module.name != ENTRY or len(modules) > 1):
             return f"{module.path}, {module.findings.file_needs[0]}"
     return ""
-
-
-def _too_large(files: tuple[Section, ...], size: int) -> InputError:
-    largest = sorted(files, key=lambda one: one.size, reverse=True)[:5]
-    names = ", ".join(f"{one.path} {one.size:,}" for one in largest)
-    what = f"the script has {size:,} bytes, Kaggle takes {LIMIT_BYTES:,}; the largest: {names}"
-    return InputError("bundle", f"{what}; cure: leave some of it out")

@@ -5,6 +5,7 @@ from typing import Any
 from lib.host.bundle_graph import ENTRY, Graph
 from lib.host.bundle_packages import name_origin
 from lib.host.bundle_render import Layout
+from lib.kernel.errors import InputError
 
 LIMIT_BYTES = 900_000  # of a source that Kaggle takes
 
@@ -41,6 +42,14 @@ def describe_bundle(layout: Layout, graph: Graph, size: int, sha256: str) -> dic
         },
         "external": _describe_external(layout, graph),
     }
+
+
+def too_large(what: str, size: int, sizes: dict[str, int], cure: str) -> InputError:
+    """(what is built, its bytes, each input's bytes) -> an error that names the largest inputs."""
+    largest = sorted(sizes, key=lambda path: sizes[path], reverse=True)[:5]
+    names = ", ".join(f"{path} {sizes[path]:,}" for path in largest)
+    said = f"{what} has {size:,} bytes, Kaggle takes {LIMIT_BYTES:,}; the largest: {names}"
+    return InputError("bundle", f"{said}; cure: {cure}")
 
 
 def _describe_external(layout: Layout, graph: Graph) -> dict[str, Any]:

@@ -10,9 +10,8 @@ from typing import Any
 
 from lib.host.bundle import Entry, build_bundle, find_contents
 from lib.host.bundle_graph import ENTRY, Graph
-from lib.host.bundle_manifest import LIMIT_BYTES
+from lib.host.bundle_manifest import LIMIT_BYTES, too_large
 from lib.host.bundle_sources import Source, read_bytes
-from lib.kernel.errors import InputError
 from lib.kernel.storage import write_json
 
 FOLDER = "source"  # below the notebook's own folder, for the modules
@@ -63,8 +62,8 @@ def build_notebook(entry: Entry) -> Notebook:
     }
     size = len(json.dumps(content))
     if size > LIMIT_BYTES:
-        what = f"the notebook has {size:,} bytes, Kaggle takes {LIMIT_BYTES:,}"
-        raise InputError("bundle", f"{what}; cure: build the script instead")
+        sizes = {one["path"]: one["bytes"] for one in bundle.manifest["inputs"]}
+        raise too_large("the notebook", size, sizes, "build the script, or leave some of it out")
     return Notebook(content, {**bundle.manifest, "bytes": size}, bundle.sha256)
 
 
