@@ -1,13 +1,26 @@
 """lib.kernel.fid_loss: value and gradient against fid.py, the host's preprocessing, lower FID."""
 
+import dataclasses
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
+from lib.kernel import drawing, last_stretch
+from lib.kernel.config import Config, make_config
 from lib.kernel.errors import PipelineError
-from lib.kernel.fid import features_to_statistics, frechet_distance
+from lib.kernel.features import Extractor, load_extractor
+from lib.kernel.fid import features_to_statistics, frechet_distance, measure_floor
 from lib.kernel.fid_loss import FidSlope, enlarge
+from lib.kernel.last_stretch import Stretch, finish_by_fid
+from lib.kernel.model_file import build_network, read_model, write_model
 from lib.kernel.preprocess import resize_on_device
+from lib.kernel.real_side import RealSide
+from lib.kernel.runtime import Device
+
+CPU = Device(torch.device("cpu"), None, "cpu")
 
 WIDTH = 12
 
@@ -94,3 +107,93 @@ def test_pictures_are_enlarged_as_the_fast_path_does_and_gradients_pass(channels
 def test_one_sample_is_no_population() -> None:
     with pytest.raises(PipelineError, match="two samples"):
         FidSlope(torch.zeros(1, WIDTH), REAL)
+
+
+class Means(torch.nn.Module):
+    """In Inception's place: 4 x 4 means of the picture and their squares, the rest zeros."""
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        means = torch.nn.functional.adaptive_avg_pool2d(pictures, 4).flatten(1)
+        return torch.nn.functional.pad(torch.cat([means, means**2], 1), (0, 2048 - 96))
+
+
+@pytest.fixture(scope="module")
+def looker() -> Extractor:
+    return dataclasses.replace(load_extractor(Config(), None, CPU), network=Means())
+
+
+@pytest.fixture(scope="module")
+def real(looker: Extractor) -> RealSide:
+    bright = np.random.default_rng(0).integers(150, 256, (160, 1, 1, 1)).astype(np.uint8)
+    features = looker.extract(np.broadcast_to(bright, (160, 3, 32, 32)).copy())
+    floor = measure_floor(features, 2, 0)
+    return RealSide(features, features_to_statistics(features), floor)
+
+
+def finish(
+    folder: Path, looker: Extractor, real: RealSide, **changes: Any
+) -> tuple[Path, Path, Stretch | None, Config]:
+    """A new r3gan generator's file -> the file after the stretch, what it did."""
+    sizes = {"width": 2, "latent_dim": 4, "steps": 40, "fid_loss": 0.5}
+    config = make_config("r3gan", {**sizes, **changes})
+    torch.manual_seed(3)
+    weights = build_network(config, 1).state_dict()
+    before = write_model(folder / "model.pt", weights, config, 1)
+    after, stretch = finish_by_fid(before, config, CPU, looker, real, 60.0)
+    return before, after, stretch, config
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("BATCH", 8), ("CPU_SAMPLES", 16), ("REFRESH", 5), ("RATE", 0.01)):
+        monkeypatch.setattr(last_stretch, name, value)
+    monkeypatch.setattr(drawing, "CHUNK", 16)
+
+
+def test_a_better_generator_is_kept_and_found_again(
+    tmp_path: Path,
+    looker: Extractor,
+    real: RealSide,
+    small: None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before, after, stretch, config = finish(tmp_path, looker, real)
+    assert stretch is not None
+    assert stretch.after < 0.8 * stretch.before
+    assert stretch.steps == 20  # half of the run's 40
+    assert after != before
+    assert after.read_bytes() != before.read_bytes()
+    assert read_model(after, config, CPU).numbers
+    assert "(kept)" in capsys.readouterr().out
+    again = finish_by_fid(before, config, CPU, looker, real, 60.0)
+    assert again == (after, stretch)
+    assert capsys.readouterr().out == ""
+
+
+def test_what_is_no_better_is_dropped(
+    tmp_path: Path,
+    looker: Extractor,
+    real: RealSide,
+    small: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(last_stretch, "RATE", 1e4)
+    before, after, stretch, _ = finish(tmp_path, looker, real)
+    assert after == before
+    assert stretch is not None
+    assert stretch.after == stretch.before
+    said = capsys.readouterr().out
+    assert "no longer finite" in said
+    assert "dropped: no better" in said
+
+
+def test_other_recipes_and_the_switch_leave_the_weights_alone(
+    tmp_path: Path, looker: Extractor, real: RealSide, small: None
+) -> None:
+    before, after, stretch, _ = finish(tmp_path, looker, real, fid_loss=0.0)
+    assert (after, stretch) == (before, None)
+    config = make_config("pixel", {"width": 16, "depth": 1, "fid_loss": 0.5})
+    weights = build_network(config, 1).state_dict()
+    path = write_model(tmp_path / "pixel.pt", weights, config, 1)
+    assert finish_by_fid(path, config, CPU, looker, real, 60.0) == (path, None)

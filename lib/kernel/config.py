@@ -44,6 +44,8 @@ class Config:
     trial: int = 0  # images for each FID of a candidate in recipe auto; 0: by device and time
     # Images drawn from each average of the weights, whose FID chooses among them during training
     judge: int = 0  # 0: by device and recipe, where time allows; -1: none
+    # Share of the training time in which the r3gan recipe ends with FID as its loss
+    fid_loss: float = 0.0  # 0: none; -1: 0.05 on a GPU, none on the CPU
     # Samples
     samples: int = 1000  # images submitted
     temperature: float = 1.0  # of the pixel recipe's softmax; factor of the r3gan recipe's numbers
@@ -105,6 +107,7 @@ _RANGES = (
     ("epoch_fid", 0, 50_000),
     ("trial", 0, 50_000),
     ("judge", -1, 50_000),
+    ("fid_loss", -1, 0.5),
     ("samples", 2, 100_000),
     ("temperature", 0.01, 100),
     ("tail", 0, 1),

@@ -45,6 +45,8 @@ class FidSlope:
         covariance = self._second - torch.outer(self._mean, self._mean)
         covariance = covariance * self._correction
         product = self._root.T @ covariance @ self._root
+        if not product.isfinite().all():
+            raise PipelineError("fid loss", "the samples' features are no longer finite")
         values, vectors = torch.linalg.eigh((product + product.T) / 2)
         values = values.clamp(min=0.0)
         shift = self._mean - self._real_mean

@@ -17,6 +17,7 @@ from lib.kernel.follower import gather_team
 from lib.kernel.generated_side import Choice, choose_images, draw_pool, find_temperature
 from lib.kernel.grids import write_grid
 from lib.kernel.journal import Journal
+from lib.kernel.last_stretch import NOTE, finish_by_fid
 from lib.kernel.outcome import RANDOM_WARNING, verify_outcome, write_metrics, write_outcome
 from lib.kernel.plan import Plan, fill_defaults
 from lib.kernel.progress import log
@@ -28,6 +29,7 @@ from lib.kernel.real_side import (
     make_plan,
     measure_real,
 )
+from lib.kernel.recipes import AUTO
 from lib.kernel.report import Findings
 from lib.kernel.runtime import Device, Folders
 from lib.kernel.shard_lines import hash_shards
@@ -54,6 +56,7 @@ class Run:
         self._folders = folders
         self.team = ALONE
         self._identity: dict[str, Any] = {}
+        self._notes: list[str] = []  # sentences beside the score
         title = f"GAN Challenge: recipe {config.recipe}, seed {config.seed}"
         self._findings = Findings(title, as_dict(config))
         self._journal = Journal(self._findings, template, folders.output, folders.scratch)
@@ -148,17 +151,25 @@ class Run:
         deadline = self._journal.deadline(config.minutes) - plan.reserve_s
         work, output = self._folders.scratch / "train", self._folders.output
         taken_over_s = take_up(self._folders.input, work, self._identity)
-        train_s = max(plan.train_s, 1.0) + taken_over_s
+        share = config.fid_loss if config.recipe in (AUTO, "r3gan") else 0.0
+        train_s = max(plan.train_s * (1.0 - share), 1.0) + taken_over_s
         budget = Budget(train_s, max(deadline, time.monotonic() + 1.0))
         yardstick = make_yardstick(config, weights, device, extractor, real, plan.image_s)
         result = train(images, config, device, work, output, budget, yardstick)
         leave_state(work, result.checkpoint.parent, output)
+        left_s = min(share * plan.train_s, deadline - time.monotonic())
+        checkpoint, stretch = finish_by_fid(
+            result.checkpoint, result.config, device, extractor, real, left_s
+        )
+        if stretch:
+            self._findings.metrics["fid_loss"] = dataclasses.asdict(stretch)
+            self._notes += [NOTE] if stretch.is_kept else []
         self._findings.history = result.history
         self._findings.metrics |= {"images_per_s": result.images_per_s, "weights": result.chosen}
         if result.trials:
             self._findings.metrics |= {"trained": result.config.recipe, "trials": result.trials}
         self._findings.metrics["judged"] = result.judged
-        return result
+        return dataclasses.replace(result, checkpoint=checkpoint)
 
     def _extract_pool(
         self, config: Config, pool: np.ndarray, extractor: Extractor, plan: Plan
@@ -174,6 +185,7 @@ class Run:
         left = self._journal.deadline(config.minutes) - time.monotonic() - _CLOSING_S
         choice = choose_images(features, real, config, max(min(left, _CURATE_GUARD_S), 1.0))
         self._findings.metrics |= choice.metrics
+        self._findings.metrics["score_notes"] = choice.metrics.get("score_notes", []) + self._notes
         self._findings.curation = choice.trace
         numbers = {key: choice.metrics[key] for key in ("fid", "fid_random", "floor", "excess")}
         log("fid", ", ".join(f"{key} {value:.4g}" for key, value in numbers.items()))

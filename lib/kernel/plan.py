@@ -13,6 +13,7 @@ _LEAST_REAL = 2000  # two draws of 1,000: below that the floor says little
 _GPU_POOL, _CPU_POOL = 20_000, 5_000
 _CPU_REAL = 10_000  # ten minutes of Inception on two cores
 _CPU_EPOCH_FID = 200
+_GPU_FID_LOSS = 0.05
 _GPU_TRIAL, _CPU_TRIAL = 2000, 250
 _LEAST_TRIAL = 50
 _TRIAL_SHARE = 0.2  # of the training time may pass with the FIDs of recipe auto's trials
@@ -35,6 +36,9 @@ def fill_defaults(config: Config, is_cuda: bool) -> tuple[Config, list[str]]:
         chosen["trial"] = _GPU_TRIAL if is_cuda else _CPU_TRIAL
         kind = "GPU" if is_cuda else "CPU"
         reasons.append(f"trials of {chosen['trial']:,} images for each FID ({kind} default)")
+    if config.fid_loss < 0:
+        chosen["fid_loss"] = _GPU_FID_LOSS if is_cuda else 0.0
+        reasons.append(f"FID as a loss for {chosen['fid_loss']:.0%} of training (by the device)")
     return dataclasses.replace(config, **chosen), reasons
 
 

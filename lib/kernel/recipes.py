@@ -32,7 +32,7 @@ _EXTRA: dict[str, dict[str, Any]] = {
         "tail": 0.001,
         "sweep": True,
     },
-    "r3gan": {"latent_dim": 64, "width": 0, "sweep": True},
+    "r3gan": {"latent_dim": 64, "width": 0, "sweep": True, "fid_loss": -1.0},
 }
 RECIPES: dict[str, dict[str, Any]] = {
     name: {**dict(zip(_COLUMNS, row, strict=True)), **_EXTRA[name]} for name, row in _TABLE.items()

@@ -1,0 +1,180 @@
+"""A trained one-pass generator -> the same after a stretch with FID as its loss, if it is better.
+
+The loss goes by one quarter of the real images, another one guards: weights whose FID against that
+quarter is not lower than before are dropped. The half that no choice may see stays unseen.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from lib.kernel.checkpoint import read_state
+from lib.kernel.config import Config
+from lib.kernel.drawing import draw_images
+from lib.kernel.errors import PipelineError
+from lib.kernel.features import Extractor
+from lib.kernel.fid import Statistics, features_to_statistics, frechet_distance
+from lib.kernel.fid_loss import FidSlope, describe
+from lib.kernel.generated_side import as_rgb
+from lib.kernel.model_file import read_model, write_model
+from lib.kernel.progress import log
+from lib.kernel.r3gan_networks import R3ganGenerator
+from lib.kernel.real_side import RealSide, split_halves
+from lib.kernel.runtime import Device
+from lib.kernel.seeds import derive_seed
+from lib.kernel.storage import read_json, sha256_file, write_json
+
+RATE = 1e-5  # of Adam; fid.md's papers take 1e-6 to 1e-5
+BATCH = 64
+REFRESH = 20  # steps between two slopes
+GPU_SAMPLES, CPU_SAMPLES = 2000, 64  # of the population at first, and for each guard
+CHECKS = 4  # guards, evenly spread
+NOTE = (
+    "The generator's last steps had FID itself as their loss, against a quarter of the real "
+    "images; another quarter guarded them."
+)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What the last stretch did; FIDs are against the guarding quarter."""
+
+    before: float
+    after: float  # of the weights that were kept
+    steps: int
+    seconds: float
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether its weights are better than those before."""
+        return self.after < self.before
+
+
+def finish_by_fid(
+    checkpoint: Path,
+    config: Config,
+    device: Device,
+    exact: Extractor,
+    real: RealSide,
+    seconds: float,
+) -> tuple[Path, Stretch | None]:
+    """(model file, Inception on the exact path, real features, s it may take) -> file, Stretch.
+
+    The file is the given one where the recipe is no one-pass generator, or nothing was gained. A
+    run bounded by steps makes its share of them, whatever the clock says. A resumed run finds what
+    an earlier process made of the same weights.
+    Long because every way out is told here.
+    """
+    network = read_model(checkpoint, config, device)
+    steps = math.ceil(config.fid_loss * config.steps) if config.steps else 10**9
+    if not isinstance(network, R3ganGenerator) or config.fid_loss <= 0 or seconds <= 0:
+        return checkpoint, None
+    if exact.preprocessing.name != "host":
+        log("fid loss", f"none: its gradient does not know {exact.preprocessing.name!r}")
+        return checkpoint, None
+    saved, path = checkpoint.with_name("fid_loss.json"), checkpoint.with_name("model_by_fid.pt")
+    origin = {"model": sha256_file(checkpoint), "share": config.fid_loss, "steps": config.steps}
+    earlier = read_json(saved)
+    if earlier and earlier["origin"] == origin:
+        stretch = Stretch(**earlier["stretch"])
+        return (path if stretch.is_kept else checkpoint), stretch
+    limits = (steps, math.inf if config.steps else time.monotonic() + seconds)
+    try:
+        stretch = _lower_fid(network, config, device, exact, real, limits)
+    except torch.OutOfMemoryError:
+        log("fid loss", "none: out of memory; the weights before it stay")
+        return checkpoint, None
+    words = f"FID {stretch.before:.5g} -> {stretch.after:.5g} against the guarding quarter"
+    fate = "kept" if stretch.is_kept else "dropped: no better"
+    log("fid loss", f"{words} after {stretch.steps} steps, {stretch.seconds:.0f} s ({fate})")
+    if stretch.is_kept:
+        channels = read_state(checkpoint, torch.device("cpu"))["channels"]
+        write_model(path, network.state_dict(), config, channels)
+    write_json(saved, {"origin": origin, "stretch": asdict(stretch)})
+    return (path if stretch.is_kept else checkpoint), stretch
+
+
+def _lower_fid(
+    network: R3ganGenerator,
+    config: Config,
+    device: Device,
+    exact: Extractor,
+    real: RealSide,
+    limits: tuple[int, float],
+) -> Stretch:
+    """(generator, ..., most steps and a value of time.monotonic()) -> Stretch, the best weights."""
+    started, (most, until) = time.monotonic(), limits
+    used, _ = split_halves(len(real.features), config.seed)
+    taught, guarding = (features_to_statistics(real.features[used[k::2]]) for k in (0, 1))
+    count = GPU_SAMPLES if device.is_cuda else CPU_SAMPLES
+
+    def guard() -> float:
+        samples = as_rgb(draw_images(network, count, config, device, "guard"))
+        return frechet_distance(exact.extract(samples), guarding, exact=False)
+
+    before = best = guard()
+    weights, guard_s = _copy(network), time.monotonic() - started
+    step_once = _make_stepper(network, config, device, exact.network, taught, count)
+    began, step, checks = time.monotonic(), 0, 0
+    while step < most and time.monotonic() < until - guard_s:
+        try:
+            step_once(step)
+        except PipelineError as error:
+            log("fid loss", f"ends at step {step:,}: {error.what}")
+            break
+        step += 1
+        spent = (time.monotonic() - began) / max(until - guard_s - began, 1e-9)
+        share = step / most if math.isinf(until) else spent
+        is_last = step >= most or time.monotonic() >= until - guard_s
+        if is_last or int(share * CHECKS) > checks:
+            checks = int(share * CHECKS)
+            fid = guard()
+            if fid < best:
+                best, weights = fid, _copy(network)
+    network.load_state_dict(weights)
+    return Stretch(before, best, step, time.monotonic() - started)
+
+
+def _make_stepper(
+    network: R3ganGenerator,
+    config: Config,
+    device: Device,
+    inception: nn.Module,
+    taught: Statistics,
+    count: int,
+) -> Callable[[int], None]:
+    """-> a function that makes the step of a number; the population is drawn at once."""
+    place = device.torch_device
+
+    def draw(purpose: str, step: int) -> torch.Tensor:
+        random = torch.Generator(place).manual_seed(derive_seed(config.seed, purpose, step))
+        return torch.randn((BATCH, network.numbers), generator=random, device=place)
+
+    def look(normals: torch.Tensor) -> torch.Tensor:
+        return describe(inception, network(normals), torch.float32)
+
+    network.requires_grad_(True)
+    with torch.no_grad():
+        population = [look(draw("fid population", k)) for k in range(-(-count // BATCH))]
+    slope = FidSlope(torch.cat(population), taught)
+    adam = torch.optim.Adam(network.parameters(), RATE, (0.0, 0.99))
+
+    def step_once(step: int) -> None:
+        features = look(draw("fid loss", step))
+        adam.zero_grad(set_to_none=True)
+        slope.loss(features).backward()
+        adam.step()
+        slope.absorb(features)
+        if (step + 1) % REFRESH == 0:
+            slope.refresh()
+
+    return step_once
+
+
+def _copy(network: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: weight.detach().clone() for name, weight in network.state_dict().items()}
