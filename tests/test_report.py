@@ -85,6 +85,22 @@ def test_a_whole_run_shows_its_numbers_and_needs_no_network(tmp_path: Path) -> N
     assert page.open == []
 
 
+def test_fids_in_training_are_told_with_what_measured_them(tmp_path: Path) -> None:
+    history = [{"step": k, "nll": 1.0, "fid short": 3.0 / k, "fid long": 4.0 / k} for k in (1, 2)]
+    metrics = {
+        "fid": 0.01,
+        "weights": "weights of step 2 (short)",
+        "judged": {"images": 2000, "seconds": 9.0, "fast_error": -0.0012},
+        "details": {"fid_20000": 0.0123},
+        "score_notes": ["FID was the loss."],
+    }
+    page = write_and_read(tmp_path, Findings("Run", {}, history=history, metrics=metrics))
+    caption = "FID over time. Of each average of the weights, by 2,000 samples, on a fast path that"
+    words = ("fid short", "fid long", "fid_20000", "0.0123", "FID was the loss.")
+    for text in (f"{caption} is -0.0012 off", "Chosen: weights of step 2 (short).", *words):
+        assert text in page.words
+
+
 @pytest.mark.parametrize("log_y", [True, False])
 def test_lines_survive_what_training_can_produce(log_y: bool) -> None:
     points = [(0.0, float("nan")), (1.0, float("inf")), (2.0, -1.0), (3.0, 0.0), (4.0, 5.0)]
