@@ -19,6 +19,7 @@ from lib.kernel.r3gan_networks import R3ganCritic, R3ganGenerator
 from lib.kernel.runtime import Device
 
 BURN_IN = 0.5  # share of the run until every schedule has reached its end
+RATE_WIDTH = 128  # that the learning rate is meant for; narrower networks take larger steps
 RATE_END = 0.25  # of the learning rate
 PENALTY_END = 0.1  # of the penalty's weight
 BETA2_START = 0.9
@@ -58,6 +59,8 @@ class R3ganLearner(Learner):
         self.averages = {
             f"average of {share:.0%}": ShareEma(self.generator, share) for share in HALF_LIVES
         }
+        self._rate = config.lr * math.sqrt(RATE_WIDTH / config.width)
+        log("train", f"learning rate {self._rate:.2g} (lr is meant for width {RATE_WIDTH})")
         self._critic_adam = self._make_adam(self.critic.parameters())
         self._generator_adam = self._make_adam(self.generator.parameters())
         scaled = device.amp_dtype is torch.float16
@@ -66,7 +69,7 @@ class R3ganLearner(Learner):
 
     def advance(self, step: int, progress: float) -> Losses:
         """One critic step, and a generator step where it is due."""
-        rate = self.config.lr * self.rate_scale * anneal(1.0, RATE_END, progress)
+        rate = self._rate * self.rate_scale * anneal(1.0, RATE_END, progress)
         betas = (self.config.beta1, anneal(BETA2_START, self.config.beta2, progress))
         for adam in (self._critic_adam, self._generator_adam):
             for group in adam.param_groups:
@@ -153,7 +156,7 @@ class R3ganLearner(Learner):
     def _make_adam(self, weights: Iterable[nn.Parameter]) -> torch.optim.Adam:
         betas = (self.config.beta1, BETA2_START)
         faster = {"fused": True} if self.device.is_cuda else {"foreach": True}
-        return torch.optim.Adam(weights, self.config.lr, betas, **faster)
+        return torch.optim.Adam(weights, self._rate, betas, **faster)
 
     def _draw_normals(self, random: torch.Generator) -> torch.Tensor:
         shape = (self.batch, self.generator.numbers)

@@ -12,7 +12,7 @@ _TABLE: dict[str, tuple[Any, ...]] = {
     "first-seed":  ("first-seed",  200,   64, 1e-4, 0.5, 0.9,    5, 10.0),
     "second-seed": ("second-seed",  30,  128, 1e-4, 0.0, 0.9,    5,  5.0),
     "pixel":       ("host",          0,    0, 2e-3, 0.9, 0.99,   1,  0.0),
-    "r3gan":       ("host",          0,    0, 2e-4, 0.0, 0.99,   1, 0.05),
+    "r3gan":       ("host",          0,    0, 2e-4, 0.0, 0.99,   1, 10.0),
 }  # fmt: skip
 _EXTRA: dict[str, dict[str, Any]] = {
     "auto": {"sweep": True},
