@@ -268,6 +268,22 @@ def test_a_deadline_that_has_passed_still_gives_a_model_file_and_more_time_goes_
     assert run(tmp_path, config).history[-1]["step"] == 30
 
 
+def test_a_deadline_before_the_training_time_still_sees_every_schedule_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares, advance = [], PixelLearner.advance
+
+    def advance_and_note(self: PixelLearner, step: int, progress: float) -> Any:
+        shares.append(progress)
+        return advance(self, step, progress)
+
+    monkeypatch.setattr(PixelLearner, "advance", advance_and_note)
+    run(tmp_path, small_config("pixel", steps=0), Budget(600.0, time.monotonic() + 2.0))
+    assert shares[0] < 0.1
+    assert min(np.diff(shares)) > -0.05  # what closing will take is measured anew now and then
+    assert shares[-1] > 0.7
+
+
 def test_the_losses_fall() -> None:
     images = make_images()
     learner = PixelLearner(images, small_config("pixel", lr=1e-2), CPU)

@@ -80,17 +80,23 @@ class TrainingLoop:
         now = f"at step {standing.step:,} after {format_seconds(standing.seconds)} of training"
         if standing.seconds >= self._budget.train_seconds:
             return f"the training time is used up, {now}"
-        reserve_s = 2.0 * self._save_seconds + self._judge.closing_s(standing)
-        if time.monotonic() >= self._budget.deadline - reserve_s:
+        if self._find_left_s() <= 0.0:
             return f"the deadline of the run is near, {now}"
         return ""
+
+    def _find_left_s(self) -> float:
+        """-> seconds until the deadline less what closing takes; saves and measures shorten it."""
+        reserve_s = 2.0 * self._save_seconds + self._judge.closing_s(self._standing)
+        return self._budget.deadline - time.monotonic() - reserve_s
 
     def _share_done(self) -> float:
         """-> share of the run that is done, 0 to 1; a step cap makes it depend on steps alone."""
         by_step = self._standing.step / self._last_step
         if self._config.steps:
             return min(1.0, by_step)
-        return min(1.0, max(by_step, self._standing.seconds / self._budget.train_seconds))
+        seconds, left_s = self._standing.seconds, self._find_left_s()
+        total_s = min(self._budget.train_seconds, seconds + max(left_s, 0.0))
+        return min(1.0, max(by_step, seconds / max(total_s, 1e-9)))
 
     def _step(self) -> None:
         """One step of the learner and whatever is due after it."""
