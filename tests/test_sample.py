@@ -25,7 +25,9 @@ def make_file(folder: Path, recipe: str, channels: int, **sizes: Any) -> tuple[P
     return write_model(folder / "model.pt", network.state_dict(), config, channels), config
 
 
-@pytest.mark.parametrize(("recipe", "channels"), [("first-seed", 3), ("pixel", 1), ("r3gan", 1)])
+@pytest.mark.parametrize(
+    ("recipe", "channels"), [("first-seed", 3), ("pixel", 1), ("r3gan", 1), ("edm", 3)]
+)
 def test_images_depend_on_seed_stage_and_index_alone(
     tmp_path: Path, recipe: str, channels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

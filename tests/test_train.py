@@ -18,6 +18,7 @@ from PIL import Image
 from lib.kernel import training_loop
 from lib.kernel.checkpoint import list_checkpoints, load_checkpoint
 from lib.kernel.config import Config, make_config
+from lib.kernel.edm import EdmLearner
 from lib.kernel.learner import Learner
 from lib.kernel.likelihood import PixelLearner, settle_sizes
 from lib.kernel.model_file import read_model
@@ -33,12 +34,14 @@ SMALL: dict[str, dict[str, Any]] = {
     "second-seed": {"width": 2, "batch": 8, "steps": 30, "epoch_fid": 10},
     "pixel": {"width": 16, "depth": 1, "batch": 8, "targets": 16, "steps": 30},
     "r3gan": {"width": 2, "latent_dim": 4, "batch": 8, "steps": 30},
+    "edm": {"width": 8, "depth": 1, "batch": 8, "steps": 30},
 }
 LEARNERS: dict[str, type[Learner]] = {
     "first-seed": WganLearner,
     "second-seed": WganLearner,
     "pixel": PixelLearner,
     "r3gan": R3ganLearner,
+    "edm": EdmLearner,
 }
 
 
@@ -183,7 +186,9 @@ def test_endless_divergence_ends_with_the_last_good_weights(
     assert again.history == result.history
 
 
-@pytest.mark.parametrize(("recipe", "least"), [("first-seed", 2), ("pixel", 4), ("r3gan", 2)])
+@pytest.mark.parametrize(
+    ("recipe", "least"), [("first-seed", 2), ("pixel", 4), ("r3gan", 2), ("edm", 4)]
+)
 def test_a_memory_too_small_halves_the_parts_and_changes_nothing_else(
     recipe: str, least: int
 ) -> None:
@@ -197,7 +202,7 @@ def test_a_memory_too_small_halves_the_parts_and_changes_nothing_else(
 
     crowded = learners[1]
     crowded.cores.count = 1  # with more cores each would see few images anyway
-    network = crowded.model if recipe == "pixel" else crowded.critic
+    network = crowded.model if recipe in ("pixel", "edm") else crowded.critic
     network.register_forward_pre_hook(refuse)
     for step in range(6):
         found, expected = crowded.advance(step, 0.1), learners[0].advance(step, 0.1)
@@ -219,7 +224,8 @@ def test_parts_side_by_side_give_the_same_losses_and_the_same_bytes_each_time(
     finally:
         torch.set_num_threads(threads)
     assert found[1].checkpoint.read_bytes() == found[2].checkpoint.read_bytes()
-    names = {"pixel": ["nll"], "r3gan": ["critic", "r1"]}.get(recipe, ["critic", "penalty"])
+    own = {"pixel": ["nll"], "edm": ["denoising"], "r3gan": ["critic", "r1"]}
+    names = own.get(recipe, ["critic", "penalty"])
     for name in names:
         one, two = (result.history[-1][name] for result in found[:2])
         assert math.isclose(one, two, rel_tol=1e-3, abs_tol=1e-5)

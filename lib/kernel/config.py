@@ -37,7 +37,7 @@ class Config:
     gp_weight: float = 10.0  # lambda of the gradient penalty; in the r3gan recipe gamma at first
     latent_dim: int = 100
     width: int = 64  # channels of the narrowest layer; 0, but in the public recipes: by the device
-    depth: int = 4  # layers of the trunk; 0, in the pixel recipe: by the device
+    depth: int = 4  # of pixel's trunk, of each scale in edm; 0, in both: by the device
     ema_decay: float = 0.0  # of the weights, a step; 0: no average is kept
     save_every: int = 10  # epochs between generator snapshots that a public recipe leaves behind
     epoch_fid: int = 0  # images for the FID of each epoch; 0: none, the last weights are taken
@@ -48,7 +48,7 @@ class Config:
     fid_loss: float = 0.0  # 0: none; -1: 0.05 on a GPU, none on the CPU
     # Samples
     samples: int = 1000  # images submitted
-    temperature: float = 1.0  # of the pixel recipe's softmax; factor of the r3gan recipe's numbers
+    temperature: float = 1.0  # of pixel's softmax; a factor of r3gan's and edm's noise
     tail: float = 0.0  # its rare values are never drawn where together they are less likely
     sweep: bool = (
         False  # try temperatures about that one, keep that of the least FID on half of the real

@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 from lib.kernel.config import Config
+from lib.kernel.denoiser import Denoiser
+from lib.kernel.heun import draw_by_heun
 from lib.kernel.pixel import PixelModel
 from lib.kernel.pixel_draw import draw_pictures
 from lib.kernel.progress import Progress
@@ -18,6 +20,7 @@ from lib.kernel.side_by_side import Cores
 # Images drawn at once; always whole, for a product's last bit depends on its size.
 CHUNK = 250  # a core's cache holds their hidden layers
 CHUNK_ON_GPU = 2000
+SIDE = 32  # px
 
 
 def draw_images(
@@ -65,6 +68,9 @@ def _draw_chunk(
         uniforms = torch.rand((size, side, side, channels), generator=random)
         uniforms = uniforms.to(device.torch_device)
         return draw_pictures(network, uniforms, config.temperature, config.tail)
+    if isinstance(network, Denoiser):
+        noise = torch.randn((size, network.shape.channels, SIDE, SIDE), generator=random)
+        return draw_by_heun(network, noise * config.temperature, device)
     if isinstance(network, R3ganGenerator):
         normals = torch.randn((size, network.numbers), generator=random) * config.temperature
     else:

@@ -9,6 +9,7 @@ import torch
 
 from lib.kernel.config import Config
 from lib.kernel.ema import Ema
+from lib.kernel.held_out import hold_out
 from lib.kernel.learner import Learner, Losses
 from lib.kernel.losses import pixel_nll
 from lib.kernel.muon import Muon
@@ -16,8 +17,6 @@ from lib.kernel.pixel import PixelModel, PixelShape
 from lib.kernel.progress import log
 from lib.kernel.runtime import Device
 
-HELD_OUT_SHARE = 0.02
-HELD_OUT_MOST = 512  # images
 EDGE_CHANCE = 4.0
 HELD_OUT_PLACES = 128  # pixels of each: all of them would take as long as a minute of training
 WARM_UP = 0.02  # share of the run until the learning rate is full
@@ -44,14 +43,11 @@ class PixelLearner(Learner):
     """Muon and Adam on random pixels of random images; samples come from the weights' average."""
 
     def __init__(self, images: np.ndarray, config: Config, device: Device) -> None:
-        held_out = min(HELD_OUT_MOST, int(len(images) * HELD_OUT_SHARE))
-        order = np.random.default_rng(config.seed).permutation(len(images))
+        learnt, held_out = hold_out(images, config.seed)
         config = settle_sizes(config, device)
-        super().__init__(images[np.sort(order[held_out:])], config, device)
+        super().__init__(learnt, config, device)
         place = device.torch_device
-        self._held_out = torch.from_numpy(images[np.sort(order[:held_out])]).to(place)
-        if held_out:
-            log("train", f"{held_out} images held out: their likelihood chooses the weights")
+        self._held_out = torch.from_numpy(held_out).to(place)
         shape = PixelShape(images.shape[1], config.width, config.depth, images.shape[-1])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed_of("weights", 0))

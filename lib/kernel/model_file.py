@@ -8,10 +8,12 @@ from torch import nn
 
 from lib.kernel.checkpoint import read_state, write_state
 from lib.kernel.config import Config
+from lib.kernel.denoiser import Denoiser
 from lib.kernel.networks import build_generator
 from lib.kernel.pixel import PixelModel, PixelShape
 from lib.kernel.r3gan_networks import R3ganGenerator
 from lib.kernel.runtime import Device
+from lib.kernel.unet import UNetShape
 
 _SIZES = ("recipe", "width", "depth", "latent_dim")  # of Config, what the weights' shapes depend on
 
@@ -40,4 +42,6 @@ def build_network(config: Config, channels: int) -> nn.Module:
         return PixelModel(PixelShape(channels, config.width, config.depth))
     if config.recipe == "r3gan":
         return R3ganGenerator(config.latent_dim, config.width, channels)
+    if config.recipe == "edm":
+        return Denoiser(UNetShape(channels, config.width, config.depth))
     return build_generator(config, channels)

@@ -13,6 +13,7 @@ _TABLE: dict[str, tuple[Any, ...]] = {
     "second-seed": ("second-seed",  30,  128, 1e-4, 0.0, 0.9,    5,  5.0),
     "pixel":       ("host",          0,    0, 2e-3, 0.9, 0.99,   1,  0.0),
     "r3gan":       ("host",          0,    0, 2e-4, 0.0, 0.99,   1, 10.0),
+    "edm":         ("host",          0,    0, 1e-3, 0.9, 0.99,   1,  0.0),
 }  # fmt: skip
 _EXTRA: dict[str, dict[str, Any]] = {
     "auto": {"sweep": True},
@@ -33,6 +34,7 @@ _EXTRA: dict[str, dict[str, Any]] = {
         "sweep": True,
     },
     "r3gan": {"latent_dim": 64, "width": 0, "sweep": True, "fid_loss": -1.0},
+    "edm": {"width": 0, "depth": 0, "sweep": True},
 }
 RECIPES: dict[str, dict[str, Any]] = {
     name: {**dict(zip(_COLUMNS, row, strict=True)), **_EXTRA[name]} for name, row in _TABLE.items()

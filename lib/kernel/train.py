@@ -6,6 +6,7 @@ import numpy as np
 
 from lib.kernel.budget import Budget, TrainResult
 from lib.kernel.config import Config
+from lib.kernel.edm import EdmLearner
 from lib.kernel.errors import PipelineError
 from lib.kernel.halving import train_best
 from lib.kernel.judge import Judge
@@ -27,6 +28,7 @@ _LEARNERS: dict[str, type[Learner]] = {
     "second-seed": WganLearner,
     "pixel": PixelLearner,
     "r3gan": R3ganLearner,
+    "edm": EdmLearner,
 }
 
 

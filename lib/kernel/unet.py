@@ -1,0 +1,167 @@
+"""Pictures and a condition for each -> pictures of that shape: a small U-Net.
+
+The family of arXiv:2006.11239 and 2206.00364 (table 1, "DDPM++"): residual blocks of GroupNorm,
+SiLU and 3x3 convolutions on three scales, self-attention on the coarser ones, a skip from each
+block on the way down to its partner on the way up. Ours: strided 2x2 convolutions go down and 1x1
+convolutions with repeated pixels go up, so that no 3x3 convolution works on one scale with the
+width of another; and a narrow network sees patches of 2x2 pixels, for on full size most of a CPU's
+time would go into the least of the picture.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+WIDTHS = (1, 2, 2)  # channels on the scales, the finest first, times the width
+FULL_SIZE_FROM = 64  # width from which the finest scale is that of the pixels
+ATTENDING = (False, True, True)  # the same scales
+CONDITION = 4  # length of the condition inside, times the width
+HEAD = 64  # channels of an attention head at most
+
+
+@dataclass(frozen=True)
+class UNetShape:
+    """What decides the sizes of a UNet."""
+
+    channels: int  # 1 grey, 3 colour
+    width: int  # channels on the finest scale
+    depth: int  # blocks on each scale, on either way
+
+    @property
+    def patch(self) -> int:
+        """Pixels along a patch, which are one place of the finest scale."""
+        return 1 if self.width >= FULL_SIZE_FROM else 2
+
+
+class UNet(nn.Module):
+    """(B, C, S, S) and (B,) -> (B, C, S, S); all zero before training."""
+
+    def __init__(self, shape: UNetShape) -> None:
+        super().__init__()
+        self.shape = shape
+        values, length = shape.channels * shape.patch**2, CONDITION * shape.width
+        self.condition = Condition(shape.width, length)
+        self.first = nn.Conv2d(values, shape.width, 3, padding=1)
+        self.scales = Scale(shape, 0)
+        self.last_norm = group_norm(shape.width)
+        self.last = nn.Conv2d(shape.width, values, 3, padding=1)
+        zero_weights(self.last)
+
+    def forward(self, pictures: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
+        """(B, C, S, S) of unit variance, (B,) of order 1 -> (B, C, S, S); S divisible by 8."""
+        patches = F.pixel_unshuffle(pictures, self.shape.patch)
+        values = self.scales(self.first(patches), self.condition(conditions))
+        return F.pixel_shuffle(self.last(F.silu(self.last_norm(values))), self.shape.patch)
+
+
+class Scale(nn.Module):
+    """Blocks on one scale, around all that happens on the coarser ones."""
+
+    def __init__(self, shape: UNetShape, number: int) -> None:
+        super().__init__()
+        own, length = WIDTHS[number] * shape.width, CONDITION * shape.width
+        attends, is_last = ATTENDING[number], number + 1 == len(WIDTHS)
+        self.downs = nn.ModuleList(Block(own, own, length, attends) for _ in range(shape.depth))
+        self.ups = nn.ModuleList(Block(2 * own, own, length, attends) for _ in range(shape.depth))
+        if is_last:
+            self.inside: nn.Module = Block(own, own, length, attends)
+        else:
+            inner = WIDTHS[number + 1] * shape.width
+            self.smaller = nn.Conv2d(own, inner, 2, 2)
+            self.inside = Scale(shape, number + 1)
+            self.larger = nn.Conv2d(inner, own, 1)
+        self.is_last = is_last
+
+    def forward(self, values: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        """(B, own, S, S), (B, length) -> (B, own, S, S)."""
+        kept = []
+        for block in self.downs:
+            values = block(values, condition)
+            kept.append(values)
+        if self.is_last:
+            values = self.inside(values, condition)
+        else:
+            values = self.larger(self.inside(self.smaller(values), condition))
+            values = F.interpolate(values, scale_factor=2.0, mode="nearest")
+        for block in self.ups:
+            values = block(torch.cat([values, kept.pop()], 1), condition)
+        return values
+
+
+class Condition(nn.Module):
+    """(B,) -> (B, length): sines and cosines of it, then two layers."""
+
+    frequencies: torch.Tensor
+
+    def __init__(self, width: int, length: int) -> None:
+        super().__init__()
+        frequencies = 2.0 ** torch.linspace(-1.0, 3.0, -(-width // 2))  # radians for each unit
+        self.register_buffer("frequencies", frequencies, persistent=False)
+        self.layers = nn.Sequential(
+            nn.Linear(2 * len(frequencies), length), nn.SiLU(), nn.Linear(length, length), nn.SiLU()
+        )
+
+    def forward(self, conditions: torch.Tensor) -> torch.Tensor:
+        """(B,) float32 -> (B, length)."""
+        angles = conditions[:, None] * self.frequencies
+        return self.layers(torch.cat([angles.cos(), angles.sin()], 1))
+
+
+class Block(nn.Module):
+    """(B, inputs, S, S) -> (B, outputs, S, S): two convolutions, the second scaled and shifted by
+    the condition (arXiv:2206.00364 appendix F), then attention where given; variance is kept.
+    """
+
+    def __init__(self, inputs: int, outputs: int, length: int, attends: bool) -> None:
+        super().__init__()
+        self.norm_in, self.norm_out = group_norm(inputs), group_norm(outputs)
+        self.conv_in = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.conv_out = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.modulate = nn.Linear(length, 2 * outputs)
+        self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+        self.attention = Attention(outputs) if attends else nn.Identity()
+        zero_weights(self.conv_out)
+
+    def forward(self, values: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        """(B, inputs, S, S), (B, length) -> (B, outputs, S, S)."""
+        change = self.conv_in(F.silu(self.norm_in(values)))
+        scale, shift = self.modulate(condition)[:, :, None, None].chunk(2, 1)
+        change = self.conv_out(F.silu(torch.addcmul(shift, self.norm_out(change), scale + 1.0)))
+        return self.attention((self.skip(values) + change) * math.sqrt(0.5))
+
+
+class Attention(nn.Module):
+    """(B, C, S, S) -> the same: every place looks at all others, added to itself."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.heads = max(1, channels // HEAD) if channels % HEAD == 0 else 1
+        self.norm = group_norm(channels)
+        self.mix = nn.Conv2d(channels, 3 * channels, 1)
+        self.out = nn.Conv2d(channels, channels, 1)
+        zero_weights(self.out)
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """(B, C, S, S) -> (B, C, S, S)."""
+        batch, channels, height, width = values.shape
+        mixed = self.mix(self.norm(values)).view(batch, 3, self.heads, -1, height * width)
+        query, key, value = mixed.transpose(-1, -2).unbind(1)  # (B, heads, S S, C / heads)
+        seen = F.scaled_dot_product_attention(query, key, value)
+        seen = seen.transpose(-1, -2).reshape(batch, channels, height, width)
+        return (values + self.out(seen)) * math.sqrt(0.5)
+
+
+def group_norm(channels: int) -> nn.GroupNorm:
+    """Channels -> a GroupNorm of at most 32 groups, each of at least 4 channels if they divide."""
+    fitting = [n for n in range(1, 33) if channels % n == 0 and channels // n >= 4]
+    return nn.GroupNorm(max(fitting, default=1), channels, eps=1e-5)
+
+
+def zero_weights(layer: nn.Conv2d) -> None:
+    """A layer -> the same with all weights zero: what it ends adds nothing before training."""
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
