@@ -127,13 +127,9 @@ def make_config(recipe: str, overrides: dict[str, Any]) -> Config:
 
 def as_candidate(config: Config, recipe: str) -> Config:
     """(Config of recipe auto, a candidate) -> its Config; what differs from auto's row wins."""
-    usual = make_config(config.recipe, {})
-    row = {
-        name: value
-        for name, value in RECIPES[recipe].items()
-        if getattr(config, name) == getattr(usual, name)
-    }
-    return dataclasses.replace(config, recipe=recipe, **row)
+    given, usual = as_dict(config), as_dict(make_config(config.recipe, {}))
+    differing = {name: value for name, value in given.items() if value != usual[name]}
+    return make_config(recipe, differing)
 
 
 def parse_override(text: str) -> tuple[str, Any]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 DEFAULT_RECIPE = AUTO = "auto"
-CANDIDATES = ("pixel",)  # of auto, all of which it tries
+CANDIDATES = ("pixel", "r3gan", "edm")  # of auto, all of which it tries
 PUBLIC = ("first-seed", "second-seed")  # the two public solutions, kept as they were
 _COLUMNS = ("policy", "epochs", "batch", "lr", "beta1", "beta2", "n_critic", "gp_weight")
 _TABLE: dict[str, tuple[Any, ...]] = {

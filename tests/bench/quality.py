@@ -27,11 +27,12 @@ from lib.kernel.follower import gather_team
 from lib.kernel.generated_side import as_rgb
 from lib.kernel.grids import write_grid
 from lib.kernel.plan import fill_defaults
-from lib.kernel.real_side import split_halves
+from lib.kernel.real_side import RealSide, split_halves
 from lib.kernel.runtime import Device
 from lib.kernel.sample import sample_images
 from lib.kernel.storage import sha256_file
 from lib.kernel.train import Budget, TrainResult, train
+from lib.kernel.yardstick import make_yardstick
 
 _HELD_OUT = _COUNT = 1000
 _GRID = 64
@@ -55,7 +56,7 @@ def main() -> None:
     extractor = load_extractor(make_config("pixel", given), options.weights, device)
     images = _load(options.input, options.output)
     training, real = images[_HELD_OUT:], images[: options.real]
-    features = cached_features(as_rgb(real), extractor, options.output / "cache", "bench")
+    features = cached_features(as_rgb(real), extractor, options.output / "cache", "host")
     floor = measure_floor(features, options.draws, 0)
     write_grid(options.output / "real.png", as_rgb(training[:_GRID]), columns=8, scale=2)
     print(f"{device.name}: {len(training):,} images to train on, {len(real):,} for FID", flush=True)
@@ -87,16 +88,12 @@ def _train(
     features: np.ndarray,
 ) -> TrainResult:
     """A recipe, from nothing, for the minutes given; choices see one half of the real features."""
-    half, _ = split_halves(len(features), config.seed)
-    statistics = features_to_statistics(features[half])
-
-    def evaluate(samples: np.ndarray) -> float:
-        return frechet_distance(extractor.extract(as_rgb(samples)), statistics)
-
+    real = RealSide(features, features_to_statistics(features), measure_floor(features, 2, 0))
+    yardstick = make_yardstick(config, options.weights, device, extractor, real, 0.1)
     work = options.output / config.recipe
     shutil.rmtree(work, ignore_errors=True)
     pictures = as_rgb(images) if config.is_public else images
-    return train(pictures, config, device, work, work, Budget(options.minutes * 60), evaluate)
+    return train(pictures, config, device, work, work, Budget(options.minutes * 60), yardstick)
 
 
 def _report(
