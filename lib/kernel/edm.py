@@ -24,7 +24,7 @@ SHARES = {"average": 0.08, "short average": 0.02}  # half-lives in shares of the
 
 def settle_sizes(config: Config, device: Device) -> Config:
     """A config -> the same, each size that is 0 now one that suits the device; prints them."""
-    kind, width, depth, batch = ("a GPU", 96, 2, 256) if device.is_cuda else ("a CPU", 32, 1, 32)
+    kind, width, depth, batch = ("a GPU", 96, 2, 256) if device.is_cuda else ("a CPU", 16, 1, 32)
     settled = dataclasses.replace(
         config,
         width=config.width or width,

@@ -4,8 +4,7 @@ The family of arXiv:2006.11239 and 2206.00364 (table 1, "DDPM++"): residual bloc
 SiLU and 3x3 convolutions on three scales, self-attention on the coarser ones, a skip from each
 block on the way down to its partner on the way up. Ours: strided 2x2 convolutions go down and 1x1
 convolutions with repeated pixels go up, so that no 3x3 convolution works on one scale with the
-width of another; and a narrow network sees patches of 2x2 pixels, for on full size most of a CPU's
-time would go into the least of the picture.
+width of another.
 """
 
 import math
@@ -16,7 +15,6 @@ from torch import nn
 from torch.nn import functional as F
 
 WIDTHS = (1, 2, 2)  # channels on the scales, the finest first, times the width
-FULL_SIZE_FROM = 64  # width from which the finest scale is that of the pixels
 ATTENDING = (False, True, True)  # the same scales
 CONDITION = 4  # length of the condition inside, times the width
 HEAD = 64  # channels of an attention head at most
@@ -30,11 +28,6 @@ class UNetShape:
     width: int  # channels on the finest scale
     depth: int  # blocks on each scale, on either way
 
-    @property
-    def patch(self) -> int:
-        """Pixels along a patch, which are one place of the finest scale."""
-        return 1 if self.width >= FULL_SIZE_FROM else 2
-
 
 class UNet(nn.Module):
     """(B, C, S, S) and (B,) -> (B, C, S, S); all zero before training."""
@@ -42,19 +35,17 @@ class UNet(nn.Module):
     def __init__(self, shape: UNetShape) -> None:
         super().__init__()
         self.shape = shape
-        values, length = shape.channels * shape.patch**2, CONDITION * shape.width
-        self.condition = Condition(shape.width, length)
-        self.first = nn.Conv2d(values, shape.width, 3, padding=1)
+        self.condition = Condition(shape.width, CONDITION * shape.width)
+        self.first = nn.Conv2d(shape.channels, shape.width, 3, padding=1)
         self.scales = Scale(shape, 0)
         self.last_norm = group_norm(shape.width)
-        self.last = nn.Conv2d(shape.width, values, 3, padding=1)
+        self.last = nn.Conv2d(shape.width, shape.channels, 3, padding=1)
         zero_weights(self.last)
 
     def forward(self, pictures: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
-        """(B, C, S, S) of unit variance, (B,) of order 1 -> (B, C, S, S); S divisible by 8."""
-        patches = F.pixel_unshuffle(pictures, self.shape.patch)
-        values = self.scales(self.first(patches), self.condition(conditions))
-        return F.pixel_shuffle(self.last(F.silu(self.last_norm(values))), self.shape.patch)
+        """(B, C, S, S) of unit variance, (B,) of order 1 -> (B, C, S, S); S divisible by 4."""
+        values = self.scales(self.first(pictures), self.condition(conditions))
+        return self.last(F.silu(self.last_norm(values)))
 
 
 class Scale(nn.Module):
