@@ -28,6 +28,16 @@ def test_singular_values_become_one_and_the_vectors_stay() -> None:
         assert off.abs().max() < 1e-9
 
 
+def test_float16_keeps_the_directions_of_small_gradients() -> None:
+    """Cast before their length was taken off they were zeros: float16's least value is 6e-8."""
+    torch.manual_seed(0)
+    matrices = 1e-8 * torch.randn(2, 40, 64)
+    found = orthogonalise(matrices, torch.float16)
+    assert found.dtype is torch.float16
+    values = torch.linalg.svdvals(found.double())
+    assert 0.3 < values.min() <= values.max() < 1.3
+
+
 def test_a_first_step_moves_every_direction_alike() -> None:
     torch.manual_seed(1)
     start = torch.randn(48, 12)

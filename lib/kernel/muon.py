@@ -52,10 +52,11 @@ class Muon(torch.optim.Optimizer):
     def _advance(self, stacks: Stacks, lr: float) -> None:
         """Each step is orthogonal, scaled so that entries move alike in any shape."""
         for matrices in stacks:
-            steps = [self._follow(matrix, matrix.grad).to(self._dtype) for matrix in matrices]
+            steps = [self._follow(matrix, matrix.grad) for matrix in matrices]
             rows, columns = matrices[0].shape
             length = -lr * max(1.0, rows / columns) ** 0.5
-            for matrix, step in zip(matrices, orthogonalise(torch.stack(steps)), strict=True):
+            flat = orthogonalise(torch.stack(steps), self._dtype)
+            for matrix, step in zip(matrices, flat, strict=True):
                 matrix.mul_(1.0 - lr * DECAY).add_(step, alpha=length)
 
     def _follow(self, matrix: torch.Tensor, gradient: torch.Tensor | None) -> torch.Tensor:
@@ -67,11 +68,15 @@ class Muon(torch.optim.Optimizer):
         return gradient.lerp(momentum, MOMENTUM)
 
 
-def orthogonalise(matrices: torch.Tensor) -> torch.Tensor:
-    """(N, m, n) -> (N, m, n) with the same singular vectors and singular values of about 1."""
+def orthogonalise(matrices: torch.Tensor, dtype: torch.dtype | None = None) -> torch.Tensor:
+    """(N, m, n) -> (N, m, n) with the same singular vectors and singular values of about 1.
+
+    They are brought to length 1 before the iterations' own dtype: float16 holds no small gradients.
+    """
     is_tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.mT if is_tall else matrices
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + _LEAST)  # the iteration needs values up to 1
+    x = x.to(dtype or x.dtype)
     for _ in range(ITERATIONS):
         gram = x @ x.mT
         x = A * x + (B * gram + C * gram @ gram) @ x
