@@ -166,7 +166,8 @@ class Learner(ABC):
     def _add_gradients(weights: list[nn.Parameter], gradients: list[torch.Tensor]) -> None:
         if weights[0].grad is None:
             for weight, gradient in zip(weights, gradients, strict=True):
-                weight.grad = gradient
+                is_alike = gradient.stride() == weight.stride()  # as a GPU's fused Adam demands
+                weight.grad = gradient if is_alike else torch.empty_like(weight).copy_(gradient)
         else:
             sums = [weight.grad for weight in weights if weight.grad is not None]
             torch._foreach_add_(sums, gradients)
