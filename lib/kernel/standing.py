@@ -96,6 +96,7 @@ class Standing:
         return dict(vars(self))
 
     @classmethod
-    def from_dict(cls, state: dict[str, Any]) -> Self:
-        """A dictionary of as_dict -> the same standing."""
-        return cls(**state)
+    def from_dict(cls, state: dict[str, Any], place: torch.device) -> Self:
+        """A dictionary of as_dict -> the same standing, its sums where losses will join them."""
+        sums = {name: value.to(place) for name, value in state["sums"].items()}
+        return cls(**{**state, "sums": sums})

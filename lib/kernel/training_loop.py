@@ -4,6 +4,8 @@ import math
 import time
 from pathlib import Path
 
+import torch
+
 from lib.kernel.budget import Budget, TrainResult
 from lib.kernel.checkpoint import load_checkpoint, save_checkpoint
 from lib.kernel.errors import PipelineError
@@ -22,6 +24,7 @@ SAVE_SHARE = 0.05  # of the time at most goes into saving
 LOOK_EVERY_S = 5.0  # between synchronisations that read the losses
 ROLLBACKS = 3
 SHRINK = 0.5  # of the learning rate at each of them
+_CPU = torch.device("cpu")  # states are read here: a follower must not wake rank 0's GPU for them
 
 
 class TrainingLoop:
@@ -138,7 +141,7 @@ class TrainingLoop:
     def _roll_back(self) -> None:
         """-> the last good state with a smaller learning rate; after a few times, the end."""
         bad_step, times = self._standing.step, self._standing.rollbacks + 1
-        state = load_checkpoint(self._work, self._learner.device.torch_device)
+        state = load_checkpoint(self._work, _CPU)
         if state is None:
             raise PipelineError("train", f"diverged by step {bad_step} and no checkpoint is whole")
         self._restore(state)
@@ -173,7 +176,7 @@ class TrainingLoop:
 
     def _resume(self) -> None:
         """The newest whole checkpoint -> the state it holds; without one, the first checkpoint."""
-        state = load_checkpoint(self._work, self._learner.device.torch_device)
+        state = load_checkpoint(self._work, _CPU)
         if state is None:
             self._save()  # a divergence in the first minute needs somewhere to go back to
             return
@@ -186,7 +189,7 @@ class TrainingLoop:
     def _restore(self, state: dict) -> None:
         self._learner.team.tell("restore", state["learner"])
         self._learner.load_state_dict(state["learner"])
-        self._standing = Standing.from_dict(state["standing"])
+        self._standing = Standing.from_dict(state["standing"], self._learner.device.torch_device)
 
     def _save(self) -> None:
         """The state -> a checkpoint; the next one is due when saving costs little enough."""
