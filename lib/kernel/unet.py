@@ -138,7 +138,9 @@ class Attention(nn.Module):
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """(B, C, S, S) -> (B, C, S, S)."""
         batch, channels, height, width = values.shape
-        mixed = self.mix(self.norm(values)).view(batch, 3, self.heads, -1, height * width)
+        normed = self.norm(values).contiguous(memory_format=torch.channels_last)  # lost on a GPU;
+        # in this order each head's channels are neighbours, as the fast attention demands
+        mixed = self.mix(normed).view(batch, 3, self.heads, -1, height * width)
         query, key, value = mixed.transpose(-1, -2).unbind(1)  # (B, heads, S S, C / heads)
         seen = F.scaled_dot_product_attention(query, key, value)
         seen = seen.transpose(-1, -2).reshape(batch, channels, height, width)
