@@ -23,6 +23,7 @@ from lib.kernel.progress import log
 
 _GATHERING = timedelta(minutes=5)  # until all ranks have started
 _PATIENCE = timedelta(hours=13)  # followers wait while rank 0 decodes and measures
+_IN_STEP = timedelta(minutes=30)  # ranks of one step; then NCCL ends a run that lost one of them
 
 Follow = Callable[["Team"], None]  # what the other ranks do: a function of a module
 
@@ -87,7 +88,7 @@ def join_launched() -> Team | None:
     local = int(os.environ["LOCAL_RANK"])
     if count == 1:
         return ALONE
-    dist.init_process_group(_backend(local), timeout=_PATIENCE)
+    dist.init_process_group(_backend(local), timeout=_IN_STEP)
     return _introduce(rank, count, local)
 
 
@@ -132,7 +133,7 @@ def _meet(rank: int, count: int, port: int) -> Team:
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     store = dist.TCPStore("127.0.0.1", port, count, rank == 0, timeout=_GATHERING)
     dist.init_process_group(
-        _backend(rank), store=store, rank=rank, world_size=count, timeout=_PATIENCE
+        _backend(rank), store=store, rank=rank, world_size=count, timeout=_IN_STEP
     )
     return _introduce(rank, count, rank)
 
