@@ -54,6 +54,17 @@ def make_images(channels: int = 1, count: int = 90) -> np.ndarray:
     return images
 
 
+def test_float16_goes_on_from_a_state_of_another_format() -> None:
+    """A T4 takes up what a GPU with bfloat16 left: there the gradient scaler was off."""
+    images, config = make_images(), small_config("pixel")
+    before = PixelLearner(images, config, CPU)
+    before.advance(0, 0.1)
+    after = PixelLearner(images, config, Device(torch.device("cpu"), torch.float16, "cpu"))
+    after.load_state_dict(before.state_dict())
+    after.advance(1, 0.1)
+    assert after.is_finite()
+
+
 @pytest.mark.parametrize("recipe", LEARNERS)
 def test_gradients_lie_in_memory_as_their_weights_do(recipe: str) -> None:
     """A GPU's fused Adam refuses others: first-seed and second-seed ended at their first step."""

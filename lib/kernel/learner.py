@@ -81,7 +81,8 @@ class Learner(ABC):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """A state of state_dict -> all parts as they were."""
         for name, part in self.parts().items():
-            part.load_state_dict(state["parts"][name])
+            if own := state["parts"][name]:  # of a gradient scaler that was off there is none
+                part.load_state_dict(own)
         self.rate_scale = float(state["rate_scale"])
         self.micro = int(state["micro"])
 
