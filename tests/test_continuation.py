@@ -40,14 +40,16 @@ def test_what_differs_is_not_taken_up(
     _, source = earlier
     manifest = read_json(source / "first-version" / "run_manifest.json")
     identity = {"config": manifest["config"], "data_sha256": manifest["data_sha256"]}
-    assert take_up(source, tmp_path / "same", identity) > 0
-    assert take_up(source, tmp_path / "same", {}) > 0  # a resumed run keeps to it
-    for other in (
-        {**identity, "data_sha256": "0" * 64},
-        {**identity, "config": {**manifest["config"], "lr": 0.5}},
+    assert take_up(source, tmp_path / "same", identity, on_gpu=False) > 0
+    assert take_up(source, tmp_path / "same", {}, on_gpu=False) > 0  # a resumed run keeps to it
+    for other, on_gpu in (
+        ({**identity, "data_sha256": "0" * 64}, False),
+        ({**identity, "config": {**manifest["config"], "lr": 0.5}}, False),
+        (identity, True),  # its networks would have other sizes
     ):
-        assert take_up(source, tmp_path / "other", other) == 0.0
+        assert take_up(source, tmp_path / "other", other, on_gpu) == 0.0
         assert not (tmp_path / "other").exists()
     said = capsys.readouterr().out
     assert "first-version: not taken up, it differs in data" in said
     assert "first-version: not taken up, it differs in lr" in said
+    assert "first-version: not taken up, it differs in GPU or CPU" in said

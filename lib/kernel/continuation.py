@@ -14,6 +14,7 @@ import torch
 from lib.kernel.checkpoint import list_checkpoints, load_checkpoint
 from lib.kernel.progress import format_seconds, log
 from lib.kernel.provenance import MANIFEST
+from lib.kernel.recipes import PUBLIC
 from lib.kernel.storage import read_json, write_json
 
 STATE = "training_state"  # a folder of the output
@@ -32,8 +33,8 @@ def leave_state(work: Path, trained: Path, output: Path) -> None:
         shutil.copy2(path, target)
 
 
-def take_up(source: Path, work: Path, identity: dict[str, Any]) -> float:
-    """(input folder, training folder, identity of this run) -> s of training taken over, or 0.
+def take_up(source: Path, work: Path, identity: dict[str, Any], on_gpu: bool) -> float:
+    """(input folder, training folder, identity of this run, its device's kind) -> s taken over.
 
     A resumed run keeps to what its first process found.
     """
@@ -43,7 +44,7 @@ def take_up(source: Path, work: Path, identity: dict[str, Any]) -> float:
     best, seconds = None, 0.0
     for manifest in sorted(source.rglob(MANIFEST)):
         state = manifest.parent / STATE
-        if state.is_dir() and _is_same(manifest, identity):
+        if state.is_dir() and _is_same(manifest, identity, on_gpu):
             found = _count_seconds(state)
             best, seconds = (state, found) if found > seconds else (best, seconds)
     if best is None:
@@ -55,11 +56,14 @@ def take_up(source: Path, work: Path, identity: dict[str, Any]) -> float:
     return seconds
 
 
-def _is_same(manifest: Path, identity: dict[str, Any]) -> bool:
+def _is_same(manifest: Path, identity: dict[str, Any], on_gpu: bool) -> bool:
     """-> whether data and networks are those of this run; says what differs."""
     earlier = read_json(manifest) or {}
     config = earlier.get("config", {})
     differing = [name for name in _DECISIVE if config.get(name) != identity["config"][name]]
+    suits_device = identity["config"]["recipe"] not in PUBLIC  # sizes of 0 are by the device
+    if suits_device and (earlier.get("device") != "cpu") != on_gpu:
+        differing.append("GPU or CPU")
     if earlier.get("data_sha256") != identity["data_sha256"]:
         differing.append("data")
     if differing:

@@ -150,7 +150,7 @@ class Run:
     ) -> TrainResult:
         deadline = self._journal.deadline(config.minutes) - plan.reserve_s
         work, output = self._folders.scratch / "train", self._folders.output
-        taken_over_s = take_up(self._folders.input, work, self._identity)
+        taken_over_s = take_up(self._folders.input, work, self._identity, device.is_cuda)
         share = config.fid_loss if config.recipe in (AUTO, "r3gan") else 0.0
         train_s = max(plan.train_s * (1.0 - share), 1.0) + taken_over_s
         budget = Budget(train_s, max(deadline, time.monotonic() + 1.0))
