@@ -282,6 +282,17 @@ def test_a_short_training_brings_the_means_nearer() -> None:
     assert distance() < 0.5 * start
 
 
+def test_a_critic_s_values_lie_by_channel_from_end_to_end() -> None:
+    """Grey pictures lie in either order, and one 1x1 convolution kept the slower one throughout."""
+    critic, values = R3ganCritic(16, 1), []
+    for block in critic.modules():
+        if isinstance(block, Block):
+            block.register_forward_hook(lambda module, given, result: values.append(result))
+    critic(torch.randn(4, 1, 32, 32))
+    assert len(values) == 8
+    assert all(value.is_contiguous(memory_format=torch.channels_last) for value in values)
+
+
 def test_half_precision_gives_nearly_the_same_scores_and_slopes() -> None:
     torch.manual_seed(0)
     critic = stir(R3ganCritic(8, 1)).float()

@@ -171,7 +171,7 @@ class R3ganCritic(nn.Module):
 
     def _describe(self, pictures: torch.Tensor, trace: list[torch.Tensor] | None) -> torch.Tensor:
         """(B, C, 32, 32) -> (B, C', 4, 4), what the head sees."""
-        values = self.from_picture(pictures)
+        values = self.from_picture(pictures).contiguous(memory_format=torch.channels_last)
         for layer in self.layers:
             if isinstance(layer, Resampling):
                 values = layer.shrink(values)
