@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lib.kernel.likelihood import pick_places
+from lib.kernel.likelihood import pick_places, weigh_places
 from lib.kernel.losses import pixel_nll
 from lib.kernel.pixel import PixelModel, PixelShape
 from lib.kernel.pixel_draw import PixelWalk, choose_values, draw_pictures
@@ -126,6 +126,11 @@ def test_places_are_drawn_so_that_the_mean_stays_true() -> None:
     torch.testing.assert_close(estimate, quantity.mean(1), rtol=0, atol=5e-3)
     counts = torch.bincount(places[1], minlength=SIDE * SIDE).view(SIDE, SIDE)
     assert counts[2, 3] > 3 * counts[4, 5] > 0
+    importance = weigh_places(SIDE)
+    places, weights = pick_places(images, 200_000, random, importance)
+    estimate = (quantity.gather(1, places) * weights).mean(1)
+    expected = (quantity * importance).sum(1) / importance.sum()
+    torch.testing.assert_close(estimate, expected, rtol=0, atol=5e-3)
     everything, ones = pick_places(images, 0, random)
     assert everything.tolist() == [list(range(SIDE * SIDE))] * 3
     assert (ones == 1).all()
