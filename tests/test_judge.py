@@ -1,5 +1,6 @@
 """lib.kernel.judge, yardstick: which weights FIDs choose, when they are taken, at whose cost."""
 
+import copy
 import dataclasses
 import math
 import os
@@ -279,3 +280,18 @@ def test_the_fast_paths_error_is_measured_once_and_kept(
     assert said.count("the fast path's FID is") == 1
     assert standing.judged["fast_error"] != 0
     assert abs(standing.judged["fast_error"]) < 0.02 * standing.best["score"]
+
+
+def test_a_fast_path_that_overflows_gives_way_to_the_exact_one(
+    real_side: tuple[RealSide, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    real, exact = real_side
+    broken = copy.deepcopy(exact.network)
+    for weight in broken.parameters():
+        weight.data.fill_(math.inf)
+    half = make_yardstick(make_small(judge=-1), None, CPU, exact, real, 0.0)
+    own = dataclasses.replace(half, fast=dataclasses.replace(exact, network=broken, is_fast=True))
+    samples = make_images()[:4]
+    assert own.measure(samples) == half.measure(samples)
+    assert own.measure_error(samples) is None
+    assert "the fast path fails, the exact one serves" in capsys.readouterr().out

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.kernel.config import Config
+from lib.kernel.errors import PipelineError
 from lib.kernel.fast_check import measure_fast_error
 from lib.kernel.features import Extractor, load_extractor
 from lib.kernel.fid import Statistics, frechet_distance
@@ -28,14 +29,25 @@ class Yardstick:
 
     def measure(self, samples: np.ndarray) -> float:
         """(n, C, 32, 32) uint8 -> their FID by the fast path where there is one."""
-        features = (self.fast or self.exact).extract(as_rgb(samples))
+        features = self._extract(as_rgb(samples))
         return frechet_distance(features, self.real, exact=False)  # a choice needs no ninth digit
 
-    def measure_error(self, samples: np.ndarray) -> float:
-        """(n, C, 32, 32) uint8 -> what the fast path adds to their FID, printed."""
-        some = as_rgb(samples[:_CHECKED])
-        fast = self.fast or self.exact
-        return measure_fast_error(some, self.exact, fast, self.real).difference
+    def _extract(self, samples: np.ndarray) -> np.ndarray:
+        """(n, 3, 32, 32) uint8 -> (n, 2048), by the exact path where half precision overflows."""
+        if self.fast is not None:
+            try:
+                return self.fast.extract(samples)
+            except PipelineError as error:
+                log("judge", f"the fast path fails, the exact one serves: {error.what}")
+        return self.exact.extract(samples)
+
+    def measure_error(self, samples: np.ndarray) -> float | None:
+        """(n, C, 32, 32) uint8 -> what the fast path adds to their FID, printed; None fails."""
+        some, fast = as_rgb(samples[:_CHECKED]), self.fast or self.exact
+        try:
+            return measure_fast_error(some, self.exact, fast, self.real).difference
+        except PipelineError:
+            return None
 
 
 def make_yardstick(
