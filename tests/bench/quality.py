@@ -56,9 +56,9 @@ def main() -> None:
     extractor = load_extractor(make_config("pixel", given), options.weights, device)
     images = _load(options.input, options.output)
     training, real = images[_HELD_OUT:], images[: options.real]
+    write_grid(options.output / "real.png", as_rgb(training[:_GRID]), columns=8, scale=2)
     features = cached_features(as_rgb(real), extractor, options.output / "cache", "host")
     floor = measure_floor(features, options.draws, 0)
-    write_grid(options.output / "real.png", as_rgb(training[:_GRID]), columns=8, scale=2)
     print(f"{device.name}: {len(training):,} images to train on, {len(real):,} for FID", flush=True)
     print(f"floor {floor.mean:.5f} +- {floor.standard_error:.5f}", flush=True)
     for recipe in options.recipe.split(","):
