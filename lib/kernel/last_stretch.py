@@ -29,7 +29,7 @@ from lib.kernel.runtime import Device
 from lib.kernel.seeds import derive_seed
 from lib.kernel.storage import read_json, sha256_file, write_json
 
-RATE = 1e-5  # of Adam; fid.md's papers take 1e-6 to 1e-5
+RATE = 1e-5  # of Adam; arXiv:2009.14075 and 2604.28190 take 1e-6 to 1e-5
 BATCH = 64
 REFRESH = 20  # steps between two slopes
 GPU_SAMPLES, CPU_SAMPLES = 2000, 64  # of the population at first, and for each guard
