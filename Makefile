@@ -44,7 +44,7 @@ build/demo-input: | venv
 # The same kernel with the oldest numpy and Pillow that Kaggle's images hold: they come first on
 # the path of an environment of their own, all other packages from .venv.
 demo-old: venv build/demo-input $(OLD)/installed
-	$(BIN)/python build.py --weights random --set steps=10 --set samples=20 \
+	$(BIN)/python build.py --weights random --set steps=10 --set samples=20 --set trial=20 \
 	  --set sweep=false --set curate=false
 	rm -rf build/demo-old build/demo-old.scratch
 	KERNEL_INPUT=build/demo-input KERNEL_OUTPUT=build/demo-old \
@@ -64,7 +64,7 @@ compat: venv build/demo-input
 	$(PYTHON312) -m venv build/compat
 	build/compat/bin/python -m pip install --quiet --disable-pip-version-check torch==2.8.0 \
 	  torchvision==0.23.0 numpy==1.26.4 pillow==10.4.0 scipy pandas jinja2
-	$(BIN)/python build.py --weights random --set steps=10 --set samples=20 \
+	$(BIN)/python build.py --weights random --set steps=10 --set samples=20 --set trial=20 \
 	  --set sweep=false --set curate=false
 	rm -rf build/demo-compat build/demo-compat.scratch
 	KERNEL_INPUT=build/demo-input KERNEL_OUTPUT=build/demo-compat \
