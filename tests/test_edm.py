@@ -10,10 +10,11 @@ from torch import nn
 
 from lib.kernel.config import Config, make_config
 from lib.kernel.denoiser import Denoiser, as_scale, precondition
-from lib.kernel.edm import EdmLearner, settle_sizes, spread_sigmas
+from lib.kernel.edm import EdmLearner, spread_sigmas
 from lib.kernel.heun import SIGMA_MAX, SIGMA_MIN, list_sigmas, solve_heun
 from lib.kernel.losses import denoising_loss, draw_sigmas
 from lib.kernel.runtime import Device
+from lib.kernel.sizes import settle_sizes
 from lib.kernel.unet import UNet, UNetShape
 
 CPU = Device(torch.device("cpu"), None, "cpu")

@@ -12,7 +12,7 @@ from lib.kernel import augment, losses
 from lib.kernel.config import Config, make_config
 from lib.kernel.drawing import draw_images
 from lib.kernel.ema import ShareEma
-from lib.kernel.r3gan import R3ganLearner, anneal, settle_sizes
+from lib.kernel.r3gan import R3ganLearner, anneal
 from lib.kernel.r3gan_networks import (
     LEAK,
     NOISE_STRENGTH,
@@ -23,6 +23,7 @@ from lib.kernel.r3gan_networks import (
     clip,
 )
 from lib.kernel.runtime import Device
+from lib.kernel.sizes import settle_sizes
 
 CPU = Device(torch.device("cpu"), None, "cpu")
 

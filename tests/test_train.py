@@ -20,10 +20,11 @@ from lib.kernel.checkpoint import list_checkpoints, load_checkpoint
 from lib.kernel.config import Config, make_config
 from lib.kernel.edm import EdmLearner
 from lib.kernel.learner import Learner
-from lib.kernel.likelihood import PixelLearner, settle_sizes
+from lib.kernel.likelihood import PixelLearner
 from lib.kernel.model_file import read_model
 from lib.kernel.r3gan import R3ganLearner
 from lib.kernel.runtime import Device
+from lib.kernel.sizes import settle_sizes
 from lib.kernel.train import Budget, TrainResult, train
 from lib.kernel.wgan import WganLearner
 from tests.yardsticks import measure_by

@@ -1,6 +1,5 @@
 """Real images -> denoising steps of the edm recipe (arXiv:2206.00364), and its held-out loss."""
 
-import dataclasses
 import math
 from typing import Any
 
@@ -15,26 +14,12 @@ from lib.kernel.learner import Learner, Losses
 from lib.kernel.losses import denoising_loss, draw_sigmas
 from lib.kernel.progress import log
 from lib.kernel.runtime import Device
+from lib.kernel.sizes import settle_sizes
 from lib.kernel.unet import UNetShape
 
 WARM_UP = 0.02  # share of the run until the learning rate is full
 CLIP = 1.0  # Euclidean length of a step's gradient at most
 SHARES = {"average": 0.08, "short average": 0.02}  # half-lives in shares of the run so far
-
-
-def settle_sizes(config: Config, device: Device) -> Config:
-    """A config -> the same, each size that is 0 now one that suits the device; prints them."""
-    kind, width, depth, batch = ("a GPU", 96, 2, 256) if device.is_cuda else ("a CPU", 16, 1, 32)
-    settled = dataclasses.replace(
-        config,
-        width=config.width or width,
-        depth=config.depth or depth,
-        batch=config.batch or batch,
-    )
-    if settled != config:
-        words = f"width {settled.width}, depth {settled.depth}, batch {settled.batch}"
-        log("train", f"{words} (suits {kind}; --set overrules)")
-    return settled
 
 
 class EdmLearner(Learner):

@@ -1,6 +1,5 @@
 """Real images -> maximum-likelihood steps of the pixel model, and its held-out measure."""
 
-import dataclasses
 import math
 from typing import Any
 
@@ -14,8 +13,8 @@ from lib.kernel.learner import Learner, Losses
 from lib.kernel.losses import pixel_nll
 from lib.kernel.muon import Muon
 from lib.kernel.pixel import PixelModel, PixelShape
-from lib.kernel.progress import log
 from lib.kernel.runtime import Device
+from lib.kernel.sizes import settle_sizes
 
 EDGE_CHANCE = 4.0
 FIRST_PIXEL_COUNTS, FIRST_ROW_COUNTS = 32.0, 4.0  # in the loss, others 1
@@ -24,21 +23,6 @@ HELD_OUT_PLACES = 128  # pixels of each: all of them would take as long as a min
 WARM_UP = 0.02  # share of the run until the learning rate is full
 MATRIX_RATE = 15.0  # Muon's learning rate, times that of Adam
 CLIP = 1.0  # Euclidean length of a step's gradient at most
-
-
-def settle_sizes(config: Config, device: Device) -> Config:
-    """A config -> the same, each size that is 0 now one that suits the device; prints them."""
-    kind, width, depth, batch = ("a GPU", 512, 6, 256) if device.is_cuda else ("a CPU", 256, 2, 32)
-    settled = dataclasses.replace(
-        config,
-        width=config.width or width,
-        depth=config.depth or depth,
-        batch=config.batch or batch,
-    )
-    if settled != config:
-        words = f"width {settled.width}, depth {settled.depth}, batch {settled.batch}"
-        log("train", f"{words} (suits {kind}; --set overrules)")
-    return settled
 
 
 class PixelLearner(Learner):

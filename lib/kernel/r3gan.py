@@ -1,6 +1,5 @@
 """Real images -> critic and generator steps of R3GAN (arXiv:2501.05441) and several averages."""
 
-import dataclasses
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -17,6 +16,7 @@ from lib.kernel.losses import pairing_loss, zero_slope_penalty
 from lib.kernel.progress import log
 from lib.kernel.r3gan_networks import R3ganCritic, R3ganGenerator
 from lib.kernel.runtime import Device
+from lib.kernel.sizes import settle_sizes
 
 BURN_IN = 0.5  # share of the run until every schedule has reached its end
 RATE_WIDTH = 128  # that the learning rate is meant for; narrower networks take larger steps
@@ -25,16 +25,6 @@ PENALTY_END = 0.1  # of the penalty's weight
 BETA2_START = 0.9
 AUGMENT_END = 0.55  # chance of each kind of change
 HALF_LIVES = (0.05, 0.15, 0.02)  # shares of the run so far; the first where nothing is measured
-
-
-def settle_sizes(config: Config, device: Device) -> Config:
-    """A config -> the same, each size that is 0 now one that suits the device; prints them."""
-    kind, width, batch = ("a GPU", 128, 128) if device.is_cuda else ("a CPU", 8, 32)
-    settled = dataclasses.replace(config, width=config.width or width, batch=config.batch or batch)
-    if settled != config:
-        words = f"width {settled.width}, batch {settled.batch}"
-        log("train", f"{words} (suits {kind}; --set overrules)")
-    return settled
 
 
 class R3ganLearner(Learner):

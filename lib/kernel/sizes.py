@@ -1,0 +1,27 @@
+"""A Config whose sizes may be 0 -> the same with sizes that suit the device and the recipe."""
+
+import dataclasses
+from typing import Any
+
+from lib.kernel.config import Config
+from lib.kernel.progress import log
+from lib.kernel.runtime import Device
+
+# For each recipe the sizes on a GPU and on a CPU, both in the order of the names.
+_SIZES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
+    "pixel": (("width", "depth", "batch"), (512, 6, 256), (256, 2, 32)),
+    "edm": (("width", "depth", "batch"), (96, 2, 256), (16, 1, 32)),
+    "r3gan": (("width", "batch"), (128, 128), (8, 32)),
+}
+
+
+def settle_sizes(config: Config, device: Device) -> Config:
+    """A config -> the same, each size that is 0 now one that suits the device; prints them."""
+    names, on_gpu, on_cpu = _SIZES[config.recipe]
+    suited = dict(zip(names, on_gpu if device.is_cuda else on_cpu, strict=True))
+    sizes: dict[str, Any] = {name: getattr(config, name) or size for name, size in suited.items()}
+    settled = dataclasses.replace(config, **sizes)
+    if settled != config:
+        words = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        log("train", f"{words} (suits {'a GPU' if device.is_cuda else 'a CPU'}; --set overrules)")
+    return settled
