@@ -1,6 +1,7 @@
 """Two gloo processes: the steps and samples of one; torchrun on the built file."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -90,3 +91,40 @@ def test_torchrun_runs_the_one_file(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("done: ") == 4
     assert (output / "submission.csv").read_text().count("\n") == 13
+
+
+def test_a_run_that_loses_a_process_goes_on_alone(tmp_path: Path) -> None:
+    source, output = write_input(tmp_path / "input"), tmp_path / "output"
+    steps, team = ("--set", "steps=300"), ("--set", "ranks=2")
+    words = [str(ROOT / "build.py"), "run", *list_options("pixel"), "--set", "sweep=false"]
+    command = [sys.executable, *words, *steps, *team]
+    folders = ["--input", str(source), "--output", str(output)]
+    with subprocess.Popen(command + folders, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout
+        said = ""
+        while not said.splitlines() or "train: " not in said.splitlines()[-1]:
+            line = run.stdout.readline()
+            assert line, said
+            said += line
+        for child in find_spawned(run.pid):
+            os.kill(child, signal.SIGKILL)
+        said += run.stdout.read()
+    assert run.returncode == 0, said
+    assert "2 processes train together" in said
+    assert said.count("goes on alone from the last checkpoint") == 1
+    assert (output / "submission.csv").read_text().count("\n") == 13
+
+
+def find_spawned(parent: int) -> list[int]:
+    """A process -> those that it spawned to run Python code."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+            command = (status.parent / "cmdline").read_text()
+        except OSError:  # it has just ended
+            continue
+        if int(lines["PPid"]) == parent and "spawn_main" in command:
+            found.append(int(status.parent.name))
+    assert found
+    return found

@@ -67,6 +67,7 @@ class Run:
         Long because it is the one place where a reader sees the whole run.
         """
         folders, journal = self._folders, self._journal
+        self._notes.clear()  # of an attempt whose team fell apart
         data = hash_shards(find_shards(folders.input))
         identity = self._identity = {"config": as_dict(self._config), "data_sha256": data}
         if provenance.is_finished(folders.output, folders.scratch, identity, self._bundle_sha256):

@@ -5,14 +5,16 @@ from lib.kernel.config import Config
 from lib.kernel.exit_codes import run_for_exit_code
 from lib.kernel.follower import follow
 from lib.kernel.pipeline import Run
+from lib.kernel.progress import log
 from lib.kernel.runtime import find_folders
-from lib.kernel.team import join_launched
+from lib.kernel.team import ALONE, LostRankError, join_launched
 
 
 def main(config: Config, bundle_sha256: str, template: str, debug: bool = False) -> int:
     """(Config, hash of this bundle, text of the report's template) -> exit code.
 
-    Under torchrun this is rank 0 or follows it; else rank 0 recruits the others when it needs them.
+    Under torchrun this is rank 0 or follows it; else rank 0 recruits the others when it needs them,
+    and goes on without them if one is lost.
     """
 
     def work() -> int:
@@ -25,6 +27,12 @@ def main(config: Config, bundle_sha256: str, template: str, debug: bool = False)
             run = Run(config, bundle_sha256, template, folders)
             try:
                 run.execute(launched)
+            except LostRankError as error:
+                if launched:  # torchrun ends all ranks, and starts them again where it is told to
+                    raise
+                log("team", f"{error}; this one goes on alone from the last checkpoint")
+                run.team.disband()
+                run.execute(ALONE)
             finally:
                 (launched or run.team).dismiss()
         return 0

@@ -10,7 +10,8 @@ import dataclasses
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -25,7 +26,22 @@ _GATHERING = timedelta(minutes=5)  # until all ranks have started
 _PATIENCE = timedelta(hours=13)  # followers wait while rank 0 decodes and measures
 _IN_STEP = timedelta(minutes=30)  # ranks of one step; then NCCL ends a run that lost one of them
 
+_NAME = "rank"  # of spawned processes, before their number
+
 Follow = Callable[["Team"], None]  # what the other ranks do: a function of a module
+
+
+class LostRankError(Exception):
+    """Another process of the team ended or fell silent; this one is whole."""
+
+
+@contextmanager
+def _noticing_loss() -> Iterator[None]:
+    """A block that exchanges something -> LostRankError where the other side is gone."""
+    try:
+        yield
+    except RuntimeError as error:  # torch.distributed's own errors are RuntimeErrors too
+        raise LostRankError(f"another process is gone: {str(error).splitlines()[0]}") from error
 
 
 @dataclass(frozen=True)
@@ -46,7 +62,8 @@ class Team:
         if self.count == 1:
             return
         flat = torch.cat([tensor.flatten().float() for tensor in tensors])
-        dist.all_reduce(flat)
+        with _noticing_loss():
+            dist.all_reduce(flat)
         sizes = [tensor.numel() for tensor in tensors]
         for tensor, total in zip(tensors, flat.split(sizes), strict=True):
             tensor.copy_(total.view_as(tensor))
@@ -54,7 +71,8 @@ class Team:
     def tell(self, *message: Any) -> None:
         """Rank 0's message -> all the others, who `hear` it."""
         if self.count > 1:
-            dist.broadcast_object_list([message], src=0, group=self._objects)
+            with _noticing_loss():
+                dist.broadcast_object_list([message], src=0, group=self._objects)
 
     def hear(self) -> Any:
         """-> the next message of rank 0."""
@@ -67,13 +85,23 @@ class Team:
         if self.count == 1:
             return [own]
         found: list[Any] | None = [None] * self.count if self.rank == 0 else None
-        dist.gather_object(own, found, dst=0, group=self._objects)
+        with _noticing_loss():
+            dist.gather_object(own, found, dst=0, group=self._objects)
         return found or []
 
     def dismiss(self) -> None:
         """At the end of rank 0's work -> the others leave too."""
         if self.count > 1 and dist.is_initialized():
-            self.tell("leave")
+            with suppress(LostRankError):
+                self.tell("leave")
+            dist.destroy_process_group()
+
+    def disband(self) -> None:
+        """After a loss -> the spawned processes that are left end, and nothing waits for them."""
+        for child in torch.multiprocessing.active_children():
+            if child.name.startswith(_NAME):
+                child.terminate()
+        if dist.is_initialized():
             dist.destroy_process_group()
 
 
@@ -109,10 +137,11 @@ def recruit(wanted: int, gpus: int, follow: Follow) -> Team:
     threads = torch.get_num_threads()  # a command's own setting does not reach its children
     for rank in range(1, count):
         given = (rank, count, port, threads, follow)
-        context.Process(target=_serve, args=given, daemon=True).start()
+        name = f"{_NAME} {rank}"
+        context.Process(target=_serve, args=given, name=name, daemon=True).start()
     try:
         team = _meet(0, count, port)
-    except RuntimeError as error:  # torch.distributed's own errors are RuntimeErrors too
+    except RuntimeError as error:
         log("team", f"this process trains alone: {str(error).splitlines()[0]}")
         return ALONE
     log("team", f"{count} processes train together ({'one a GPU' if gpus else 'config'})")
