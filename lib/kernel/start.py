@@ -2,6 +2,7 @@
 
 from lib.kernel import provenance
 from lib.kernel.config import Config
+from lib.kernel.errors import PipelineError
 from lib.kernel.exit_codes import run_for_exit_code
 from lib.kernel.follower import follow
 from lib.kernel.pipeline import Run
@@ -28,8 +29,9 @@ def main(config: Config, bundle_sha256: str, template: str, debug: bool = False)
             try:
                 run.execute(launched)
             except LostRankError as error:
-                if launched:  # torchrun ends all ranks, and starts them again where it is told to
-                    raise
+                if launched:  # torchrun ends the other ranks itself
+                    cure = "the same command goes on from here; torchrun's --max-restarts does so"
+                    raise PipelineError("team", str(error), cure=cure) from error
                 log("team", f"{error}; this one goes on alone from the last checkpoint")
                 run.team.disband()
                 run.execute(ALONE)
