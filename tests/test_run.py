@@ -82,6 +82,12 @@ def test_metrics_and_manifest_tell_the_run(finished: tuple[str, Path]) -> None:
     assert {"torch", "numpy", "python"} <= manifest["versions"].keys()
 
 
+def test_report_tells_what_the_run_settled(finished: tuple[str, Path]) -> None:
+    """A key left at 0 is shown with the value that was used."""
+    _, output = finished
+    assert "settled as" in (output / "report.html").read_text()
+
+
 def test_random_weights_are_named_by_every_output(finished: tuple[str, Path]) -> None:
     _, output = finished
     assert "RANDOM WEIGHTS" in (output / "submission.txt").read_text()

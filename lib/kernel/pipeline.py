@@ -30,7 +30,7 @@ from lib.kernel.real_side import (
     measure_real,
 )
 from lib.kernel.recipes import AUTO
-from lib.kernel.report import Findings
+from lib.kernel.report import Findings, mark_settled
 from lib.kernel.runtime import Device, Folders
 from lib.kernel.shard_lines import hash_shards
 from lib.kernel.shards import find_shards
@@ -98,6 +98,7 @@ class Run:
                 sweep = find_temperature(saved, model, config, device, extractor, real)
                 config = dataclasses.replace(config, temperature=sweep.temperature)
                 self._findings.metrics["sweep"] = dataclasses.asdict(sweep)
+        self._findings.config = mark_settled(as_dict(self._config), as_dict(config))
         with journal.stage("sample"):
             saved = folders.scratch / "pool.npy"
             pool = draw_pool(saved, result.checkpoint, plan.pool, config, device)

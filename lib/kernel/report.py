@@ -30,6 +30,14 @@ class Findings:
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
+def mark_settled(given: Mapping[str, Any], used: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration as given and as used -> for each key its value, and the other if there is."""
+    return {
+        key: value if value == used[key] else f"{_format(value)}, settled as {_format(used[key])}"
+        for key, value in given.items()
+    }
+
+
 def write_report(path: Path, template: str, findings: Findings) -> None:
     """Findings -> report.html; the template is the text of kernel_template/report.html.j2."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
