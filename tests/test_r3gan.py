@@ -279,7 +279,7 @@ def test_a_short_training_brings_the_means_nearer() -> None:
     start = distance()
     for step in range(60):
         found = learner.advance(step, 0.0)
-    assert set(found) == {"critic", "r1", "r2", "generator"}
+    assert set(found) == {"critic", "gap", "r1", "r2", "generator"}
     assert distance() < 0.5 * start
 
 

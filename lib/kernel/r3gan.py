@@ -12,7 +12,7 @@ from lib.kernel.augment import Mover, measure_symmetries, move_pixels
 from lib.kernel.config import Config
 from lib.kernel.ema import ShareEma
 from lib.kernel.learner import Learner, Losses
-from lib.kernel.losses import pairing_loss, zero_slope_penalty
+from lib.kernel.losses import critic_loss, pairing_loss, zero_slope_penalty
 from lib.kernel.progress import log
 from lib.kernel.r3gan_networks import R3ganCritic, R3ganGenerator
 from lib.kernel.runtime import Device
@@ -113,7 +113,8 @@ class R3ganLearner(Learner):
             difference = pairing_loss(*scores.chunk(2))
             on_real, on_fake = map(zero_slope_penalty, slopes.chunk(2))
             total = difference + weight * (on_real + on_fake)
-            found = {"critic": difference, "r1": on_real, "r2": on_fake}
+            gap = -critic_loss(*scores.chunk(2))
+            found = {"critic": difference, "gap": gap, "r1": on_real, "r2": on_fake}
             return self._critic_scaler.scale(total), found
 
         found = self.backward_in_parts(self.critic.parameters(), loss_of)

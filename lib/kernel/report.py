@@ -87,7 +87,10 @@ def _draw_charts(findings: Findings) -> list[dict[str, str]]:
     names = list(dict.fromkeys(key for row in steps for key in row if key not in other))
     curves = {name: [(row["step"], row[name]) for row in steps if name in row] for name in names}
     losses = {name: points for name, points in curves.items() if not name.startswith("fid")}
-    _add_chart(charts, draw_lines(losses, "step", "loss"), "Training losses.")
+    told = "Training losses. The critic's gap is its mean score of real less that of fake images"
+    gap = ": the critic's loss of a WGAN with its sign turned." if "penalty" in losses else "."
+    caption = f"{told}{gap}" if "critic" in losses else "Training losses."
+    _add_chart(charts, draw_lines(losses, "step", "loss"), caption)
     scores = {name: points for name, points in curves.items() if name.startswith("fid")}
     svg = draw_lines(scores, "step", "FID", log_y=True)
     _add_chart(charts, svg, f"FID over time.{_describe_judging(findings.metrics)}")
