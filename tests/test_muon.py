@@ -1,17 +1,18 @@
 """lib.kernel.muon against the singular value decomposition."""
 
+import pytest
 import torch
 
-from lib.kernel.muon import DECAY, Muon, orthogonalise
+from lib.kernel.muon import DECAY, Muon, orthogonalise, share_out
+from lib.kernel.runtime import Device
+from lib.kernel.side_by_side import Cores
+from lib.kernel.team import ALONE
 
-
-def do_all(work, shares) -> None:  # type: ignore[no-untyped-def]
-    for share in shares:
-        work(share)
+CPU = Device(torch.device("cpu"), None, "cpu")
 
 
 def make(weight: torch.Tensor, lr: float = 0.1) -> Muon:
-    return Muon([weight], lr, torch.float32, do_all, 1)
+    return Muon([weight], lr, torch.float32, Cores(CPU), ALONE)
 
 
 def test_singular_values_become_one_and_the_vectors_stay() -> None:
@@ -73,3 +74,39 @@ def test_a_resumed_optimiser_goes_on_to_the_bit() -> None:
         return weight.detach()
 
     assert torch.equal(run(False), run(True))
+
+
+def test_a_scaled_step_asks_no_host_and_skips_what_is_not_finite(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """GradScaler reads found_inf on the host for an optimiser that does not take it: a wait."""
+    torch.manual_seed(3)
+    start, gradient = torch.randn(6, 9), torch.randn(6, 9)
+    plain = torch.nn.Parameter(start.clone())
+    plain.grad = gradient.clone()
+    make(plain).step()
+    weight = torch.nn.Parameter(start.clone())
+    muon, scaler = make(weight), torch.amp.GradScaler("cpu", init_scale=1024.0)
+    read = []
+    monkeypatch.setattr(torch.Tensor, "item", lambda tensor: read.append(tensor))
+    for spoilt in (False, True):
+        before = weight.detach().clone()
+        weight.grad = gradient.clone()
+        if spoilt:
+            weight.grad[2, 3] = float("inf")
+        scaler.scale(torch.zeros(()))
+        weight.grad *= 1024.0
+        scaler.unscale_(muon)
+        scaler.step(muon)
+        scaler.update()
+        assert torch.equal(weight.detach(), before if spoilt else plain.detach())
+    assert not read
+    monkeypatch.undo()
+    torch.testing.assert_close(muon.state[weight]["momentum"], 0.05 * gradient)
+    assert scaler.get_scale() == 512.0  # halved once
+
+
+def test_the_costliest_pieces_go_to_who_has_least() -> None:
+    assert share_out([1, 8, 3, 4], 2) == [1, 0, 1, 1]
+    assert share_out([5, 5], 3) == [0, 1]
+    assert share_out([], 2) == []

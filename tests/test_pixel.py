@@ -10,13 +10,14 @@ from lib.kernel.losses import pixel_nll
 from lib.kernel.pixel import PixelModel, PixelShape
 from lib.kernel.pixel_draw import PixelWalk, choose_values, draw_pictures
 
+CODES = 3
 SIDE = 12  # as long as the window is wide, so that its edges take part
 
 
 def make_model(channels: int, side: int = SIDE) -> PixelModel:
     """A model whose zero-initialised layers take part as well."""
     torch.manual_seed(channels)
-    model = PixelModel(PixelShape(channels, width=32, depth=2, side=side)).eval()
+    model = PixelModel(PixelShape(channels, width=32, depth=2, side=side, codes=CODES)).eval()
     with torch.no_grad():
         for weight in model.parameters():
             weight += torch.randn_like(weight) * 0.05
@@ -29,6 +30,10 @@ def make_pictures(channels: int, count: int = 4, side: int = SIDE) -> torch.Tens
     return pictures
 
 
+def some_codes(pictures: torch.Tensor) -> torch.Tensor:
+    return torch.arange(len(pictures)) % CODES
+
+
 def all_places(pictures: torch.Tensor) -> torch.Tensor:
     return torch.arange(pictures.shape[-1] ** 2).expand(len(pictures), -1)
 
@@ -37,10 +42,10 @@ def all_places(pictures: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("place", [0, 5, SIDE, 70, SIDE * SIDE - 1])
 def test_logits_do_not_see_the_pixel_or_what_follows(channels: int, place: int) -> None:
     model, pictures = make_model(channels), make_pictures(channels)
-    before = model(pictures, all_places(pictures))
+    before = model(pictures, all_places(pictures), some_codes(pictures))
     changed = pictures.clone()
     changed.flatten(2)[:, :, place:] = 255 - changed.flatten(2)[:, :, place:]
-    after = model(changed, all_places(pictures))
+    after = model(changed, all_places(pictures), some_codes(pictures))
     assert torch.equal(before[:, :place], after[:, :place])
     assert torch.equal(before[:, place, 0], after[:, place, 0])
     if place + 1 < SIDE * SIDE:
@@ -50,28 +55,37 @@ def test_logits_do_not_see_the_pixel_or_what_follows(channels: int, place: int) 
 @pytest.mark.parametrize("channel", [0, 1, 2])
 def test_channels_of_a_pixel_follow_each_other(channel: int) -> None:
     model, pictures = make_model(3), make_pictures(3)
-    before = model(pictures, all_places(pictures))[:, 40]
+    before = model(pictures, all_places(pictures), some_codes(pictures))[:, 40]
     changed = pictures.clone()
     changed.flatten(2)[:, channel, 40] += 99
-    differs = (model(changed, all_places(pictures))[:, 40] != before).any(-1).any(0)
+    after = model(changed, all_places(pictures), some_codes(pictures))[:, 40]
+    differs = (after != before).any(-1).any(0)
     assert differs.tolist() == [later > channel for later in range(3)]
+
+
+def test_each_pixel_sees_the_code() -> None:
+    model, pictures = make_model(1), make_pictures(1)
+    before = model(pictures, all_places(pictures), some_codes(pictures))
+    after = model(pictures, all_places(pictures), (some_codes(pictures) + 1) % CODES)
+    assert (before != after).any(-1).all()
 
 
 def test_every_earlier_pixel_is_seen() -> None:
     model = make_model(1)
     pictures = make_pictures(1, count=1).expand(SIDE * SIDE - 1, -1, -1, -1).clone()
-    before = model(pictures[:1], all_places(pictures[:1]))[0, -1]
+    before = model(pictures[:1], all_places(pictures[:1]), torch.zeros(1).long())[0, -1]
     number = torch.arange(len(pictures))
     pictures.flatten(1)[number, number] += 128
-    after = model(pictures, torch.full((len(pictures), 1), SIDE * SIDE - 1))[:, 0]
+    last, codes = torch.full((len(pictures), 1), SIDE * SIDE - 1), torch.zeros(len(pictures)).long()
+    after = model(pictures, last, codes)[:, 0]
     assert (after != before).any(-1).any(-1).all()
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_cached_evaluation_equals_the_full_pass(channels: int) -> None:
     model, pictures = make_model(channels), make_pictures(channels)
-    full = model(pictures, all_places(pictures))
-    walk = PixelWalk(model, len(pictures), torch.device("cpu"))
+    full = model(pictures, all_places(pictures), some_codes(pictures))
+    walk = PixelWalk(model, some_codes(pictures))
     for y in range(SIDE):
         walk.begin_row(y)
         for x in range(SIDE):
@@ -88,9 +102,9 @@ def test_cached_evaluation_equals_the_full_pass(channels: int) -> None:
 
 def test_a_few_places_give_the_same_logits_as_all() -> None:
     model, pictures = make_model(3), make_pictures(3)
-    full = model(pictures, all_places(pictures))
+    full = model(pictures, all_places(pictures), some_codes(pictures))
     places = torch.randint(0, SIDE * SIDE, (len(pictures), 9))
-    some = model(pictures, places)
+    some = model(pictures, places, some_codes(pictures))
     expected = full[torch.arange(len(pictures))[:, None], places]
     torch.testing.assert_close(some, expected, rtol=0, atol=1e-5)
 
@@ -138,12 +152,13 @@ def test_places_are_drawn_so_that_the_mean_stays_true() -> None:
 
 def test_low_temperature_draws_the_mode_and_equal_uniforms_equal_pictures() -> None:
     model = make_model(1)
-    one = draw_pictures(model, torch.rand(2, SIDE, SIDE, 1), 1e-7)
-    two = draw_pictures(model, torch.rand(2, SIDE, SIDE, 1), 1e-7)
+    codes = torch.tensor([0, 1, 2])
+    one = draw_pictures(model, codes, torch.rand(3, SIDE, SIDE, 1), 1e-7)
+    two = draw_pictures(model, codes, torch.rand(3, SIDE, SIDE, 1), 1e-7)
     assert torch.equal(one, two)
     uniforms = torch.rand(3, SIDE, SIDE, 1)
-    again = draw_pictures(model, uniforms, 1.0)
-    assert torch.equal(draw_pictures(model, uniforms, 1.0), again)
+    again = draw_pictures(model, codes, uniforms, 1.0)
+    assert torch.equal(draw_pictures(model, codes, uniforms, 1.0), again)
     assert not torch.equal(again[0], again[1])
 
 
@@ -161,14 +176,15 @@ def test_likelihood_approaches_the_entropy_of_a_toy_distribution() -> None:
 
     for _ in range(150):
         pictures = draw(64)
-        loss = pixel_nll(model(pictures, places), pictures.flatten(2).transpose(1, 2))
+        logits = model(pictures, places, torch.zeros(64).long())
+        loss = pixel_nll(logits, pictures.flatten(2).transpose(1, 2))
         adam.zero_grad()
         loss.backward()
         adam.step()
     entropy = _mixture_entropy(side * side, 0.3, 0.8) / (side * side)
     fresh = draw(2048)
     with torch.no_grad():
-        logits = model(fresh, places[:1].expand(2048, -1))
+        logits = model(fresh, places[:1].expand(2048, -1), torch.zeros(2048).long())
     held_out = pixel_nll(logits, fresh.flatten(2).transpose(1, 2)).item()
     assert entropy - 0.01 < held_out < entropy + 0.03
 

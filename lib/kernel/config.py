@@ -29,6 +29,8 @@ class Config:
     # Training
     epochs: int = 0  # passes over the data; 0: bounded by time and steps alone
     batch: int = 64  # images a step; 0, but in the public recipes: by the device
+    codes: int = 0  # kinds of picture that pixel tells apart; 0: by the images' number; 1: none
+    graphs: bool = True  # on a GPU a step's kernels are launched as one CUDA graph
     targets: int = 0  # pixels of each image that the pixel recipe learns in a step; 0: all
     lr: float = 1e-4
     beta1: float = 0.5
@@ -93,6 +95,7 @@ _RANGES = (
     ("ranks", 0, 64),
     ("epochs", 0, 10**6),
     ("batch", 0, 65536),
+    ("codes", 0, 4096),
     ("targets", 0, 1024),
     ("lr", 1e-9, 10),
     ("beta1", 0, 0.9999),

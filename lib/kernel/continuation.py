@@ -20,7 +20,7 @@ from lib.kernel.storage import read_json, write_json
 STATE = "training_state"  # a folder of the output
 _DECISIVE = (  # fields of Config that a state depends on
     *("recipe", "seed", "policy", "batch", "targets", "lr", "beta1", "beta2", "n_critic"),
-    *("gp_weight", "latent_dim", "width", "depth", "ema_decay"),
+    *("gp_weight", "latent_dim", "width", "depth", "codes", "ema_decay"),
 )
 
 

@@ -66,8 +66,9 @@ def _draw_chunk(
     if isinstance(network, PixelModel):
         side, channels = network.shape.side, network.shape.channels
         uniforms = torch.rand((size, side, side, channels), generator=random)
+        codes = network.codebook.draw(torch.rand(size, generator=random).to(device.torch_device))
         uniforms = uniforms.to(device.torch_device)
-        return draw_pictures(network, uniforms, config.temperature, config.tail)
+        return draw_pictures(network, codes, uniforms, config.temperature, config.tail)
     if isinstance(network, Denoiser):
         noise = torch.randn((size, network.shape.channels, SIDE, SIDE), generator=random)
         return draw_by_heun(network, noise * config.temperature, device)

@@ -59,12 +59,8 @@ class EdmLearner(Learner):
         noise = torch.randn(clean.shape, generator=random, device=random.device)
         sigmas = spread_sigmas(start, self.batch)
 
-        def loss_of(part: slice) -> tuple[torch.Tensor, Losses]:
-            loss = self._loss(self.model, clean[part], noise[part], sigmas[part])
-            return self._scaler.scale(loss), {"denoising": loss}
-
         parameters = list(self.model.parameters())
-        found = self.backward_in_parts(parameters, loss_of)
+        found = self.backward_in_parts("edm", parameters, self._scaled_loss, [clean, noise, sigmas])
         self._scaler.unscale_(self._adam)
         torch.nn.utils.clip_grad_norm_(parameters, CLIP)
         self._scaler.step(self._adam)
@@ -102,6 +98,11 @@ class EdmLearner(Learner):
         """Whether the weights and their average are finite."""
         sums = [weight.detach().sum() for weight in self.model.parameters()]
         return bool(torch.stack(sums).isfinite().all()) and super().is_finite()
+
+    def _scaled_loss(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, Losses]:
+        """Pictures, noise and noise levels of a part -> its scaled loss, the loss to report."""
+        loss = self._loss(self.model, *inputs)
+        return self._scaler.scale(loss), {"denoising": loss}
 
     def _loss(
         self,

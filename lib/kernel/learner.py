@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ from lib.kernel.progress import log
 from lib.kernel.runtime import Device
 from lib.kernel.seeds import derive_seed
 from lib.kernel.side_by_side import Cores
+from lib.kernel.step_graph import Losses, StepGraph, capture_on_gpu, make_graph
 
-Losses = dict[str, torch.Tensor]  # scalars on the device, detached
+LossOf = Callable[..., tuple[torch.Tensor, Losses]]  # of a part: its mean loss, what to report
 
 
 class Learner(ABC):
@@ -42,6 +44,8 @@ class Learner(ABC):
         self.rate_scale = 1.0  # shrinks after a divergence
         self.micro = self.batch  # images at once; shrinks when the memory does not suffice
         self.cores = Cores(device)
+        self.capture = capture_on_gpu if device.is_cuda and config.graphs else None
+        self._graphs: dict[tuple[str, int], StepGraph | None] = {}
         self._order: tuple[int, torch.Tensor] | None = None
 
     @abstractmethod
@@ -87,14 +91,17 @@ class Learner(ABC):
         self.micro = int(state["micro"])
 
     def pick_batch(self, step: int) -> torch.Tensor:
-        """A step -> (batch, C, 32, 32) uint8; each epoch is an order of its own, drop-last."""
+        """A step -> (batch, C, 32, 32) uint8."""
+        return self.images[self.pick_numbers(step)]
+
+    def pick_numbers(self, step: int) -> torch.Tensor:
+        """A step -> (batch,) numbers of images; each epoch is an order of its own, drop-last."""
         epoch, place = divmod(step, self.steps_per_epoch)
         if self._order is None or self._order[0] != epoch:
             generator = torch.Generator().manual_seed(self.seed_of("order", epoch))
             order = torch.randperm(len(self.images), generator=generator)
             self._order = (epoch, order.to(self.images.device))
-        chosen = self._order[1][place * self.batch : (place + 1) * self.batch]
-        return self.images[chosen]
+        return self._order[1][place * self.batch : (place + 1) * self.batch]
 
     def seed_of(self, purpose: str, step: int) -> int:
         """(what for, step) -> a seed that depends on nothing else but the run's seed."""
@@ -107,21 +114,27 @@ class Learner(ABC):
 
     def backward_in_parts(
         self,
+        name: str,
         parameters: Iterable[nn.Parameter],
-        loss_of: Callable[[slice], tuple[torch.Tensor, Losses]],
+        loss_of: LossOf,
+        inputs: list[torch.Tensor],
         is_divisible: bool = True,
     ) -> Losses:
-        """(weights, slice of the batch -> (mean loss, losses to report)) -> gradients, mean losses.
+        """(step's name, weights, loss, its inputs) -> gradients in the weights, mean losses.
 
-        Each rank of the team takes its slice, and on a CPU each core a part of that, unless a
+        `loss_of` sees a slice of each input, whole ones where they are scalars, and reads nothing
+        else that differs from step to step, for on a GPU a graph of its kernels is replayed. Each
+        rank of the team takes its slice, and on a CPU each core a part of that, unless a
         normalisation ties the batch together. The gradients add up to those of the whole batch.
         Where the memory does not suffice the parts are halved and the step begins again; its
         randomness was drawn before.
         """
         weights = list(parameters)
+        compute = partial(self._compute_gradients, weights, loss_of, is_divisible)
         while True:
             try:
-                return self._backward_once(weights, loss_of, is_divisible)
+                gradients, losses = self._compute_or_replay(name, compute, inputs)
+                break
             except torch.OutOfMemoryError:
                 if self.micro == 1:
                     raise PipelineError(
@@ -131,15 +144,42 @@ class Learner(ABC):
                     ) from None
             self.micro = -(-self.micro // 2)
             log("train", f"out of memory: {self.micro} images at once from here on")
+            self._graphs.clear()
             if self.device.is_cuda:
                 torch.cuda.empty_cache()
+        if is_divisible:
+            self.team.add_up([*gradients, *losses.values()])
+        for weight, gradient in zip(weights, gradients, strict=True):
+            weight.grad = gradient
+        return losses
 
-    def _backward_once(
+    def _compute_or_replay(
+        self,
+        name: str,
+        compute: Callable[[list[torch.Tensor]], tuple[list[torch.Tensor], Losses]],
+        inputs: list[torch.Tensor],
+    ) -> tuple[list[torch.Tensor], Losses]:
+        """A step's function and inputs -> its results, on a GPU by a graph where there is one."""
+        if self.capture is None:
+            return compute(inputs)
+        key = (name, self.micro)
+        if key not in self._graphs:
+            networks = [part for part in self.parts().values() if isinstance(part, nn.Module)]
+            buffers = [buffer for network in networks for buffer in network.buffers()]
+            kept = [buffer.clone() for buffer in buffers]
+            self._graphs[key] = make_graph(name, compute, inputs, self.capture)
+            for buffer, value in zip(buffers, kept, strict=True):
+                buffer.copy_(value)  # a normalisation counts each batch once
+        return (self._graphs[key] or compute)(inputs)
+
+    def _compute_gradients(
         self,
         weights: list[nn.Parameter],
-        loss_of: Callable[[slice], tuple[torch.Tensor, Losses]],
+        loss_of: LossOf,
         is_divisible: bool,
-    ) -> Losses:
+        inputs: list[torch.Tensor],
+    ) -> tuple[list[torch.Tensor], Losses]:
+        """-> gradients that lie in memory as their weights do, and losses, of this rank's slice."""
         own = self.team.slice_of(self.batch) if is_divisible else slice(0, self.batch)
         most = -(-(own.stop - own.start) // self.cores.count) if is_divisible else self.batch
         step = min(self.micro, most)
@@ -147,28 +187,27 @@ class Learner(ABC):
 
         def differentiate(part: slice) -> tuple[list[torch.Tensor], Losses]:
             share = (part.stop - part.start) / self.batch
-            loss, losses = loss_of(part)
+            loss, losses = loss_of(*(given[part] if given.ndim else given for given in inputs))
             gradients = torch.autograd.grad(loss * share, weights)
             return list(gradients), {name: loss.detach() * share for name, loss in losses.items()}
 
+        sums: list[torch.Tensor] = []
         total: Losses = {}
-        for weight in weights:
-            weight.grad = None
         for start in range(0, len(parts), self.cores.count):
             for found in self.cores.map(differentiate, parts[start : start + self.cores.count]):
-                self._add_gradients(weights, found[0])
+                if sums:
+                    torch._foreach_add_(sums, found[0])
+                else:
+                    sums = [
+                        _lay_out(g, weight) for g, weight in zip(found[0], weights, strict=True)
+                    ]
                 for name, value in found[1].items():
                     total[name] = total[name] + value if name in total else value
-        if is_divisible:
-            self.team.add_up([*(w.grad for w in weights if w.grad is not None), *total.values()])
-        return total
+        return sums, total
 
-    @staticmethod
-    def _add_gradients(weights: list[nn.Parameter], gradients: list[torch.Tensor]) -> None:
-        if weights[0].grad is None:
-            for weight, gradient in zip(weights, gradients, strict=True):
-                is_alike = gradient.stride() == weight.stride()  # as a GPU's fused Adam demands
-                weight.grad = gradient if is_alike else torch.empty_like(weight).copy_(gradient)
-        else:
-            sums = [weight.grad for weight in weights if weight.grad is not None]
-            torch._foreach_add_(sums, gradients)
+
+def _lay_out(gradient: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """A gradient -> the same with its weight's strides, as a GPU's fused Adam demands."""
+    if gradient.stride() == weight.stride():
+        return gradient
+    return torch.empty_like(weight).copy_(gradient)

@@ -1,11 +1,13 @@
 """Real images -> maximum-likelihood steps of the pixel model, and its held-out measure."""
 
+import dataclasses
 import math
 from typing import Any
 
 import numpy as np
 import torch
 
+from lib.kernel.codebook import count_codes
 from lib.kernel.config import Config
 from lib.kernel.ema import Ema
 from lib.kernel.held_out import hold_out
@@ -13,6 +15,7 @@ from lib.kernel.learner import Learner, Losses
 from lib.kernel.losses import pixel_nll
 from lib.kernel.muon import Muon
 from lib.kernel.pixel import PixelModel, PixelShape
+from lib.kernel.progress import log
 from lib.kernel.runtime import Device
 from lib.kernel.sizes import settle_sizes
 
@@ -30,22 +33,26 @@ class PixelLearner(Learner):
 
     def __init__(self, images: np.ndarray, config: Config, device: Device) -> None:
         learnt, held_out = hold_out(images, config.seed)
-        config = settle_sizes(config, device)
+        config = _settle_codes(settle_sizes(config, device), len(learnt))
         super().__init__(learnt, config, device)
         place = device.torch_device
         self._held_out = torch.from_numpy(held_out).to(place)
         self._importance = weigh_places(images.shape[-1]).to(place)
-        shape = PixelShape(images.shape[1], config.width, config.depth, images.shape[-1])
+        shape = PixelShape(
+            images.shape[1], config.width, config.depth, images.shape[-1], config.codes
+        )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed_of("weights", 0))
             self.model = PixelModel(shape).to(place)
+        self.model.codebook.learn(self.images, config.seed)
+        self._codes = self.model.codebook.assign(self.images)
         self.ema = Ema(self.model, config.ema_decay)
         matrices, others = self.model.split_parameters()
         faster = {"fused": True} if device.is_cuda else {"foreach": True}
         betas = (config.beta1, config.beta2)
         self._adam = torch.optim.AdamW(others, config.lr, betas, weight_decay=0.0, **faster)
         dtype = device.amp_dtype or torch.float32
-        self._muon = Muon(matrices, config.lr, dtype, self.cores.map, self.cores.count)
+        self._muon = Muon(matrices, config.lr, dtype, self.cores, self.team)
         scaled = device.amp_dtype is torch.float16
         self._scaler = torch.amp.GradScaler(place.type, enabled=scaled)
 
@@ -56,16 +63,14 @@ class PixelLearner(Learner):
         for optimiser, times in ((self._adam, 1.0), (self._muon, MATRIX_RATE)):
             for group in optimiser.param_groups:
                 group["lr"] = rate * times
-        images = self.pick_batch(step)
+        numbers = self.pick_numbers(step)
+        images, codes = self.images[numbers], self._codes[numbers]
         random = self.generator_of("places", step)
         places, weights = pick_places(images, self.config.targets, random, self._importance)
 
-        def loss_of(part: slice) -> tuple[torch.Tensor, Losses]:
-            loss = self._nll(self.model, images[part], places[part], weights[part])
-            return self._scaler.scale(loss), {"nll": loss}
-
         parameters = list(self.model.parameters())
-        found = self.backward_in_parts(parameters, loss_of)
+        inputs = [images, codes, places, weights]
+        found = self.backward_in_parts("pixel", parameters, self._loss, inputs)
         for optimiser in (self._adam, self._muon):
             self._scaler.unscale_(optimiser)
         torch.nn.utils.clip_grad_norm_(parameters, CLIP)
@@ -80,6 +85,11 @@ class PixelLearner(Learner):
         optimisers = {"adam": self._adam, "muon": self._muon, "scaler": self._scaler}
         return {"model": self.model, "ema": self.ema, **optimisers}
 
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """A state of state_dict -> all parts as they were, and the images' codes by its centres."""
+        super().load_state_dict(state)
+        self._codes = self.model.codebook.assign(self.images)
+
     def samplers(self) -> dict[str, torch.nn.Module]:
         """The average, which is always in eval mode."""
         return {"average": self.ema.network}
@@ -89,10 +99,13 @@ class PixelLearner(Learner):
         """Nats for each value of the held-out images, the same ones each time, by the average."""
         if not len(self._held_out):
             return {}
-        random, total = self.generator_of("held out", 0), 0.0
+        random, total, model = self.generator_of("held out", 0), 0.0, self.ema.network
         for images in self._held_out.split(64):
             places, weights = pick_places(images, HELD_OUT_PLACES, random)
-            total += float(self._nll(self.ema.network, images, places, weights)) * len(images)
+            codes = self.model.codebook.assign(images)
+            nats = self._nll(model, images, codes, places, weights)
+            nats = nats + self.model.codebook.nats(codes) / images[0].numel()
+            total += float(nats) * len(images)
         nll = total / len(self._held_out)
         return {"held_out_nll": nll, "score": nll}
 
@@ -101,19 +114,34 @@ class PixelLearner(Learner):
         sums = [weight.detach().sum() for weight in self.model.parameters()]
         return bool(torch.stack(sums).isfinite().all()) and super().is_finite()
 
+    def _loss(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, Losses]:
+        """Images, codes, places and weights of a part -> its scaled loss, nats to report."""
+        loss = self._nll(self.model, *inputs)
+        return self._scaler.scale(loss), {"nll": loss}
+
     def _nll(
         self,
         model: torch.nn.Module,
         images: torch.Tensor,
+        codes: torch.Tensor,
         places: torch.Tensor,
         weights: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """(B, C, S, S) uint8, (B, K), (B, K) -> mean nats for each of the B K C values."""
+        """(B, C, S, S) uint8, (B,), (B, K), (B, K) -> mean nats for each of the B K C values."""
         dtype = self.device.amp_dtype
         with torch.autocast(self.device.torch_device.type, dtype, enabled=dtype is not None):
-            logits = model(images, places)
+            logits = model(images, places, codes)
         chosen = images.flatten(2).gather(2, places[:, None].expand(-1, images.shape[1], -1))
         return pixel_nll(logits, chosen.transpose(1, 2), weights)
+
+
+def _settle_codes(config: Config, images: int) -> Config:
+    """A config and the number of images -> the same, its codes no longer 0; prints them."""
+    if config.codes:
+        return config
+    codes = count_codes(images)
+    log("train", f"{codes} codes ({images:,} images teach them; --set codes=... overrules)")
+    return dataclasses.replace(config, codes=codes)
 
 
 def pick_places(

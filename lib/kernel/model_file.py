@@ -15,7 +15,13 @@ from lib.kernel.r3gan_networks import R3ganGenerator
 from lib.kernel.runtime import Device
 from lib.kernel.unet import UNetShape
 
-_SIZES = ("recipe", "width", "depth", "latent_dim")  # of Config, what the weights' shapes depend on
+_SIZES = (
+    "recipe",
+    "width",
+    "depth",
+    "latent_dim",
+    "codes",
+)  # of Config, what the weights' shapes depend on
 
 
 def write_model(
@@ -39,7 +45,7 @@ def read_model(path: Path, config: Config, device: Device) -> nn.Module:
 def build_network(config: Config, channels: int) -> nn.Module:
     """(config, picture channels) -> the network that makes the recipe's samples."""
     if config.recipe == "pixel":
-        return PixelModel(PixelShape(channels, config.width, config.depth))
+        return PixelModel(PixelShape(channels, config.width, config.depth, codes=config.codes))
     if config.recipe == "r3gan":
         return R3ganGenerator(config.latent_dim, config.width, channels)
     if config.recipe == "edm":

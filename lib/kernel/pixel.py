@@ -1,6 +1,7 @@
-"""Pixels so far -> logits of the next one: an autoregressive model of 8-bit pictures.
+"""A code and pixels so far -> logits of the next one: an autoregressive model of 8-bit pictures.
 
-p(picture) = product over rows, columns, channels of p(value | all before), each a 256-way softmax:
+p(picture) = p(code) times the product over rows, columns, channels of p(value | code, all before),
+each a 256-way softmax:
 PixelRNN (arXiv:1601.06759 eq. 1 and 2). Where PixelCNN (arXiv:1606.05328) shares a trunk of causal
 convolutions, this shares a causal transformer whose 32 tokens are whole rows, so that it sees all
 that lies above. Each pixel adds a window, the beginning of its row and counts of what came before
@@ -16,6 +17,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from lib.kernel.codebook import Codebook
+
 LEVELS = 256
 ROWS_ABOVE = 6  # of the window
 REACH = 10  # columns of the window to either side
@@ -29,16 +32,19 @@ class PixelShape:
     width: int  # of all hidden layers
     depth: int  # transformer layers over rows
     side: int = 32  # px
+    codes: int = 1  # kinds of picture, of which one is drawn before the first pixel
 
 
 class PixelModel(nn.Module):
-    """(B, C, S, S) uint8 -> logits of any of its values, each from the values before it alone."""
+    """(B, C, S, S) uint8 -> logits of any of its values, from the code and the values before."""
 
     def __init__(self, shape: PixelShape) -> None:
         super().__init__()
         self.shape = shape
         side, width, marks = shape.side, shape.width, 3 * shape.channels
-        self.rows = RowTrunk(marks * side, width, shape.depth, side)
+        self.codebook = Codebook(shape.codes, shape.channels)
+        self.from_code = nn.Embedding(shape.codes, width)
+        self.rows = RowTrunk(marks * side, width, shape.depth, side, shape.codes)
         self.per_column = width // 8
         self.spread = nn.Linear(width, side * self.per_column)
         self.from_column = nn.Linear(self.per_column, width)
@@ -48,13 +54,16 @@ class PixelModel(nn.Module):
         self.from_counts = nn.Linear(2 * marks, width, bias=False)
         self.row_place = nn.Parameter(torch.randn(side, width) * 0.02)
         self.column_place = nn.Parameter(torch.randn(side, width) * 0.02)
+        nn.init.normal_(self.from_code.weight, 0.0, 0.02)
         self.blocks = nn.ModuleList(Residual(width) for _ in range(2))
         self.heads = nn.ModuleList(Head(width, channel) for channel in range(shape.channels))
 
-    def forward(self, images: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-        """(B, C, S, S) uint8, (B, K) raster numbers of pixels -> (B, K, C, 256) logits."""
+    def forward(
+        self, images: torch.Tensor, places: torch.Tensor, codes: torch.Tensor
+    ) -> torch.Tensor:
+        """(B, C, S, S) uint8, (B, K) raster numbers of pixels, (B,) -> (B, K, C, 256) logits."""
         marks = mark_pixels(images)
-        rows = self.rows(marks)  # (B, S, width)
+        rows = self.rows(marks, codes)  # (B, S, width)
         y, x = places // self.shape.side, places % self.shape.side
         batch = torch.arange(len(images), device=images.device)[:, None]
         hidden = self.from_column(self.spread_rows(rows)[batch, y, x])
@@ -62,6 +71,7 @@ class PixelModel(nn.Module):
         above, left = self._gather_windows(marks, places)
         hidden = hidden + self.from_above(above) + self.from_left(left)
         hidden = hidden + self.from_counts(self._count_before(marks, places))
+        hidden = hidden + self.from_code(codes)[:, None]
         chosen = images.flatten(2).gather(2, places[:, None].expand(-1, images.shape[1], -1).long())
         return self.finish(hidden, chosen.transpose(1, 2))
 
@@ -69,7 +79,7 @@ class PixelModel(nn.Module):
         """-> (the hidden layers' matrices, everything else: places, tables, biases, both ends)."""
         apart: set[torch.Tensor] = {self.row_place, self.column_place, self.rows.place}
         apart.add(self.rows.embed.weight)
-        for module in self.heads.modules():
+        for module in self.modules():
             if isinstance(module, nn.Embedding):
                 apart.add(module.weight)
             elif isinstance(module, Head):
@@ -78,12 +88,13 @@ class PixelModel(nn.Module):
         chosen = set(hidden)
         return hidden, [weight for weight in self.parameters() if weight not in chosen]
 
-    def begin_rows(self, rows: torch.Tensor) -> torch.Tensor:
-        """(B, n, width) row contexts -> (B, n, S, width): what each column takes from them."""
-        return self.from_column(self.spread_rows(rows)) + self.from_row(rows)[:, :, None]
+    def begin_row(self, row: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+        """(B, width) a row's context, (B,) -> (B, S, width): what each column takes from them."""
+        own = self.from_row(row) + self.from_code(codes)
+        return self.from_column(self.spread_rows(row)) + own[:, None]
 
     def spread_rows(self, rows: torch.Tensor) -> torch.Tensor:
-        """(B, n, width) row contexts -> (B, n, S, width / 8), a share of them for each column."""
+        """(..., width) row contexts -> (..., S, width / 8), a share of them for each column."""
         return F.silu(self.spread(rows).unflatten(-1, (self.shape.side, self.per_column)))
 
     def finish(self, hidden: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
@@ -130,20 +141,25 @@ class PixelModel(nn.Module):
 class RowTrunk(nn.Module):
     """Rows of marks -> for each row a summary of all the rows above it (causal transformer)."""
 
-    def __init__(self, inputs: int, width: int, depth: int, side: int) -> None:
+    def __init__(self, inputs: int, width: int, depth: int, side: int, codes: int) -> None:
         super().__init__()
         self.embed = nn.Linear(inputs, width)
+        self.from_code = nn.Embedding(codes, width)
+        nn.init.normal_(self.from_code.weight, 0.0, 0.02)
         self.place = nn.Parameter(torch.randn(side, width) * 0.02)
         self.layers = nn.ModuleList(RowLayer(width) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, marks: torch.Tensor) -> torch.Tensor:
-        """(B, M, S, S) -> (B, S, width); row y's summary holds the rows before y alone."""
-        return self.norm(self._pass(self.tokens(marks), None))
+    def forward(self, marks: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+        """(B, M, S, S), (B,) -> (B, S, width); row y's summary holds the rows before y alone."""
+        tokens = self.tokens(marks) + self.from_code(codes)[:, None]
+        return self.norm(self._pass(tokens, None))
 
-    def extend(self, row: torch.Tensor, number: int, memory: list[torch.Tensor]) -> torch.Tensor:
+    def extend(
+        self, row: torch.Tensor, codes: torch.Tensor, number: int, memory: list[torch.Tensor]
+    ) -> torch.Tensor:
         """(B, M, S) the row above row `number` (zeros for none) -> (B, width), memory grows."""
-        token = self.embed(row.flatten(1)) + self.place[number]
+        token = self.embed(row.flatten(1)) + self.place[number] + self.from_code(codes)
         return self.norm(self._pass(token[:, None], memory))[:, 0]
 
     def tokens(self, marks: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Uniform numbers -> pictures of a pixel model, pixel after pixel, nothing computed twice."""
+"""Codes and uniforms -> a pixel model's pictures, pixel after pixel, nothing computed twice."""
 
 import torch
 
@@ -10,9 +10,10 @@ RARE = 0.02
 class PixelWalk:
     """Pictures that grow in raster order; what only rows above decide is computed once a row."""
 
-    def __init__(self, model: PixelModel, count: int, device: torch.device) -> None:
-        shape = model.shape
+    def __init__(self, model: PixelModel, codes: torch.Tensor) -> None:
+        shape, count, device = model.shape, len(codes), codes.device
         self._model = model
+        self._codes = codes
         self._marks = 3 * shape.channels
         self.images = torch.zeros(
             (count, shape.channels, shape.side, shape.side), dtype=torch.uint8, device=device
@@ -29,11 +30,11 @@ class PixelWalk:
         """A row's number -> what all its columns take from the rows above, ready."""
         side, model = self._model.shape.side, self._model
         above = self._canvas[:, ROWS_ABOVE + y - 1, side - 1 : 2 * side - 1]
-        context = model.rows.extend(above.transpose(1, 2), y, self._memory)
+        context = model.rows.extend(above.transpose(1, 2), self._codes, y, self._memory)
         band = self._canvas[:, y : y + ROWS_ABOVE, side - 1 - REACH :]
         windows = band.unfold(2, 2 * REACH + 1, 1)  # (B, rows above, S, M, window)
         windows = windows.permute(0, 2, 1, 4, 3).flatten(2)
-        base = model.begin_rows(context[:, None])[:, 0] + model.from_above(windows)
+        base = model.begin_row(context, self._codes) + model.from_above(windows)
         self._row = base + model.row_place[y] + model.column_place
 
     def begin_pixel(self, y: int, x: int) -> None:
@@ -60,10 +61,14 @@ class PixelWalk:
 
 
 def draw_pictures(
-    model: PixelModel, uniforms: torch.Tensor, temperature: float, tail: float = 0.0
+    model: PixelModel,
+    codes: torch.Tensor,
+    uniforms: torch.Tensor,
+    temperature: float,
+    tail: float = 0.0,
 ) -> torch.Tensor:
-    """(count, S, S, C) in [0, 1) -> (count, C, S, S) uint8, each value its uniform's quantile."""
-    walk = PixelWalk(model, len(uniforms), uniforms.device)
+    """(count,), (count, S, S, C) in [0, 1) -> (count, C, S, S) uint8, the uniforms' quantiles."""
+    walk = PixelWalk(model, codes)
     for y in range(model.shape.side):
         walk.begin_row(y)
         for x in range(model.shape.side):

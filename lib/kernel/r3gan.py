@@ -103,21 +103,10 @@ class R3ganLearner(Learner):
         real, normals = self._as_pictures(self.pick_batch(step)), self._draw_normals(random)
         places = self._draw_places(random, progress)
         weight = self.config.gp_weight * anneal(1.0, PENALTY_END, progress)
-
-        def loss_of(part: slice) -> tuple[torch.Tensor, Losses]:
-            with torch.no_grad(), self._autocast():
-                fake = self.generator(normals[part])
-            both = self._change(torch.cat([real[part], fake]), places, part)
-            with self._autocast():
-                scores, slopes = self.critic.score_and_slope(both)
-            difference = pairing_loss(*scores.chunk(2))
-            on_real, on_fake = map(zero_slope_penalty, slopes.chunk(2))
-            total = difference + weight * (on_real + on_fake)
-            gap = -critic_loss(*scores.chunk(2))
-            found = {"critic": difference, "gap": gap, "r1": on_real, "r2": on_fake}
-            return self._critic_scaler.scale(total), found
-
-        found = self.backward_in_parts(self.critic.parameters(), loss_of)
+        inputs = [real, normals, torch.full((), weight, device=real.device), *places]
+        found = self.backward_in_parts(
+            "critic", self.critic.parameters(), self._critic_loss, inputs
+        )
         self._critic_scaler.step(self._critic_adam)
         self._critic_scaler.update()
         return found
@@ -131,18 +120,44 @@ class R3ganLearner(Learner):
         real, normals = self._as_pictures(self.images[chosen]), self._draw_normals(random)
         places = self._draw_places(random, progress)
 
-        def loss_of(part: slice) -> tuple[torch.Tensor, Losses]:
-            with self._autocast():
-                fake = self.generator(normals[part])
-                both = self._change(torch.cat([real[part], fake]), places, part)
-                of_real, of_fake = self.critic(both).chunk(2)
-            loss = pairing_loss(of_fake, of_real)
-            return self._generator_scaler.scale(loss), {"generator": loss}
-
-        found = self.backward_in_parts(self.generator.parameters(), loss_of)
+        inputs = [real, normals, *places]
+        found = self.backward_in_parts(
+            "generator", self.generator.parameters(), self._generator_loss, inputs
+        )
         self._generator_scaler.step(self._generator_adam)
         self._generator_scaler.update()
         return found
+
+    def _critic_loss(
+        self,
+        real: torch.Tensor,
+        normals: torch.Tensor,
+        weight: torch.Tensor,
+        places: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, Losses]:
+        """Real pictures, normals of fakes, the penalty's weight, moves -> scaled loss."""
+        with torch.no_grad(), self._autocast():
+            fake = self.generator(normals)
+        both = self._change(torch.cat([real, fake]), places)
+        with self._autocast():
+            scores, slopes = self.critic.score_and_slope(both)
+        difference = pairing_loss(*scores.chunk(2))
+        on_real, on_fake = map(zero_slope_penalty, slopes.chunk(2))
+        total = difference + weight * (on_real + on_fake)
+        gap = -critic_loss(*scores.chunk(2))
+        found = {"critic": difference, "gap": gap, "r1": on_real, "r2": on_fake}
+        return self._critic_scaler.scale(total), found
+
+    def _generator_loss(
+        self, real: torch.Tensor, normals: torch.Tensor, places: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, Losses]:
+        """Real pictures, normals of fakes, moves -> scaled loss, the loss to report."""
+        with self._autocast():
+            fake = self.generator(normals)
+            both = self._change(torch.cat([real, fake]), places)
+            of_real, of_fake = self.critic(both).chunk(2)
+        loss = pairing_loss(of_fake, of_real)
+        return self._generator_scaler.scale(loss), {"generator": loss}
 
     def _make_adam(self, weights: Iterable[nn.Parameter]) -> torch.optim.Adam:
         betas = (self.config.beta1, BETA2_START)
@@ -153,19 +168,19 @@ class R3ganLearner(Learner):
         shape = (self.batch, self.generator.numbers)
         return torch.randn(shape, generator=random, device=random.device)
 
-    def _draw_places(self, random: torch.Generator, progress: float) -> torch.Tensor | None:
-        """-> (batch, 2, 32 x 32) for the real and the fake picture of each pair, or none."""
+    def _draw_places(self, random: torch.Generator, progress: float) -> list[torch.Tensor]:
+        """-> (batch, 2, 32 x 32) for the real and the fake picture of each pair, or nothing."""
         if self._mover is None:
-            return None
+            return []
         chance = anneal(0.0, AUGMENT_END, progress)
-        return self._mover.draw_places(2 * self.batch, chance, random).view(self.batch, 2, -1)
+        return [self._mover.draw_places(2 * self.batch, chance, random).view(self.batch, 2, -1)]
 
     @staticmethod
-    def _change(both: torch.Tensor, places: torch.Tensor | None, part: slice) -> torch.Tensor:
+    def _change(both: torch.Tensor, places: torch.Tensor | None) -> torch.Tensor:
         """Real pictures, then fake ones -> the same with their pixels moved."""
         if places is None:
             return both
-        return move_pixels(both, places[part].transpose(0, 1).flatten(0, 1))
+        return move_pixels(both, places.transpose(0, 1).flatten(0, 1))
 
     @staticmethod
     def _as_pictures(images: torch.Tensor) -> torch.Tensor:

@@ -68,6 +68,22 @@ class Team:
         for tensor, total in zip(tensors, flat.split(sizes), strict=True):
             tensor.copy_(total.view_as(tensor))
 
+    def exchange(self, tensors: list[torch.Tensor], owners: list[int]) -> None:
+        """Tensors and the rank that made each -> in their place what those ranks made."""
+        if self.count == 1:
+            return
+        for owner in range(self.count):
+            theirs = [t for t, by in zip(tensors, owners, strict=True) if by == owner]
+            if not theirs:
+                continue
+            flat = torch.cat([tensor.flatten() for tensor in theirs])
+            with _noticing_loss():
+                dist.broadcast(flat.view(torch.uint8), src=owner)  # bytes: gloo knows few formats
+            if owner != self.rank:
+                parts = flat.split([tensor.numel() for tensor in theirs])
+                for tensor, part in zip(theirs, parts, strict=True):
+                    tensor.copy_(part.view_as(tensor))
+
     def tell(self, *message: Any) -> None:
         """Rank 0's message -> all the others, who `hear` it."""
         if self.count > 1:

@@ -77,19 +77,9 @@ class WganLearner(Learner):
         real = real.contiguous(memory_format=torch.channels_last)
         latents = self._draw_latents(random)
         share = torch.rand(self.batch, generator=random, device=real.device)
-        whole = self.cores.map(self._make_fake, [latents])[0] if self._is_tied else None
-
-        def loss_of(part: slice) -> tuple[torch.Tensor, Losses]:
-            fake = self._make_fake(latents[part]) if whole is None else whole[part]
-            with self._autocast():  # nothing in either critic ties the pictures of a batch together
-                scores = self.critic(torch.cat([real[part], fake]))
-            difference = losses.critic_loss(*scores.chunk(2))
-            between = losses.mix_pictures(real[part], fake, share[part])
-            penalty = losses.slope_penalty(self.critic.slope(between))  # float32 on purpose
-            total = difference + self.config.gp_weight * penalty
-            return self._critic_scaler.scale(total), {"critic": difference, "penalty": penalty}
-
-        found = self.backward_in_parts(self.critic.parameters(), loss_of)
+        source = self.cores.map(self._make_fake, [latents])[0] if self._is_tied else latents
+        weights = self.critic.parameters()
+        found = self.backward_in_parts("critic", weights, self._critic_loss, [real, source, share])
         self._critic_scaler.step(self._critic_adam)
         self._critic_scaler.update()
         return found
@@ -98,16 +88,32 @@ class WganLearner(Learner):
         """Fresh latents; the gradient passes through the critic, whose weights need none."""
         latents = self._draw_latents(self.generator_of("generator", step))
 
-        def loss_of(part: slice) -> tuple[torch.Tensor, Losses]:
-            with self._autocast():
-                loss = losses.generator_loss(self.critic(self.generator(latents[part])))
-            return self._generator_scaler.scale(loss), {"generator": loss}
-
-        weights = list(self.generator.parameters())
-        found = self.backward_in_parts(weights, loss_of, is_divisible=not self._is_tied)
+        weights, is_divisible = self.generator.parameters(), not self._is_tied
+        found = self.backward_in_parts(
+            "generator", weights, self._generator_loss, [latents], is_divisible
+        )
         self._generator_scaler.step(self._generator_adam)
         self._generator_scaler.update()
         return found
+
+    def _critic_loss(
+        self, real: torch.Tensor, source: torch.Tensor, share: torch.Tensor
+    ) -> tuple[torch.Tensor, Losses]:
+        """Real pictures, latents or, where these are tied, fakes, (B,) in [0, 1] -> scaled loss."""
+        fake = source if self._is_tied else self._make_fake(source)
+        with self._autocast():  # nothing in either critic ties the pictures of a batch together
+            scores = self.critic(torch.cat([real, fake]))
+        difference = losses.critic_loss(*scores.chunk(2))
+        between = losses.mix_pictures(real, fake, share)
+        penalty = losses.slope_penalty(self.critic.slope(between))  # float32 on purpose
+        total = difference + self.config.gp_weight * penalty
+        return self._critic_scaler.scale(total), {"critic": difference, "penalty": penalty}
+
+    def _generator_loss(self, latents: torch.Tensor) -> tuple[torch.Tensor, Losses]:
+        """(B, latent, 1, 1) -> scaled loss, the loss to report."""
+        with self._autocast():
+            loss = losses.generator_loss(self.critic(self.generator(latents)))
+        return self._generator_scaler.scale(loss), {"generator": loss}
 
     @torch.no_grad()
     def _make_fake(self, latents: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,93 @@
+"""A function from tensors to gradients -> on a GPU the same as a CUDA graph, launched at once.
+
+Small networks wait for the launches of their kernels, not for the kernels. A graph holds them all,
+a gradient penalty's second derivative too, and reads its inputs from the same memory every time.
+"""
+
+from collections.abc import Callable
+
+import torch
+
+from lib.kernel.progress import log
+
+WARM_UPS = 2  # on a stream of their own: libraries allocate what they need before the capture
+RTOL, ATOL = (
+    1e-2,
+    1e-3,
+)  # of gradients' entries, the latter of the largest: atomics add in any order
+ALIKE = 0.99  # least share of entries within them
+
+Losses = dict[str, torch.Tensor]  # scalars on the device, detached
+Compute = Callable[[list[torch.Tensor]], tuple[list[torch.Tensor], Losses]]
+Capture = Callable[[Callable[[], None]], Callable[[], None]]
+
+
+class StepGraph:
+    """A captured function; its results lie in memory that the next call overwrites."""
+
+    def __init__(self, compute: Compute, inputs: list[torch.Tensor], capture: Capture) -> None:
+        self._inputs = [tensor.clone() for tensor in inputs]
+        self._gradients: list[torch.Tensor] = []
+        self._losses: Losses = {}
+
+        def work() -> None:
+            self._gradients, self._losses = compute(self._inputs)
+
+        self._replay = capture(work)
+
+    def __call__(self, inputs: list[torch.Tensor]) -> tuple[list[torch.Tensor], Losses]:
+        """Tensors of the captured shapes -> gradients, valid until the next call, and losses."""
+        for mine, given in zip(self._inputs, inputs, strict=True):
+            mine.copy_(given)
+        self._replay()
+        values = torch.stack(list(self._losses.values())).unbind()
+        return self._gradients, dict(zip(self._losses, values, strict=True))
+
+
+def make_graph(
+    name: str, compute: Compute, inputs: list[torch.Tensor], capture: Capture
+) -> StepGraph | None:
+    """A step's name, function and first inputs -> its graph, or None where that fails; says which.
+
+    The graph must give what the function gives on the same inputs.
+    """
+    expected = compute(inputs)[0]
+    try:
+        graph = StepGraph(compute, inputs, capture)
+        share = _share_alike(graph(inputs)[0], expected)
+    except RuntimeError as error:  # what a capture does not allow, or no memory for its results
+        reason = str(error).splitlines()[0]
+    else:
+        if share >= ALIKE:
+            log("train", f"{name} step: its kernels are launched as one CUDA graph")
+            return graph
+        reason = f"only {share:.1%} of the gradients came out alike"
+    log("train", f"{name} step: kernels are launched one by one; no CUDA graph: {reason}")
+    return None
+
+
+def capture_on_gpu(work: Callable[[], None]) -> Callable[[], None]:
+    """A function of no arguments -> its CUDA graph's replay.
+
+    Other threads, such as NCCL's, may use the GPU meanwhile.
+    """
+    side, current = torch.cuda.Stream(), torch.cuda.current_stream()
+    side.wait_stream(current)
+    with torch.cuda.stream(side):
+        for _ in range(WARM_UPS):
+            work()
+    current.wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        work()
+    return graph.replay
+
+
+def _share_alike(found: list[torch.Tensor], expected: list[torch.Tensor]) -> float:
+    """Two lists of gradients -> share of entries that agree; what overflowed must do so in both."""
+    alike, total = 0, 0
+    for one, two in zip(found, expected, strict=True):
+        largest = float(two.abs().nan_to_num(0.0, 0.0, 0.0).max())
+        close = torch.isclose(one, two, rtol=RTOL, atol=ATOL * largest, equal_nan=True)
+        alike, total = alike + int(close.sum()), total + close.numel()
+    return alike / max(total, 1)

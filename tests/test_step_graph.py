@@ -1,0 +1,119 @@
+"""lib.kernel.step_graph: static inputs, checked results, ways back; a real graph where a GPU is."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from lib.kernel.config import make_config
+from lib.kernel.learner import Learner
+from lib.kernel.runtime import Device, choose_device
+from lib.kernel.step_graph import capture_on_gpu, make_graph
+from tests.test_train import CPU, LEARNERS, SMALL, make_images
+
+RECIPES = list(LEARNERS)
+
+
+def capture_plainly(work: Callable[[], None]) -> Callable[[], None]:
+    """What a replay does, without a GPU: the same function on the same memory."""
+    work()
+    return work
+
+
+def refuse(work: Callable[[], None]) -> Callable[[], None]:
+    raise RuntimeError("operation not permitted when stream is capturing\nmore words")
+
+
+def spoil(work: Callable[[], None]) -> Callable[[], None]:
+    """A capture that missed what the inputs depend on: its replay does nothing."""
+    work()
+    return lambda: None
+
+
+def double(inputs: list[torch.Tensor]) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
+    return [2.0 * inputs[0]], {"sum": inputs[0].sum()}
+
+
+def test_inputs_are_copied_and_losses_outlive_the_next_call() -> None:
+    graph = make_graph("some", double, [torch.ones(3)], capture_plainly)
+    assert graph
+    first = graph([torch.tensor([1.0, 2.0, 3.0])])[1]
+    second = graph([torch.tensor([4.0, 5.0, 6.0])])
+    assert float(first["sum"]) == 6.0
+    assert second[0][0].tolist() == [8.0, 10.0, 12.0]
+
+
+def test_a_capture_that_fails_is_told_and_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert make_graph("critic", double, [torch.ones(3)], refuse) is None
+    said = capsys.readouterr().out
+    assert "critic step: kernels are launched one by one" in said
+    assert "operation not permitted" in said
+    assert "more words" not in said
+
+
+def test_a_graph_that_computes_something_else_is_not_used(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    calls: list[float] = []
+
+    def drift(inputs: list[torch.Tensor]) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
+        calls.append(1.0)
+        return [inputs[0] * len(calls)], {"sum": inputs[0].sum()}
+
+    assert make_graph("critic", drift, [torch.ones(3)], spoil) is None
+    assert "0.0% of the gradients" in capsys.readouterr().out
+
+
+def test_gradients_that_overflow_alike_are_alike() -> None:
+    def overflow(inputs: list[torch.Tensor]) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
+        return [inputs[0] / 0.0 * torch.tensor([1.0, 0.0, -1.0])], {"sum": inputs[0].sum()}
+
+    assert make_graph("critic", overflow, [torch.ones(3)], capture_plainly)
+
+
+def test_no_memory_for_the_step_itself_is_the_learner_s_affair() -> None:
+    def too_large(inputs: list[torch.Tensor]) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
+        raise torch.OutOfMemoryError("out of memory")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        make_graph("critic", too_large, [torch.ones(3)], capture_plainly)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_replayed_steps_train_as_plain_ones_do(recipe: str) -> None:
+    """All that changes from step to step reaches the graph through its inputs."""
+    plain, replayed = (make_learner(recipe, CPU) for _ in range(2))
+    replayed.capture = capture_plainly
+    compare(plain, replayed, rtol=1e-4)
+    assert all(replayed._graphs.values())
+    assert len(replayed._graphs) == (1 if recipe in ("pixel", "edm") else 2)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="a CUDA graph needs a GPU")
+def test_steps_by_cuda_graphs_train_as_launched_ones_do(
+    recipe: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    device = choose_device()
+    plain, replayed = (make_learner(recipe, device) for _ in range(2))
+    plain.capture = None
+    assert replayed.capture is capture_on_gpu
+    compare(plain, replayed, rtol=2e-2)
+    assert all(replayed._graphs.values()), capsys.readouterr().out
+
+
+def make_learner(recipe: str, device: Device) -> Learner:
+    config = make_config(recipe, {**SMALL[recipe], "n_critic": 2})
+    return LEARNERS[recipe](make_images(3 if config.is_public else 1), config, device)
+
+
+def compare(plain: Learner, replayed: Learner, rtol: float) -> None:
+    """Eight steps of both -> an error unless all losses and the running statistics agree."""
+    for step in range(8):
+        expected, found = plain.advance(step, step / 8), replayed.advance(step, step / 8)
+        assert expected.keys() == found.keys()
+        for name, value in expected.items():
+            torch.testing.assert_close(found[name], value, rtol=rtol, atol=rtol)
+    for name, value in plain.export().items():
+        if "running" in name or "tracked" in name:
+            torch.testing.assert_close(replayed.export()[name], value, rtol=rtol, atol=rtol)
