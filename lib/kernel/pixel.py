@@ -1,14 +1,12 @@
 """A code and pixels so far -> logits of the next one: an autoregressive model of 8-bit pictures.
 
 p(picture) = p(code) times the product over rows, columns, channels of p(value | code, all before),
-each a 256-way softmax:
-PixelRNN (arXiv:1601.06759 eq. 1 and 2). Where PixelCNN (arXiv:1606.05328) shares a trunk of causal
-convolutions, this shares a causal transformer whose 32 tokens are whole rows, so that it sees all
-that lies above. Each pixel adds a window, the beginning of its row and counts of what came before
-in a small residual network. A picture's rows cost little beside its pixels, any number of which can
-be trained in a step, and sampling evaluates one small network for each pixel.
-
-Long because the network is one formula, trunk and window together.
+each a 256-way softmax: PixelRNN (arXiv:1601.06759 eq. 1 and 2). Where PixelCNN (arXiv:1606.05328)
+shares a trunk of causal convolutions, this shares a causal transformer whose 32 tokens are whole
+rows, so that it sees all that lies above. Each pixel adds a window, all that stands left of it and
+straight above it and counts of what came before in a small residual network. A picture's rows cost
+little beside its pixels, any number of which can be trained in a step, and sampling evaluates one
+small network for each pixel.
 """
 
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from lib.kernel.codebook import Codebook
+from lib.kernel.row_trunk import Residual, RowTrunk
 
 LEVELS = 256
 ROWS_ABOVE = 6  # of the window
@@ -51,6 +50,7 @@ class PixelModel(nn.Module):
         self.from_row = nn.Linear(width, width, bias=False)
         self.from_above = nn.Linear(marks * ROWS_ABOVE * (2 * REACH + 1), width, bias=False)
         self.from_left = nn.Linear(marks * (side - 1), width, bias=False)
+        self.from_top = nn.Linear(marks * (side - 1), width, bias=False)
         self.from_counts = nn.Linear(2 * marks, width, bias=False)
         self.row_place = nn.Parameter(torch.randn(side, width) * 0.02)
         self.column_place = nn.Parameter(torch.randn(side, width) * 0.02)
@@ -68,8 +68,8 @@ class PixelModel(nn.Module):
         batch = torch.arange(len(images), device=images.device)[:, None]
         hidden = self.from_column(self.spread_rows(rows)[batch, y, x])
         hidden = hidden + self.from_row(rows)[batch, y] + self.row_place[y] + self.column_place[x]
-        above, left = self._gather_windows(marks, places)
-        hidden = hidden + self.from_above(above) + self.from_left(left)
+        above, left, top = self._gather_windows(marks, places)
+        hidden = hidden + self.from_above(above) + self.from_left(left) + self.from_top(top)
         hidden = hidden + self.from_counts(self._count_before(marks, places))
         hidden = hidden + self.from_code(codes)[:, None]
         chosen = images.flatten(2).gather(2, places[:, None].expand(-1, images.shape[1], -1).long())
@@ -112,108 +112,26 @@ class PixelModel(nn.Module):
 
     def _gather_windows(
         self, marks: torch.Tensor, places: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, M, S, S), (B, K) -> (B, K, M * window above) and (B, K, M * (S - 1) to the left)."""
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """(B, M, S, S), (B, K) -> (B, K, M * n): the window above, all to the left, all on top."""
         side, device = self.shape.side, marks.device
-        padded = pad_marks(marks)
+        padded, margin = pad_marks(marks), find_margin(side)
         stride = padded.shape[-1]
-        corner = places // side * stride + places % side  # top left of the window, padded
-        rows, columns = (
-            torch.arange(ROWS_ABOVE, device=device),
-            torch.arange(2 * REACH + 1, device=device),
-        )
-        above = (rows[:, None] * stride + columns + side - 1 - REACH).flatten()
-        left = torch.arange(side - 1, device=device) + ROWS_ABOVE * stride
+        own = (places // side + margin) * stride + places % side + margin  # raster number, padded
+        rows = torch.arange(-ROWS_ABOVE, 0, device=device)
+        columns = torch.arange(-REACH, REACH + 1, device=device)
+        before = torch.arange(1 - side, 0, device=device)
         flat = padded.flatten(2).transpose(1, 2)  # (B, padded pixels, M)
         batch = torch.arange(len(marks), device=device)[:, None, None]
-        return (
-            flat[batch, corner[..., None] + above].flatten(2),
-            flat[batch, corner[..., None] + left].flatten(2),
-        )
+        offsets = ((rows[:, None] * stride + columns).flatten(), before, before * stride)
+        above, left, top = (flat[batch, own[..., None] + far].flatten(2) for far in offsets)
+        return above, left, top
 
     def _count_before(self, marks: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
         """(B, M, S, S), (B, K) -> (B, K, 2 M): sums over the pixels before, and their means."""
         sums = F.pad(marks.flatten(2), (1, -1)).cumsum(2).transpose(1, 2)
         chosen = sums.gather(1, places[..., None].expand(-1, -1, sums.shape[2]).long())
         return scale_counts(chosen, places[..., None], self.shape.side)
-
-
-class RowTrunk(nn.Module):
-    """Rows of marks -> for each row a summary of all the rows above it (causal transformer)."""
-
-    def __init__(self, inputs: int, width: int, depth: int, side: int, codes: int) -> None:
-        super().__init__()
-        self.embed = nn.Linear(inputs, width)
-        self.from_code = nn.Embedding(codes, width)
-        nn.init.normal_(self.from_code.weight, 0.0, 0.02)
-        self.place = nn.Parameter(torch.randn(side, width) * 0.02)
-        self.layers = nn.ModuleList(RowLayer(width) for _ in range(depth))
-        self.norm = nn.LayerNorm(width)
-
-    def forward(self, marks: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
-        """(B, M, S, S), (B,) -> (B, S, width); row y's summary holds the rows before y alone."""
-        tokens = self.tokens(marks) + self.from_code(codes)[:, None]
-        return self.norm(self._pass(tokens, None))
-
-    def extend(
-        self, row: torch.Tensor, codes: torch.Tensor, number: int, memory: list[torch.Tensor]
-    ) -> torch.Tensor:
-        """(B, M, S) the row above row `number` (zeros for none) -> (B, width), memory grows."""
-        token = self.embed(row.flatten(1)) + self.place[number] + self.from_code(codes)
-        return self.norm(self._pass(token[:, None], memory))[:, 0]
-
-    def tokens(self, marks: torch.Tensor) -> torch.Tensor:
-        """(B, M, S, S) -> (B, S, width): token y is row y - 1, token 0 is empty."""
-        shifted = F.pad(marks, (0, 0, 1, -1))
-        return self.embed(shifted.transpose(1, 2).flatten(2)) + self.place
-
-    def _pass(self, tokens: torch.Tensor, memory: list[torch.Tensor] | None) -> torch.Tensor:
-        for number, layer in enumerate(self.layers):
-            tokens = layer(tokens, memory, number)
-        return tokens
-
-
-class RowLayer(nn.Module):
-    """Pre-norm self-attention over the rows so far, then a feed-forward layer."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.heads = max(1, width // 64)
-        self.norm = nn.LayerNorm(width)
-        self.query_key_value = nn.Linear(width, 3 * width, bias=False)
-        self.mix = nn.Linear(width, width, bias=False)
-        self.feed = Residual(width)
-
-    def forward(
-        self, tokens: torch.Tensor, memory: list[torch.Tensor] | None, number: int
-    ) -> torch.Tensor:
-        """(B, n, width) -> (B, n, width); with a memory of earlier keys and values n is 1."""
-        split = self.query_key_value(self.norm(tokens)).unflatten(-1, (3, self.heads, -1))
-        query, key, value = split.permute(2, 0, 3, 1, 4)
-        if memory is not None:
-            if number < len(memory):
-                memory[number] = torch.cat([memory[number], torch.stack([key, value])], dim=3)
-            else:
-                memory.append(torch.stack([key, value]))
-            key, value = memory[number]
-        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=memory is None)
-        return self.feed(tokens + self.mix(mixed.transpose(1, 2).flatten(2)))
-
-
-class Residual(nn.Module):
-    """x + W2 silu(W1 norm(x)), W2 zero at first."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.widen = nn.Linear(width, width)
-        self.narrow = nn.Linear(width, width)
-        nn.init.zeros_(self.narrow.weight)
-        nn.init.zeros_(self.narrow.bias)
-
-    def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """(..., width) -> (..., width)."""
-        return values + self.narrow(F.silu(self.widen(self.norm(values))))
 
 
 class Head(nn.Module):
@@ -241,9 +159,15 @@ def mark_pixels(images: torch.Tensor) -> torch.Tensor:
     return torch.cat([images / 127.5 - 1.0, (images == 0).float(), (images == 255).float()], dim=1)
 
 
+def find_margin(side: int) -> int:
+    """Side of a picture -> pixels that every window may reach beyond its top and its left."""
+    return max(side - 1, REACH, ROWS_ABOVE)
+
+
 def pad_marks(marks: torch.Tensor) -> torch.Tensor:
-    """(B, M, S, S) -> (B, M, S + rows above, S - 1 + S + reach), zeros outside the picture."""
-    return F.pad(marks, (marks.shape[-1] - 1, REACH, ROWS_ABOVE, 0))
+    """(B, M, S, S) -> (B, M, margin + S, margin + S + reach), zeros outside the picture."""
+    margin = find_margin(marks.shape[-1])
+    return F.pad(marks, (margin, REACH, margin, 0))
 
 
 def scale_counts(sums: torch.Tensor, before: torch.Tensor, side: int) -> torch.Tensor:

@@ -2,7 +2,14 @@
 
 import torch
 
-from lib.kernel.pixel import REACH, ROWS_ABOVE, PixelModel, mark_pixels, scale_counts
+from lib.kernel.pixel import (
+    REACH,
+    ROWS_ABOVE,
+    PixelModel,
+    find_margin,
+    mark_pixels,
+    scale_counts,
+)
 
 RARE = 0.02
 
@@ -18,7 +25,9 @@ class PixelWalk:
         self.images = torch.zeros(
             (count, shape.channels, shape.side, shape.side), dtype=torch.uint8, device=device
         )
-        padded = (count, shape.side + ROWS_ABOVE, 2 * shape.side - 1 + REACH, self._marks)
+        self._margin = find_margin(shape.side)
+        whole = self._margin + shape.side
+        padded = (count, whole, whole + REACH, self._marks)
         self._canvas = torch.zeros(padded, device=device)
         self._sums = torch.zeros((count, self._marks), device=device)
         self._numbers = torch.arange(shape.side**2, device=device)
@@ -28,19 +37,22 @@ class PixelWalk:
 
     def begin_row(self, y: int) -> None:
         """A row's number -> what all its columns take from the rows above, ready."""
-        side, model = self._model.shape.side, self._model
-        above = self._canvas[:, ROWS_ABOVE + y - 1, side - 1 : 2 * side - 1]
+        side, model, margin = self._model.shape.side, self._model, self._margin
+        own = slice(margin, margin + side)
+        above = self._canvas[:, margin + y - 1, own]
         context = model.rows.extend(above.transpose(1, 2), self._codes, y, self._memory)
-        band = self._canvas[:, y : y + ROWS_ABOVE, side - 1 - REACH :]
+        band = self._canvas[:, margin + y - ROWS_ABOVE : margin + y, margin - REACH :]
         windows = band.unfold(2, 2 * REACH + 1, 1)  # (B, rows above, S, M, window)
         windows = windows.permute(0, 2, 1, 4, 3).flatten(2)
+        tops = self._canvas[:, margin + y - (side - 1) : margin + y, own]  # (B, S - 1, S, M)
         base = model.begin_row(context, self._codes) + model.from_above(windows)
+        base = base + model.from_top(tops.transpose(1, 2).flatten(2))
         self._row = base + model.row_place[y] + model.column_place
 
     def begin_pixel(self, y: int, x: int) -> None:
         """A place -> the pixel's own network, ready for its channels' heads."""
-        side, model = self._model.shape.side, self._model
-        left = self._canvas[:, ROWS_ABOVE + y, x : x + side - 1].flatten(1)
+        side, model, margin = self._model.shape.side, self._model, self._margin
+        left = self._canvas[:, margin + y, margin + x - (side - 1) : margin + x].flatten(1)
         counts = scale_counts(self._sums, self._numbers[y * side + x], side)
         self._hidden = model.refine(
             self._row[:, x] + model.from_left(left) + model.from_counts(counts)
@@ -56,7 +68,7 @@ class PixelWalk:
         self.images[:, channel, y, x] = values
         if channel + 1 == self._model.shape.channels:
             marks = mark_pixels(self.images[:, :, y, x])
-            self._canvas[:, ROWS_ABOVE + y, self._model.shape.side - 1 + x] = marks
+            self._canvas[:, self._margin + y, self._margin + x] = marks
             self._sums += marks
 
 
