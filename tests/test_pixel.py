@@ -7,7 +7,7 @@ import torch
 
 from lib.kernel.likelihood import pick_places, weigh_places
 from lib.kernel.losses import pixel_nll
-from lib.kernel.pixel import PixelModel, PixelShape
+from lib.kernel.pixel import PixelModel, PixelShape, measure_runs
 from lib.kernel.pixel_draw import PixelWalk, choose_values, draw_pictures
 
 CODES = 3
@@ -68,6 +68,17 @@ def test_each_pixel_sees_the_code() -> None:
     before = model(pictures, all_places(pictures), some_codes(pictures))
     after = model(pictures, all_places(pictures), (some_codes(pictures) + 1) % CODES)
     assert (before != after).any(-1).all()
+
+
+def test_runs_are_those_of_a_plain_count() -> None:
+    pictures = (torch.rand(3, 2, 9, 9) < 0.2).to(torch.uint8) * 255
+    runs = measure_runs(pictures)
+    for picture, found in zip(pictures, runs, strict=True):
+        for y in range(9):
+            for x in range(9):
+                before = [tuple(value) for value in picture[:, y, :x].T.tolist()][::-1]
+                alike = next((n for n, v in enumerate(before) if v != before[0]), x)
+                assert found[y, x] == alike
 
 
 def test_every_earlier_pixel_is_seen() -> None:

@@ -4,7 +4,8 @@ p(picture) = p(code) times the product over rows, columns, channels of p(value |
 each a 256-way softmax: PixelRNN (arXiv:1601.06759 eq. 1 and 2). Where PixelCNN (arXiv:1606.05328)
 shares a trunk of causal convolutions, this shares a causal transformer whose 32 tokens are whole
 rows, so that it sees all that lies above. Each pixel adds a window, all that stands left of it and
-straight above it and counts of what came before in a small residual network. A picture's rows cost
+straight above it, the lengths of the runs that end there and counts of what came before in a small
+residual network. A picture's rows cost
 little beside its pixels, any number of which can be trained in a step, and sampling evaluates one
 small network for each pixel.
 """
@@ -16,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from lib.kernel.codebook import Codebook
-from lib.kernel.row_trunk import Residual, RowTrunk
+from lib.kernel.row_trunk import Residual, RowTrunk, make_table
 
 LEVELS = 256
 ROWS_ABOVE = 6  # of the window
@@ -42,7 +43,7 @@ class PixelModel(nn.Module):
         self.shape = shape
         side, width, marks = shape.side, shape.width, 3 * shape.channels
         self.codebook = Codebook(shape.codes, shape.channels)
-        self.from_code = nn.Embedding(shape.codes, width)
+        self.from_code = make_table(shape.codes, width)
         self.rows = RowTrunk(marks * side, width, shape.depth, side, shape.codes)
         self.per_column = width // 8
         self.spread = nn.Linear(width, side * self.per_column)
@@ -51,10 +52,10 @@ class PixelModel(nn.Module):
         self.from_above = nn.Linear(marks * ROWS_ABOVE * (2 * REACH + 1), width, bias=False)
         self.from_left = nn.Linear(marks * (side - 1), width, bias=False)
         self.from_top = nn.Linear(marks * (side - 1), width, bias=False)
+        self.from_run = nn.ModuleList(make_table(side, width) for _ in range(2))  # left, top
         self.from_counts = nn.Linear(2 * marks, width, bias=False)
         self.row_place = nn.Parameter(torch.randn(side, width) * 0.02)
         self.column_place = nn.Parameter(torch.randn(side, width) * 0.02)
-        nn.init.normal_(self.from_code.weight, 0.0, 0.02)
         self.blocks = nn.ModuleList(Residual(width) for _ in range(2))
         self.heads = nn.ModuleList(Head(width, channel) for channel in range(shape.channels))
 
@@ -72,6 +73,9 @@ class PixelModel(nn.Module):
         hidden = hidden + self.from_above(above) + self.from_left(left) + self.from_top(top)
         hidden = hidden + self.from_counts(self._count_before(marks, places))
         hidden = hidden + self.from_code(codes)[:, None]
+        left_runs, top_runs = measure_runs(images), measure_runs(images.mT).mT
+        hidden = hidden + self.from_run[0](left_runs[batch, y, x])
+        hidden = hidden + self.from_run[1](top_runs[batch, y, x])
         chosen = images.flatten(2).gather(2, places[:, None].expand(-1, images.shape[1], -1).long())
         return self.finish(hidden, chosen.transpose(1, 2))
 
@@ -139,10 +143,7 @@ class Head(nn.Module):
 
     def __init__(self, width: int, before: int) -> None:
         super().__init__()
-        tables = [nn.Embedding(LEVELS, width) for _ in range(before)]
-        for table in tables:
-            nn.init.normal_(table.weight, 0.0, 0.02)
-        self.given = nn.ModuleList(tables)
+        self.given = nn.ModuleList(make_table(LEVELS, width) for _ in range(before))
         self.block = Residual(width)
         self.norm = nn.LayerNorm(width)
         self.logits = nn.Linear(width, LEVELS)
@@ -157,6 +158,14 @@ class Head(nn.Module):
 def mark_pixels(images: torch.Tensor) -> torch.Tensor:
     """(B, C, ...) uint8 -> (B, 3 C, ...) float32: value in [-1, 1], whether 0, whether 255."""
     return torch.cat([images / 127.5 - 1.0, (images == 0).float(), (images == 255).float()], dim=1)
+
+
+def measure_runs(images: torch.Tensor) -> torch.Tensor:
+    """(B, C, ..., S) uint8 -> (B, ..., S) int64: how many pixels alike end just before each."""
+    place = torch.arange(images.shape[-1], device=images.device)
+    begins = (images[..., 1:] != images[..., :-1]).any(1)
+    starts = (F.pad(begins, (1, 0)) * place).cummax(-1).values
+    return F.pad(place[1:] - starts[..., :-1], (1, 0))
 
 
 def find_margin(side: int) -> int:

@@ -8,6 +8,7 @@ from lib.kernel.pixel import (
     PixelModel,
     find_margin,
     mark_pixels,
+    measure_runs,
     scale_counts,
 )
 
@@ -47,15 +48,20 @@ class PixelWalk:
         tops = self._canvas[:, margin + y - (side - 1) : margin + y, own]  # (B, S - 1, S, M)
         base = model.begin_row(context, self._codes) + model.from_above(windows)
         base = base + model.from_top(tops.transpose(1, 2).flatten(2))
+        base = base + model.from_run[1](measure_runs(self.images.mT)[..., y])
         self._row = base + model.row_place[y] + model.column_place
 
     def begin_pixel(self, y: int, x: int) -> None:
         """A place -> the pixel's own network, ready for its channels' heads."""
         side, model, margin = self._model.shape.side, self._model, self._margin
         left = self._canvas[:, margin + y, margin + x - (side - 1) : margin + x].flatten(1)
+        runs = measure_runs(self.images[:, :, y])[:, x]
         counts = scale_counts(self._sums, self._numbers[y * side + x], side)
         self._hidden = model.refine(
-            self._row[:, x] + model.from_left(left) + model.from_counts(counts)
+            self._row[:, x]
+            + model.from_left(left)
+            + model.from_run[0](runs)
+            + model.from_counts(counts)
         )
 
     def logits(self, y: int, x: int, channel: int) -> torch.Tensor:

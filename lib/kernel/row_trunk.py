@@ -11,8 +11,7 @@ class RowTrunk(nn.Module):
     def __init__(self, inputs: int, width: int, depth: int, side: int, codes: int) -> None:
         super().__init__()
         self.embed = nn.Linear(inputs, width)
-        self.from_code = nn.Embedding(codes, width)
-        nn.init.normal_(self.from_code.weight, 0.0, 0.02)
+        self.from_code = make_table(codes, width)
         self.place = nn.Parameter(torch.randn(side, width) * 0.02)
         self.layers = nn.ModuleList(RowLayer(width) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
@@ -81,3 +80,10 @@ class Residual(nn.Module):
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """(..., width) -> (..., width)."""
         return values + self.narrow(F.silu(self.widen(self.norm(values))))
+
+
+def make_table(entries: int, width: int) -> nn.Embedding:
+    """-> a small vector for each of that many entries, to be added to others."""
+    table = nn.Embedding(entries, width)
+    nn.init.normal_(table.weight, 0.0, 0.02)
+    return table

@@ -9,7 +9,7 @@ from lib.kernel.runtime import Device
 
 # For each recipe the sizes on a GPU and on a CPU, both in the order of the names.
 _SIZES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
-    "pixel": (("width", "depth", "batch"), (512, 6, 256), (256, 2, 32)),
+    "pixel": (("width", "depth", "batch"), (512, 6, 256), (128, 2, 32)),
     "edm": (("width", "depth", "batch"), (96, 2, 256), (16, 1, 32)),
     "r3gan": (("width", "batch"), (128, 128), (8, 32)),
 }
