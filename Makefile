@@ -4,7 +4,7 @@ BIN := .venv/bin
 FASHION := build/fashion
 OLD := build/old-packages
 
-.PHONY: demo demo-old test test-bundle check venv bench quality compat fashion clean
+.PHONY: demo demo-old test test-bundle check venv bench quality grids compat fashion clean
 
 # The main job on an embedded default: shards, one-file kernel, a run as on Kaggle.
 demo: venv build/demo-input
@@ -86,6 +86,10 @@ MINUTES ?= 10
 RECIPES ?= auto,r3gan,pixel,edm,first-seed,second-seed
 quality: venv
 	$(BIN)/python -m tests.bench.quality --weights $(WEIGHTS) --minutes $(MINUTES) --recipe $(RECIPES)
+
+# The README's picture: each recipe's samples after equal minutes, nothing measured.
+grids: venv
+	$(BIN)/python -m tests.bench.grids
 
 clean:
 	rm -rf build .venv

@@ -54,7 +54,7 @@ def main() -> None:
     device = gather_team(None, 0)
     given = {"weights_file": options.weights.name, "weights_sha256": sha256_file(options.weights)}
     extractor = load_extractor(make_config("pixel", given), options.weights, device)
-    images = _load(options.input, options.output)
+    images = load_pictures(options.input, options.output)
     training, real = images[_HELD_OUT:], images[: options.real]
     write_grid(options.output / "real.png", as_rgb(training[:_GRID]), columns=8, scale=2)
     features = cached_features(as_rgb(real), extractor, options.output / "cache", "host")
@@ -69,7 +69,7 @@ def main() -> None:
     device.team.dismiss()
 
 
-def _load(shards: Path | None, output: Path) -> np.ndarray:
+def load_pictures(shards: Path | None, output: Path) -> np.ndarray:
     """A folder of shards, or none for the look-alike -> (N, C, 32, 32) uint8 in random order."""
     if shards is None:
         return look_alike(12_000, 0)[:, None]

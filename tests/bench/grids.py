@@ -1,0 +1,75 @@
+"""Recipes at equal minutes of training -> one picture: real images, then each recipe's samples.
+
+    python -m tests.bench.grids [--recipe pixel,r3gan,...] [--minutes 1] [--input SHARDS]
+        [--output build/grids]
+
+The samples are each recipe's first 64 of the last weights: nothing is measured and nothing chosen.
+Writes side_by_side.png and a line for each recipe.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from lib.kernel.config import make_config
+from lib.kernel.follower import gather_team
+from lib.kernel.generated_side import as_rgb
+from lib.kernel.grids import make_grid
+from lib.kernel.runtime import Device
+from lib.kernel.sample import sample_images
+from lib.kernel.train import Budget, train
+from tests.bench.quality import load_pictures
+
+_GRID = 64
+_HEAD, _GAP = 24, 12  # px above each grid and beside it
+
+
+def main() -> None:
+    """Command line -> the picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--recipe", default="pixel,r3gan,edm,first-seed,second-seed")
+    parser.add_argument("--minutes", type=float, default=1.0)
+    parser.add_argument("--input", type=Path)
+    parser.add_argument("--output", type=Path, default=Path("build/grids"))
+    options = parser.parse_args()
+    device = gather_team(None, 0)
+    images = load_pictures(options.input, options.output)
+    grids = {"real": make_grid(as_rgb(images[:_GRID]), scale=1)}
+    for recipe in options.recipe.split(","):
+        samples = draw_samples(recipe, images[1000:], device, options.minutes, options.output)
+        grids[recipe] = make_grid(as_rgb(samples), scale=1)
+    device.team.dismiss()
+    lay_side_by_side(grids).save(options.output / "side_by_side.png")
+
+
+def draw_samples(
+    recipe: str, images: np.ndarray, device: Device, minutes: float, output: Path
+) -> np.ndarray:
+    """A recipe, trained from nothing -> its first samples."""
+    config = make_config(recipe, {"judge": -1, "epoch_fid": 0})
+    work = output / recipe
+    shutil.rmtree(work, ignore_errors=True)
+    pictures = as_rgb(images) if config.is_public else images
+    result = train(pictures, config, device, work, work, Budget(minutes * 60))
+    steps, rate = result.history[-1]["step"], result.images_per_s
+    print(f"{device.name}: {recipe}, {minutes:g} min, {steps:,.0f} steps, {rate:,.0f} images/s")
+    return sample_images(result.checkpoint, _GRID, result.config, device)
+
+
+def lay_side_by_side(grids: dict[str, np.ndarray]) -> Image.Image:
+    """Names and grids of one size -> one picture, each name above its grid."""
+    height, width = next(iter(grids.values())).shape[:2]
+    step = width + _GAP
+    sheet = Image.new("RGB", (len(grids) * step - _GAP, height + _HEAD), "white")
+    draw = ImageDraw.Draw(sheet)
+    for number, (name, grid) in enumerate(grids.items()):
+        draw.text((number * step, 2), name, fill="black", font_size=16)
+        sheet.paste(Image.fromarray(grid), (number * step, _HEAD))
+    return sheet
+
+
+if __name__ == "__main__":
+    main()
