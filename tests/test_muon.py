@@ -88,7 +88,8 @@ def test_a_scaled_step_asks_no_host_and_skips_what_is_not_finite(
     weight = torch.nn.Parameter(start.clone())
     muon, scaler = make(weight), torch.amp.GradScaler("cpu", init_scale=1024.0)
     read = []
-    monkeypatch.setattr(torch.Tensor, "item", lambda tensor: read.append(tensor))
+    for name in ("item", "tolist", "__bool__", "__float__"):
+        monkeypatch.setattr(torch.Tensor, name, lambda tensor: read.append(tensor))
     for spoilt in (False, True):
         before = weight.detach().clone()
         weight.grad = gradient.clone()

@@ -19,7 +19,7 @@ CPU = Device(torch.device("cpu"), None, "cpu")
 
 
 def make_file(folder: Path, recipe: str, channels: int, **sizes: Any) -> tuple[Path, Config]:
-    config = make_config(recipe, {"width": 16, "depth": 1, **sizes})
+    config = make_config(recipe, {"width": 16, "depth": 1, "codes": 3, **sizes})
     torch.manual_seed(5)
     network = build_network(config, channels)
     return write_model(folder / "model.pt", network.state_dict(), config, channels), config

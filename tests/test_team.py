@@ -29,6 +29,7 @@ if __name__ == "__main__":
     torch.set_num_threads(2)
     images = np.repeat(look_alike(64, 3)[:, None], 3 if recipe == "second-seed" else 1, axis=1)
     sizes = {"width": 16, "depth": 1, "batch": 8, "targets": 16, "steps": 12, "epoch_fid": 0}
+    sizes |= {"codes": 3}
     config = make_config(recipe, {**sizes, "save_every": 100})
     device = gather_team(None, ranks)
     found = []

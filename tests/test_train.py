@@ -33,7 +33,7 @@ CPU = Device(torch.device("cpu"), None, "cpu")
 SMALL: dict[str, dict[str, Any]] = {
     "first-seed": {"width": 2, "batch": 8, "steps": 30},
     "second-seed": {"width": 2, "batch": 8, "steps": 30, "epoch_fid": 10},
-    "pixel": {"width": 16, "depth": 1, "batch": 8, "targets": 16, "steps": 30},
+    "pixel": {"width": 16, "depth": 1, "batch": 8, "targets": 16, "steps": 30, "codes": 5},
     "r3gan": {"width": 2, "latent_dim": 4, "batch": 8, "steps": 30},
     "edm": {"width": 8, "depth": 1, "batch": 8, "steps": 30},
 }

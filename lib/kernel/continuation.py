@@ -14,7 +14,7 @@ import torch
 from lib.kernel.checkpoint import list_checkpoints, load_checkpoint
 from lib.kernel.progress import format_seconds, log
 from lib.kernel.provenance import MANIFEST
-from lib.kernel.recipes import PUBLIC
+from lib.kernel.recipes import AUTO, PUBLIC
 from lib.kernel.storage import read_json, write_json
 
 STATE = "training_state"  # a folder of the output
@@ -60,8 +60,10 @@ def _is_same(manifest: Path, identity: dict[str, Any], on_gpu: bool) -> bool:
     """-> whether data and networks are those of this run; says what differs."""
     earlier = read_json(manifest) or {}
     config = earlier.get("config", {})
-    differing = [name for name in _DECISIVE if config.get(name) != identity["config"][name]]
-    suits_device = identity["config"]["recipe"] not in PUBLIC  # sizes of 0 are by the device
+    recipe = identity["config"]["recipe"]
+    decisive = [name for name in _DECISIVE if name != "codes" or recipe in ("pixel", AUTO)]
+    differing = [name for name in decisive if config.get(name) != identity["config"][name]]
+    suits_device = recipe not in PUBLIC  # sizes of 0 are by the device
     if suits_device and (earlier.get("device") != "cpu") != on_gpu:
         differing.append("GPU or CPU")
     if earlier.get("data_sha256") != identity["data_sha256"]:

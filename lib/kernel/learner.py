@@ -134,8 +134,14 @@ class Learner(ABC):
         while True:
             try:
                 gradients, losses = self._compute_or_replay(name, compute, inputs)
+                if is_divisible:
+                    self.team.add_up([*gradients, *losses.values()])
                 break
             except torch.OutOfMemoryError:
+                for weight in weights:
+                    weight.grad = None
+                if self._give_up_graphs():
+                    continue
                 if self.micro == 1:
                     raise PipelineError(
                         "train",
@@ -144,11 +150,8 @@ class Learner(ABC):
                     ) from None
             self.micro = -(-self.micro // 2)
             log("train", f"out of memory: {self.micro} images at once from here on")
-            self._graphs.clear()
             if self.device.is_cuda:
                 torch.cuda.empty_cache()
-        if is_divisible:
-            self.team.add_up([*gradients, *losses.values()])
         for weight, gradient in zip(weights, gradients, strict=True):
             weight.grad = gradient
         return losses
@@ -167,10 +170,24 @@ class Learner(ABC):
             networks = [part for part in self.parts().values() if isinstance(part, nn.Module)]
             buffers = [buffer for network in networks for buffer in network.buffers()]
             kept = [buffer.clone() for buffer in buffers]
-            self._graphs[key] = make_graph(name, compute, inputs, self.capture)
-            for buffer, value in zip(buffers, kept, strict=True):
-                buffer.copy_(value)  # a normalisation counts each batch once
+            try:
+                self._graphs[key] = make_graph(name, compute, inputs, self.capture)
+            finally:
+                for buffer, value in zip(buffers, kept, strict=True):
+                    buffer.copy_(value)  # a normalisation counts each batch once
+            if self._graphs[key] is None:
+                self.capture = None  # a capture that failed may have left traces: no second one
         return (self._graphs[key] or compute)(inputs)
+
+    def _give_up_graphs(self) -> bool:
+        """Out of memory -> whether graphs held some, which is free from here on."""
+        held = any(self._graphs.values())
+        self._graphs.clear()
+        if held:
+            self.capture = None
+            log("train", "out of memory: no CUDA graphs from here on, they hold memory")
+            torch.cuda.empty_cache()
+        return held
 
     def _compute_gradients(
         self,

@@ -45,6 +45,7 @@ class PixelLearner(Learner):
             torch.manual_seed(self.seed_of("weights", 0))
             self.model = PixelModel(shape).to(place)
         self.model.codebook.learn(self.images, config.seed)
+        self.team.exchange(list(self.model.codebook.buffers()), [0, 0])  # equal on every machine
         self._codes = self.model.codebook.assign(self.images)
         self.ema = Ema(self.model, config.ema_decay)
         matrices, others = self.model.split_parameters()
@@ -74,6 +75,11 @@ class PixelLearner(Learner):
         for optimiser in (self._adam, self._muon):
             self._scaler.unscale_(optimiser)
         torch.nn.utils.clip_grad_norm_(parameters, CLIP)
+        if (
+            self._scaler.is_enabled()
+        ):  # by the clip, one optimiser's NaN reaches the other's weights
+            for gradient in (weight.grad for weight in parameters if weight.grad is not None):
+                torch.nan_to_num(gradient, 0.0, 0.0, 0.0, out=gradient)
         for optimiser in (self._adam, self._muon):
             self._scaler.step(optimiser)
         self._scaler.update()

@@ -31,7 +31,6 @@ class Muon(torch.optim.Optimizer):
     # A GradScaler then leaves `found_inf` on the device and asks no host whether to step.
     _step_supports_amp_scaling = True
     found_inf: torch.Tensor | None = None  # set by it for the time of a step
-    grad_scale: torch.Tensor | None = None
 
     def __init__(
         self,
@@ -49,15 +48,17 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """The gradients -> one step of every matrix; none where an entry was infinite or NaN."""
-        assert self.grad_scale is None, "gradients must be unscaled before Muon's step"
+        """The gradients -> one step of every matrix; none where GradScaler found an overflow."""
+        assert getattr(self, "grad_scale", None) is None, (
+            "gradients must be unscaled before Muon's step"
+        )
         for group in self.param_groups:
             matrices = [matrix for matrix in group["params"] if matrix.grad is not None]
             steps = self._orthogonalise_all([self._follow(matrix) for matrix in matrices])
             self._take(matrices, steps, group["lr"])
 
     def _follow(self, matrix: torch.Tensor) -> torch.Tensor:
-        """A matrix and its gradient -> Nesterov momentum; without its length, in the dtype."""
+        """A matrix and its gradient -> Nesterov momentum."""
         if not self.state[matrix]:
             self.state[matrix]["momentum"] = torch.zeros_like(matrix)
         gradient, momentum = matrix.grad, self.state[matrix]["momentum"]

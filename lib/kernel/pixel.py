@@ -1,13 +1,12 @@
 """A code and pixels so far -> logits of the next one: an autoregressive model of 8-bit pictures.
 
-p(picture) = p(code) times the product over rows, columns, channels of p(value | code, all before),
-each a 256-way softmax: PixelRNN (arXiv:1601.06759 eq. 1 and 2). Where PixelCNN (arXiv:1606.05328)
-shares a trunk of causal convolutions, this shares a causal transformer whose 32 tokens are whole
-rows, so that it sees all that lies above. Each pixel adds a window, all that stands left of it and
-straight above it, the lengths of the runs that end there and counts of what came before in a small
-residual network. A picture's rows cost
-little beside its pixels, any number of which can be trained in a step, and sampling evaluates one
-small network for each pixel.
+p(code, picture) = p(code) times the product over rows, columns, channels of p(value | code, all
+before), each a 256-way softmax: PixelRNN (arXiv:1601.06759 eq. 1 and 2). Where PixelCNN
+(arXiv:1606.05328) shares a trunk of causal convolutions, this shares a causal transformer whose 32
+tokens are whole rows, so that it sees all that lies above. Each pixel adds a window, all that
+stands left of it and straight above it, the lengths of the runs that end there and counts of what
+came before in a small residual network. A picture's rows cost little beside its pixels, any number
+of which can be trained in a step, and sampling evaluates one small network for each pixel.
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
     python -m tests.bench.grids [--recipe pixel,r3gan,...] [--minutes 1] [--input SHARDS]
         [--output build/grids]
 
-The samples are each recipe's first 64 of the last weights: nothing is measured and nothing chosen.
+The samples are each recipe's first 64, of the weights that a run without FIDs takes.
 Writes side_by_side.png and a line for each recipe.
 """
 
