@@ -1,5 +1,6 @@
 """A version's output attached as kernel_sources: training goes on from it, or the log says why."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -53,3 +54,18 @@ def test_what_differs_is_not_taken_up(
     assert "first-version: not taken up, it differs in data" in said
     assert "first-version: not taken up, it differs in lr" in said
     assert "first-version: not taken up, it differs in GPU or CPU" in said
+
+
+@pytest.mark.parametrize(("recipe", "is_taken"), [("pixel", False), ("r3gan", True)])
+def test_a_state_from_before_codes_serves_the_recipes_that_have_none(
+    earlier: tuple[Path, Path], tmp_path: Path, recipe: str, is_taken: bool
+) -> None:
+    source = tmp_path / "input"
+    shutil.copytree(earlier[1] / "first-version", source / "first-version")
+    path = source / "first-version" / "run_manifest.json"
+    manifest = read_json(path)
+    config = {**manifest["config"], "recipe": recipe}
+    older = {name: value for name, value in config.items() if name != "codes"}
+    path.write_text(json.dumps({**manifest, "config": older}))
+    identity = {"config": config, "data_sha256": manifest["data_sha256"]}
+    assert (take_up(source, tmp_path / "work", identity, on_gpu=False) > 0) == is_taken

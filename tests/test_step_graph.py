@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from lib.kernel import learner as learner_module
+from lib.kernel import step_graph
 from lib.kernel.config import make_config
 from lib.kernel.learner import Learner
 from lib.kernel.runtime import Device, choose_device
@@ -23,7 +23,10 @@ def capture_plainly(work: Callable[[], None]) -> Callable[[], None]:
 
 
 def refuse(work: Callable[[], None]) -> Callable[[], None]:
-    raise RuntimeError("operation not permitted when stream is capturing\nmore words")
+    try:
+        raise RuntimeError("operation not permitted when stream is capturing\nmore words")
+    finally:
+        raise RuntimeError("the capture is invalid")  # as torch.cuda.graph does at its end
 
 
 def spoil(work: Callable[[], None]) -> Callable[[], None]:
@@ -86,11 +89,11 @@ def test_all_that_changes_from_step_to_step_is_an_input(
     recipe: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Steps traced once into plain operations, as a CUDA graph keeps them, train as others do."""
-    monkeypatch.setattr(learner_module, "make_graph", trace)
+    monkeypatch.setattr(step_graph, "make_graph", trace)
     plain, replayed = (make_learner(recipe, CPU) for _ in range(2))
-    replayed.capture = capture_plainly
+    replayed.graphs.capture = capture_plainly
     compare(plain, replayed, rtol=1e-4)
-    assert len(replayed._graphs) == (1 if recipe in ("pixel", "edm") else 2)
+    assert len(replayed.graphs.made) == (1 if recipe in ("pixel", "edm") else 2)
 
 
 def trace(name: str, compute: Compute, inputs: list[torch.Tensor], capture: Capture) -> Compute:
@@ -109,6 +112,37 @@ def test_a_trace_keeps_what_python_gave_it_once() -> None:
     assert traced([torch.ones(3)])[0][0].tolist() == [2.0, 2.0, 2.0]
 
 
+def test_graphs_give_their_memory_back_before_the_batch_is_parted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    learner, plain = (make_learner("pixel", CPU) for _ in range(2))
+    learner.graphs.capture = capture_plainly
+    learner.advance(0, 0.1)
+    plain.advance(0, 0.1)
+
+    def exhaust(inputs: list[torch.Tensor]) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
+        raise torch.OutOfMemoryError("out of memory")
+
+    learner.graphs.made = dict.fromkeys(learner.graphs.made, exhaust)  # type: ignore[arg-type]
+    found, expected = learner.advance(1, 0.1), plain.advance(1, 0.1)
+    assert torch.equal(found["nll"], expected["nll"])
+    assert (learner.micro, learner.graphs.capture) == (plain.micro, None)
+    assert "no CUDA graphs from here on" in capsys.readouterr().out
+
+
+def test_after_a_capture_that_failed_none_is_tried_again() -> None:
+    learner, tried = make_learner("first-seed", CPU), []
+
+    def count_and_refuse(work: Callable[[], None]) -> Callable[[], None]:
+        tried.append(work)
+        return refuse(work)
+
+    learner.graphs.capture = count_and_refuse
+    for step in range(4):
+        learner.advance(step, 0.1)
+    assert len(tried) == 1
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="a CUDA graph needs a GPU")
 def test_steps_by_cuda_graphs_train_as_launched_ones_do(
@@ -116,10 +150,10 @@ def test_steps_by_cuda_graphs_train_as_launched_ones_do(
 ) -> None:
     device = choose_device()
     plain, replayed = (make_learner(recipe, device) for _ in range(2))
-    plain.capture = None
-    assert replayed.capture is capture_on_gpu
+    plain.graphs.capture = None
+    assert replayed.graphs.capture is capture_on_gpu
     compare(plain, replayed, rtol=2e-2)
-    assert all(replayed._graphs.values()), capsys.readouterr().out
+    assert all(replayed.graphs.made.values()), capsys.readouterr().out
 
 
 def make_learner(recipe: str, device: Device) -> Learner:

@@ -15,7 +15,7 @@ from lib.kernel.progress import log
 from lib.kernel.runtime import Device
 from lib.kernel.seeds import derive_seed
 from lib.kernel.side_by_side import Cores
-from lib.kernel.step_graph import Losses, StepGraph, capture_on_gpu, make_graph
+from lib.kernel.step_graph import Losses, StepGraphs, capture_on_gpu
 
 LossOf = Callable[..., tuple[torch.Tensor, Losses]]  # of a part: its mean loss, what to report
 
@@ -44,8 +44,7 @@ class Learner(ABC):
         self.rate_scale = 1.0  # shrinks after a divergence
         self.micro = self.batch  # images at once; shrinks when the memory does not suffice
         self.cores = Cores(device)
-        self.capture = capture_on_gpu if device.is_cuda and config.graphs else None
-        self._graphs: dict[tuple[str, int], StepGraph | None] = {}
+        self.graphs = StepGraphs(capture_on_gpu if device.is_cuda and config.graphs else None)
         self._order: tuple[int, torch.Tensor] | None = None
 
     @abstractmethod
@@ -133,61 +132,36 @@ class Learner(ABC):
         compute = partial(self._compute_gradients, weights, loss_of, is_divisible)
         while True:
             try:
-                gradients, losses = self._compute_or_replay(name, compute, inputs)
+                gradients, losses = self.graphs.run(name, compute, inputs, self._list_buffers())
                 if is_divisible:
                     self.team.add_up([*gradients, *losses.values()])
                 break
             except torch.OutOfMemoryError:
                 for weight in weights:
                     weight.grad = None
-                if self._give_up_graphs():
-                    continue
-                if self.micro == 1:
-                    raise PipelineError(
-                        "train",
-                        "out of memory with a single image at once",
-                        cure="--set width=... smaller",
-                    ) from None
-            self.micro = -(-self.micro // 2)
-            log("train", f"out of memory: {self.micro} images at once from here on")
-            if self.device.is_cuda:
-                torch.cuda.empty_cache()
+                self._make_room()
         for weight, gradient in zip(weights, gradients, strict=True):
             weight.grad = gradient
         return losses
 
-    def _compute_or_replay(
-        self,
-        name: str,
-        compute: Callable[[list[torch.Tensor]], tuple[list[torch.Tensor], Losses]],
-        inputs: list[torch.Tensor],
-    ) -> tuple[list[torch.Tensor], Losses]:
-        """A step's function and inputs -> its results, on a GPU by a graph where there is one."""
-        if self.capture is None:
-            return compute(inputs)
-        key = (name, self.micro)
-        if key not in self._graphs:
-            networks = [part for part in self.parts().values() if isinstance(part, nn.Module)]
-            buffers = [buffer for network in networks for buffer in network.buffers()]
-            kept = [buffer.clone() for buffer in buffers]
-            try:
-                self._graphs[key] = make_graph(name, compute, inputs, self.capture)
-            finally:
-                for buffer, value in zip(buffers, kept, strict=True):
-                    buffer.copy_(value)  # a normalisation counts each batch once
-            if self._graphs[key] is None:
-                self.capture = None  # a capture that failed may have left traces: no second one
-        return (self._graphs[key] or compute)(inputs)
-
-    def _give_up_graphs(self) -> bool:
-        """Out of memory -> whether graphs held some, which is free from here on."""
-        held = any(self._graphs.values())
-        self._graphs.clear()
-        if held:
-            self.capture = None
-            log("train", "out of memory: no CUDA graphs from here on, they hold memory")
+    def _make_room(self) -> None:
+        """Out of memory -> without graphs, or with half as many images at once."""
+        if self.graphs.give_up():
+            return
+        if self.micro == 1:
+            raise PipelineError(
+                "train",
+                "out of memory with a single image at once",
+                cure="--set width=... smaller",
+            ) from None
+        self.micro = -(-self.micro // 2)
+        log("train", f"out of memory: {self.micro} images at once from here on")
+        if self.device.is_cuda:
             torch.cuda.empty_cache()
-        return held
+
+    def _list_buffers(self) -> list[torch.Tensor]:
+        networks = [part for part in self.parts().values() if isinstance(part, nn.Module)]
+        return [buffer for network in networks for buffer in network.buffers()]
 
     def _compute_gradients(
         self,

@@ -75,9 +75,8 @@ class PixelLearner(Learner):
         for optimiser in (self._adam, self._muon):
             self._scaler.unscale_(optimiser)
         torch.nn.utils.clip_grad_norm_(parameters, CLIP)
-        if (
-            self._scaler.is_enabled()
-        ):  # by the clip, one optimiser's NaN reaches the other's weights
+        # By the clip an overflow in one optimiser's gradients reaches the other's as NaN.
+        if self._scaler.is_enabled():
             for gradient in (weight.grad for weight in parameters if weight.grad is not None):
                 torch.nan_to_num(gradient, 0.0, 0.0, 0.0, out=gradient)
         for optimiser in (self._adam, self._muon):

@@ -42,6 +42,43 @@ class StepGraph:
         return self._gradients, dict(zip(self._losses, values, strict=True))
 
 
+class StepGraphs:
+    """A learner's steps by name, each with its graph where there is one."""
+
+    def __init__(self, capture: Capture | None) -> None:
+        self.capture = capture  # none: functions are called as they are
+        self.made: dict[str, StepGraph | None] = {}
+
+    def run(
+        self,
+        name: str,
+        compute: Compute,
+        inputs: list[torch.Tensor],
+        buffers: list[torch.Tensor],
+    ) -> tuple[list[torch.Tensor], Losses]:
+        """A step's function, inputs and what it may change on the way -> its results."""
+        if self.capture is not None and name not in self.made:
+            kept = [buffer.clone() for buffer in buffers]
+            try:
+                self.made[name] = make_graph(name, compute, inputs, self.capture)
+            finally:
+                for buffer, value in zip(buffers, kept, strict=True):
+                    buffer.copy_(value)  # a normalisation counts each batch once
+            if self.made[name] is None:
+                self.capture = None  # a capture that failed may have left traces: no second one
+        return (self.made.get(name) or compute)(inputs)
+
+    def give_up(self) -> bool:
+        """Out of memory -> whether graphs held some, which is free from here on."""
+        held = any(self.made.values())
+        self.made.clear()
+        if held:
+            self.capture = None
+            log("train", "out of memory: no CUDA graphs from here on, they hold memory")
+            torch.cuda.empty_cache()
+        return held
+
+
 def make_graph(
     name: str, compute: Compute, inputs: list[torch.Tensor], capture: Capture
 ) -> StepGraph | None:
