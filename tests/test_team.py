@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -80,17 +81,41 @@ def test_slices_cover_a_batch_once() -> None:
             assert all(part.stop > part.start for part in slices)
 
 
-def test_torchrun_runs_the_one_file(tmp_path: Path) -> None:
-    """Rank 0 alone writes; the others follow it and leave when it does."""
-    sources = copy_sources(tmp_path / "sources")
+@pytest.fixture(scope="module")
+def one_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    sources = copy_sources(tmp_path_factory.mktemp("built") / "sources")
     built = call(sources, "build.py", *list_options("pixel"), "--set", "sweep=false")
     assert built.returncode == 0, built.stderr
+    return sources / "build" / "kernel.py"
+
+
+def test_torchrun_runs_the_one_file(tmp_path: Path, one_file: Path) -> None:
+    """Rank 0 alone writes; the others follow it and leave when it does."""
     source, output = write_input(tmp_path / "input"), tmp_path / "output"
-    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    script = str(sources / "build" / "kernel.py")
-    done = call(tmp_path, *words, script, KERNEL_INPUT=str(source), KERNEL_OUTPUT=str(output))
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(one_file)]
+    done = call(tmp_path, *words, KERNEL_INPUT=str(source), KERNEL_OUTPUT=str(output))
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("done: ") == 4
+    assert (output / "submission.csv").read_text().count("\n") == 13
+
+
+def test_torchrun_runs_it_on_two_nodes(tmp_path: Path, one_file: Path) -> None:
+    """Both nodes are this machine, each with an agent of its own, as on several machines."""
+    source, output = write_input(tmp_path / "input"), tmp_path / "output"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = ["-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"]
+    place = ["--master-addr=127.0.0.1", f"--master-port={port}"]
+    folders = {"KERNEL_INPUT": str(source), "KERNEL_OUTPUT": str(output)}
+    follower = [sys.executable, *words, *place, "--node-rank=1", str(one_file)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **folders}
+    with subprocess.Popen(follower, env=environment, stdout=subprocess.PIPE, text=True) as other:
+        done = call(tmp_path, *words, *place, "--node-rank=0", str(one_file), **folders)
+        assert done.returncode == 0, done.stderr
+        assert other.stdout
+        assert "done: " not in other.stdout.read()
+    assert other.returncode == 0
     assert (output / "submission.csv").read_text().count("\n") == 13
 
 
