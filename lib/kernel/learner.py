@@ -132,7 +132,7 @@ class Learner(ABC):
         compute = partial(self._compute_gradients, weights, loss_of, is_divisible)
         while True:
             try:
-                gradients, losses = self.graphs.run(name, compute, inputs, self._list_buffers())
+                gradients, losses = self.graphs.run(name, compute, inputs, self._list_buffers)
                 if is_divisible:
                     self.team.add_up([*gradients, *losses.values()])
                 break

@@ -54,10 +54,11 @@ class StepGraphs:
         name: str,
         compute: Compute,
         inputs: list[torch.Tensor],
-        buffers: list[torch.Tensor],
+        list_buffers: Callable[[], list[torch.Tensor]],
     ) -> tuple[list[torch.Tensor], Losses]:
         """A step's function, inputs and what it may change on the way -> its results."""
         if self.capture is not None and name not in self.made:
+            buffers = list_buffers()
             kept = [buffer.clone() for buffer in buffers]
             try:
                 self.made[name] = make_graph(name, compute, inputs, self.capture)
