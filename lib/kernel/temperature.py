@@ -10,7 +10,9 @@ from lib.kernel.config import Config
 from lib.kernel.fid import Statistics, frechet_distance
 from lib.kernel.progress import log
 
-FACTORS = (0.94, 0.97, 1.0, 1.03)  # of the configured temperature
+STEP = 0.95  # from one temperature to the next colder one
+MOST_TRIES = 7
+_WORTH_TRYING = 0.1  # steps from the best temperature to the parabola's least value
 
 
 @dataclass(frozen=True)
@@ -29,14 +31,38 @@ def sweep_temperature(
 ) -> Sweep:
     """(Config, its samples at n = `samples`, features, real Statistics) -> Sweep.
 
+    From the configured temperature the sweep goes down or, where that is no better, up by STEP as
+    long as FID falls; a parabola through the least three then says where between them to try last.
     Every temperature draws with the same seeds, so that the differences are the temperature's.
     """
-    tried = {}
-    for factor in FACTORS:
-        temperature = round(config.temperature * factor, 6)
-        samples = draw(dataclasses.replace(config, temperature=temperature))
-        tried[temperature] = frechet_distance(extract(samples), real)
-        log("sweep", f"temperature {temperature:g}: FID {tried[temperature]:.5g}")
-    best = min(tried, key=lambda temperature: tried[temperature])
-    log("sweep", f"temperature {best:g} (least FID of {len(tried)})")
-    return Sweep(best, {f"{key:g}": value for key, value in tried.items()})
+    fids: dict[float, float] = {}  # steps downwards -> FID
+
+    def heat(steps: float) -> float:
+        return round(config.temperature * STEP**steps, 6)
+
+    def measure(steps: float) -> float:
+        if steps not in fids:
+            samples = draw(dataclasses.replace(config, temperature=heat(steps)))
+            fids[steps] = frechet_distance(extract(samples), real)
+            log("sweep", f"temperature {heat(steps):g}: FID {fids[steps]:.5g}")
+        return fids[steps]
+
+    best = 0.0
+    direction = 1.0 if measure(1.0) < measure(0.0) else -1.0
+    while len(fids) < MOST_TRIES - 1 and measure(best + direction) < fids[best]:
+        best += direction
+    if (vertex := _find_vertex(best, fids)) is not None:
+        measure(vertex)
+    best = min(fids, key=lambda steps: fids[steps])
+    log("sweep", f"temperature {heat(best):g} (least FID of {len(fids)})")
+    return Sweep(heat(best), {f"{heat(steps):g}": fids[steps] for steps in sorted(fids)})
+
+
+def _find_vertex(best: float, fids: dict[float, float]) -> float | None:
+    """Where the parabola through the best and its neighbours is least; None: not worth a try."""
+    if not {best - 1.0, best + 1.0} <= fids.keys():
+        return None
+    low, middle, high = fids[best - 1.0], fids[best], fids[best + 1.0]
+    bend = low - 2.0 * middle + high
+    shift = (low - high) / (2.0 * bend) if bend > 0.0 else 0.0
+    return best + shift if abs(shift) > _WORTH_TRYING else None

@@ -6,10 +6,12 @@
 Without SHARDS the data are 12,000 look-alike pictures. 1,000 pictures are held out of training;
 the floor is that of 1,000 real ones against the rest, several times. With --pool the submitted
 1,000 are also chosen out of a pool, against one half of the real features, and measured on the
-other. Draws are of 1,000 samples without any choice; sampling is not counted as training.
+other. Draws are of 1,000 samples without any choice; sampling is not counted as training. As in a
+run, a recipe whose row says so first sweeps its temperature against one half of the real features.
 """
 
 import argparse
+import dataclasses
 import math
 import shutil
 import time
@@ -31,6 +33,7 @@ from lib.kernel.real_side import RealSide, split_halves
 from lib.kernel.runtime import Device
 from lib.kernel.sample import sample_images
 from lib.kernel.storage import sha256_file
+from lib.kernel.temperature import sweep_temperature
 from lib.kernel.train import Budget, TrainResult, train
 from lib.kernel.yardstick import make_yardstick
 
@@ -107,9 +110,10 @@ def _report(
 ) -> None:
     """A trained recipe -> its draws' FIDs and, with a pool, the curated ones."""
     statistics, fids = features_to_statistics(features), []
+    config = _settle_temperature(result, device, extractor, features)
     started = time.monotonic()
     count = max(options.draws * _COUNT, options.pool)
-    samples = sample_images(result.checkpoint, count, result.config, device, "bench")
+    samples = sample_images(result.checkpoint, count, config, device, "bench")
     seconds = time.monotonic() - started
     own = extractor.extract(as_rgb(samples))
     for draw in range(options.draws):
@@ -119,7 +123,7 @@ def _report(
     print(
         f"{recipe}: FID {mean:.5f} +- {error:.5f} ({mean / floor:.2f} floors), "
         f"{result.history[-1]['step']:,.0f} steps, {result.images_per_s:,.0f} images/s, "
-        f"{count / seconds:,.0f} samples/s; {result.chosen}",
+        f"{count / seconds:,.0f} samples/s at temperature {config.temperature:g}; {result.chosen}",
         flush=True,
     )
     if options.pool:
@@ -133,6 +137,23 @@ def _report(
             f"{frechet_distance(chosen, other):.5f} against the other",
             flush=True,
         )
+
+
+def _settle_temperature(
+    result: TrainResult, device: Device, extractor: Extractor, features: np.ndarray
+) -> Config:
+    """A trained recipe -> its Config, its temperature the best against half of the features."""
+    config = result.config
+    if not config.sweep:
+        return config
+
+    def draw(tried: Config) -> np.ndarray:
+        return as_rgb(sample_images(result.checkpoint, _COUNT, tried, device, "sweep"))
+
+    used, _ = split_halves(len(features), config.seed)
+    half = features_to_statistics(features[used])
+    sweep = sweep_temperature(config, draw, extractor.extract, half)
+    return dataclasses.replace(config, temperature=sweep.temperature)
 
 
 if __name__ == "__main__":
