@@ -7,7 +7,7 @@ import torch
 
 from lib.kernel.likelihood import pick_places, weigh_places
 from lib.kernel.losses import pixel_nll
-from lib.kernel.pixel import PixelModel, PixelShape, measure_runs
+from lib.kernel.pixel import NEAR, Head, PixelModel, PixelShape, measure_runs, predict_values
 from lib.kernel.pixel_draw import PixelWalk, choose_values, draw_pictures
 
 CODES = 3
@@ -79,6 +79,52 @@ def test_runs_are_those_of_a_plain_count() -> None:
                 before = [tuple(value) for value in picture[:, y, :x].T.tolist()][::-1]
                 alike = next((n for n, v in enumerate(before) if v != before[0]), x)
                 assert found[y, x] == alike
+
+
+def test_predictions_are_those_of_jpeg_ls() -> None:
+    pictures = make_pictures(2)
+    found = predict_values(pictures)
+    for picture, predicted in zip(pictures.tolist(), found.tolist(), strict=True):
+        for values, own in zip(picture, predicted, strict=True):
+            for y in range(SIDE):
+                for x in range(SIDE):
+                    left = values[y][x - 1] if x else 0
+                    above = values[y - 1][x] if y else 0
+                    corner = values[y - 1][x - 1] if x and y else 0
+                    # ITU-T T.87, A.4.1
+                    if corner >= max(left, above):
+                        assert own[y][x] == min(left, above)
+                    elif corner <= min(left, above):
+                        assert own[y][x] == max(left, above)
+                    else:
+                        assert own[y][x] == left + above - corner
+
+
+@pytest.mark.parametrize("predicted", [0, 3, 100, 250, 255])
+def test_logits_near_the_prediction_move_with_it(predicted: int) -> None:
+    head = Head(16, before=0)
+    with torch.no_grad():
+        head.near.weight.normal_()
+        hidden, nothing = torch.randn(1, 16), torch.zeros(1, 0, dtype=torch.uint8)
+        free = head.logits(head.norm(head.block(hidden)))
+        near = head.near(head.norm(head.block(hidden)))[0]
+        moved = head(hidden, nothing, torch.tensor([[predicted]])) - free
+    for value in range(256):
+        offset = value - predicted
+        expected = near[offset + NEAR] if abs(offset) <= NEAR else torch.tensor(0.0)
+        torch.testing.assert_close(moved[0, value], expected, rtol=0, atol=1e-5)
+
+
+def test_a_channel_is_expected_to_err_as_the_one_before() -> None:
+    head = Head(16, before=1)
+    with torch.no_grad():
+        head.logits.weight.zero_()
+        head.near.weight.zero_()
+        head.near.weight[NEAR] = 10.0  # the predicted value itself
+        head.norm.weight.zero_()
+        head.norm.bias.fill_(1.0)
+        red, expected = torch.tensor([[120]], dtype=torch.uint8), torch.tensor([[100, 50]])
+        assert int(head(torch.randn(1, 16), red, expected).argmax()) == 50 + 20
 
 
 def test_every_earlier_pixel_is_seen() -> None:

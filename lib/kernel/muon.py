@@ -110,7 +110,7 @@ def orthogonalise(matrices: torch.Tensor, dtype: torch.dtype | None = None) -> t
     x = x.to(dtype or x.dtype)
     for _ in range(ITERATIONS):
         gram = x @ x.mT
-        x = A * x + (B * gram + C * gram @ gram) @ x
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=B, alpha=C), x, beta=A)
     return x.mT if is_tall else x
 
 

@@ -5,8 +5,10 @@ before), each a 256-way softmax: PixelRNN (arXiv:1601.06759 eq. 1 and 2). Where 
 (arXiv:1606.05328) shares a trunk of causal convolutions, this shares a causal transformer whose 32
 tokens are whole rows, so that it sees all that lies above. Each pixel adds a window, all that
 stands left of it and straight above it, the lengths of the runs that end there and counts of what
-came before in a small residual network. A picture's rows cost little beside its pixels, any number
-of which can be trained in a step, and sampling evaluates one small network for each pixel.
+came before in a small residual network. A value's logit has a part by its difference from JPEG-LS's
+prediction (ITU-T T.87, A.4.1), for a tone mostly goes on. A picture's rows cost little beside its
+pixels, any number of which can be trained in a step, and sampling evaluates one small network for
+each pixel.
 """
 
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from lib.kernel.row_trunk import Residual, RowTrunk, make_table
 LEVELS = 256
 ROWS_ABOVE = 6  # of the window
 REACH = 10  # columns of the window to either side
+NEAR = 32  # differences from the prediction, either way, that have logits of their own
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,10 @@ class PixelModel(nn.Module):
         left_runs, top_runs = measure_runs(images), measure_runs(images.mT).mT
         hidden = hidden + self.from_run[0](left_runs[batch, y, x])
         hidden = hidden + self.from_run[1](top_runs[batch, y, x])
-        chosen = images.flatten(2).gather(2, places[:, None].expand(-1, images.shape[1], -1).long())
-        return self.finish(hidden, chosen.transpose(1, 2))
+        spots = places[:, None].expand(-1, images.shape[1], -1).long()
+        chosen = images.flatten(2).gather(2, spots).transpose(1, 2)
+        expected = predict_values(images).flatten(2).gather(2, spots).transpose(1, 2)
+        return self.finish(hidden, chosen, expected)
 
     def split_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
         """-> (the hidden layers' matrices, everything else: places, tables, biases, both ends)."""
@@ -86,7 +91,7 @@ class PixelModel(nn.Module):
             if isinstance(module, nn.Embedding):
                 apart.add(module.weight)
             elif isinstance(module, Head):
-                apart.add(module.logits.weight)
+                apart |= {module.logits.weight, module.near.weight}
         hidden = [w for w in self.parameters() if w.ndim == 2 and w not in apart]
         chosen = set(hidden)
         return hidden, [weight for weight in self.parameters() if weight not in chosen]
@@ -100,12 +105,16 @@ class PixelModel(nn.Module):
         """(..., width) row contexts -> (..., S, width / 8), a share of them for each column."""
         return F.silu(self.spread(rows).unflatten(-1, (self.shape.side, self.per_column)))
 
-    def finish(self, hidden: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        """(B, K, width), (B, K, C) the pixels' own values -> (B, K, C, 256) logits."""
+    def finish(
+        self, hidden: torch.Tensor, values: torch.Tensor, expected: torch.Tensor
+    ) -> torch.Tensor:
+        """(B, K, width), (B, K, C) own values, predicted ones -> (B, K, C, 256) logits."""
         hidden = self.refine(hidden)
-        return torch.stack(
-            [head(hidden, values[..., :channel]) for channel, head in enumerate(self.heads)], dim=-2
-        )
+        each = [
+            head(hidden, values[..., :channel], expected[..., : channel + 1])
+            for channel, head in enumerate(self.heads)
+        ]
+        return torch.stack(each, dim=-2)
 
     def refine(self, hidden: torch.Tensor) -> torch.Tensor:
         """(..., width) -> (..., width): the pixel's own network."""
@@ -117,18 +126,16 @@ class PixelModel(nn.Module):
         self, marks: torch.Tensor, places: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """(B, M, S, S), (B, K) -> (B, K, M * n): the window above, all to the left, all on top."""
-        side, device = self.shape.side, marks.device
-        padded, margin = pad_marks(marks), find_margin(side)
-        stride = padded.shape[-1]
-        own = (places // side + margin) * stride + places % side + margin  # raster number, padded
-        rows = torch.arange(-ROWS_ABOVE, 0, device=device)
-        columns = torch.arange(-REACH, REACH + 1, device=device)
-        before = torch.arange(1 - side, 0, device=device)
-        flat = padded.flatten(2).transpose(1, 2)  # (B, padded pixels, M)
-        batch = torch.arange(len(marks), device=device)[:, None, None]
-        offsets = ((rows[:, None] * stride + columns).flatten(), before, before * stride)
-        above, left, top = (flat[batch, own[..., None] + far].flatten(2) for far in offsets)
-        return above, left, top
+        side, margin = self.shape.side, find_margin(self.shape.side)
+        padded = pad_marks(marks).contiguous(memory_format=torch.channels_last)
+        band = padded[..., margin - ROWS_ABOVE : -1, margin - REACH :]
+        above = band.unfold(2, ROWS_ABOVE, 1).unfold(3, 2 * REACH + 1, 1)  # (B, M, S, S, 6, 21)
+        left = padded[..., margin:, margin - side + 1 : -REACH - 1].unfold(3, side - 1, 1)
+        top = padded[..., margin - side + 1 : -1, margin:-REACH].unfold(2, side - 1, 1)
+        batch = torch.arange(len(marks), device=marks.device)[:, None]
+        y, x = places // side, places % side
+        chosen = [view.movedim(1, -1)[batch, y, x].flatten(2) for view in (above, left, top)]
+        return chosen[0], chosen[1], chosen[2]
 
     def _count_before(self, marks: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
         """(B, M, S, S), (B, K) -> (B, K, 2 M): sums over the pixels before, and their means."""
@@ -146,12 +153,30 @@ class Head(nn.Module):
         self.block = Residual(width)
         self.norm = nn.LayerNorm(width)
         self.logits = nn.Linear(width, LEVELS)
+        self.near = nn.Linear(width, 2 * NEAR + 1, bias=False)
+        nn.init.zeros_(self.near.weight)
 
-    def forward(self, hidden: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        """(..., width), (..., channels before) uint8 -> (..., 256) logits."""
+    def forward(
+        self, hidden: torch.Tensor, values: torch.Tensor, expected: torch.Tensor
+    ) -> torch.Tensor:
+        """(..., width), channels before uint8, these and its own predicted -> (..., 256) logits."""
         for channel, table in enumerate(self.given):
             hidden = hidden + table(values[..., channel].int())
-        return self.logits(self.norm(self.block(hidden)))
+        hidden = self.norm(self.block(hidden))
+        centre = expected[..., -1:].long()
+        if values.shape[-1]:  # what the channel before missed, this one will miss as well
+            centre = (centre + values[..., -1:] - expected[..., -2:-1]).clamp(0, LEVELS - 1)
+        offsets = torch.arange(2 * NEAR + 1, device=hidden.device)
+        logits = F.pad(self.logits(hidden), (NEAR, NEAR))
+        return logits.scatter_add(-1, centre + offsets, self.near(hidden))[..., NEAR:-NEAR]
+
+
+def predict_values(images: torch.Tensor) -> torch.Tensor:
+    """(B, C, S, S) uint8 -> (B, C, S, S) int64: each pixel's median-edge prediction (JPEG-LS)."""
+    padded = F.pad(images.long(), (1, 0, 1, 0))
+    left, above, corner = padded[..., 1:, :-1], padded[..., :-1, 1:], padded[..., :-1, :-1]
+    low, high = torch.minimum(left, above), torch.maximum(left, above)
+    return (left + above - corner).clamp(low, high)
 
 
 def mark_pixels(images: torch.Tensor) -> torch.Tensor:

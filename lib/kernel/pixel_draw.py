@@ -9,6 +9,7 @@ from lib.kernel.pixel import (
     find_margin,
     mark_pixels,
     measure_runs,
+    predict_values,
     scale_counts,
 )
 
@@ -35,6 +36,7 @@ class PixelWalk:
         self._memory: list[torch.Tensor] = []
         self._row = torch.empty(0, device=device)
         self._hidden = torch.empty(0, device=device)
+        self._expected = torch.empty(0, device=device)
 
     def begin_row(self, y: int) -> None:
         """A row's number -> what all its columns take from the rows above, ready."""
@@ -56,6 +58,8 @@ class PixelWalk:
         side, model, margin = self._model.shape.side, self._model, self._margin
         left = self._canvas[:, margin + y, margin + x - (side - 1) : margin + x].flatten(1)
         runs = measure_runs(self.images[:, :, y])[:, x]
+        corner = self.images[:, :, max(y - 1, 0) : y + 1, max(x - 1, 0) : x + 1]
+        self._expected = predict_values(corner)[..., -1, -1]
         counts = scale_counts(self._sums, self._numbers[y * side + x], side)
         self._hidden = model.refine(
             self._row[:, x]
@@ -67,7 +71,7 @@ class PixelWalk:
     def logits(self, y: int, x: int, channel: int) -> torch.Tensor:
         """A place and channel, all before known -> (count, 256) logits."""
         known = self.images[:, :channel, y, x]
-        return self._model.heads[channel](self._hidden, known)
+        return self._model.heads[channel](self._hidden, known, self._expected[:, : channel + 1])
 
     def put(self, y: int, x: int, channel: int, values: torch.Tensor) -> None:
         """(count,) uint8 values of a place and channel become part of the pictures."""
