@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from lib.host import kaggle_pending
 from lib.host.command_runs import list_runs
 from lib.host.kaggle_errors import KaggleError
 from lib.host.kaggle_pending import settle_pushes
@@ -140,7 +139,7 @@ def test_push_under_way_in_another_process_is_left_alone(
     place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cut_off(place, monkeypatch)
-    with (place.work.root / "runs" / kaggle_pending._LOCK).open("ab") as file:
+    with (place.work.root / "runs" / "push.lock").open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         settle_pushes(place.work)
     assert "under way in another process" in capsys.readouterr().out

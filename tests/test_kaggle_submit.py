@@ -2,13 +2,18 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
+from typing import Any
 
 import pytest
 
+from lib.host import loop
 from lib.host.kaggle_errors import KaggleError
-from lib.host.kaggle_submissions import submit_file, wait_for_score
+from lib.host.kaggle_submissions import Score, find_submission, submit_file, wait_for_score
 from lib.host.loop import fetch_and_record, submit_and_record, watch_and_record
 from lib.host.runs_table import fold_events
 from lib.host.submission_check import check_submission
@@ -113,6 +118,27 @@ def test_same_file_is_never_submitted_twice(
         assert bodies[0]["fileName"] == "submission.csv"
     content = finished.server.submissions[0]["content"]
     assert content == finished.server.versions[REF][0].outputs["submission.csv"]
+
+
+def test_two_submits_at_the_same_moment_send_one_file(
+    finished: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock belongs to the open file, so threads stand for processes."""
+    fetch_and_record(finished.work, finished.session, REF, 1)
+    both = Barrier(2)
+
+    def look_together(*given: Any) -> Score | None:
+        found = find_submission(*given)
+        with suppress(BrokenBarrierError):  # held up by the lock the other one never looks
+            both.wait(timeout=1.0)
+        return found
+
+    monkeypatch.setattr(loop, "find_submission", look_together)
+    with ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(submit, finished) for _ in range(2)]:
+            done.result()
+    assert len(finished.server.submissions) == 1
+    assert finished.server.count("CreateSubmission") == 1
 
 
 def test_code_submission_whose_answer_was_lost_is_found(finished: Place) -> None:

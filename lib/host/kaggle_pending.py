@@ -4,42 +4,19 @@ A process can end between Kaggle's yes and the ledger's line, so the intent is w
 pending push is never repeated blindly: the kernel's versions tell whether it arrived.
 """
 
-import fcntl
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from lib.host.disk_errors import explain_disk
 from lib.host.kaggle_client import KaggleSession, open_session
 from lib.host.kaggle_save import Pushed, find_arrived
 from lib.host.ledger import list_pending
+from lib.host.one_at_a_time import hold
 from lib.host.workplace import Workplace
 from lib.kernel.errors import PipelineError
 from lib.kernel.progress import log
 
-_LOCK = "push.lock"  # in runs/; held by the process that pushes, and freed when it ends
 _OWN = ("time", "event", "ref", "version", "push_id", "same_as")  # of an intent; the rest are facts
-
-
-@contextmanager
-def hold_pushes(work: Workplace, wait: bool) -> Iterator[bool]:
-    """(workplace, whether to wait) -> whether no other process pushes from here meanwhile."""
-    path = work.root / "runs" / _LOCK
-    with explain_disk("push", "runs/ cannot be written", path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("ab")
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if not wait:
-                yield False
-                return
-            log("push", "another push from here is under way: waiting for it")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield True
 
 
 def record_intent(work: Workplace, ref: str, before: int, facts: dict[str, Any]) -> str:
@@ -100,7 +77,7 @@ def settle_pushes(work: Workplace) -> None:
     """
     if not list_pending(work.read_ledger()):
         return
-    with hold_pushes(work, wait=False) as held:
+    with hold(work, "push", wait=False) as held:
         if not held:
             log("push", "a push from here is under way in another process")
             return

@@ -11,7 +11,6 @@ from lib.host.kaggle_client import KaggleSession
 from lib.host.kaggle_errors import KaggleError
 from lib.host.kaggle_kernels import find_latest_version
 from lib.host.kaggle_pending import (
-    hold_pushes,
     record_intent,
     record_push,
     record_refusal,
@@ -21,6 +20,7 @@ from lib.host.kaggle_save import Pushed, push_kernel
 from lib.host.ledger import list_pending
 from lib.host.metadata import check_metadata
 from lib.host.metadata_fields import Metadata
+from lib.host.one_at_a_time import hold
 from lib.host.secrets_scan import refuse_secrets
 from lib.host.workplace import Workplace
 from lib.kernel.errors import InputError, PipelineError
@@ -68,7 +68,7 @@ def push_cargo(work: Workplace, session: KaggleSession, metadata: Metadata, carg
     refuse_secrets(f"the bundle {cargo.source.name}", source, session.secrets)
     refuse_secrets("kernel-metadata.json", fields, session.secrets)
     facts = _list_facts(metadata, cargo, source, sha256_bytes((fields + source).encode()))
-    with hold_pushes(work, wait=True):
+    with hold(work, "push", wait=True):
         if pushed := _settle(work, session, metadata.ref, facts["request_sha256"]):
             log("push", "that is this push: nothing new is sent")
         else:

@@ -14,6 +14,7 @@ from lib.host.kaggle_submissions import (
 )
 from lib.host.kaggle_watch import Watched, demand_complete, watch_version
 from lib.host.metadata_fields import Metadata
+from lib.host.one_at_a_time import hold
 from lib.host.secrets_scan import refuse_secrets
 from lib.host.submission_check import Checked, check_submission
 from lib.host.workplace import Workplace
@@ -117,12 +118,15 @@ def submit_and_record(
     mark = f"[{ref.split('/')[1]} v{version}{kind} {checked.sha256[:12]}]"
     description = f"{message} {mark}"
     refuse_secrets("the message", description, session.secrets)
-    if found := find_submission(session, competition, mark):
-        number = found.ref
-        log("submit", f"submission {number} is this very file already: nothing new is sent")
-    else:
-        number = _create(session, competition, ref, version, checked, description, mark, as_kernel)
-    work.record("submit", ref, version, submission=number, csv_sha256=checked.sha256)
+    with hold(work, "submit", wait=True):  # of two at once the later one finds the earlier's
+        if found := find_submission(session, competition, mark):
+            number = found.ref
+            log("submit", f"submission {number} is this very file already: nothing new is sent")
+        else:
+            number = _create(
+                session, competition, ref, version, checked, description, mark, as_kernel
+            )
+        work.record("submit", ref, version, submission=number, csv_sha256=checked.sha256)
     score = wait_for_score(session, number)
     work.record(
         "score",
