@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lib.kernel.continuation import STATE, take_up
+from lib.kernel.recipes import number_state
 from lib.kernel.storage import read_json
 from tests.local_runs import call, copy_sources, list_options, write_input
 
@@ -40,12 +41,13 @@ def test_what_differs_is_not_taken_up(
 ) -> None:
     _, source = earlier
     manifest = read_json(source / "first-version" / "run_manifest.json")
-    identity = {"config": manifest["config"], "data_sha256": manifest["data_sha256"]}
+    identity = {name: manifest[name] for name in ("config", "data_sha256", "state_form")}
     assert take_up(source, tmp_path / "same", identity, on_gpu=False) > 0
     assert take_up(source, tmp_path / "same", {}, on_gpu=False) > 0  # a resumed run keeps to it
     for other, on_gpu in (
         ({**identity, "data_sha256": "0" * 64}, False),
         ({**identity, "config": {**manifest["config"], "lr": 0.5}}, False),
+        ({**identity, "state_form": 99}, False),
         (identity, True),  # its networks would have other sizes
     ):
         assert take_up(source, tmp_path / "other", other, on_gpu) == 0.0
@@ -53,6 +55,7 @@ def test_what_differs_is_not_taken_up(
     said = capsys.readouterr().out
     assert "first-version: not taken up, it differs in data" in said
     assert "first-version: not taken up, it differs in lr" in said
+    assert "first-version: not taken up, it differs in its version's networks" in said
     assert "first-version: not taken up, it differs in GPU or CPU" in said
 
 
@@ -66,6 +69,8 @@ def test_a_state_from_before_codes_serves_the_recipes_that_have_none(
     manifest = read_json(path)
     config = {**manifest["config"], "recipe": recipe}
     older = {name: value for name, value in config.items() if name != "codes"}
+    del manifest["state_form"]
     path.write_text(json.dumps({**manifest, "config": older}))
-    identity = {"config": config, "data_sha256": manifest["data_sha256"]}
+    form = number_state(recipe)
+    identity = {"config": config, "data_sha256": manifest["data_sha256"], "state_form": form}
     assert (take_up(source, tmp_path / "work", identity, on_gpu=False) > 0) == is_taken

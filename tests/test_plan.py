@@ -4,6 +4,7 @@ import pytest
 
 from lib.kernel.config import make_config
 from lib.kernel.plan import Speeds, fill_defaults, plan_run
+from lib.kernel.temperature import MOST_TRIES
 
 FAST = Speeds(feature_s=0.001, sample_s=0.0001, curate_s=60)
 SLOW = Speeds(feature_s=0.06, sample_s=0.02, curate_s=120)
@@ -63,9 +64,12 @@ def test_what_the_user_chose_is_kept() -> None:
 
 def test_the_sweep_is_the_first_to_yield() -> None:
     config, _ = fill_defaults(make_config("pixel", {"pool": 1200}), is_cuda=False)
-    speeds = Speeds(feature_s=0.06, sample_s=0.02, curate_s=10, sweep_images=4000)
-    assert plan_run(config, 3600, 2000, missing=2000, speeds=speeds).sweep
-    plan = plan_run(config, 600, 2000, missing=2000, speeds=speeds)
-    assert not plan.sweep
-    assert plan.pool == 1200
-    assert [reason.split(":")[0] for reason in plan.reasons] == ["no sweep of the temperature"]
+    speeds = Speeds(feature_s=0.06, sample_s=0.02, curate_s=10, sweep_images=1000)
+    whole = plan_run(config, 3600, 2000, missing=2000, speeds=speeds)
+    assert (whole.sweep, whole.reasons) == (MOST_TRIES, ())
+    assert whole.train_s == pytest.approx(3600 - 2000 * 0.06 - whole.reserve_s)
+    assert whole.reserve_s == pytest.approx(30 + 10 + (1200 + MOST_TRIES * 1000) * 0.08)
+    for seconds, tries, words in ((1050, 4, "4 tries at most"), (600, 0, "no sweep of the temp")):
+        plan = plan_run(config, seconds, 2000, missing=2000, speeds=speeds)
+        assert (plan.sweep, plan.pool) == (tries, 1200)
+        assert [reason[: len(words)] for reason in plan.reasons] == [words]

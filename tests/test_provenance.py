@@ -9,13 +9,14 @@ from lib.kernel.errors import InputError
 from lib.kernel.provenance import (
     check_same_run,
     find_damage,
+    is_finished,
     locked,
     read_identity,
     write_manifest,
 )
-from lib.kernel.storage import read_json
+from lib.kernel.storage import read_json, write_json
 
-IDENTITY = {"config": {"seed": 1, "lr": 0.1}, "data_sha256": "ab" * 32}
+IDENTITY = {"config": {"seed": 1, "lr": 0.1}, "data_sha256": "ab" * 32, "state_form": 2}
 
 
 @pytest.fixture
@@ -54,6 +55,24 @@ def test_another_configuration_is_refused_and_named(output: Path) -> None:
 def test_other_data_are_refused(output: Path) -> None:
     with pytest.raises(InputError, match="data: abab"):
         check_same_run(output, IDENTITY, {**IDENTITY, "data_sha256": "cd" * 32})
+
+
+@pytest.mark.parametrize("earlier", [{**IDENTITY, "state_form": 3}, {"config": IDENTITY["config"]}])
+def test_a_state_of_other_networks_is_not_gone_on_from(
+    output: Path, earlier: dict[str, object]
+) -> None:
+    earlier = {"data_sha256": IDENTITY["data_sha256"], **earlier}
+    scratch = output.parent / "out.scratch"
+    write_manifest(output, {**earlier, "bundle_sha256": "ef" * 32})
+    assert is_finished(output, scratch, IDENTITY, "0" * 64), "what is finished needs no state"
+    (output / "submission.csv").write_text("damaged\n")
+    with pytest.raises(InputError, match="whose networks were others(?s:.*)delete .*out.scratch"):
+        is_finished(output, scratch, IDENTITY, "0" * 64)
+    (output / "run_manifest.json").unlink()
+    scratch.mkdir()
+    write_json(scratch / "identity.json", earlier)
+    with pytest.raises(InputError, match="whose networks were others"):
+        is_finished(output, scratch, IDENTITY, "0" * 64)
 
 
 def test_a_strangers_submission_is_never_overwritten(tmp_path: Path) -> None:

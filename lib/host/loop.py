@@ -119,13 +119,7 @@ def submit_and_record(
     description = f"{message} {mark}"
     refuse_secrets("the message", description, session.secrets)
     with hold(work, "submit", wait=True):  # of two at once the later one finds the earlier's
-        if found := find_submission(session, competition, mark):
-            number = found.ref
-            log("submit", f"submission {number} is this very file already: nothing new is sent")
-        else:
-            number = _create(
-                session, competition, ref, version, checked, description, mark, as_kernel
-            )
+        number = _create(session, competition, ref, version, checked, description, mark, as_kernel)
         work.record("submit", ref, version, submission=number, csv_sha256=checked.sha256)
     score = wait_for_score(session, number)
     work.record(
@@ -164,8 +158,10 @@ def _create(
     mark: str,
     as_kernel: bool,
 ) -> int:
-    """What is submitted -> the submission's number, if the day's allowance is not used up."""
-
+    """What is submitted -> the submission's number: of one with that mark, else of a new one."""
+    if found := find_submission(session, competition, mark):
+        log("submit", f"submission {found.ref} is this very file already: nothing new is sent")
+        return found.ref
     left = count_left(session, competition)
     if left == 0:
         raise PipelineError(

@@ -10,6 +10,7 @@ from lib.kernel.recipes import PUBLIC, RECIPES
 TORCHVISION_WEIGHTS = "inception_v3_google-0cc3c7bd.pth"
 RANDOM_WEIGHTS = "random"
 PREPROCESSINGS = ("host", "imagenet-norm", "nearest", "tf-fid")
+COLDEST, HOTTEST = 0.01, 100.0  # temperatures that samples may be drawn at
 POLICIES = ("host", "first-seed", "second-seed")
 
 
@@ -112,7 +113,7 @@ _RANGES = (
     ("judge", -1, 50_000),
     ("fid_loss", -1, 0.5),
     ("samples", 2, 100_000),
-    ("temperature", 0.01, 100),
+    ("temperature", COLDEST, HOTTEST),
     ("tail", 0, 1),
     ("pool", 0, 200_000),
     ("real_limit", 0, 10**7),

@@ -14,7 +14,7 @@ import torch
 from lib.kernel.checkpoint import list_checkpoints, load_checkpoint
 from lib.kernel.progress import format_seconds, log
 from lib.kernel.provenance import MANIFEST
-from lib.kernel.recipes import AUTO, PUBLIC
+from lib.kernel.recipes import PUBLIC
 from lib.kernel.storage import read_json, write_json
 
 STATE = "training_state"  # a folder of the output
@@ -61,8 +61,11 @@ def _is_same(manifest: Path, identity: dict[str, Any], on_gpu: bool) -> bool:
     earlier = read_json(manifest) or {}
     config = earlier.get("config", {})
     recipe = identity["config"]["recipe"]
-    decisive = [name for name in _DECISIVE if name != "codes" or recipe in ("pixel", AUTO)]
-    differing = [name for name in decisive if config.get(name) != identity["config"][name]]
+    wanted = {name: identity["config"][name] for name in _DECISIVE}
+    # A field that the earlier version did not know decided nothing there.
+    differing = [name for name, value in wanted.items() if config.get(name, value) != value]
+    if earlier.get("state_form", 1) != identity["state_form"]:
+        differing.append("its version's networks")
     suits_device = recipe not in PUBLIC  # sizes of 0 are by the device
     if suits_device and (earlier.get("device") != "cpu") != on_gpu:
         differing.append("GPU or CPU")

@@ -62,8 +62,9 @@ def find_temperature(
     device: Device,
     extractor: Extractor,
     real: RealSide,
+    tries: int,
 ) -> Sweep:
-    """(file, model file) -> the best temperature against one half of the real images.
+    """(file, model file, tries at most) -> the best temperature against half of the real images.
 
     The half is that which the proof of curation uses: no choice ever sees the other one. A resumed
     run finds the file and tries nothing.
@@ -74,7 +75,8 @@ def find_temperature(
     def draw(tried: Config) -> np.ndarray:
         return as_rgb(sample_images(checkpoint, config.samples, tried, device, "sweep"))
 
-    sweep = sweep_temperature(config, draw, extractor.extract, use_half(real, config.seed))
+    half = use_half(real, config.seed)
+    sweep = sweep_temperature(config, draw, extractor.extract, half, tries)
     write_json(saved, asdict(sweep))
     return sweep
 

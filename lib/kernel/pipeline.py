@@ -69,7 +69,7 @@ class Run:
         folders, journal = self._folders, self._journal
         self._notes.clear()  # of an attempt whose team fell apart
         data = hash_shards(find_shards(folders.input))
-        identity = self._identity = {"config": as_dict(self._config), "data_sha256": data}
+        identity = self._identity = provenance.identify(self._config, data)
         if provenance.is_finished(folders.output, folders.scratch, identity, self._bundle_sha256):
             return
         weights = self._find_weights()
@@ -95,7 +95,7 @@ class Run:
         if plan.sweep:
             with journal.stage("sweep"):
                 saved, model = folders.scratch / "sweep.json", result.checkpoint
-                sweep = find_temperature(saved, model, config, device, extractor, real)
+                sweep = find_temperature(saved, model, config, device, extractor, real, plan.sweep)
                 config = dataclasses.replace(config, temperature=sweep.temperature)
                 self._findings.metrics["sweep"] = dataclasses.asdict(sweep)
         self._findings.config = mark_settled(as_dict(self._config), as_dict(config))

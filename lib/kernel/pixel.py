@@ -129,7 +129,7 @@ class PixelModel(nn.Module):
         side, margin = self.shape.side, find_margin(self.shape.side)
         padded = pad_marks(marks).contiguous(memory_format=torch.channels_last)
         band = padded[..., margin - ROWS_ABOVE : -1, margin - REACH :]
-        above = band.unfold(2, ROWS_ABOVE, 1).unfold(3, 2 * REACH + 1, 1)  # (B, M, S, S, 6, 21)
+        above = band.unfold(2, ROWS_ABOVE, 1).unfold(3, 2 * REACH + 1, 1)
         left = padded[..., margin:, margin - side + 1 : -REACH - 1].unfold(3, side - 1, 1)
         top = padded[..., margin - side + 1 : -1, margin:-REACH].unfold(2, side - 1, 1)
         batch = torch.arange(len(marks), device=marks.device)[:, None]

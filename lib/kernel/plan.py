@@ -6,6 +6,7 @@ from typing import Any
 
 from lib.kernel.config import Config
 from lib.kernel.recipes import AUTO
+from lib.kernel.temperature import LEAST_TRIES, MOST_TRIES
 
 _OVERHEAD_S = 30.0  # writing the CSV and the zip, verifying, statistics, report
 _TRAINING_SHARE = 0.5  # of what the submitted images leave; evaluation yields first
@@ -49,7 +50,7 @@ class Speeds:
     feature_s: float
     sample_s: float
     curate_s: float  # for the whole of curation
-    sweep_images: int = 0  # that a sweep of the temperature draws
+    sweep_images: int = 0  # that a sweep of the temperature draws for each that it tries
     trials: int = 0  # FIDs that recipe auto takes
 
     @property
@@ -63,7 +64,7 @@ class Plan:
     """What fits into the budget; `reasons` are the guards that fired, to be printed."""
 
     real: int  # real images that serve for FID
-    sweep: bool  # whether temperatures are tried
+    sweep: int  # temperatures that may be tried; 0: no sweep
     pool: int  # images generated; equal to the images submitted where there is no curation
     train_s: float  # optimiser time alone
     reserve_s: float  # kept for everything after training
@@ -83,11 +84,12 @@ def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds
     wanted_train_s = config.train_minutes * 60 or float("inf")
     pool = max(config.pool, config.samples) if config.curate else config.samples
     reasons: list[str] = []
-    sweep_s = speeds.sweep_images * speeds.image_s if config.sweep else 0.0
+    tries = MOST_TRIES if config.sweep and speeds.sweep_images else 0
 
     def reserve(pool_size: int) -> float:
         curation = speeds.curate_s if pool_size > config.samples else 0.0
-        return _OVERHEAD_S + pool_size * speeds.image_s + curation + sweep_s
+        images = pool_size + tries * speeds.sweep_images
+        return _OVERHEAD_S + images * speeds.image_s + curation
 
     def left(real_size: int, pool_size: int) -> float:
         features_s = min(real_size, missing) * speeds.feature_s
@@ -100,9 +102,12 @@ def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds
     trial = _fit_trial(config, speeds, least_train_s)
     if trial < config.trial:
         reasons.append(f"trials of {trial} images for each FID: more would take too long")
-    if sweep_s and left(real, pool) < least_train_s:
-        reasons.append(f"no sweep of the temperature: its {sweep_s:.0f} s do not fit")
-        sweep_s = 0.0
+    while tries and left(real, pool) < least_train_s:
+        tries = tries - 1 if tries > LEAST_TRIES else 0
+    if tries < MOST_TRIES and config.sweep and speeds.sweep_images:
+        kept = f"{tries} tries at most" if tries else "no sweep of the temperature"
+        each_s = speeds.sweep_images * speeds.image_s
+        reasons.append(f"{kept}: {MOST_TRIES} would take {MOST_TRIES * each_s:.0f} s")
     if pool > config.samples and left(real, pool) < least_train_s:
         reasons.append(
             f"no pool of {pool:,} and no curation: their {reserve(pool):.0f} s would leave "
@@ -120,7 +125,7 @@ def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds
     if train_s < wanted_train_s < float("inf"):
         reasons.append(f"{train_s:.0f} s for training instead of {wanted_train_s:.0f} s")
     seconds = (train_s, reserve(pool), speeds.feature_s)
-    return Plan(real, sweep_s > 0, pool, *seconds, trial, tuple(reasons), speeds.image_s)
+    return Plan(real, tries, pool, *seconds, trial, tuple(reasons), speeds.image_s)
 
 
 def _fit_trial(config: Config, speeds: Speeds, train_s: float) -> int:

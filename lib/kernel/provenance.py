@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.kernel.config import Config, differences
+from lib.kernel.config import Config, as_dict, differences
 from lib.kernel.errors import InputError
 from lib.kernel.progress import log
+from lib.kernel.recipes import number_state
 from lib.kernel.storage import read_json, sha256_file, write_json
 
 MANIFEST = "run_manifest.json"
@@ -71,11 +72,14 @@ def find_damage(output: Path, manifest: Mapping[str, Any]) -> list[str]:
     return damage
 
 
-def check_same_run(output: Path, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """(output, identity of the run there, identity of this run) -> InputError if they differ.
+def identify(config: Config, data_sha256: str) -> dict[str, Any]:
+    """(Config, hash of its data) -> what decides a run's result and which states it goes on from."""
+    form = number_state(config.recipe)
+    return {"config": as_dict(config), "data_sha256": data_sha256, "state_form": form}
 
-    An identity is {"config": {...}, "data_sha256": "..."}: what decides a run's result.
-    """
+
+def check_same_run(output: Path, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """(output, identity of the run there, of this run) -> InputError if result or data differ."""
     differing = differences(dict(earlier["config"]), dict(now["config"]))
     if earlier["data_sha256"] != now["data_sha256"]:
         differing.append(f"data: {earlier['data_sha256'][:12]} against {now['data_sha256'][:12]}")
@@ -129,13 +133,28 @@ def is_finished(
         return False
     check_same_run(output, earlier, identity)
     if "artefacts" not in earlier:
+        _check_state_form(scratch, earlier, identity)
         log("run", "goes on where an earlier process stopped")
         return False
     damage = find_damage(output, earlier)
     if damage:
+        _check_state_form(scratch, earlier, identity)
         log("run", f"was finished, but {'; '.join(damage[:5])}: made anew from what is left")
         return False
     if earlier["bundle_sha256"] != bundle_sha256:
         log("run", "note: another build of the kernel made it")
     log("run", f"finished before; its {len(earlier['artefacts'])} files are verified")
     return True
+
+
+def _check_state_form(scratch: Path, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """A started run -> InputError if its training state is of networks that are no more."""
+    before = earlier.get("state_form", 1)
+    if before != now["state_form"]:
+        raise InputError(
+            "output",
+            "the run there was started by another version, whose networks were others",
+            expected=f"training state of form {now['state_form']}",
+            got=f"{before}",
+            cure=f"build with that version, or give another --output, or delete {scratch}",
+        )

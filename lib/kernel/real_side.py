@@ -17,7 +17,6 @@ from lib.kernel.progress import log
 from lib.kernel.recipes import AUTO, CANDIDATES
 from lib.kernel.seeds import derive_seed
 from lib.kernel.storage import read_json, write_json
-from lib.kernel.temperature import MOST_TRIES
 
 HOST_POLICY = "host"
 _WARM_UP, _TIMED, _TIMED_ON_GPU = 8, 24, 500  # images; a GPU takes as long for 24 as for 100
@@ -142,4 +141,4 @@ def measure_speeds(images: np.ndarray, extractor: Extractor, config: Config) -> 
     sample_s = 0.06 if config.recipe == "edm" else sample_s  # 35 passes of a U-Net
     trials = count_trials(len(CANDIDATES)) if config.recipe == AUTO else 0
     log("plan", f"features take {feature_s * 1000:.1f} ms an image (measured)")
-    return Speeds(feature_s, sample_s, _CURATE_S, MOST_TRIES * config.samples, trials)
+    return Speeds(feature_s, sample_s, _CURATE_S, config.samples, trials)

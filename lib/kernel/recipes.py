@@ -5,6 +5,8 @@ from typing import Any
 DEFAULT_RECIPE = AUTO = "auto"
 CANDIDATES = ("pixel", "r3gan", "edm")  # of auto, all of which it tries
 PUBLIC = ("first-seed", "second-seed")  # the two public solutions, kept as they were
+# Raised when a recipe's networks or optimisers change, for then an earlier state no longer fits.
+_STATES = {"pixel": 3, "auto": 3}
 _COLUMNS = ("policy", "epochs", "batch", "lr", "beta1", "beta2", "n_critic", "gp_weight")
 _TABLE: dict[str, tuple[Any, ...]] = {
     #               policy       epochs batch  lr     b1   b2    n_c  gp
@@ -39,3 +41,8 @@ _EXTRA: dict[str, dict[str, Any]] = {
 RECIPES: dict[str, dict[str, Any]] = {
     name: {**dict(zip(_COLUMNS, row, strict=True)), **_EXTRA[name]} for name, row in _TABLE.items()
 }
+
+
+def number_state(recipe: str) -> int:
+    """A recipe -> the number of its training state's form; 1 where it never changed."""
+    return _STATES.get(recipe, 1)

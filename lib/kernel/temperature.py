@@ -1,17 +1,18 @@
 """A trained model and some real images -> the temperature whose samples are nearest to them."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from lib.kernel.config import Config
+from lib.kernel.config import COLDEST, HOTTEST, Config
 from lib.kernel.fid import Statistics, frechet_distance
 from lib.kernel.progress import log
 
 STEP = 0.95  # from one temperature to the next colder one
-MOST_TRIES = 7
+LEAST_TRIES, MOST_TRIES = 3, 7
 _WORTH_TRYING = 0.1  # steps from the best temperature to the parabola's least value
 
 
@@ -28,12 +29,14 @@ def sweep_temperature(
     draw: Callable[[Config], np.ndarray],
     extract: Callable[[np.ndarray], np.ndarray],
     real: Statistics,
+    tries: int = MOST_TRIES,
 ) -> Sweep:
-    """(Config, its samples at n = `samples`, features, real Statistics) -> Sweep.
+    """(Config, its samples at n = `samples`, features, real Statistics, tries) -> Sweep.
 
     From the configured temperature the sweep goes down or, where that is no better, up by STEP as
     long as FID falls; a parabola through the least three then says where between them to try last.
-    Every temperature draws with the same seeds, so that the differences are the temperature's.
+    All that in `tries` draws at most, LEAST_TRIES or more. Every temperature draws with the same
+    seeds, so that the differences are the temperature's.
     """
     fids: dict[float, float] = {}  # steps downwards -> FID
 
@@ -42,16 +45,19 @@ def sweep_temperature(
 
     def measure(steps: float) -> float:
         if steps not in fids:
+            if not COLDEST <= heat(steps) <= HOTTEST:
+                return math.inf
             samples = draw(dataclasses.replace(config, temperature=heat(steps)))
             fids[steps] = frechet_distance(extract(samples), real)
             log("sweep", f"temperature {heat(steps):g}: FID {fids[steps]:.5g}")
         return fids[steps]
 
-    best = 0.0
-    direction = 1.0 if measure(1.0) < measure(0.0) else -1.0
-    while len(fids) < MOST_TRIES - 1 and measure(best + direction) < fids[best]:
+    best, usual = 0.0, measure(0.0)
+    direction = 1.0 if measure(1.0) < usual else -1.0
+    while len(fids) < tries and measure(best + direction) < fids[best]:
         best += direction
-    if (vertex := _find_vertex(best, fids)) is not None:
+    vertex = _find_vertex(best, fids)
+    if vertex is not None and len(fids) < tries:
         measure(vertex)
     best = min(fids, key=lambda steps: fids[steps])
     log("sweep", f"temperature {heat(best):g} (least FID of {len(fids)})")

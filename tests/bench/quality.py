@@ -6,8 +6,9 @@
 Without SHARDS the data are 12,000 look-alike pictures. 1,000 pictures are held out of training;
 the floor is that of 1,000 real ones against the rest, several times. With --pool the submitted
 1,000 are also chosen out of a pool, against one half of the real features, and measured on the
-other. Draws are of 1,000 samples without any choice; sampling is not counted as training. As in a
-run, a recipe whose row says so first sweeps its temperature against one half of the real features.
+other. Draws are of 1,000 samples, none of them chosen; sampling is not counted as training. As in a
+run, a recipe whose row says so first sweeps its temperature against one half of the real features,
+with seeds of its own; FIDs are against all of them, as the floor is.
 """
 
 import argparse
@@ -127,7 +128,7 @@ def _report(
         flush=True,
     )
     if options.pool:
-        used, unseen = split_halves(len(features), 0)
+        used, unseen = split_halves(len(features), config.seed)
         target = features_to_statistics(features[used])
         curation = choose_subset(own, target, _COUNT, 0, DEFAULT_ROUNDS, seconds=240)
         chosen = own[curation.chosen]
