@@ -66,7 +66,7 @@ def test_a_state_of_other_networks_is_not_gone_on_from(
     write_manifest(output, {**earlier, "bundle_sha256": "ef" * 32})
     assert is_finished(output, scratch, IDENTITY, "0" * 64), "what is finished needs no state"
     (output / "submission.csv").write_text("damaged\n")
-    with pytest.raises(InputError, match="whose networks were others(?s:.*)delete .*out.scratch"):
+    with pytest.raises(InputError, match=r"whose networks were others(?s:.*)delete .*out.scratch"):
         is_finished(output, scratch, IDENTITY, "0" * 64)
     (output / "run_manifest.json").unlink()
     scratch.mkdir()

@@ -12,7 +12,7 @@ from lib.kernel.recipes import PUBLIC, number_state
 from lib.kernel.runtime import Device
 from lib.kernel.train import build_learner
 
-# (recipe, number of its state) -> fingerprint of what a checkpoint holds, names and shapes of tensors.
+# (recipe, number of its state) -> fingerprint of its tensors, names and shapes.
 FORMS = {
     ("pixel", 3): "464f7f66b70b",
     ("r3gan", 1): "ad264b4fd4ac",

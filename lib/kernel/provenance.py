@@ -73,7 +73,7 @@ def find_damage(output: Path, manifest: Mapping[str, Any]) -> list[str]:
 
 
 def identify(config: Config, data_sha256: str) -> dict[str, Any]:
-    """(Config, hash of its data) -> what decides a run's result and which states it goes on from."""
+    """(Config, hash of its data) -> what decides a result and which states it goes on from."""
     form = number_state(config.recipe)
     return {"config": as_dict(config), "data_sha256": data_sha256, "state_form": form}
 
