@@ -69,7 +69,10 @@ def test_the_sweep_is_the_first_to_yield() -> None:
     assert (whole.sweep, whole.reasons) == (MOST_TRIES, ())
     assert whole.train_s == pytest.approx(3600 - 2000 * 0.06 - whole.reserve_s)
     assert whole.reserve_s == pytest.approx(30 + 10 + (1200 + MOST_TRIES * 1000) * 0.08)
-    for seconds, tries, words in ((1050, 4, "4 tries at most"), (600, 0, "no sweep of the temp")):
+    for seconds, tries, words in (
+        (1050, 4, "a sweep of 4 temperatures"),
+        (600, 0, "no sweep of the temp"),
+    ):
         plan = plan_run(config, seconds, 2000, missing=2000, speeds=speeds)
         assert (plan.sweep, plan.pool) == (tries, 1200)
         assert [reason[: len(words)] for reason in plan.reasons] == [words]

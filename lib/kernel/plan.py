@@ -105,7 +105,9 @@ def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds
     while tries and left(real, pool) < least_train_s:
         tries = tries - 1 if tries > LEAST_TRIES else 0
     if tries < MOST_TRIES and config.sweep and speeds.sweep_images:
-        kept = f"{tries} tries at most" if tries else "no sweep of the temperature"
+        kept = (
+            f"a sweep of {tries} temperatures at most" if tries else "no sweep of the temperature"
+        )
         each_s = speeds.sweep_images * speeds.image_s
         reasons.append(f"{kept}: {MOST_TRIES} would take {MOST_TRIES * each_s:.0f} s")
     if pool > config.samples and left(real, pool) < least_train_s:

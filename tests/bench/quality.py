@@ -27,14 +27,14 @@ from lib.kernel.dataset import decode_dataset
 from lib.kernel.features import Extractor, cached_features, load_extractor
 from lib.kernel.fid import features_to_statistics, frechet_distance, measure_floor
 from lib.kernel.follower import gather_team
-from lib.kernel.generated_side import as_rgb
+from lib.kernel.generated_side import as_rgb, find_temperature
 from lib.kernel.grids import write_grid
 from lib.kernel.plan import fill_defaults
 from lib.kernel.real_side import RealSide, split_halves
 from lib.kernel.runtime import Device
 from lib.kernel.sample import sample_images
 from lib.kernel.storage import sha256_file
-from lib.kernel.temperature import sweep_temperature
+from lib.kernel.temperature import MOST_TRIES
 from lib.kernel.train import Budget, TrainResult, train
 from lib.kernel.yardstick import make_yardstick
 
@@ -63,13 +63,14 @@ def main() -> None:
     write_grid(options.output / "real.png", as_rgb(training[:_GRID]), columns=8, scale=2)
     features = cached_features(as_rgb(real), extractor, options.output / "cache", "host")
     floor = measure_floor(features, options.draws, 0)
+    real_side = RealSide(features, features_to_statistics(features), floor)
     print(f"{device.name}: {len(training):,} images to train on, {len(real):,} for FID", flush=True)
     print(f"floor {floor.mean:.5f} +- {floor.standard_error:.5f}", flush=True)
     for recipe in options.recipe.split(","):
         config = make_config(recipe, dict(map(parse_override, options.set)) | given)
         config = fill_defaults(config, device.is_cuda)[0]
-        result = _train(training, config, device, options, extractor, features)
-        _report(recipe, result, device, options, extractor, features, floor.mean)
+        result = _train(training, config, device, options, extractor, real_side)
+        _report(recipe, result, device, options, extractor, real_side)
     device.team.dismiss()
 
 
@@ -89,10 +90,9 @@ def _train(
     device: Device,
     options: argparse.Namespace,
     extractor: Extractor,
-    features: np.ndarray,
+    real: RealSide,
 ) -> TrainResult:
     """A recipe, from nothing, for the minutes given; choices see one half of the real features."""
-    real = RealSide(features, features_to_statistics(features), measure_floor(features, 2, 0))
     yardstick = make_yardstick(config, options.weights, device, extractor, real, 0.1)
     work = options.output / config.recipe
     shutil.rmtree(work, ignore_errors=True)
@@ -106,12 +106,17 @@ def _report(
     device: Device,
     options: argparse.Namespace,
     extractor: Extractor,
-    features: np.ndarray,
-    floor: float,
+    real: RealSide,
 ) -> None:
     """A trained recipe -> its draws' FIDs and, with a pool, the curated ones."""
-    statistics, fids = features_to_statistics(features), []
-    config = _settle_temperature(result, device, extractor, features)
+    features, statistics, floor, fids = real.features, real.statistics, real.floor.mean, []
+    config = result.config
+    if config.sweep:
+        saved = options.output / recipe / "sweep.json"
+        found = find_temperature(
+            saved, result.checkpoint, config, device, extractor, real, MOST_TRIES
+        )
+        config = dataclasses.replace(config, temperature=found.temperature)
     started = time.monotonic()
     count = max(options.draws * _COUNT, options.pool)
     samples = sample_images(result.checkpoint, count, config, device, "bench")
@@ -138,23 +143,6 @@ def _report(
             f"{frechet_distance(chosen, other):.5f} against the other",
             flush=True,
         )
-
-
-def _settle_temperature(
-    result: TrainResult, device: Device, extractor: Extractor, features: np.ndarray
-) -> Config:
-    """A trained recipe -> its Config, its temperature the best against half of the features."""
-    config = result.config
-    if not config.sweep:
-        return config
-
-    def draw(tried: Config) -> np.ndarray:
-        return as_rgb(sample_images(result.checkpoint, _COUNT, tried, device, "sweep"))
-
-    used, _ = split_halves(len(features), config.seed)
-    half = features_to_statistics(features[used])
-    sweep = sweep_temperature(config, draw, extractor.extract, half)
-    return dataclasses.replace(config, temperature=sweep.temperature)
 
 
 if __name__ == "__main__":
