@@ -12,11 +12,14 @@ import pytest
 import torch
 
 from lib.kernel.checkpoint import read_state
+from lib.kernel.own_cores import on_own_cores
+from lib.kernel.runtime import Device
+from lib.kernel.side_by_side import Cores
 from lib.kernel.team import Team
 from tests.local_runs import ROOT, call, copy_sources, list_options, write_input
 
 SCRIPT = """
-import dataclasses, math, sys
+import math, os, sys
 from pathlib import Path
 import numpy as np, torch
 from lib.host.synthetic import look_alike
@@ -33,13 +36,27 @@ if __name__ == "__main__":
     sizes |= {"codes": 3}
     config = make_config(recipe, {**sizes, "save_every": 100})
     device = gather_team(None, ranks)
-    found = []
+    for thread in Path("/proc/self/task").iterdir():
+        if "gloo" in (thread / "comm").read_text():
+            print("gloo on", *sorted(os.sched_getaffinity(int(thread.name))))
     for attempt in range(2):  # the second one finds the first one's end and goes on to the same
         result = train(images, config, device, folder, folder, Budget(math.inf))
     samples = sample_images(result.checkpoint, 600, result.config, device)
     device.team.dismiss()
     np.save(folder / "samples.npy", samples)
 """
+
+
+@pytest.fixture(autouse=True)
+def without_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes on a CPU, on a machine with a GPU too."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
+needs_two_cores = pytest.mark.skipif(
+    len(os.sched_getaffinity(0)) < 2, reason="needs two cores to share out"
+)
 
 
 def run_script(folder: Path, recipe: str, ranks: int) -> tuple[dict[str, torch.Tensor], np.ndarray]:
@@ -52,6 +69,10 @@ def run_script(folder: Path, recipe: str, ranks: int) -> tuple[dict[str, torch.T
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert ("2 processes train together" in done.stdout) == (ranks == 2)
+    found = {line for line in done.stdout.splitlines() if line.startswith("gloo on")}
+    cores = sorted(os.sched_getaffinity(0))
+    own = cores[: len(cores) // 2] or cores
+    assert found == ({f"gloo on {' '.join(map(str, own))}"} if ranks == 2 else set())
     weights = read_state(folder / "model.pt", torch.device("cpu"))["weights"]
     return weights, np.load(folder / "samples.npy")
 
@@ -79,6 +100,35 @@ def test_slices_cover_a_batch_once() -> None:
             taken = [place for part in slices for place in range(part.start, part.stop)]
             assert taken == list(range(batch))
             assert all(part.stop > part.start for part in slices)
+
+
+@needs_two_cores
+def test_ranks_share_the_cores_of_their_machine() -> None:
+    cores = os.sched_getaffinity(0)
+    for count in (2, 3):
+        taken: list[int] = []
+        for rank in range(count):
+            with on_own_cores(rank, count):
+                taken += os.sched_getaffinity(0)
+            assert os.sched_getaffinity(0) == cores
+        expected = cores if len(cores) >= count else [*cores] * count
+        assert sorted(taken) == sorted(expected)
+    with on_own_cores(0, 1):  # the only rank of its machine
+        assert os.sched_getaffinity(0) == cores
+
+
+@needs_two_cores
+def test_a_rank_works_on_its_own_cores() -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    team, threads = Team(1, 2, 1, 2), torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        with Cores(Device(torch.device("cpu"), None, "cpu", team)) as own:
+            found = own.map(lambda _: os.sched_getaffinity(0), range(4))
+    finally:
+        torch.set_num_threads(threads)
+    assert found == [set(cores[len(cores) // 2 :])] * 4
+    assert sorted(os.sched_getaffinity(0)) == cores
 
 
 @pytest.fixture(scope="module")

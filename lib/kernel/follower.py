@@ -25,22 +25,30 @@ def gather_team(launched: Team | None, ranks: int) -> Device:
 def follow(team: Team) -> None:
     """A rank other than 0 -> its part of everything that rank 0 asks for, until it is dismissed."""
     device = choose_device(team)
-    learner: Learner | None = None
     while True:
         match team.hear():
             case ("learn", config, images):
-                learner = build_learner(images, config, device)
-            case ("step", step, progress, rate_scale) if learner:
-                learner.rate_scale = rate_scale
-                learner.advance(step, progress)
-            case ("restore", state) if learner:
-                learner.load_state_dict(state)
-            case ("end",):
-                learner = None
+                _learn(build_learner(images, config, device))
             case ("draw", content, count, config, stage):
                 _draw(content, count, config, device, stage)
             case ("leave",):
                 return
+
+
+def _learn(learner: Learner) -> None:
+    """A learner -> the steps that rank 0's takes, until those end."""
+    with learner.cores:
+        while True:
+            match learner.team.hear():
+                case ("step", step, progress, rate_scale):
+                    learner.rate_scale = rate_scale
+                    learner.advance(step, progress)
+                case ("restore", state):
+                    learner.load_state_dict(state)
+                case ("end",):
+                    return
+                case other:
+                    raise AssertionError(f"rank 0 asks for {other[0]} in the middle of training")
 
 
 def _draw(content: bytes, count: int, config: Config, device: Device, stage: str) -> None:

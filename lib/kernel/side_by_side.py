@@ -7,11 +7,13 @@ other programs share an operation no longer waits for its slowest core a thousan
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self, TypeVar
 
 import torch
 
+from lib.kernel.own_cores import on_own_cores
 from lib.kernel.runtime import Device
 
 Piece = TypeVar("Piece")
@@ -19,13 +21,16 @@ Result = TypeVar("Result")
 
 
 class Cores:
-    """As many threads as PyTorch would use for one operation; none on a GPU."""
+    """As many threads as PyTorch would use for one operation, none on a GPU; a rank's own cores."""
 
     def __init__(self, device: Device) -> None:
         self.count = 1 if device.is_cuda else torch.get_num_threads()
+        self._team = device.team
+        self._place = ExitStack()
         self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Self:
+        self._place.enter_context(on_own_cores(self._team.local_rank, self._team.local_count))
         if self.count > 1:
             self._pool = ThreadPoolExecutor(
                 self.count, "core", initializer=torch.set_num_threads, initargs=(1,)
@@ -43,6 +48,7 @@ class Cores:
             self._pool.shutdown()
             self._pool = None
             torch.set_num_threads(self.count)
+        self._place.close()
 
     def map(self, work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
         """(function, pieces) -> results in the pieces' order; the first error is raised here.

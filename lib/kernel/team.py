@@ -20,6 +20,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing
 
+from lib.kernel.own_cores import on_own_cores
 from lib.kernel.progress import log
 
 _GATHERING = timedelta(minutes=5)  # until all ranks have started
@@ -51,6 +52,7 @@ class Team:
     rank: int = 0
     count: int = 1
     local_rank: int = 0  # its GPU on this machine
+    local_count: int = 1  # ranks on this machine
     _objects: Any = field(default=None, repr=False)  # process group of messages
 
     def slice_of(self, batch: int) -> slice:
@@ -132,8 +134,7 @@ def join_launched() -> Team | None:
     local = int(os.environ["LOCAL_RANK"])
     if count == 1:
         return ALONE
-    dist.init_process_group(_backend(local), timeout=_IN_STEP)
-    return _introduce(rank, count, local)
+    return _introduce(Team(rank, count, local, int(os.environ["LOCAL_WORLD_SIZE"])))
 
 
 def recruit(wanted: int, gpus: int, follow: Follow) -> Team:
@@ -177,10 +178,7 @@ def _meet(rank: int, count: int, port: int) -> Team:
     """(rank, ranks, port on this machine) -> Team, once all have come."""
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     store = dist.TCPStore("127.0.0.1", port, count, rank == 0, timeout=_GATHERING)
-    dist.init_process_group(
-        _backend(rank), store=store, rank=rank, world_size=count, timeout=_IN_STEP
-    )
-    return _introduce(rank, count, rank)
+    return _introduce(Team(rank, count, rank, count), store=store, rank=rank, world_size=count)
 
 
 def _backend(local_rank: int) -> str:
@@ -191,6 +189,9 @@ def _backend(local_rank: int) -> str:
     return "cpu:gloo,cuda:nccl"
 
 
-def _introduce(rank: int, count: int, local_rank: int) -> Team:
-    objects = dist.new_group(backend="gloo", timeout=_PATIENCE)
-    return dataclasses.replace(Team(rank, count, local_rank), _objects=objects)
+def _introduce(team: Team, **place: Any) -> Team:
+    """A Team, where its ranks meet if torchrun did not say -> the same, connected to the others."""
+    with on_own_cores(team.local_rank, team.local_count):  # gloo's threads
+        dist.init_process_group(_backend(team.local_rank), timeout=_IN_STEP, **place)
+        objects = dist.new_group(backend="gloo", timeout=_PATIENCE)
+    return dataclasses.replace(team, _objects=objects)

@@ -1,7 +1,8 @@
 """Two processes that train together -> their images per second against two that train alone.
 
 Each process has one thread, so that on two cores both kinds see the same machine; what differs is
-the exchange of gradients and messages. Turns alternate. Arguments: steps, turns.
+the exchange of gradients and messages, and that a team shares out the cores where the scheduler
+places two strangers. Turns alternate. Arguments: steps, turns.
 """
 
 import os
@@ -36,6 +37,7 @@ def work(ranks: int, steps: int) -> float:
             device.team.tell("step", step, 0.5, 1.0)
             learner.advance(step, 0.5)
     elapsed = time.perf_counter() - started
+    device.team.tell("end")
     device.team.dismiss()
     return steps * BATCH * ranks / elapsed
 
@@ -52,7 +54,7 @@ def measure(ranks: int, processes: int, steps: int) -> float:
 
 def main() -> None:
     """Turns of both kinds -> one line with the overhead."""
-    steps, turns = (int(word) for word in (*sys.argv[1:3], *("30", "3")[len(sys.argv) - 1 :]))
+    steps, turns = (int(word) for word in (*sys.argv[1:3], *("100", "3")[len(sys.argv) - 1 :]))
     together, alone = [], []
     for _ in range(turns):
         together.append(measure(2, 1, steps))
