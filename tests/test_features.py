@@ -134,8 +134,22 @@ def test_extractors_say_which_they_are(extractor):
     for words in ("the host's path", "exact path, float32", "random.pth (sha256 "):
         assert words in exact
     random = load_extractor(Config(seed=1), None, CPU, fast=True).describe()
-    for words in ("RANDOM WEIGHTS of seed 1", "fast path (float32, resized on the device)"):
+    for words in (
+        "RANDOM WEIGHTS of seed 1",
+        "75 px",
+        "fast path (float32, resized on the device)",
+    ):
         assert words in random
+
+
+def test_random_weights_look_at_small_pictures_and_still_tell_them_apart():
+    random = load_extractor(Config(), None, CPU)
+    images = draw_images(6)
+    assert random.preprocessing.resize(images[0]).shape == (3, 75, 75)
+    features = extract_features(images, random)
+    assert np.isfinite(features).all()
+    apart = np.linalg.norm(features[:, None] - features[None], axis=-1)[~np.eye(6, dtype=bool)]
+    assert apart.min() > 0.01 * np.linalg.norm(features, axis=1).max()
 
 
 def test_error_of_the_fast_path_is_measured_and_printed(extractor, capsys):

@@ -71,23 +71,24 @@ class FidSlope:
         self._second.lerp_(wide.T @ wide / len(wide), 1.0 - decay)
 
 
-def describe(network: nn.Module, pictures: Tensor, dtype: torch.dtype) -> Tensor:
+def describe(
+    network: nn.Module, pictures: Tensor, dtype: torch.dtype, px: int = INPUT_PX
+) -> Tensor:
     """Inception, (B, C, 32, 32) float in [-1, 1] -> (B, 2048) float32 with the pictures' graph."""
-    inputs = enlarge(pictures).to(dtype).contiguous(memory_format=torch.channels_last)
+    inputs = enlarge(pictures, px).to(dtype).contiguous(memory_format=torch.channels_last)
     return network(inputs).float()
 
 
-def enlarge(pictures: Tensor) -> Tensor:
-    """(B, 1 or 3, S, S) float in [-1, 1] -> (B, 3, 299, 299) in 0..1 as the host's path has them.
+def enlarge(pictures: Tensor, px: int = INPUT_PX) -> Tensor:
+    """(B, 1 or 3, S, S) float in [-1, 1] -> (B, 3, px, px) in 0..1 as the host's path has them.
 
     Rounded to 8 bits wherever the host's path is; gradients pass the rounding unchanged.
     """
     levels = _round((pictures * 127.5 + 127.5).clamp(0.0, 255.0))
     levels = levels.expand(-1, 3, -1, -1)
-    size = (levels.shape[2], INPUT_PX)
+    size = (levels.shape[2], px)
     rows = _round(F.interpolate(levels, size=size, mode="bilinear", align_corners=False))
-    size = (INPUT_PX, INPUT_PX)
-    return _round(F.interpolate(rows, size=size, mode="bilinear", align_corners=False)) / 255
+    return _round(F.interpolate(rows, size=(px, px), mode="bilinear", align_corners=False)) / 255
 
 
 def _round(values: Tensor) -> Tensor:

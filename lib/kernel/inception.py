@@ -1,4 +1,4 @@
-"""A weights file, or a seed -> Inception-V3: 299 x 299 pictures in, 2,048 features out."""
+"""A weights file, or a seed -> Inception-V3: pictures in, 2,048 features out."""
 
 import pickle
 from pathlib import Path
@@ -16,7 +16,8 @@ from lib.kernel.torchvision_shim import import_torchvision
 FEATURES = 2048
 TORCHVISION_CLASSES = 1000
 TF_CLASSES = 1008  # of the network ported from TensorFlow
-INPUT_PX = 299
+INPUT_PX = 299  # side of the pictures that the host's network reads
+RANDOM_PX = 75  # the smallest that the network takes: random features mean nothing at any size
 _OPTIONAL = ("fc.", "AuxLogits.")  # neither has a part in the features
 _CALIBRATION_IMAGES = 4  # of each of four kinds
 _CALIBRATION_PX = (12, 107)  # of the noise, and enlarged: less, and the edges weigh too much
@@ -25,7 +26,7 @@ _CALIBRATION_PX = (12, 107)  # of the noise, and enlarged: less, and the edges w
 def load_inception(
     path: Path | None, seed: int, device: torch.device, *, tf_layout: bool = False
 ) -> nn.Module:
-    """A weights file (None: random ones of that seed) -> (N, 3, 299, 299) float 0..1 -> (N, 2048).
+    """A weights file (None: random ones of that seed) -> (N, 3, S, S) float 0..1 -> (N, 2048).
 
     The host's network: torchvision's inception_v3 with fc = Identity, in eval mode, without the
     auxiliary head, which only training uses, and with transform_input, which torchvision sets

@@ -119,7 +119,7 @@ def _lower_fid(
 
     before = best = guard()
     weights, guard_s = _copy(network), time.monotonic() - started
-    step_once = _make_stepper(network, config, device, exact.network, taught, count)
+    step_once = _make_stepper(network, config, device, exact, taught, count)
     began, step, checks = time.monotonic(), 0, 0
     while step < most and time.monotonic() < until - guard_s:
         try:
@@ -144,7 +144,7 @@ def _make_stepper(
     network: R3ganGenerator,
     config: Config,
     device: Device,
-    inception: nn.Module,
+    exact: Extractor,
     taught: Statistics,
     count: int,
 ) -> Callable[[int], None]:
@@ -156,7 +156,7 @@ def _make_stepper(
         return torch.randn((BATCH, network.numbers), generator=random, device=place)
 
     def look(normals: torch.Tensor) -> torch.Tensor:
-        return describe(inception, network(normals), torch.float32)
+        return describe(exact.network, network(normals), torch.float32, exact.preprocessing.px)
 
     network.requires_grad_(True)
     with torch.no_grad():

@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 
 from lib.kernel.config import RANDOM_WEIGHTS, Config
+from lib.kernel.inception import RANDOM_PX
 from lib.kernel.progress import log
 from lib.kernel.report import Findings
 from lib.kernel.storage import write_bytes, write_json, write_text
 from lib.kernel.submission import verify_submission, write_images, write_submission
 
 RANDOM_WARNING = (
-    "RANDOM WEIGHTS: the features come from a seeded random network, not from Inception-V3. "
+    "RANDOM WEIGHTS: the features come from a seeded random network that looks at pictures of "
+    f"{RANDOM_PX} px, not from Inception-V3. "
     "They test the machinery; the submission is worthless and its FID says nothing."
 )
 _NOTE = """submission.csv: {samples:,} rows of Inception-V3 features, images in images.zip.
