@@ -26,24 +26,40 @@ def list_sigmas(steps: int) -> list[float]:
     return [*levels, 0.0]
 
 
-def solve_heun(denoise: Denoise, noise: torch.Tensor, steps: int = STEPS) -> torch.Tensor:
-    """(denoiser, (B, C, S, S) float32 of unit variance) -> samples of that shape, float32."""
+def solve_heun(
+    denoise: Denoise,
+    noise: torch.Tensor,
+    steps: int = STEPS,
+    tick: Callable[[float], None] | None = None,
+) -> torch.Tensor:
+    """(denoiser, (B, C, S, S) float32 of unit variance) -> samples of that shape, float32.
+
+    After each step `tick` hears which share of the work is done.
+    """
     sigmas = list_sigmas(steps)
     pictures = noise * sigmas[0]
-    for now, then in pairwise(sigmas):
+    for step, (now, then) in enumerate(pairwise(sigmas), start=1):
         slope = _find_slope(denoise, pictures, now)
         ahead = pictures + (then - now) * slope
         if then > 0:  # at zero the slope is not defined, and Euler's step lands on D itself
             slope = 0.5 * (slope + _find_slope(denoise, ahead, then))
             ahead = pictures + (then - now) * slope
         pictures = ahead
+        if tick is not None:
+            tick(step / steps)
     return pictures
 
 
-def draw_by_heun(denoiser: Denoiser, noise: torch.Tensor, device: Device) -> torch.Tensor:
+def draw_by_heun(
+    denoiser: Denoiser,
+    noise: torch.Tensor,
+    device: Device,
+    tick: Callable[[float], None] | None = None,
+) -> torch.Tensor:
     """(model, (B, C, S, S) float32, device) -> (B, C, S, S) uint8 on the device.
 
-    The network may work in the device's short format; the ODE itself is float32.
+    The network may work in the device's short format; the ODE itself is float32. `tick` hears now
+    and then which share of the work is done.
     """
     dtype = device.amp_dtype
 
@@ -53,7 +69,12 @@ def draw_by_heun(denoiser: Denoiser, noise: torch.Tensor, device: Device) -> tor
 
     parts = noise.split(PART_ON_GPU if device.is_cuda else PART)
     starts = [part.to(device.torch_device, memory_format=torch.channels_last) for part in parts]
-    return torch.cat([denoiser.denormalise(solve_heun(denoise, start)) for start in starts])
+
+    def draw(part: int) -> torch.Tensor:
+        hear = tick and (lambda share: tick((part + share) / len(starts)))
+        return denoiser.denormalise(solve_heun(denoise, starts[part], tick=hear))
+
+    return torch.cat([draw(part) for part in range(len(starts))])
 
 
 def _find_slope(denoise: Denoise, pictures: torch.Tensor, sigma: float) -> torch.Tensor:

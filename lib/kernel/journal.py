@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lib.kernel.progress import format_seconds, log
+from lib.kernel.progress import Heartbeat, format_seconds, log
 from lib.kernel.report import Findings, write_report
 from lib.kernel.storage import read_json, write_json
 
@@ -15,6 +15,7 @@ class Journal:
 
     def __init__(self, findings: Findings, template: str, output: Path, scratch: Path) -> None:
         self.findings = findings
+        self.heartbeat = Heartbeat()
         self._started = time.monotonic()
         self._template = template
         self._report = output / "report.html"
@@ -34,6 +35,7 @@ class Journal:
     def stage(self, name: str) -> Iterator[None]:
         """A stage's name -> its block is timed; the report is written even when it fails."""
         start = time.monotonic()
+        self.heartbeat.begin(name)
         try:
             yield
             self.findings.stage = name

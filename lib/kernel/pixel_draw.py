@@ -1,5 +1,7 @@
 """Codes and uniforms -> a pixel model's pictures, pixel after pixel, nothing computed twice."""
 
+from collections.abc import Callable
+
 import torch
 
 from lib.kernel.pixel import (
@@ -88,8 +90,12 @@ def draw_pictures(
     uniforms: torch.Tensor,
     temperature: float,
     tail: float = 0.0,
+    tick: Callable[[float], None] | None = None,
 ) -> torch.Tensor:
-    """(count,), (count, S, S, C) in [0, 1) -> (count, C, S, S) uint8, the uniforms' quantiles."""
+    """(count,), (count, S, S, C) in [0, 1) -> (count, C, S, S) uint8, the uniforms' quantiles.
+
+    After each row `tick` hears which share of the work is done.
+    """
     walk = PixelWalk(model, codes)
     for y in range(model.shape.side):
         walk.begin_row(y)
@@ -99,6 +105,8 @@ def draw_pictures(
                 logits = walk.logits(y, x, channel).float() / temperature
                 chosen = choose_values(logits, uniforms[:, y, x, channel], tail)
                 walk.put(y, x, channel, chosen)
+        if tick is not None:
+            tick((y + 1) / model.shape.side)
     return walk.images
 
 

@@ -1,14 +1,28 @@
 """What a stage is doing -> flushed lines on stdout, throttled, with rate, unit and ETA."""
 
 import sys
+import threading
 import time
+from types import TracebackType
+from typing import Self
 
 _EVERY_S = 5.0
+_SILENCE_S = 10.0  # after which a heartbeat says that the stage is still at it
 
 
 def log(stage: str, message: str) -> None:
     """A stage and a sentence -> one line on stdout, flushed at once (Kaggle shows logs live)."""
     print(f"{stage}: {message}", file=sys.stdout, flush=True)
+    _LAST_LINE.at = time.monotonic()
+
+
+class _LastLine:
+    """When the last line was written; a process has one stdout, so there is one of these."""
+
+    at = time.monotonic()
+
+
+_LAST_LINE = _LastLine()
 
 
 def format_seconds(seconds: float) -> str:
@@ -48,3 +62,40 @@ class Progress:
         tail = f", {note}" if note else ""
         counts = f"{done:,.0f} of {self._total:,.0f} {self._unit}, {rate:,.1f} {self._unit}/s"
         log(self._stage, f"{counts}, ETA {eta}{tail}")
+
+
+class Heartbeat:
+    """A line for whoever waits where a stage has nothing to count: never long silence.
+
+    Also inside one long call of a library, for a thread of its own watches.
+    """
+
+    def __init__(self, silence_s: float = _SILENCE_S) -> None:
+        self.stage = "start"
+        self._since = time.monotonic()
+        self._silence_s = silence_s
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="heartbeat", daemon=True)
+
+    def begin(self, stage: str) -> None:
+        """A stage begins."""
+        self.stage, self._since = stage, time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(self._silence_s / 10):
+            now = time.monotonic()
+            if now - max(_LAST_LINE.at, self._since) >= self._silence_s:
+                log(self.stage, f"still at work, for {format_seconds(now - self._since)}")
