@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted([*ROOT.glob("lib/**/*.py"), ROOT / "build.py"])
-LONGEST_MODULE, LONGEST_FUNCTION = 220, 40  # lines; more needs a line "Long because ..." on top
+LONGEST_MODULE, LONGEST_FUNCTION = 350, 40  # lines; more needs a line "Long because ..." on top
 NAMES = [path.relative_to(ROOT).as_posix() for path in MODULES]
 
 

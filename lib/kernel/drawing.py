@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import numpy as np
 import torch
@@ -106,10 +107,8 @@ def _time_chunk(network: nn.Module, number: int, config: Config, device: Device)
         if len(heard) > _TIMED_SHARES and heard[-1][1] - heard[1][1] > _TIMED_S:
             raise _EnoughError
 
-    try:
+    with suppress(_EnoughError):
         draw_chunk(network, number, config, device, "timing", tick)
-    except _EnoughError:
-        pass
     begin, end = heard[min(1, len(heard) - 2)], heard[-1]
     return (end[1] - begin[1]) / (end[0] - begin[0])
 

@@ -1,11 +1,13 @@
 """uint8 images, real or generated -> Inception features, by the host's exact path or a named other.
 
 What is guaranteed on a CPU: the network always sees batches of one size, the last one filled up,
-and an image's features do not depend on its neighbours in the batch. So equal images have equal
-features, to the bit, alone or among others, before and after a resumption, with the same torch
-and number of threads. Another machine or thread count may differ in the last bits.
+each on one core, and an image's features do not depend on its neighbours in the batch. So equal
+images have equal features, to the bit, alone or among others, before and after a resumption, with
+the same torch. Another machine may differ in the last bits.
 """
 
+import math
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -30,6 +32,7 @@ from lib.kernel.inception import (
 from lib.kernel.preprocess import Preprocessing, list_preprocessings, resize_on_device
 from lib.kernel.progress import Progress, log
 from lib.kernel.runtime import Device
+from lib.kernel.side_by_side import Cores
 from lib.kernel.storage import sha256_file
 
 Images = NDArray[np.uint8]
@@ -38,7 +41,7 @@ Features = NDArray[np.float32]
 _CPU_BATCH = 8  # measured: larger ones leave the cache, smaller ones starve the second core
 _GPU_BATCH = 100
 _RESIZE_THREADS = 4  # Pillow resizes outside the interpreter's lock
-_AHEAD = 3  # batches resized while the network works
+_AHEAD = 3  # batches resized while a GPU works
 _CHUNK = 1000  # images between two savings
 
 
@@ -103,12 +106,22 @@ def extract_features(images: Images, extractor: Extractor) -> Features:
     return _run_network(images, first, extractor, progress, 0)[place]
 
 
-def cached_features(images: Images, extractor: Extractor, folder: Path, key: str) -> Features:
+def cached_features(
+    images: Images,
+    extractor: Extractor,
+    folder: Path,
+    key: str,
+    *,
+    least: int = 0,
+    deadline: float = math.inf,
+) -> Features:
     """(N, 3, H, W) uint8, a cache folder, what else decides -> (N, 2048) float32, kept there.
 
     Kept in verified chunks under a hash of images, weights, preprocessing, device, torch and
     `key` (the decoding policy): the same call again reads them, a broken one is computed again,
-    and a stopped one goes on after its last whole chunk.
+    and a stopped one goes on after its last whole chunk. Where the next chunk would not end before
+    the deadline, a value of time.monotonic(), only the first rows come back, `least` of them or
+    more.
     """
     _check_images(images)
     first, place = find_distinct(images)
@@ -116,12 +129,19 @@ def cached_features(images: Images, extractor: Extractor, folder: Path, key: str
     note = f", {len(first):,} of them distinct" if len(first) < len(images) else ""
     log("features", f"{len(images):,} images{note}")
     progress = Progress("features", len(first), "images")
-    chunks = []
+    chunks: list[Features] = []
+    each_s = 0.0  # of the newest images that passed the network
     for start in range(0, len(first), _CHUNK):
         rows = first[start : start + _CHUNK]
+        whole = int(first[start])  # rows before it have their features by now
+        if whole >= max(least, 1) and time.monotonic() + each_s * len(rows) > deadline:
+            log("features", f"{whole:,} of {len(images):,} images: the clock leaves no time")
+            return np.concatenate(chunks)[place[:whole]]
         chunk = store.read(start // _CHUNK, len(rows))
         if chunk is None:
+            started = time.monotonic()
             chunk = _run_network(images, rows, extractor, progress, start)
+            each_s = (time.monotonic() - started) / len(rows)
             store.write(start // _CHUNK, chunk)
         chunks.append(chunk)
     return np.concatenate(chunks)[place]
@@ -164,13 +184,14 @@ def _run_network(
     size = _GPU_BATCH if extractor.device.type == "cuda" else _CPU_BATCH
     result = np.empty((len(rows), FEATURES), np.float32)
     batches = [rows[start : start + size] for start in range(0, len(rows), size)]
+    on_gpu = extractor.device.type == "cuda"
+    stream = _stream_on_gpu if on_gpu else _stream_on_cpu
     at = 0
-    with exact_arithmetic(), torch.inference_mode():
-        for batch, pictures in _resize_ahead(images, batches, size, extractor):
-            features = extractor.network(_prepare(pictures, extractor))
-            result[at : at + len(batch)] = features[: len(batch)].float().cpu().numpy()
-            at += len(batch)
-            progress.update(done + at)
+    progress.update(done)
+    for features in stream(images, batches, size, extractor):
+        result[at : at + len(features)] = features
+        at += len(features)
+        progress.update(done + at)
     if not np.isfinite(result).all():
         raise PipelineError(
             "features",
@@ -182,16 +203,33 @@ def _run_network(
     return result
 
 
-def _resize_ahead(
+def _stream_on_cpu(
     images: Images, batches: list[NDArray[np.int64]], size: int, extractor: Extractor
-) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
-    """Row numbers in batches -> (batch, its pictures filled up to `size`), a few ahead of use."""
+) -> Iterator[Features]:
+    """Row numbers in batches -> the features of each; every core has a batch of its own.
+
+    Each of the network's 94 layers would else wait for the slowest core: on a machine that others
+    use as well, that costs most of the time.
+    """
+
+    def measure(batch: NDArray[np.int64]) -> Features:
+        with torch.inference_mode():
+            pictures = _resize(images[np.resize(batch, size)], extractor)
+            features = extractor.network(_prepare(pictures, extractor))
+        return np.asarray(features[: len(batch)].float().numpy())
+
+    alone = Device(extractor.device, None, "cpu")
+    with exact_arithmetic(), Cores(alone) as cores:
+        yield from cores.stream(measure, batches)
+
+
+def _stream_on_gpu(
+    images: Images, batches: list[NDArray[np.int64]], size: int, extractor: Extractor
+) -> Iterator[Features]:
+    """Row numbers in batches -> the features of each; a few are resized ahead of use."""
 
     def prepare(batch: NDArray[np.int64]) -> Tensor:
-        filled = images[np.resize(batch, size)]
-        if extractor.is_fast:
-            return torch.from_numpy(filled)
-        return torch.stack([extractor.preprocessing.resize(image) for image in filled])
+        return _resize(images[np.resize(batch, size)], extractor)
 
     with ThreadPoolExecutor(_RESIZE_THREADS) as pool:
         waiting = [pool.submit(prepare, batch) for batch in batches[:_AHEAD]]
@@ -199,11 +237,20 @@ def _resize_ahead(
             pictures = waiting.pop(0).result()
             if number + _AHEAD < len(batches):
                 waiting.append(pool.submit(prepare, batches[number + _AHEAD]))
-            yield batch, pictures
+            with exact_arithmetic(), torch.inference_mode():
+                features = extractor.network(_prepare(pictures, extractor))
+            yield features[: len(batch)].float().cpu().numpy()
+
+
+def _resize(images: Images, extractor: Extractor) -> Tensor:
+    """(B, 3, H, W) uint8 -> (B, 3, px, px) of resize's kind; on the fast path as they are."""
+    if extractor.is_fast:
+        return torch.from_numpy(images)
+    return torch.stack([extractor.preprocessing.resize(image) for image in images])
 
 
 def _prepare(pictures: Tensor, extractor: Extractor) -> Tensor:
-    """A batch of resize's kind (fast path: raw images) -> the network's input on its device."""
+    """A batch of _resize -> the network's input on its device."""
     pictures = pictures.to(extractor.device)
     if extractor.is_fast:
         scaled = resize_on_device(pictures, extractor.preprocessing.px).to(extractor.dtype)

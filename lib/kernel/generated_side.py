@@ -63,8 +63,9 @@ def find_temperature(
     extractor: Extractor,
     real: RealSide,
     tries: int,
+    deadline: float,
 ) -> Sweep:
-    """(file, model file, tries at most) -> the best temperature against half of the real images.
+    """(file, model file, tries and end at most) -> the best temperature against half of the real.
 
     The half is that which the proof of curation uses: no choice ever sees the other one. A resumed
     run finds the file and tries nothing.
@@ -76,7 +77,7 @@ def find_temperature(
         return as_rgb(sample_images(checkpoint, config.samples, tried, device, "sweep"))
 
     half = use_half(real, config.seed)
-    sweep = sweep_temperature(config, draw, extractor.extract, half, tries)
+    sweep = sweep_temperature(config, draw, extractor.extract, half, tries, deadline)
     write_json(saved, asdict(sweep))
     return sweep
 

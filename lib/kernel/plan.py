@@ -1,16 +1,21 @@
 """A time budget and measured speeds -> how many images each stage handles and how long to train."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from lib.kernel.config import Config
-from lib.kernel.recipes import AUTO
+from lib.kernel.errors import InputError
+from lib.kernel.halving import count_trials
+from lib.kernel.progress import format_seconds
+from lib.kernel.recipes import AUTO, CANDIDATES
+from lib.kernel.speeds import Speeds
 from lib.kernel.temperature import LEAST_TRIES, MOST_TRIES
 
-_OVERHEAD_S = 30.0  # writing the CSV and the zip, verifying, statistics, report
+LEAST_SHARE = 0.1  # of a run bounded by time that must be left for training
 _TRAINING_SHARE = 0.5  # of what the submitted images leave; evaluation yields first
-_LEAST_REAL = 2000  # two draws of 1,000: below that the floor says little
+LEAST_REAL = 2000  # two draws of 1,000: below that the floor says little
 _GPU_POOL, _CPU_POOL = 20_000, 5_000
 _CPU_REAL = 10_000  # ten minutes of Inception on two cores
 _CPU_EPOCH_FID = 200
@@ -44,22 +49,6 @@ def fill_defaults(config: Config, is_cuda: bool) -> tuple[Config, list[str]]:
 
 
 @dataclass(frozen=True)
-class Speeds:
-    """Seconds an image, measured or estimated on this machine."""
-
-    feature_s: float
-    sample_s: float
-    curate_s: float  # for the whole of curation
-    sweep_images: int = 0  # that a sweep of the temperature draws for each that it tries
-    trials: int = 0  # FIDs that recipe auto takes
-
-    @property
-    def image_s(self) -> float:
-        """To draw an image and measure it."""
-        return self.feature_s + self.sample_s
-
-
-@dataclass(frozen=True)
 class Plan:
     """What fits into the budget; `reasons` are the guards that fired, to be printed."""
 
@@ -74,41 +63,71 @@ class Plan:
     image_s: float = 0.0  # seconds to draw an image and measure it
 
 
+def bounds_training(config: Config) -> bool:
+    """Whether steps or minutes were asked of training, which then keeps them at all costs."""
+    return bool(config.steps or config.train_minutes)
+
+
+def demand_time(config: Config, speeds: Speeds, real: int, spent_s: float) -> None:
+    """(config, speeds, real images to be measured at least, s gone) -> InputError, or nothing.
+
+    A run bounded by time is refused where all that cannot yield (the submission's own images, the
+    fewest real ones, closing) would leave training less than LEAST_SHARE of it.
+    """
+    fixed_s = spent_s + speeds.cost_s(config.samples) + real * speeds.feature_s + speeds.closing_s
+    left_s = config.minutes * 60 - fixed_s
+    if bounds_training(config) or left_s >= LEAST_SHARE * config.minutes * 60:
+        return
+    enough = math.ceil(1.1 * fixed_s / (1.0 - LEAST_SHARE) / 60)
+    half = math.ceil(fixed_s / (1.0 - _TRAINING_SHARE) / 60)
+    raise InputError(
+        "plan",
+        f"--minutes {config.minutes:g} leaves {format_seconds(max(left_s, 0.0))} for training",
+        expected=f"at least {LEAST_SHARE:.0%} of the run",
+        got=f"{format_seconds(fixed_s)} for {config.samples:,} images and {real:,} real ones at "
+        f"{speeds.image_s * 1000:.0f} ms to draw and measure one on this machine",
+        cure=f"--minutes {enough} would do, {max(half, enough)} would give training half of it; "
+        "or bound the run by --set steps=N",
+    )
+
+
 def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds: Speeds) -> Plan:
     """(config, seconds left, real images wanted, those whose features are missing) -> Plan.
 
     Sizes come from the configuration; only where they would leave training less than half of
     the time do they yield, the sweep first, then the pool, then real images; the reasons are told.
+    Steps and minutes that were asked of training are kept: then all the time is theirs if need be.
     Long because the order in which they yield is one thought.
     """
-    wanted_train_s = config.train_minutes * 60 or float("inf")
+    wanted_train_s = config.train_minutes * 60 or math.inf
     pool = max(config.pool, config.samples) if config.curate else config.samples
     reasons: list[str] = []
-    tries = MOST_TRIES if config.sweep and speeds.sweep_images else 0
+    tries = MOST_TRIES if config.sweep else 0
+    trials = count_trials(len(CANDIDATES)) if config.recipe == AUTO else 0
 
     def reserve(pool_size: int) -> float:
         curation = speeds.curate_s if pool_size > config.samples else 0.0
-        images = pool_size + tries * speeds.sweep_images
-        return _OVERHEAD_S + images * speeds.image_s + curation
+        sweep_s = tries * speeds.cost_s(config.samples)
+        return speeds.closing_s + speeds.cost_s(pool_size) + sweep_s + curation
 
     def left(real_size: int, pool_size: int) -> float:
         features_s = min(real_size, missing) * speeds.feature_s
-        return (
-            remaining_s - reserve(pool_size) - features_s - speeds.trials * trial * speeds.image_s
-        )
+        return remaining_s - reserve(pool_size) - features_s - trials * speeds.cost_s(trial)
 
-    least_train_s = _TRAINING_SHARE * (remaining_s - _OVERHEAD_S - config.samples * speeds.image_s)
+    own_s = speeds.closing_s + speeds.cost_s(config.samples)
+    least_train_s = _TRAINING_SHARE * (remaining_s - own_s)
     least_train_s = min(wanted_train_s, least_train_s)
-    trial = _fit_trial(config, speeds, least_train_s)
-    if trial < config.trial:
-        reasons.append(f"trials of {trial} images for each FID: more would take too long")
+    trial = _fit_trial(config, speeds, trials, least_train_s)
+    if trial < config.trial and trials:
+        kept = f"trials of {trial} images for each FID" if trial else f"no trials, {CANDIDATES[0]}"
+        reasons.append(f"{kept}: more would take too long")
     while tries and left(real, pool) < least_train_s:
         tries = tries - 1 if tries > LEAST_TRIES else 0
-    if tries < MOST_TRIES and config.sweep and speeds.sweep_images:
+    if tries < MOST_TRIES and config.sweep:
         kept = (
             f"a sweep of {tries} temperatures at most" if tries else "no sweep of the temperature"
         )
-        each_s = speeds.sweep_images * speeds.image_s
+        each_s = speeds.cost_s(config.samples)
         reasons.append(f"{kept}: {MOST_TRIES} would take {MOST_TRIES * each_s:.0f} s")
     if pool > config.samples and left(real, pool) < least_train_s:
         reasons.append(
@@ -119,20 +138,35 @@ def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds
     if missing and left(real, pool) < least_train_s:
         spare_s = left(0, pool) - least_train_s
         fitting = int(spare_s / speeds.feature_s)
-        fewer = min(real, max(_LEAST_REAL, fitting))
+        fewer = min(real, max(LEAST_REAL, fitting))
         if fewer < real:
             reasons.append(f"{fewer:,} of {real:,} real images serve: the others do not fit")
         real = fewer
     train_s = max(min(wanted_train_s, left(real, pool)), 0.0)
-    if train_s < wanted_train_s < float("inf"):
-        reasons.append(f"{train_s:.0f} s for training instead of {wanted_train_s:.0f} s")
+    if bounds_training(config):
+        train_s = min(wanted_train_s, remaining_s)
     seconds = (train_s, reserve(pool), speeds.feature_s)
     return Plan(real, tries, pool, *seconds, trial, tuple(reasons), speeds.image_s)
 
 
-def _fit_trial(config: Config, speeds: Speeds, train_s: float) -> int:
-    """-> images for each FID of recipe auto's trials; a run bounded by steps asks no clock."""
-    if not speeds.trials or config.steps:
+def fit_pool(config: Config, wanted: int, left_s: float, speeds: Speeds) -> int:
+    """(config, images of the pool, seconds until closing) -> as many as fit with their curation.
+
+    Never fewer than are submitted; fewer than twice as many leave curation nothing to choose from.
+    """
+    if wanted <= config.samples or speeds.cost_s(wanted) + speeds.curate_s <= left_s:
+        return wanted
+    fitting = int((left_s - speeds.curate_s) / speeds.image_s)
+    fitting -= fitting % speeds.at_once
+    return fitting if fitting >= 2 * config.samples else config.samples
+
+
+def _fit_trial(config: Config, speeds: Speeds, trials: int, train_s: float) -> int:
+    """-> images for each FID of recipe auto's trials, 0 where none fit; steps ask no clock."""
+    if not trials or config.steps:
         return config.trial
-    all_s = speeds.trials * speeds.image_s
-    return min(config.trial, max(_LEAST_TRIAL, int(_TRIAL_SHARE * train_s / all_s)))
+    allowed_s = _TRIAL_SHARE * train_s / trials
+    trial = config.trial
+    while trial and speeds.cost_s(trial) > allowed_s:
+        trial = trial // 2 if trial // 2 >= _LEAST_TRIAL else 0
+    return trial

@@ -1,7 +1,6 @@
 """The input folder -> images to train on, and the real images' features, statistics and floor."""
 
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +8,12 @@ import numpy as np
 
 from lib.kernel.config import Config
 from lib.kernel.dataset import Decoded, decode_dataset
-from lib.kernel.features import Extractor, cached_features, count_missing
+from lib.kernel.features import Extractor, cached_features
 from lib.kernel.fid import Floor, Statistics, features_to_statistics, measure_floor
-from lib.kernel.halving import count_trials
-from lib.kernel.plan import Plan, Speeds, plan_run
 from lib.kernel.progress import log
-from lib.kernel.recipes import AUTO, CANDIDATES
 from lib.kernel.seeds import derive_seed
-from lib.kernel.storage import read_json, write_json
 
 HOST_POLICY = "host"
-_WARM_UP, _TIMED, _TIMED_ON_GPU = 8, 24, 500  # images; a GPU takes as long for 24 as for 100
-_CURATE_S = 120.0  # proof and choice together
 
 
 @dataclass(frozen=True)
@@ -101,44 +94,3 @@ def measure_real(images: np.ndarray, extractor: Extractor, cache: Path, config: 
         f"({len(floor.values)} draws of {floor.size:,} against {floor.rest:,})",
     )
     return RealSide(features, features_to_statistics(features), floor)
-
-
-def make_plan(
-    saved: Path,
-    images: np.ndarray,
-    extractor: Extractor,
-    cache: Path,
-    config: Config,
-    left_s: float,
-) -> Plan:
-    """(file, (N, 3, 32, 32) uint8 real images, seconds left) -> Plan, by the speed measured here.
-
-    A resumed run finds the file and keeps to it.
-    """
-    if earlier := read_json(saved):
-        return Plan(**earlier)
-    start = time.monotonic()
-    rows = choose_real(len(images), config.real_limit, config.seed)
-    missing = count_missing(images[rows], extractor, cache / "features", HOST_POLICY)
-    speeds = measure_speeds(images, extractor, config)
-    left_s -= time.monotonic() - start
-    plan = plan_run(config, left_s, len(rows), missing, speeds)
-    write_json(saved, asdict(plan))
-    return plan
-
-
-def measure_speeds(images: np.ndarray, extractor: Extractor, config: Config) -> Speeds:
-    """Some real images (N, 3, 32, 32) -> seconds an image that Inception takes here."""
-    extractor.extract(images[:_WARM_UP])
-    start = time.monotonic()
-    on_gpu = extractor.device.type == "cuda"
-    sample = np.unique(
-        images[: _TIMED_ON_GPU if on_gpu else _TIMED], axis=0
-    )  # equal images pass the network once
-    extractor.extract(sample)
-    feature_s = (time.monotonic() - start) / len(sample)
-    sample_s = 0.001 if config.is_public else 0.006 if on_gpu else 0.02
-    sample_s = 0.06 if config.recipe == "edm" else sample_s  # 35 passes of a U-Net
-    trials = count_trials(len(CANDIDATES)) if config.recipe == AUTO else 0
-    log("plan", f"features take {feature_s * 1000:.1f} ms an image (measured)")
-    return Speeds(feature_s, sample_s, _CURATE_S, config.samples, trials)

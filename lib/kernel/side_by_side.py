@@ -5,8 +5,9 @@ run side by side, each on one core, wait once. Small operations gain most, and o
 other programs share an operation no longer waits for its slowest core a thousand times a second.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self, TypeVar
@@ -18,6 +19,8 @@ from lib.kernel.runtime import Device
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
+
+_BEGUN = 2  # pieces of a stream for each core: a slow one then keeps no other core waiting
 
 
 class Cores:
@@ -64,3 +67,23 @@ class Cores:
             return [work(piece) for piece in pieces]
         finally:
             torch.set_num_threads(1)
+
+    def stream(self, work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
+        """(function, pieces) -> results in the pieces' order, each as soon as it is there.
+
+        Every piece has one core, the last one too, so that no result depends on how many there are.
+        """
+        if self._pool is None:
+            yield from map(work, pieces)
+            return
+        begun: deque[Future[Result]] = deque()
+        try:
+            for piece in pieces:
+                begun.append(self._pool.submit(work, piece))
+                if len(begun) >= _BEGUN * self.count:
+                    yield begun.popleft().result()
+            while begun:
+                yield begun.popleft().result()
+        finally:
+            for future in begun:
+                future.cancel()

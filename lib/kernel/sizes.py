@@ -15,13 +15,13 @@ _SIZES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
 }
 
 
-def settle_sizes(config: Config, device: Device) -> Config:
+def settle_sizes(config: Config, device: Device, *, aloud: bool = True) -> Config:
     """A config -> the same, each size that is 0 now one that suits the device; prints them."""
     names, on_gpu, on_cpu = _SIZES[config.recipe]
     suited = dict(zip(names, on_gpu if device.is_cuda else on_cpu, strict=True))
     sizes: dict[str, Any] = {name: getattr(config, name) or size for name, size in suited.items()}
     settled = dataclasses.replace(config, **sizes)
-    if settled != config:
+    if settled != config and aloud:
         words = ", ".join(f"{name} {size}" for name, size in sizes.items())
         log("train", f"{words} (suits {'a GPU' if device.is_cuda else 'a CPU'}; --set overrules)")
     return settled
