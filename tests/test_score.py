@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import build
-from lib.host.command_score import SCORE, format_scores, read_any_submission
+from lib.host.command_score import SCORE
+from lib.host.scoring import format_scores, read_any_submission
 from lib.kernel.fid import features_to_statistics, frechet_distance
 from lib.kernel.metrics import measure_kid
 from lib.kernel.submission import write_submission

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from lib.host.bundle import Entry, build_bundle, write_bundle
 from lib.host.bundle_notebook import build_notebook, write_notebook
 from lib.host.git_state import read_git_state
@@ -83,6 +81,8 @@ def render_preface(config: Config) -> str:
 
 def render_entry(templates: Path) -> str:
     """kernel_template/ -> the entry's text, with the report's template as a string in it."""
+    import jinja2  # a bundle of anything else does without it
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
         undefined=jinja2.StrictUndefined,
