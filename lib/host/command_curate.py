@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from lib.host.options import Command
+from lib.kernel.places import check_input_file, check_output_file
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +29,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     from lib.host.curation import curate_files  # torch
 
+    for path in (options.pool, options.real):
+        check_input_file("curate", path)
+    check_output_file("curate", options.output)
     return curate_files(options)
 
 

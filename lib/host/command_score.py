@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from lib.host.options import Command
+from lib.kernel.places import check_input_file
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -25,8 +26,8 @@ def _run(options: argparse.Namespace) -> int:
         score_features,
     )
 
-    features = read_any_submission(options.submission)
-    real = read_features(options.real)
+    features = read_any_submission(check_input_file("score", options.submission))
+    real = read_features(check_input_file("score", options.real))
     if len(features) != ASKED:
         print(f"score: {len(features):,} rows, the competition asks for {ASKED:,}", file=sys.stderr)
     scores = score_features(features, real)

@@ -14,6 +14,7 @@ from lib.host.metadata import check_metadata
 from lib.host.metadata_fields import FILE_NAME, parse_metadata, read_fields
 from lib.kernel.config import Config, as_dict
 from lib.kernel.errors import InputError, nearest_name
+from lib.kernel.places import check_output_file
 from lib.kernel.storage import write_text
 
 FORMS = {"script": ".py", "notebook": ".ipynb"}  # kernel_type -> ending of code_file
@@ -48,6 +49,8 @@ def build_kernel(root: Path, config: Config, form: str = "script") -> BuiltKerne
     state = read_git_state(root)
     facts = {"commit": state.commit, "changed": list(state.changed), "config": as_dict(config)}
     path, manifest_path = root / metadata.code_file, root / "build" / "manifest.json"
+    for place in (path, manifest_path):
+        check_output_file("build", place)
     if form == "notebook":
         notebook = build_notebook(entry)
         notebook = dataclasses.replace(notebook, manifest={**notebook.manifest, **facts})
