@@ -78,7 +78,7 @@ fashion: venv
 	  --source $(FASHION)/usr/share/datasets/fashion-mnist
 
 bench: venv
-	for name in bundlers curate decode features fid team train; do \
+	for name in bundlers curate decode features fid start team train; do \
 	  $(BIN)/python -m tests.bench.$$name || exit 1; done
 
 # FID of each recipe at equal minutes, hours on a CPU: make quality WEIGHTS=FILE [MINUTES=10] [RECIPES=...]

@@ -1,48 +1,19 @@
 """A working tree and options -> one self-contained Kaggle script, built, run, pushed or scored."""
 
 import sys
-from collections.abc import Sequence
-from importlib import import_module
 
-from lib.host.options import Command, parse_and_run
-from lib.kernel.errors import InputError, nearest_name
-from lib.kernel.exit_codes import run_for_exit_code
+# This file alone must be read by any Python, for it says which one the others need.
+if sys.version_info < (3, 11):  # noqa: UP036
+    sys.stderr.write(
+        "error: build.py: expected Python 3.11 or later, got %d.%d\n"  # noqa: UP031
+        "  cure: make venv, then source .venv/bin/activate; or python3.11 build.py ...\n"
+        % sys.version_info[:2]
+    )
+    sys.exit(2)
 
-COMMANDS = (
-    *("audit", "build", "bundle", "curate", "decode", "doctor", "fetch", "init", "push"),
-    *("run", "runs", "score", "submit", "sweep", "synth", "watch"),
-)
+from lib.host.command_line import COMMANDS, load_command, main
 
-
-def main(words: Sequence[str]) -> int:
-    """Command-line words -> exit code: 0 done, 1 a failure, 2 a mistake of the user's."""
-    return run_for_exit_code(lambda: _dispatch(words), debug="--debug" in words)
-
-
-def load_command(name: str) -> Command:
-    """A name of COMMANDS -> its Command; its module is imported only now, for some need torch."""
-    command = getattr(import_module(f"lib.host.command_{name}"), name.upper())
-    assert isinstance(command, Command), f"command_{name} does not define {name.upper()}"
-    return command
-
-
-def _dispatch(words: Sequence[str]) -> int:
-    if words and words[0] in ("-h", "--help", "help"):
-        print(_describe_commands())
-        return 0
-    if not words or words[0].startswith("-"):
-        return parse_and_run(load_command("build"), words)
-    if words[0] not in COMMANDS:
-        cure = nearest_name(words[0], COMMANDS)
-        raise InputError("build.py", f"there is no command {words[0]!r}", cure=cure)
-    return parse_and_run(load_command(words[0]), words[1:])
-
-
-def _describe_commands() -> str:
-    lines = [f"  {name:<10} {load_command(name).summary}" for name in COMMANDS]
-    head = "usage: python build.py [COMMAND] [OPTIONS]; without a command: build\n\n"
-    return head + "\n".join(lines) + "\n\n  python build.py COMMAND --help lists its options"
-
+__all__ = ["COMMANDS", "load_command", "main"]
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

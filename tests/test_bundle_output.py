@@ -52,6 +52,26 @@ def test_every_line_stands_in_the_script(case: str) -> None:
         assert len(banners) == 1, path
 
 
+@pytest.mark.parametrize(
+    ("style", "include", "sha256"),
+    [
+        ("code", (), "f259c31e3230e8a20d85c5ca3e1c5e0331103b63856bf3f439225c33f5118c5d"),
+        ("text", (), "2f4cb47c550c55fc3154ad68ae6923347576882797ea016d3cf27c1a64e40bbe"),
+        ("disk", (), "0be567cf1750876d48a28ae406e9b635badde8f788459f1fda5e4f55cb05c82b"),
+        ("code", ("data.txt",), "36f3982f516e9b7d69d75c13a91b3372e2f97a2d934c1b97225a1a0cca5aa52c"),
+    ],
+)
+def test_the_layout_is_that_of_the_template_it_had(
+    tmp_path: Path, style: str, include: tuple[str, ...], sha256: str
+) -> None:
+    """Taken from jinja2's rendering, before plain Python took its place; new runtimes change it."""
+    one = '"""A module."""\n\nVALUE = 1\n'
+    _write(tmp_path, {"one.py": one, "data.txt": "a text\n"})
+    text = "import one\n\nprint(one.VALUE, __file__)\n"
+    entry = Entry(text, "entry.py", tmp_path, include, style, preface="CONFIG = {}\n")
+    assert build_bundle(entry).sha256 == sha256
+
+
 def test_imported_modules_stand_before_their_importers() -> None:
     paths = [one["path"] for one in _bundle(CASES / "imports").manifest["inputs"]]
     assert paths[-1] == "entry.py"

@@ -304,7 +304,7 @@ def test_the_command_writes_distinct_rows_and_reports_both_sides(tmp_path, capsy
         (np.zeros((50, 2048), np.float32), ["--holdout", "99"], "--holdout"),
         (np.zeros((50, 2048), np.float32), ["--seconds", "nan"], "--seconds"),
         (b"no array", [], "cannot be read"),
-        (None, [], "cannot be read"),
+        (None, [], "no such file"),
     ],
 )
 def test_the_command_refuses_what_is_no_pool(tmp_path, pool, words, complaint):

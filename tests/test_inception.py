@@ -187,7 +187,7 @@ def test_a_file_that_is_no_state_dict_is_refused_and_not_executed(tmp_path):
     (tmp_path / "text.pth").write_text("no weights")
     torch.save({"model": {"a": torch.zeros(1)}}, tmp_path / "wrapped.pth")
     torch.save({"a": Trap(tmp_path / "sprung")}, tmp_path / "trap.pth")
-    for name, words in (("text", "cannot be read"), ("wrapped", "no state dict"), ("trap", "read")):
+    for name, words in (("text", "holds none"), ("wrapped", "no state dict"), ("trap", "read")):
         with pytest.raises(InputError, match=words):
             read_state(tmp_path / f"{name}.pth")
     assert not (tmp_path / "sprung").exists()

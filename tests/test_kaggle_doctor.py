@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lib.host.bundle import Entry, build_bundle, write_bundle
 from lib.host.command_doctor import DOCTOR
 from lib.host.doctor import Finding, examine, format_findings
 from lib.host.kaggle_client import open_session
@@ -93,6 +94,15 @@ def test_ill_bundle_is_found(place: Place) -> None:
     assert "must not leave" in find_ills(place)["bundle"].detail
     kernel.unlink()
     assert find_ills(place)["bundle"].cure == "python build.py"
+
+
+def test_last_bundle_is_named_by_its_own_hash(place: Place) -> None:
+    """Not by that of the file, which no other line of ours shows."""
+    assert examine(place.work)[-1].detail.endswith("last bundle built here none")
+    folder = place.work.root / "build"
+    bundle = build_bundle(Entry("print(1)\n", "kernel.py", place.work.root))
+    write_bundle(bundle, folder / "kernel.py", folder / "manifest.json")
+    assert examine(place.work)[-1].detail.endswith(f"built here {bundle.sha256[:12]}")
 
 
 def test_credentials_that_others_can_read_are_found(place: Place, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def fail(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         (["--weights", "nowhere.pth"], "no such file"),
         (["rum"], "'run'"),
         (["run", "--output", "x"], "--input"),
-        (["run", "--input", "no-such-folder", "--output", "x"], "not there"),
+        (["run", "--input", "no-such-folder", "--output", "x"], "no such file"),
         (["decode", "--input", "no-such-folder", "--output", "x"], "no-such-folder"),
         (["decode", "--input", ".", "--output", "x", "--policy", "hosts"], "'host'"),
     ],

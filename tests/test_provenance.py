@@ -100,3 +100,49 @@ def test_the_lock_excludes_others_and_ends_with_its_process(tmp_path: Path) -> N
     holder.join()
     with locked(tmp_path):
         pass
+
+
+def start(folder: Path, weights: str, *left: str) -> Path:
+    """A scratch folder -> the same as a run by these weights that was stopped leaves it."""
+    for name in left:
+        write_json(folder / name, {})
+    write_json(folder / "identity.json", by_weights(weights))
+    return folder
+
+
+def by_weights(name: str, **more: object) -> dict[str, object]:
+    config = {**IDENTITY["config"], "weights_file": name, "weights_sha256": f"of {name}", **more}
+    return {**IDENTITY, "config": config}
+
+
+def test_a_run_that_has_not_trained_goes_on_with_other_weights(tmp_path: Path) -> None:
+    """Past failure: a run by a wrong file locked its folder for the right one."""
+    scratch = start(tmp_path / "scratch", "wrong.pth", "plan.json", "seconds.json")
+    assert not is_finished(tmp_path / "out", scratch, by_weights("wrong.pth"), "")
+    assert (scratch / "plan.json").exists()
+    assert not is_finished(tmp_path / "out", scratch, by_weights("right.pth"), "")
+    assert not (scratch / "plan.json").exists()  # it counted features of the other weights
+    assert (scratch / "seconds.json").exists()
+
+
+@pytest.mark.parametrize("left", ["train/continued.json", "sweep.json", "pool.npy"])
+def test_what_was_chosen_by_fid_keeps_to_its_weights(tmp_path: Path, left: str) -> None:
+    scratch = start(tmp_path / "scratch", "wrong.pth", "plan.json", left)
+    with pytest.raises(InputError, match=r"weights_file: 'wrong.pth' against 'right.pth'"):
+        is_finished(tmp_path / "out", scratch, by_weights("right.pth"), "")
+    assert (scratch / "plan.json").exists()
+
+
+def test_other_weights_beside_another_option_or_data_are_refused(tmp_path: Path) -> None:
+    scratch = start(tmp_path / "scratch", "wrong.pth", "plan.json")
+    for other in (by_weights("right.pth", seed=2), {**by_weights("right.pth"), "data_sha256": "c"}):
+        with pytest.raises(InputError, match="another configuration"):
+            is_finished(tmp_path / "out", scratch, other, "")
+    assert (scratch / "plan.json").exists()
+
+
+def test_a_finished_run_keeps_its_weights(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    write_manifest(tmp_path / "out", by_weights("one.pth"))
+    with pytest.raises(InputError, match="weights_file: 'one"):
+        is_finished(tmp_path / "out", tmp_path / "scratch", by_weights("two.pth"), "")

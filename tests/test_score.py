@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import build
-from lib.host.command_score import SCORE, format_scores, read_any_submission
+from lib.host.command_score import SCORE
+from lib.host.scoring import format_scores, read_any_submission
 from lib.kernel.fid import features_to_statistics, frechet_distance
 from lib.kernel.metrics import measure_kid
 from lib.kernel.submission import write_submission
@@ -137,10 +138,10 @@ def test_unreadable_files_are_named(tmp_path, submission, real_path, capsys):
     archive = tmp_path / "archive.npz"
     np.savez(archive, a=draw(9, 4))
     cases = [
-        (tmp_path / "absent.csv", real_path, "cannot be read"),
+        (tmp_path / "absent.csv", real_path, "no such file"),
         (binary, real_path, "cannot be read"),
         (empty, real_path, "an empty file"),
-        (submission, tmp_path / "absent.npy", "cannot be read"),
+        (submission, tmp_path / "absent.npy", "no such file"),
         (submission, text, "cannot be read"),
         (submission, counts, "holds no features"),
         (submission, archive, "holds no features"),

@@ -174,7 +174,7 @@ def test_nothing_found_says_where_and_what_was_seen(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="an empty folder"):
         find_shards(tmp_path / "empty")
-    with pytest.raises(InputError, match="does not exist"):
+    with pytest.raises(InputError, match="there is no such file or folder"):
         find_shards(tmp_path / "missing")
 
 

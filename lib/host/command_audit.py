@@ -7,11 +7,14 @@ from pathlib import Path
 from lib.host.options import Command, read_number
 from lib.host.workplace import ROOT
 from lib.kernel.config import RANDOM_WEIGHTS, Config
+from lib.kernel.places import check_input_file, check_input_place, check_output_folder
 from lib.kernel.storage import write_json
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--input", required=True, metavar="DIR", help="folder with the shards")
+    parser.add_argument(
+        "--input", required=True, metavar="DIR", help="folder or zip with the shards"
+    )
     parser.add_argument("--output", metavar="DIR", help="sheets and numbers; default build/audit")
     parser.add_argument("--records", default="2000", metavar="N", help="records to look at")
     parser.add_argument(
@@ -25,16 +28,19 @@ def _run(options: argparse.Namespace) -> int:
     from lib.kernel.runtime import choose_device
     from lib.kernel.weights import find_weights
 
-    source = Path(options.input)
+    source = check_input_place("audit", Path(options.input))
     target = Path(options.output) if options.output else ROOT / "build" / "audit"
-    variants = decode_variants(source, read_number("--records", options.records, least=2))
-    sheets = write_sheets(target, variants)
+    check_output_folder("audit", target)
+    records = read_number("--records", options.records, least=2)
     config, weights = Config(), None
     if options.weights != RANDOM_WEIGHTS:
-        given = Path(options.weights) if options.weights else None
+        given = check_input_file("weights", Path(options.weights)) if options.weights else None
         name = given.name if given else config.weights_file
         weights = find_weights(name, "" if given else config.weights_sha256, given, source)
-    verdicts = judge(variants, load_extractor(config, weights, choose_device()))
+    extractor = load_extractor(config, weights, choose_device())
+    variants = decode_variants(source, records)
+    sheets = write_sheets(target, variants)
+    verdicts = judge(variants, extractor)
     facts = [dataclasses.asdict(verdict) for verdict in verdicts]
     write_json(target / "audit.json", {"random_weights": weights is None, "policies": facts})
     print(f"{'policy':<24} {'kept':>7} {'changed':>8} {'FID to host':>12}")

@@ -8,9 +8,10 @@ from pathlib import Path
 from lib.host.bundle import Bundle, Entry, build_bundle, find_contents, write_bundle
 from lib.host.bundle_graph import ENTRY
 from lib.host.bundle_sections import STYLES
-from lib.host.bundle_sources import bundle_error, read_bytes, show_path
+from lib.host.bundle_sources import read_bytes
 from lib.host.options import Command
 from lib.kernel.errors import InputError
+from lib.kernel.places import check_input_file, check_output_file
 
 _WATCH_S = 0.5
 
@@ -36,7 +37,8 @@ def _run(options: argparse.Namespace) -> int:
         return _explain(_read_entry(path, options), options.explain)
     if not options.output:
         raise InputError("bundle", "no output is named; cure: add -o OUT.py")
-    output = Path(options.output)
+    output = check_output_file("bundle", Path(options.output))
+    check_output_file("bundle", _place_manifest(output))
     if output.resolve() == path.resolve():
         raise InputError("bundle", "the output is the entry itself; cure: give another -o OUT.py")
     if options.watch:
@@ -46,8 +48,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _read_entry(path: Path, options: argparse.Namespace) -> Entry:
-    if not path.is_file():
-        raise bundle_error(show_path(path), 1, "there is no such file", "give the entry's path")
+    check_input_file("bundle", path, "give the entry's path")
     return Entry(
         text=read_bytes(path),
         name=path.name,
@@ -59,8 +60,12 @@ def _read_entry(path: Path, options: argparse.Namespace) -> Entry:
 
 def _write(path: Path, output: Path, options: argparse.Namespace) -> Bundle:
     bundle = build_bundle(_read_entry(path, options))
-    write_bundle(bundle, output, output.with_suffix(".manifest.json"))
+    write_bundle(bundle, output, _place_manifest(output))
     return bundle
+
+
+def _place_manifest(output: Path) -> Path:
+    return output.with_suffix(".manifest.json")
 
 
 def _report(bundle: Bundle, output: Path) -> None:

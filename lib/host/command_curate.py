@@ -1,26 +1,10 @@
-"""Features of a pool and of real images -> the row numbers of the subset of least FID."""
+"""`build.py curate`: a pool of features -> the row numbers of the subset of least FID."""
 
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from lib.host.options import Command
-from lib.kernel.curate import DEFAULT_ROUNDS, choose_subset
-from lib.kernel.errors import InputError
-from lib.kernel.fid import (
-    Statistics,
-    check_features,
-    features_to_statistics,
-    frechet_distance,
-    measure_floor,
-)
-from lib.kernel.runtime import choose_device
-from lib.kernel.seeds import derive_seed
-from lib.kernel.storage import replacing
-from lib.kernel.submission import FEATURES
-
-_DRAWS = 5
+from lib.kernel.places import check_input_file, check_output_file
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -36,90 +20,19 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--holdout", type=int, default=0, metavar="N", help="real rows kept from it as a proof"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="S")
-    parser.add_argument("--rounds", type=int, default=DEFAULT_ROUNDS, metavar="R")
+    parser.add_argument("--rounds", type=int, metavar="R", help="at most")
     parser.add_argument(
         "--seconds", type=float, default=120.0, metavar="T", help="a guard, not a schedule"
     )
 
 
 def _run(options: argparse.Namespace) -> int:
-    _check_options(options)
-    pool = _read_features(options.pool, "the pool's features", max(options.n, 2))
-    real = _read_features(options.real, "the features of --real", 2)
-    order = np.random.default_rng(derive_seed(options.seed, "holdout")).permutation(len(real))
-    if options.holdout and not 2 <= options.holdout <= len(real) - 2:
-        raise _complain(
-            "--holdout leaves too few real rows on one side",
-            f"0 or 2 to {len(real) - 2}",
-            str(options.holdout),
-            "hold out about half of them",
-        )
-    used, unseen = real[np.sort(order[options.holdout :])], real[np.sort(order[: options.holdout])]
-    statistics = features_to_statistics(used)
-    device = choose_device().torch_device
-    curation = choose_subset(
-        pool, statistics, options.n, options.seed, options.rounds, options.seconds, device
-    )
-    with replacing(options.output) as file:
-        np.save(file, curation.chosen)
-    _describe("the real rows used", pool, curation.chosen, statistics, options.seed)
-    if options.holdout:
-        held_out = features_to_statistics(unseen)
-        _describe("the real rows held out", pool, curation.chosen, held_out, options.seed)
-        floor = measure_floor(real, _DRAWS, options.seed, options.n)
-        error = f"+- {floor.standard_error:.2g}" if len(floor.values) > 1 else ""
-        print(f"floor: {floor.mean:.6g} {error}, {floor.size:,} real rows against the other real")
-    print("the rows were chosen by FID: quote it beside the random draw's, never as the model's")
-    print(f"{options.output}: {len(curation.chosen):,} row numbers of {len(pool):,}")
-    return 0
+    from lib.host.curation import curate_files  # torch
 
-
-def _describe(
-    name: str, pool: np.ndarray, chosen: np.ndarray, statistics: Statistics, seed: int
-) -> None:
-    """What the real side is, features, rows and the real side -> a line: random and curated."""
-    random = np.random.default_rng(derive_seed(seed, "random draws"))
-    values = [
-        frechet_distance(pool[random.choice(len(pool), len(chosen), replace=False)], statistics)
-        for _ in range(_DRAWS)
-    ]
-    mean, spread = float(np.mean(values)), float(np.std(values, ddof=1))
-    after = frechet_distance(pool[chosen], statistics)
-    gain = f", {1 - after / mean:.1%} below" if mean > 0 else ""
-    print(
-        f"against {name} ({statistics.count:,}): random draw {mean:.6g} +- {spread:.2g} "
-        f"({_DRAWS} draws), curated {after:.6g}{gain}"
-    )
-
-
-def _check_options(options: argparse.Namespace) -> None:
-    if options.n < 2:
-        raise _complain("-n is too small", "at least 2", str(options.n), "choose more rows")
-    if options.rounds < 0 or options.holdout < 0 or not options.seconds > 0:
-        raise _complain(
-            "--rounds, --holdout or --seconds is out of range",
-            "rounds and holdout of at least 0, more than 0 seconds",
-            f"{options.rounds}, {options.holdout}, {options.seconds:g}",
-            "see build.py curate --help",
-        )
-
-
-def _read_features(path: Path, name: str, least: int) -> np.ndarray:
-    """A .npy file -> (N >= least, 2048) finite floats, half precision as float32."""
-    cure = "give an array of floats as numpy.save wrote it"
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise _complain(f"{path} cannot be read", "a .npy file", str(error), cure) from error
-    if not isinstance(array, np.ndarray) or not np.issubdtype(array.dtype, np.floating):
-        got = f"{array.dtype} numbers" if isinstance(array, np.ndarray) else "an archive"
-        raise _complain(f"{path} holds no features", "one array of floats", got, cure)
-    check_features(array, name, FEATURES, least)
-    return array.astype(np.float32) if array.dtype.itemsize < 4 else array
-
-
-def _complain(what: str, expected: str, got: str, cure: str) -> InputError:
-    return InputError("curate", what, expected=expected, got=got.partition("\n")[0], cure=cure)
+    for path in (options.pool, options.real):
+        check_input_file("curate", path)
+    check_output_file("curate", options.output)
+    return curate_files(options)
 
 
 CURATE = Command("curate", "choose the rows of a pool whose FID is least", _add_options, _run)

@@ -5,10 +5,13 @@ from pathlib import Path
 
 from lib.host.options import Command
 from lib.kernel.config import POLICIES
+from lib.kernel.places import check_input_place, check_output_folder
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--input", required=True, metavar="DIR", help="shards somewhere below it")
+    parser.add_argument(
+        "--input", required=True, metavar="DIR", help="folder or zip with the shards"
+    )
     parser.add_argument("--output", required=True, metavar="DIR", help="what is written goes here")
     parser.add_argument(
         "--policy", default=POLICIES[0], metavar="NAME", help=f"{', '.join(POLICIES)}"
@@ -20,7 +23,9 @@ def _run(options: argparse.Namespace) -> int:
     from lib.kernel.policies import get_policy
 
     get_policy(options.policy)
-    decoded = decode_dataset(Path(options.input), Path(options.output), options.policy)
+    source = check_input_place("decode", Path(options.input))
+    target = check_output_folder("decode", Path(options.output))
+    decoded = decode_dataset(source, target, options.policy)
     rejected = sum(decoded.rejected.values())
     rows = [("kept", decoded.kept), ("rejected", rejected)]
     rows += [(f"  {reason}", count) for reason, count in decoded.rejected.items()]

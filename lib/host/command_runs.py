@@ -6,11 +6,13 @@ import re
 from typing import Any
 
 from lib.host.ledger import list_pending
+from lib.host.missing_packages import explain_missing
 from lib.host.options import Command
 from lib.host.runs_table import fold_events, format_runs
 from lib.host.workplace import ROOT, Workplace
 from lib.kernel.config import differences
 from lib.kernel.errors import InputError
+from lib.kernel.progress import log
 
 _DIFF_LINES = 400
 
@@ -74,6 +76,18 @@ def _find_push(work: Workplace, text: str) -> dict[str, Any]:
     return push
 
 
+def _settle(work: Workplace) -> None:
+    """A workplace with a pending push -> looked up on Kaggle, or a line on why it cannot be."""
+    try:
+        with explain_missing("push", "Kaggle cannot be asked, for a package is not installed"):
+            from lib.host.kaggle_pending import settle_pushes  # requests is slow to import
+
+            settle_pushes(work)
+    except InputError as error:
+        log("push", f"whether it arrived is not known yet: {error.what}, got {error.got}")
+        log("push", f"cure: {error.cure}")
+
+
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--diff", nargs=2, metavar=("A", "B"), help="what differs between two versions"
@@ -83,9 +97,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     work = Workplace(ROOT)
     if list_pending(work.read_ledger(tell=True)):
-        from lib.host.kaggle_pending import settle_pushes  # requests is slow to import
-
-        settle_pushes(work)
+        _settle(work)
     print(compare_runs(work, *options.diff) if options.diff else list_runs(work))
     return 0
 

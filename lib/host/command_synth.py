@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lib.host.options import Command
 from lib.kernel.errors import InputError
+from lib.kernel.places import check_input_place, check_output_folder
 
 _KINDS = ("look-alike", "fashion")
 
@@ -29,7 +30,7 @@ def _run(options: argparse.Namespace) -> int:
         raise InputError(
             "synth", "--records is too small", expected="1 or more", got=str(options.records)
         )
-    folder = Path(options.output)
+    folder = check_output_folder("synth", Path(options.output))
     if folder.exists() and any(folder.iterdir()):
         raise InputError(
             "synth",
@@ -38,7 +39,9 @@ def _run(options: argparse.Namespace) -> int:
             cure="name a new folder, or empty this one: old shards would mix with the new",
         )
     if options.kind == "fashion":
-        source = Path(options.source) if options.source else DEBIAN_FASHION_MNIST
+        source = DEBIAN_FASHION_MNIST
+        if options.source:
+            source = check_input_place("synth", Path(options.source))
         images = place_on_canvas(read_fashion(source)[: options.records], options.seed)
     else:
         images = look_alike(options.records, options.seed)

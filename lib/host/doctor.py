@@ -6,21 +6,22 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lib.host.credentials import CURE, find_credentials, is_private, list_secrets
 from lib.host.git_state import read_git_state
-from lib.host.kaggle_client import KaggleSession, open_session
-from lib.host.kaggle_errors import KaggleError
-from lib.host.kaggle_kernels import find_latest_version
-from lib.host.kaggle_submissions import count_left
 from lib.host.ledger import LEDGER, list_pending
 from lib.host.metadata import SOURCE_LIMIT_BYTES, check_metadata, load_metadata
 from lib.host.metadata_fields import FILE_NAME, Metadata
+from lib.host.missing_packages import CURE as INSTALL
+from lib.host.missing_packages import explain_missing
 from lib.host.secrets_scan import refuse_secrets
 from lib.host.workplace import Workplace
 from lib.kernel.errors import PipelineError
-from lib.kernel.storage import read_json, sha256_file
+from lib.kernel.storage import read_json
+
+if TYPE_CHECKING:
+    from lib.host.kaggle_client import KaggleSession
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def _examine_client(work: Workplace) -> Iterator[Finding]:
     try:
         installed = importlib.metadata.version("kaggle")
     except importlib.metadata.PackageNotFoundError:
-        yield Finding("client", "kaggle is not installed", "pip install -r requirements.txt")
+        yield Finding("client", "kaggle is not installed", INSTALL)
         return
     pins = work.root / "requirements.txt"
     pinned = re.search(r"^kaggle==(\S+)", pins.read_text() if pins.is_file() else "", re.MULTILINE)
@@ -154,18 +155,24 @@ def _examine_ledger(work: Workplace) -> Iterator[Finding]:
 
 
 def _ask_kaggle(work: Workplace, metadata: Metadata) -> Iterator[Finding]:
-    with open_session(work.patience) as session:
-        version = find_latest_version(session, metadata.ref)
-        yield Finding("kaggle", "answers, and takes the credentials")
-        yield from _examine_quota(session)
-        yield from _guard("submissions", lambda: _examine_limits(session, metadata))
-        yield from _examine_push(work, metadata, version)
+    with explain_missing("kaggle", "it cannot be asked, for a package is not installed"):
+        from lib.host.kaggle_client import open_session
+        from lib.host.kaggle_kernels import find_latest_version
+
+        with open_session(work.patience) as session:
+            version = find_latest_version(session, metadata.ref)
+            yield Finding("kaggle", "answers, and takes the credentials")
+            yield from _examine_quota(session)
+            yield from _guard("submissions", lambda: _examine_limits(session, metadata))
+            yield from _examine_push(work, metadata, version)
 
 
-def _examine_quota(session: KaggleSession) -> Iterator[Finding]:
+def _examine_quota(session: "KaggleSession") -> Iterator[Finding]:
     from kagglesdk.kernels.types.kernels_api_service import (
         ApiGetAcceleratorQuotaStatisticsRequest,
     )
+
+    from lib.host.kaggle_errors import KaggleError
 
     method = session.kernels.get_accelerator_quota_statistics
     try:
@@ -188,7 +195,9 @@ def _examine_quota(session: KaggleSession) -> Iterator[Finding]:
     yield Finding("gpu hours", f"{left:.1f} of {total:.1f} h left{when}", cure)
 
 
-def _examine_limits(session: KaggleSession, metadata: Metadata) -> Iterator[Finding]:
+def _examine_limits(session: "KaggleSession", metadata: Metadata) -> Iterator[Finding]:
+    from lib.host.kaggle_submissions import count_left
+
     for competition in metadata.competition_sources[:1]:
         left = count_left(session, competition)
         detail = "Kaggle does not tell" if left is None else f"{left} left today for {competition}"
@@ -199,8 +208,7 @@ def _examine_limits(session: KaggleSession, metadata: Metadata) -> Iterator[Find
 def _examine_push(work: Workplace, metadata: Metadata, version: int) -> Iterator[Finding]:
     git = read_git_state(work.root)
     built = read_json(work.root / "build" / "manifest.json") or {}
-    path = work.root / metadata.code_file
-    bundle = str(built.get("bundle_sha256") or (sha256_file(path) if path.is_file() else "none"))
+    bundle = str(built.get("sha256") or "none")
     detail = f"would make {metadata.ref} version {version + 1} of commit {git.commit[:7]}"
     detail += f", last bundle built here {bundle[:12]}"
     cure = "commit, or push with --allow-dirty" if git.changed else ""

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from lib.host.bundle import Entry, build_bundle, write_bundle
 from lib.host.bundle_notebook import build_notebook, write_notebook
 from lib.host.git_state import read_git_state
@@ -16,6 +14,7 @@ from lib.host.metadata import check_metadata
 from lib.host.metadata_fields import FILE_NAME, parse_metadata, read_fields
 from lib.kernel.config import Config, as_dict
 from lib.kernel.errors import InputError, nearest_name
+from lib.kernel.places import check_output_file
 from lib.kernel.storage import write_text
 
 FORMS = {"script": ".py", "notebook": ".ipynb"}  # kernel_type -> ending of code_file
@@ -50,6 +49,8 @@ def build_kernel(root: Path, config: Config, form: str = "script") -> BuiltKerne
     state = read_git_state(root)
     facts = {"commit": state.commit, "changed": list(state.changed), "config": as_dict(config)}
     path, manifest_path = root / metadata.code_file, root / "build" / "manifest.json"
+    for place in (path, manifest_path):
+        check_output_file("build", place)
     if form == "notebook":
         notebook = build_notebook(entry)
         notebook = dataclasses.replace(notebook, manifest={**notebook.manifest, **facts})
@@ -83,6 +84,8 @@ def render_preface(config: Config) -> str:
 
 def render_entry(templates: Path) -> str:
     """kernel_template/ -> the entry's text, with the report's template as a string in it."""
+    import jinja2  # a bundle of anything else does without it
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
         undefined=jinja2.StrictUndefined,

@@ -11,6 +11,7 @@ from lib.kernel.config import RANDOM_WEIGHTS, Config, make_config, parse_overrid
 from lib.kernel.errors import InputError, nearest_name
 from lib.kernel.recipes import DEFAULT_RECIPE, RECIPES
 from lib.kernel.storage import sha256_file
+from lib.kernel.weights_kind import refuse_wrong_kind
 
 
 class Parser(argparse.ArgumentParser):
@@ -71,7 +72,7 @@ class ChosenConfig:
 
 
 def read_config(options: argparse.Namespace) -> ChosenConfig:
-    """Options of add_config_options -> Config; the weights file is hashed, its path kept apart."""
+    """Options of add_config_options -> Config; the weights file is checked and hashed."""
     overrides = dict(parse_override(text) for text in options.set)
     for key in ("minutes", "seed"):
         if (value := getattr(options, key)) is not None:
@@ -82,16 +83,14 @@ def read_config(options: argparse.Namespace) -> ChosenConfig:
         overrides.update(weights_file=RANDOM_WEIGHTS, weights_sha256="")
         return ChosenConfig(make_config(options.recipe, overrides), None)
     path = Path(options.weights)
-    if not path.is_file():
-        raise InputError(
-            "weights",
-            "there is no such file",
-            expected="a state dict of torchvision's inception_v3",
-            got=str(path),
-            cure="give the file's path, or --weights random for a smoke test",
-        )
+    refuse_wrong_kind(path)
     overrides.update(weights_file=path.name, weights_sha256=sha256_file(path))
-    return ChosenConfig(make_config(options.recipe, overrides), path.absolute())
+    config = make_config(options.recipe, overrides)
+    from lib.kernel.inception import check_weights  # torch, only now that all else is right
+    from lib.kernel.preprocess import list_preprocessings
+
+    check_weights(path, tf_layout=list_preprocessings()[config.preprocessing].tf_layout)
+    return ChosenConfig(config, path.absolute())
 
 
 def read_number(option: str, text: str, least: int) -> int:

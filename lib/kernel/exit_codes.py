@@ -1,11 +1,19 @@
 """A piece of work that may fail -> an exit code, and at most two lines for the user on stderr."""
 
+import errno
 import os
 import sys
 import traceback
 from collections.abc import Callable
 
-from lib.kernel.errors import PipelineError
+from lib.kernel.errors import InputError, PipelineError
+
+_AGAIN = "the same command goes on from here"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_PLACES = (  # why a file or folder that was named cannot be used
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.ETXTBSY, errno.ESTALE),
+)
 
 
 def run_for_exit_code(work: Callable[[], int], debug: bool) -> int:
@@ -26,8 +34,22 @@ def run_for_exit_code(work: Callable[[], int], debug: bool) -> int:
     except Exception as error:  # the last resort of every command
         if debug:
             traceback.print_exc()
-        print(f"error: {_describe(error)}", file=sys.stderr, flush=True)
-        return error.exit_code if isinstance(error, PipelineError) else 1
+        told = _explain_disk(error) if isinstance(error, OSError) else error
+        print(f"error: {_describe(told)}", file=sys.stderr, flush=True)
+        return told.exit_code if isinstance(told, PipelineError) else 1
+
+
+def _explain_disk(error: OSError) -> Exception:
+    """What the system refused -> the same as an error of ours, where it is not a fault of ours."""
+    reason = error.strerror or type(error).__name__
+    place = error.filename2 or error.filename
+    if error.errno in _FULL:
+        cure = f"make room, or mend the disk; {_AGAIN}"
+        return PipelineError("disk", reason, got=str(place or ""), cure=cure)
+    if error.errno in _PLACES and place is not None:
+        cure = f"name another place, or mend that one's rights; {_AGAIN}"
+        return InputError("disk", reason, got=str(place), cure=cure)
+    return error
 
 
 def _describe(error: Exception) -> str:

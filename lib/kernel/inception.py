@@ -1,6 +1,7 @@
 """A weights file, or a seed -> Inception-V3: pictures in, 2,048 features out."""
 
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from lib.kernel.errors import InputError
 from lib.kernel.inception_tf import use_tf_layout
 from lib.kernel.seeds import derive_seed
 from lib.kernel.torchvision_shim import import_torchvision
+from lib.kernel.weights_kind import CURE, EXPECTED, refuse_wrong_kind
 
 FEATURES = 2048
 TORCHVISION_CLASSES = 1000
@@ -19,6 +21,7 @@ TF_CLASSES = 1008  # of the network ported from TensorFlow
 INPUT_PX = 299  # side of the pictures that the host's network reads
 RANDOM_PX = 75  # the smallest that the network takes: random features mean nothing at any size
 _OPTIONAL = ("fc.", "AuxLogits.")  # neither has a part in the features
+_COUNTER = ".num_batches_tracked"  # of batch norms, in files of later versions of torch alone
 _CALIBRATION_IMAGES = 4  # of each of four kinds
 _CALIBRATION_PX = (12, 107)  # of the noise, and enlarged: less, and the edges weigh too much
 
@@ -33,15 +36,11 @@ def load_inception(
     beside its pretrained weights (the input goes from ImageNet's mean and deviation to -1..1).
     `tf_layout` is the network ported from TensorFlow instead, which reads -1..1 as it is.
     """
-    models = import_torchvision("torchvision.models")
-    with torch.device("meta"):  # its own random start takes seconds and would be overwritten
-        network = models.Inception3(
-            aux_logits=False, transform_input=not tf_layout, init_weights=False
-        )
-    network.fc = nn.Identity()
+    network = _outline_network(tf_layout)
     network.to_empty(device="cpu").eval().requires_grad_(False)
     if path is not None:
-        load_weights(network, path, TF_CLASSES if tf_layout else TORCHVISION_CLASSES)
+        state = _match_keys(network, read_state(path), path, tf_layout)
+        network.load_state_dict(state, strict=False)  # counters of batches may be absent
     if tf_layout:
         use_tf_layout(network)
     if path is None:
@@ -63,13 +62,31 @@ def fold_batch_norms(network: nn.Module) -> nn.Module:
     return network
 
 
-def load_weights(network: nn.Module, path: Path, classes: int) -> None:
-    """A network and a state dict's file -> the network with exactly those weights, in float32.
+def check_weights(path: Path, *, tf_layout: bool = False) -> None:
+    """A weights file -> nothing, or the InputError of load_inception; no value of it is read."""
+    _match_keys(_outline_network(tf_layout), read_state(path, "meta"), path, tf_layout)
 
-    `classes` are the rows of fc.weight, where the file has it: the two layouts share their keys.
+
+def _outline_network(tf_layout: bool) -> nn.Module:
+    """-> torchvision's network without values, its last layer and auxiliary head left out."""
+    models = import_torchvision("torchvision.models")
+    with torch.device("meta"):  # its own random start takes seconds and would be overwritten
+        network: nn.Module = models.Inception3(
+            aux_logits=False, transform_input=not tf_layout, init_weights=False
+        )
+    network.fc = nn.Identity()
+    return network
+
+
+def _match_keys(
+    network: nn.Module, state: dict[str, Tensor], path: Path, tf_layout: bool
+) -> dict[str, Tensor]:
+    """A network, a state dict and its file -> the weights that are the network's, all of them.
+
+    The rows of fc.weight, where the file has it, tell the layout: the two share their keys.
     """
-    state = read_state(path)
-    rows = len(state.get("fc.weight", ()))
+    classes = TF_CLASSES if tf_layout else TORCHVISION_CLASSES
+    rows = next(iter(state["fc.weight"].shape), 0) if "fc.weight" in state else 0
     if rows != classes and rows in (TORCHVISION_CLASSES, TF_CLASSES):
         text = f"fc.weight {rows} rows instead of {classes}"
         raise _describe_mismatch(path, "of the other layout", [text])
@@ -82,26 +99,30 @@ def load_weights(network: nn.Module, path: Path, classes: int) -> None:
     ]
     if wrong:
         raise _describe_mismatch(path, "of wrong shape", wrong)
-    missing, unexpected = network.load_state_dict(state, strict=False)
+    missing = [key for key in own if key not in state and not key.endswith(_COUNTER)]
     if missing:
         raise _describe_mismatch(path, "missing", missing)
-    if unexpected:
+    if unexpected := [key for key in state if key not in own]:
         raise _describe_mismatch(path, "unexpected", unexpected)
+    return state
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """A state dict's file -> name -> tensor, floats cast to float32; nothing in it is executed."""
+def read_state(path: Path, device: str = "cpu") -> dict[str, Tensor]:
+    """A state dict's file -> name -> tensor, floats cast to float32; nothing in it is executed.
+
+    On device "meta" the tensors have shapes alone.
+    """
+    refuse_wrong_kind(path)
     try:
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        state: Any = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # whatever bytes make torch raise, the file is at fault
+        got = _explain_torch(error)
         raise InputError(
-            "weights",
-            f"{path} cannot be read",
-            expected="a state dict saved by torch",
-            got=str(error).splitlines()[0] if str(error) else type(error).__name__,
-            cure="give the file of torchvision's inception_v3",
+            "weights", f"{path} cannot be read", expected=EXPECTED, got=got, cure=CURE
         ) from error
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
+    ):
         raise InputError(
             "weights",
             f"{path} holds no state dict",
@@ -112,6 +133,16 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return {
         key: value.float() if value.is_floating_point() else value for key, value in state.items()
     }
+
+
+def _explain_torch(error: Exception) -> str:
+    """What torch.load raised -> a few words, without its advice to run what is in there."""
+    text = str(error)
+    if found := re.search(r"(?:GLOBAL|global|class) (\S+)", text):
+        return f"a pickle that would call {found[1].strip('.,`')}"
+    if isinstance(error, pickle.UnpicklingError):
+        return "a pickle of other things than tensors"
+    return text.splitlines()[0].split(". ")[0] if text else type(error).__name__
 
 
 def _describe_mismatch(path: Path, how: str, keys: list[str]) -> InputError:

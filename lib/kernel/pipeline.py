@@ -73,17 +73,17 @@ class Run:
         if provenance.is_finished(folders.output, folders.scratch, identity, self._bundle_sha256):
             return
         weights = self._find_weights()
-        write_json(folders.scratch / "identity.json", identity)
         device = gather_team(launched, self._config.ranks)
         self.team = device.team
         config, reasons = fill_defaults(self._config, device.is_cuda)
         for reason in reasons:
             log("config", reason)
+        extractor = load_extractor(config, weights, device)
+        write_json(folders.scratch / "identity.json", identity)  # its weights are sound
         with journal.stage("decode"):
             images = decode_images(folders.input, folders.cache, config, data)
             self._findings.metrics |= images.metrics
             self._show("real.png", "Real images, as the recipe sees them", images.training)
-        extractor = load_extractor(config, weights, device)
         origin = provenance.Origin(self._bundle_sha256, data, weights, extractor.describe())
         self._findings.provenance = origin.list_facts(config, device.name)
         with journal.stage("real features"):

@@ -16,6 +16,8 @@ from lib.kernel.recipes import number_state
 from lib.kernel.storage import read_json, sha256_file, write_json
 
 MANIFEST = "run_manifest.json"
+_OF_WEIGHTS = ("weights_file", "weights_sha256")  # fields of Config
+_BY_FID = ("train", "sweep.json", "pool.npy")  # of the scratch folder
 _PACKAGES = ("torch", "torchvision", "numpy", "pillow", "scipy", "pandas", "jinja2")
 
 
@@ -131,6 +133,7 @@ def is_finished(
     earlier = read_identity(output, scratch)
     if earlier is None:
         return False
+    earlier = _take_weights(scratch, earlier, identity)
     check_same_run(output, earlier, identity)
     if "artefacts" not in earlier:
         _check_state_form(scratch, earlier, identity)
@@ -145,6 +148,25 @@ def is_finished(
         log("run", "note: another build of the kernel made it")
     log("run", f"finished before; its {len(earlier['artefacts'])} files are verified")
     return True
+
+
+def _take_weights(scratch: Path, earlier: dict[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """(scratch, the identity there, of this run) -> the former, with this run's weights if it can.
+
+    It can where they alone differ and training has not begun: decoded images know no weights,
+    features are kept under their hash, and the plan, whose time they take, is made anew. Whatever
+    comes later was chosen by FIDs of the earlier ones.
+    """
+    begun = "artefacts" in earlier or any((scratch / name).exists() for name in _BY_FID)
+    own = {name: value for name, value in now["config"].items() if name in _OF_WEIGHTS}
+    config = {**earlier["config"], **own}
+    if begun or config == earlier["config"]:
+        return earlier
+    if config != now["config"] or earlier["data_sha256"] != now["data_sha256"]:
+        return earlier
+    (scratch / "plan.json").unlink(missing_ok=True)
+    log("run", "its weights are others now: nothing that it left depends on the earlier ones")
+    return {**earlier, "config": config}
 
 
 def _check_state_form(scratch: Path, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from lib.kernel.archives import (
     read_plain,
 )
 from lib.kernel.errors import InputError
+from lib.kernel.places import check_input_place
 
 _NAME = "data.jsonl"
 _NESTED_ZIPS = 2  # levels below the outermost
@@ -50,13 +51,9 @@ def find_shards(root: Path) -> tuple[Shard, ...]:
     `data.jsonl` and every `.jsonl.gz` are shards, in folders and in zips; other `.jsonl` files
     only where there is no `data.jsonl` at all. A packed shard beside its unpacked self is dropped.
     """
-    if not root.exists():
-        raise InputError(
-            "shards",
-            "the input folder does not exist",
-            got=str(root.absolute()),
-            cure=f"name the folder that has the {_NAME} files somewhere below it",
-        )
+    check_input_place(
+        "shards", root, f"name the folder that has the {_NAME} files somewhere below it, or a zip"
+    )
     paths = list(_walk(root))
     found = [shard for path in paths for shard in _list_candidates(path, _label(root, path))]
     if any(shard.name.removesuffix(".gz") == _NAME for shard in found):

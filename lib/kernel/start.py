@@ -6,6 +6,7 @@ from lib.kernel.errors import PipelineError
 from lib.kernel.exit_codes import run_for_exit_code
 from lib.kernel.follower import follow
 from lib.kernel.pipeline import Run
+from lib.kernel.places import check_output_folder
 from lib.kernel.progress import log
 from lib.kernel.runtime import find_folders
 from lib.kernel.team import ALONE, LostRankError, join_launched
@@ -24,6 +25,8 @@ def main(config: Config, bundle_sha256: str, template: str, debug: bool = False)
             follow(launched)
             return 0
         folders = find_folders()
+        for folder in (folders.output, folders.scratch, folders.cache):
+            check_output_folder("output", folder)
         with provenance.locked(folders.scratch):
             run = Run(config, bundle_sha256, template, folders)
             try:

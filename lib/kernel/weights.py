@@ -85,7 +85,7 @@ def _find_attached(file_name: str, input_dir: Path) -> list[Path]:
     found = []
     for folder, folders, files in os.walk(input_dir):
         folders.sort()
-        if file_name in files:
+        if file_name in files and Path(folder, file_name).is_file():
             found.append(Path(folder) / file_name)
     return sorted(found)
 
