@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lib.kernel.config import Config, as_candidate, show_value
+from lib.kernel.config import Config, as_candidate, make_config, show_value
 from lib.kernel.plan import fill_defaults
 from lib.kernel.progress import log
 from lib.kernel.recipes import AUTO, CANDIDATES, list_training_keys
@@ -27,12 +27,12 @@ def tell_candidates(config: Config, is_cuda: bool) -> dict[str, Any]:
         return {}
     described: dict[str, dict[str, Any]] = {}
     for recipe in CANDIDATES:
-        own = suit_sizes(settle_candidate(config, recipe, is_cuda), is_cuda)
-        keys = list_training_keys(recipe)
-        described[recipe] = {name: show_value(name, getattr(own, name)) for name in keys}
-        words = [
-            f"{name} {value}{' (given)' if name in config.given else ''}"
-            for name, value in described[recipe].items()
-        ]
+        row, own = make_config(recipe, {}), as_candidate(config, recipe)
+        used = suit_sizes(settle_candidate(config, recipe, is_cuda), is_cuda)
+        words, described[recipe] = [], {}
+        for name in list_training_keys(recipe):
+            value = described[recipe][name] = show_value(name, getattr(used, name))
+            is_given = name in config.given or getattr(own, name) != getattr(row, name)
+            words.append(f"{name} {value}{' (given)' if is_given else ''}")
         log("auto", f"{recipe} would run with {', '.join(words)}")
     return {"candidates": described}
