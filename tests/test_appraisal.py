@@ -7,7 +7,7 @@ from lib.kernel import appraisal
 from lib.kernel.appraisal import Drawn, appraise
 from lib.kernel.config import make_config
 from lib.kernel.fid import features_to_statistics, frechet_distance, measure_floor
-from lib.kernel.plan import fill_defaults
+from lib.kernel.defaults import fill_defaults
 from lib.kernel.real_side import RealSide
 
 

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.kernel.config import Config, differences, make_config, parse_override
+from lib.kernel.config import KEYS, Config, as_dict, differences, make_config
 from lib.kernel.errors import InputError
 from lib.kernel.recipes import RECIPES
+from lib.kernel.settings import parse_override
 
 
 def test_public_recipes_are_the_two_columns_of_the_competitions_table() -> None:
@@ -97,5 +98,34 @@ def test_differences_name_key_and_both_values() -> None:
     ]
 
 
+def test_differences_write_auto_and_say_what_was_given() -> None:
+    """A configuration from before `given` was known: what differs from auto's row was given."""
+    usual = as_older(make_config("auto", {}))
+    assert differences(usual, as_dict(make_config("auto", {}))) == []
+    assert differences(usual, as_dict(make_config("auto", {"lr": 1e-4}))) == [
+        "given: [] against ['lr']"
+    ]
+    assert differences(usual, as_dict(make_config("auto", {"batch": 8}))) == [
+        "batch: 'auto' against 8"
+    ]
+    strong = make_config("auto", {"lr": 5e-3, "judge": 9})
+    assert differences(as_older(strong), as_dict(strong)) == []
+    same = make_config("pixel", {"lr": 2e-3})
+    assert differences(as_older(make_config("pixel", {})), as_dict(same)) == []
+
+
+def as_older(config: Config) -> dict[str, object]:
+    """A Config -> its dictionary as a version wrote it that did not know what was given."""
+    return {name: value for name, value in as_dict(config).items() if name != "given"}
+
+
 def test_the_defaults_are_a_valid_run() -> None:
     assert Config().samples == 1000
+
+
+def test_every_field_says_what_it_is() -> None:
+    assert list(KEYS) == [name for name in as_dict(Config()) if name != "given"]
+    for name, key in KEYS.items():
+        assert key.unit, name
+        assert key.words, name
+        assert (key.auto is not None) == bool(key.by), name

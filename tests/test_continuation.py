@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from lib.kernel.config import make_config
 from lib.kernel.continuation import STATE, take_up
+from lib.kernel.provenance import identify
 from lib.kernel.recipes import number_state
 from lib.kernel.storage import read_json
 from tests.local_runs import call, copy_sources, list_options, write_input
@@ -74,3 +76,40 @@ def test_a_state_from_before_codes_serves_the_recipes_that_have_none(
     form = number_state(recipe)
     identity = {"config": config, "data_sha256": manifest["data_sha256"], "state_form": form}
     assert (take_up(source, tmp_path / "work", identity, on_gpu=False) > 0) == is_taken
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "differing"),
+    [
+        ({}, {}, ""),
+        ({"lr": 5e-3}, {"lr": 5e-3}, ""),
+        ({}, {"tail": 0.0}, ""),  # of drawing alone: no state depends on it
+        ({}, {"lr": 1e-4}, "lr, which only one was given"),
+        ({"lr": 5e-3}, {"lr": 5e-3, "width": 64}, "width, which only one was given"),
+        ({}, {"lr": 5e-3}, "lr"),
+    ],
+)
+@pytest.mark.parametrize("is_older", [True, False])
+def test_a_state_of_auto_is_of_what_was_given(
+    earlier: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    before: dict[str, float],
+    now: dict[str, float],
+    differing: str,
+    is_older: bool,
+) -> None:
+    """An older version's manifest does not say what was given: what differs from auto's row was."""
+    source, identity = tmp_path / "input", identify(make_config("auto", now), "ab" * 32)
+    shutil.copytree(earlier[1] / "first-version", source / "first-version")
+    path = source / "first-version" / "run_manifest.json"
+    manifest = {**read_json(path), **identify(make_config("auto", before), "ab" * 32)}
+    if is_older:
+        del manifest["config"]["given"]
+    path.write_text(json.dumps(manifest))
+    assert (take_up(source, tmp_path / "work", identity, on_gpu=False) > 0) == (not differing)
+    assert (
+        capsys.readouterr()
+        .out.rstrip()
+        .endswith(f"it differs in {differing}" if differing else "an earlier version's output")
+    )

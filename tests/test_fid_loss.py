@@ -193,7 +193,9 @@ def test_other_recipes_and_the_switch_leave_the_weights_alone(
 ) -> None:
     before, after, stretch, _ = finish(tmp_path, looker, real, fid_loss=0.0)
     assert (after, stretch) == (before, None)
-    config = make_config("pixel", {"width": 16, "depth": 1, "codes": 3, "fid_loss": 0.5})
+    config = dataclasses.replace(
+        make_config("pixel", {"width": 16, "depth": 1, "codes": 3}), fid_loss=0.5
+    )
     weights = build_network(config, 1).state_dict()
     path = write_model(tmp_path / "pixel.pt", weights, config, 1)
     assert finish_by_fid(path, config, CPU, looker, real, 60.0) == (path, None)

@@ -9,28 +9,29 @@ import pytest
 import torch
 
 from lib.host.synthetic import look_alike
-from lib.kernel import halving
+from lib.kernel import drawing, halving
 from lib.kernel.config import Config, as_candidate, make_config
 from lib.kernel.data_look import look_at
 from lib.kernel.errors import PipelineError
 from lib.kernel.halving import count_lost_shares, count_trials
+from lib.kernel.recipes import CANDIDATES
 from lib.kernel.runtime import Device
 from lib.kernel.train import Budget, TrainResult, train
 from tests.yardsticks import measure_by
 
 CPU = Device(torch.device("cpu"), None, "cpu")
-THREE = ("pixel", "first-seed", "second-seed")
-TINY = {"width": 8, "depth": 1, "batch": 8, "targets": 16, "trial": 16, "epoch_fid": 0}
+TINY = {"width": 8, "depth": 1, "batch": 8, "targets": 16, "trial": 16, "latent_dim": 4}
 
 
 @pytest.fixture
 def three(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(halving, "CANDIDATES", THREE)
+    """Its three candidates draw no more than they must."""
+    monkeypatch.setattr(drawing, "CHUNK", 16)
 
 
 @pytest.fixture(scope="module")
 def pictures() -> np.ndarray:
-    return np.repeat(look_alike(120, 3)[:, None], 3, axis=1)
+    return look_alike(120, 3)[:, None]
 
 
 def grey_share(pictures: np.ndarray) -> float:
@@ -108,6 +109,47 @@ def test_a_candidate_takes_its_row_and_what_was_set() -> None:
     assert isinstance(own, Config)
     assert (own.recipe, own.lr, own.sweep, own.minutes) == ("pixel", 5e-3, False, 7.0)
     assert own.ema_decay == make_config("pixel", {}).ema_decay
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "of"),
+    [
+        ("width", 64, ("pixel", "r3gan", "edm")),
+        ("lr", 1e-4, ("pixel", "r3gan", "edm")),
+        ("tail", 0.0, ("pixel",)),
+        ("fid_loss", 0.0, ("r3gan",)),
+        ("depth", 4, ("pixel", "edm")),
+    ],
+)
+def test_what_was_given_reaches_the_candidates_that_know_it_even_where_it_is_autos_own(
+    key: str, value: float, of: tuple[str, ...]
+) -> None:
+    """Values equal to auto's own row were dropped: these all ran as if nothing had been given."""
+    usual, config = make_config("auto", {}), make_config("auto", {key: value})
+    assert config != usual
+    for recipe in CANDIDATES:
+        before, after = as_candidate(usual, recipe), as_candidate(config, recipe)
+        assert before == make_config(recipe, {})
+        assert after == (make_config(recipe, {key: value}) if recipe in of else before)
+
+
+@pytest.mark.parametrize(("given", "left"), [({}, 0.95), ({"fid_loss": 0.0}, 1.0)])
+def test_on_a_gpu_r3gan_leaves_time_for_its_last_stretch_unless_told_otherwise(
+    tmp_path: Path, given: dict[str, float], left: float
+) -> None:
+    seconds: dict[str, float] = {}
+
+    def train_one(own: Config, folder: Path, part: Budget) -> TrainResult:
+        seconds[own.recipe] = part.train_seconds
+        return TrainResult(folder, [], 0.0, "", 1, own, {})
+
+    images = look_alike(20, 0)[:, None]
+    config = make_config("auto", given)
+    whole = Budget(1000.0)
+    best = halving.train_best(images, config, tmp_path, whole, train_one, lambda _: 1.0, True)
+    assert seconds["r3gan"] == pytest.approx(left * seconds["pixel"])
+    assert seconds["edm"] == seconds["pixel"]
+    assert best.config.fid_loss == 0.0  # of pixel, which wins a tie
 
 
 def test_the_data_are_looked_at() -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 import build
-from lib.host.kernel_build import quote_text, render_preface
-from lib.kernel.config import Config, as_dict, make_config
+from lib.host.kernel_build import quote_text
 
 
 def fail(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -59,14 +58,6 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit) as end:
             build.main([name, "--help"])
         assert end.value.code == 0
-
-
-def test_the_preface_is_the_config_itself() -> None:
-    config = make_config("second-seed", {"lr": 2e-4})
-    names: dict[str, object] = {}
-    exec(render_preface(config), names)  # what the bundle does with it
-    assert names["CONFIG"] == as_dict(config)
-    assert Config(**as_dict(config)) == config
 
 
 @pytest.mark.parametrize("text", ["plain\n", 'ends "', 'a """ b', "back\\slash", "ä\n\n'x'", ""])

@@ -3,7 +3,9 @@
 import pytest
 
 from lib.kernel.config import make_config
-from lib.kernel.plan import Speeds, fill_defaults, plan_run
+from lib.kernel.defaults import fill_defaults
+from lib.kernel.plan import plan_run
+from lib.kernel.speeds import Speeds
 from lib.kernel.temperature import MOST_TRIES
 
 FAST = Speeds(feature_s=0.001, sample_s=0.0001, curate_s=60)

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from lib.kernel.config import make_config
 from lib.kernel.errors import InputError
 from lib.kernel.provenance import (
     check_same_run,
     find_damage,
+    identify,
     is_finished,
     locked,
     read_identity,
@@ -50,6 +52,17 @@ def test_another_configuration_is_refused_and_named(output: Path) -> None:
     check_same_run(output, IDENTITY, IDENTITY)
     with pytest.raises(InputError, match="seed: 1 against 2"):
         check_same_run(output, IDENTITY, other)
+
+
+def test_what_was_given_is_part_of_a_run_and_older_runs_know_nothing_of_it(output: Path) -> None:
+    usual, rate = make_config("auto", {}), make_config("auto", {"lr": 1e-4})
+    now = identify(usual, "ab" * 32)
+    older = {name: value for name, value in now["config"].items() if name != "given"}
+    check_same_run(output, {**now, "config": older}, now)
+    assert identify(rate, "ab" * 32) != now
+    for one, other in ((now, identify(rate, "ab" * 32)), (identify(rate, "ab" * 32), now)):
+        with pytest.raises(InputError, match="given: "):
+            check_same_run(output, one, other)
 
 
 def test_other_data_are_refused(output: Path) -> None:

@@ -136,6 +136,30 @@ def test_a_finished_run_is_verified_and_left_alone(pixel_run: tuple[Path, list[s
     assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == before
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        ("'steps': 6", "'stepz': 6", "CONFIG has a key 'stepz' that is none"),
+        ("'steps': 6", "'steps': 'six'", "expected a whole number, got 'six'"),
+        ("'codes': 'auto'", "'n_critic': 5", "recipe 'pixel' does not use n_critic"),
+        ("'samples': 12", "'samples': 1", "samples is out of range"),
+    ],
+)
+def test_a_faulty_edit_of_a_kernels_config_ends_it_in_two_lines(
+    sources: Path, tmp_path: Path, before: str, after: str, named: str
+) -> None:
+    assert call(sources, "build.py", *list_options("pixel")).returncode == 0
+    text = (sources / "build" / "kernel.py").read_text()
+    assert text.count(before) == 1
+    (tmp_path / "kernel.py").write_text(text.replace(before, after))
+    ended = call(tmp_path, "-I", "kernel.py", KERNEL_INPUT=str(tmp_path), KERNEL_OUTPUT="out")
+    assert ended.returncode == 2
+    assert named in ended.stderr.splitlines()[0]
+    assert ended.stderr.splitlines()[1].startswith("  cure: ")
+    assert len(ended.stderr.splitlines()) == 2
+    assert not (tmp_path / "out").exists()
+
+
 def test_another_configuration_is_refused(pixel_run: tuple[Path, list[str]]) -> None:
     output, words = pixel_run
     before = (output / "run_manifest.json").read_bytes()

@@ -14,12 +14,13 @@ from lib.kernel.grids import make_grid, write_grid
 from lib.kernel.model_file import build_network, read_model, write_model
 from lib.kernel.runtime import Device
 from lib.kernel.sample import sample_images
+from tests.small import keep_used
 
 CPU = Device(torch.device("cpu"), None, "cpu")
 
 
 def make_file(folder: Path, recipe: str, channels: int, **sizes: Any) -> tuple[Path, Config]:
-    config = make_config(recipe, {"width": 16, "depth": 1, "codes": 3, **sizes})
+    config = make_config(recipe, keep_used(recipe, {"width": 16, "depth": 1, "codes": 3, **sizes}))
     torch.manual_seed(5)
     network = build_network(config, channels)
     return write_model(folder / "model.pt", network.state_dict(), config, channels), config
@@ -40,7 +41,7 @@ def test_images_depend_on_seed_stage_and_index_alone(
     assert np.array_equal(some, more[:7])
     assert not np.array_equal(more[:3], more[8:])
     assert not np.array_equal(some, sample_images(path, 7, config, CPU, "other stage"))
-    reseeded = make_config(recipe, {"width": 16, "depth": 1, "seed": 1})
+    reseeded = make_config(recipe, keep_used(recipe, {"width": 16, "depth": 1, "seed": 1}))
     assert not np.array_equal(some, sample_images(path, 7, reseeded, CPU))
 
 

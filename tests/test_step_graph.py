@@ -11,6 +11,7 @@ from lib.kernel.config import make_config
 from lib.kernel.learner import Learner
 from lib.kernel.runtime import Device, choose_device
 from lib.kernel.step_graph import Capture, Compute, capture_on_gpu, make_graph
+from tests.small import keep_used
 from tests.test_train import CPU, LEARNERS, SMALL, make_images
 
 RECIPES = list(LEARNERS)
@@ -157,7 +158,7 @@ def test_steps_by_cuda_graphs_train_as_launched_ones_do(
 
 
 def make_learner(recipe: str, device: Device) -> Learner:
-    config = make_config(recipe, {**SMALL[recipe], "n_critic": 2})
+    config = make_config(recipe, keep_used(recipe, {**SMALL[recipe], "n_critic": 2}))
     return LEARNERS[recipe](make_images(3 if config.is_public else 1), config, device)
 
 

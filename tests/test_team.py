@@ -27,14 +27,15 @@ from lib.kernel.config import make_config
 from lib.kernel.follower import gather_team
 from lib.kernel.sample import sample_images
 from lib.kernel.train import Budget, train
+from tests.small import keep_used
 
 recipe, ranks, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
 if __name__ == "__main__":
     torch.set_num_threads(2)
     images = np.repeat(look_alike(64, 3)[:, None], 3 if recipe == "second-seed" else 1, axis=1)
     sizes = {"width": 16, "depth": 1, "batch": 8, "targets": 16, "steps": 12, "epoch_fid": 0}
-    sizes |= {"codes": 3}
-    config = make_config(recipe, {**sizes, "save_every": 100})
+    sizes |= {"codes": 3, "save_every": 100}
+    config = make_config(recipe, keep_used(recipe, sizes))
     device = gather_team(None, ranks)
     for thread in Path("/proc/self/task").iterdir():
         if "gloo" in (thread / "comm").read_text():

@@ -27,6 +27,7 @@ from lib.kernel.runtime import Device
 from lib.kernel.sizes import settle_sizes
 from lib.kernel.train import Budget, TrainResult, train
 from lib.kernel.wgan import WganLearner
+from tests.small import keep_used
 from tests.yardsticks import measure_by
 
 CPU = Device(torch.device("cpu"), None, "cpu")
@@ -79,7 +80,7 @@ def test_gradients_lie_in_memory_as_their_weights_do(recipe: str) -> None:
 
 
 def small_config(recipe: str, **changes: Any) -> Config:
-    return make_config(recipe, {**SMALL[recipe], **changes})
+    return make_config(recipe, keep_used(recipe, {**SMALL[recipe], **changes}))
 
 
 def run(

@@ -12,9 +12,11 @@ from lib.host.bundle_notebook import build_notebook, write_notebook
 from lib.host.git_state import read_git_state
 from lib.host.metadata import check_metadata
 from lib.host.metadata_fields import FILE_NAME, parse_metadata, read_fields
-from lib.kernel.config import Config, as_dict
+from lib.kernel.config import KEYS, Config, as_candidate, as_dict, show_value
 from lib.kernel.errors import InputError, nearest_name
 from lib.kernel.places import check_output_file
+from lib.kernel.recipes import CANDIDATES, list_keys
+from lib.kernel.settings import explain_key, list_shown_keys
 from lib.kernel.storage import write_text
 
 FORMS = {"script": ".py", "notebook": ".ipynb"}  # kernel_type -> ending of code_file
@@ -76,9 +78,26 @@ def _set_form(fields: dict[str, Any], form: str) -> dict[str, Any]:
 
 
 def render_preface(config: Config) -> str:
-    """A Config -> the block shown at the top of the kernel: CONFIG = {...}, a field a line."""
-    lines = [f"    {key!r}: {value!r}," for key, value in as_dict(config).items()]
-    head = "# What this run does. Every field is explained in lib/kernel/config.py below."
+    """A Config -> the block shown at the top of the kernel: CONFIG = {...}, a key a line.
+
+    Of recipe auto a key in which candidates differ is a comment unless it was given: a line of it
+    would be handed to all of them.
+    """
+    recipe, shown, lines = config.recipe, list_shown_keys(config), []
+    for name in KEYS:
+        words = explain_key(name, recipe) if name in list_keys(recipe) else ""
+        value = f"{name!r}: {show_value(name, getattr(config, name))!r},"
+        if name in shown:
+            lines.append(f"    {value:<29} # {words}")
+        elif words:
+            values = [(each, as_candidate(config, each)) for each in CANDIDATES]
+            own = [
+                f"{each} {show_value(name, getattr(row, name))}"
+                for each, row in values
+                if name in list_keys(each)
+            ]
+            lines.append(f"    {f'# {name!r}: ...,':<29} # {words}; else: {', '.join(own)}")
+    head = "# What this run does; edit it as you like. A key that is not here is the recipe's own."
     return "\n".join([head, "CONFIG = {", *lines, "}", ""])
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from lib.kernel.config import RANDOM_WEIGHTS, Config, make_config, parse_override
+from lib.kernel.config import RANDOM_WEIGHTS, Config, make_config
 from lib.kernel.errors import InputError, nearest_name
 from lib.kernel.recipes import DEFAULT_RECIPE, RECIPES
+from lib.kernel.settings import parse_override
 from lib.kernel.storage import sha256_file
 from lib.kernel.weights_kind import refuse_wrong_kind
 
@@ -59,7 +60,11 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         "--weights", metavar="FILE", help="Inception-V3 state dict; 'random' for a smoke test"
     )
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="any field of Config"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a key of the recipe; a wrong one lists them",
     )
 
 

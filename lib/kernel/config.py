@@ -1,17 +1,51 @@
-"""A recipe's name and its overrides -> one frozen, checked Config."""
+"""A recipe's name and what was given -> one frozen, checked Config.
+
+Long because each key says here what it is: nothing else explains it, neither to users nor readers.
+"""
 
 import dataclasses
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import Any
 
 from lib.kernel.errors import InputError, nearest_name
-from lib.kernel.recipes import PUBLIC, RECIPES
+from lib.kernel.recipes import AUTO, CANDIDATES, PUBLIC, RECIPES, list_keys
 
 TORCHVISION_WEIGHTS = "inception_v3_google-0cc3c7bd.pth"
 RANDOM_WEIGHTS = "random"
 PREPROCESSINGS = ("host", "imagenet-norm", "nearest", "tf-fid")
 COLDEST, HOTTEST = 0.01, 100.0  # temperatures that samples may be drawn at
 POLICIES = ("host", "first-seed", "second-seed")
+_WEEK = 60.0 * 24 * 7  # min
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a field of Config is, for the kernel's comments, the checks and the messages."""
+
+    unit: str
+    words: str
+    least: float = -math.inf
+    most: float = math.inf  # infinite: no range is checked
+    auto: float | None = (
+        None  # the number inside that "auto" stands for; None: nothing is automatic
+    )
+    by: str = ""  # what decides where it is automatic
+
+
+def _key(
+    default: Any,
+    unit: str,
+    words: str,
+    least: float = -math.inf,
+    most: float = math.inf,
+    auto: float | None = None,
+    by: str = "",
+) -> Any:
+    """A default and what Key has -> a field of Config."""
+    key = Key(unit, words, least, most, auto, by)
+    return dataclasses.field(default=default, metadata={"key": key})
 
 
 @dataclass(frozen=True)
@@ -19,67 +53,116 @@ class Config:
     """Everything that decides a run's result; two runs of equal Configs draw equal numbers."""
 
     # The run
-    recipe: str = "pixel"
-    seed: int = 0
-    minutes: float = 690.0  # wall clock of the whole run, min; Kaggle ends a session at 720
-    train_minutes: float = 0.0  # optimiser time of all candidates together, min; 0: what is left
-    steps: int = 0  # cap on critic or model steps; 0: none
-    ranks: int = 0  # processes that train and draw together; 0: one a GPU
-    # Data
-    policy: str = "host"  # decoding of the training images; FID's real side is always "host"
-    # Training
-    epochs: int = 0  # passes over the data; 0: bounded by time and steps alone
-    batch: int = 64  # images a step; 0, but in the public recipes: by the device
-    codes: int = 0  # kinds of picture that pixel tells apart; 0: by the images' number; 1: none
-    graphs: bool = True  # on a GPU a step's kernels are launched as one CUDA graph
-    targets: int = 0  # pixels of each image that the pixel recipe learns in a step; 0: all
-    lr: float = 1e-4
-    beta1: float = 0.5
-    beta2: float = 0.9
-    n_critic: int = 5  # critic steps for each generator step
-    gp_weight: float = 10.0  # lambda of the gradient penalty; in the r3gan recipe gamma at first
-    latent_dim: int = 100
-    width: int = 64  # channels of the narrowest layer; 0, but in the public recipes: by the device
-    depth: int = 4  # of pixel's trunk, of each scale in edm; 0, in both: by the device
-    ema_decay: float = 0.0  # of the weights, a step; 0: no average is kept
-    save_every: int = 10  # epochs between generator snapshots that a public recipe leaves behind
-    epoch_fid: int = 0  # images for the FID of each epoch; 0: none, the last weights are taken
-    trial: int = 0  # images for each FID of a candidate in recipe auto; 0: by device and time
-    # Images drawn from each average of the weights, whose FID chooses among them during training
-    judge: int = 0  # 0: by device and recipe, where time allows; -1: none
-    # Share of the training time in which the r3gan recipe ends with FID as its loss
-    fid_loss: float = 0.0  # 0: none; -1: 0.05 on a GPU, none on the CPU
-    # Samples
-    samples: int = 1000  # images submitted
-    temperature: float = 1.0  # of pixel's softmax; a factor of r3gan's and edm's noise
-    tail: float = 0.0  # its rare values are never drawn where together they are less likely
-    sweep: bool = (
-        False  # try temperatures about that one, keep that of the least FID on half of the real
+    recipe: str = _key("pixel", "name", "what is trained")
+    seed: int = _key(0, "number", "equal seeds draw equal submissions", 0, 2**31 - 1)
+    minutes: float = _key(
+        690.0, "min", "wall clock of the whole run; Kaggle ends a session at 720", 0.1, _WEEK
     )
-    curate: bool = True  # choose the submitted images out of a pool by FID
-    pool: int = 0  # images in the pool; 0: 20,000 on a GPU, 5,000 on the CPU
+    train_minutes: float = _key(
+        0.0, "min", "optimiser time of all candidates together", 0, _WEEK, 0, by="what is left"
+    )
+    steps: int = _key(0, "steps", "cap on critic or model steps; 0: none", 0, 10**9)
+    ranks: int = _key(
+        0, "processes", "that train and draw together", 1, 64, 0, by="one for each GPU"
+    )
+    # Data
+    policy: str = _key(
+        "host", "name", "decoding of the training images; FID's real side is always 'host'"
+    )
+    # Training
+    epochs: int = _key(0, "epochs", "cap on passes over the data; 0: none", 0, 10**6)
+    batch: int = _key(64, "images", "of a step", 1, 65536, 0, by="by the device")
+    codes: int = _key(
+        0,
+        "kinds",
+        "of picture that pixel tells apart; 1: none",
+        1,
+        4096,
+        0,
+        by="by the images' number",
+    )
+    graphs: bool = _key(True, "switch", "on a GPU a step's kernels are launched as one CUDA graph")
+    targets: int = _key(0, "pixels", "of each image that pixel learns in a step; 0: all", 0, 1024)
+    lr: float = _key(1e-4, "a step", "learning rate; of r3gan at width 128", 1e-9, 10)
+    beta1: float = _key(0.5, "share", "Adam's memory of gradients", 0, 0.9999)
+    beta2: float = _key(0.9, "share", "Adam's memory of squared gradients", 0, 0.999999)
+    n_critic: int = _key(5, "steps", "of the critic for each of the generator", 1, 100)
+    gp_weight: float = _key(
+        10.0, "factor", "lambda of the gradient penalty; in r3gan gamma at first", 0, 1000
+    )
+    latent_dim: int = _key(100, "numbers", "that a generator starts from", 1, 4096)
+    width: int = _key(64, "channels", "of the narrowest layer", 1, 2048, 0, by="by the device")
+    depth: int = _key(
+        4, "layers", "of pixel's trunk, of each scale in edm", 1, 64, 0, by="by the device"
+    )
+    ema_decay: float = _key(0.0, "a step", "of the average of the weights; 0: none", 0, 0.999999)
+    save_every: int = _key(
+        10, "epochs", "between generator snapshots that a public recipe leaves behind", 1, 10**6
+    )
+    epoch_fid: int = _key(
+        0, "images", "for the FID of each epoch; 0: none, the last weights are taken", 0, 50_000
+    )
+    trial: int = _key(
+        0, "images", "for each FID of a candidate", 1, 50_000, 0, by="by device and time"
+    )
+    judge: int = _key(
+        0,
+        "images",
+        "of each average of the weights, whose FID chooses among them; -1: none",
+        *(-1, 50_000, 0),
+        by="by device and recipe, where time allows",
+    )
+    fid_loss: float = _key(
+        0.0,
+        "share",
+        "of the training time in which r3gan ends with FID as its loss; 0: none",
+        *(0, 0.5, -1),
+        by="0.05 on a GPU, 0 on a CPU",
+    )
+    # Samples
+    samples: int = _key(1000, "images", "submitted", 2, 100_000)
+    temperature: float = _key(
+        1.0, "factor", "of r3gan's and edm's noise; of pixel's softmax", COLDEST, HOTTEST
+    )
+    tail: float = _key(
+        0.0, "share", "pixel's rare values, together less likely than this, are not drawn", 0, 1
+    )
+    sweep: bool = _key(False, "switch", "try temperatures about that one, keep that of least FID")
+    curate: bool = _key(True, "switch", "choose the submitted images out of a pool by FID")
+    pool: int = _key(
+        0, "images", "in the pool", 1, 200_000, 0, by="20,000 on a GPU, 5,000 on a CPU"
+    )
     # Features
-    weights_file: str = TORCHVISION_WEIGHTS  # a file's name, or "random"
-    weights_sha256: str = "0cc3c7bd"  # leading hex digits; torchvision's own file names carry eight
-    preprocessing: str = "host"
+    weights_file: str = _key(
+        TORCHVISION_WEIGHTS, "name", "of the file with Inception's weights, or 'random'"
+    )
+    weights_sha256: str = _key("0cc3c7bd", "hex", "first digits of that file's hash")
+    preprocessing: str = _key("host", "name", "of pictures on their way into Inception")
     # FID
-    real_limit: int = 0  # real images that serve; 0: all on a GPU, 10,000 on the CPU
-    floor_draws: int = 5  # held-out draws for the real-real floor
+    real_limit: int = _key(
+        0, "images", "real ones that serve at most", 1, 10**7, 0, by="all on a GPU, 10,000 on a CPU"
+    )
+    floor_draws: int = _key(5, "draws", "of held-out images for the real-real floor", 2, 1000)
+    # Of recipe auto: the keys, of those that its candidates differ in, that were given. Candidates
+    # take these alone from it; everything else in which they differ is their own.
+    given: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_choice("recipe", self.recipe, RECIPES)
-        _check_choice("policy", self.policy, POLICIES)
-        _check_choice("preprocessing", self.preprocessing, PREPROCESSINGS)
-        for name, low, high in _RANGES:
+        check_choice("recipe", self.recipe, RECIPES)
+        check_choice("policy", self.policy, POLICIES)
+        check_choice("preprocessing", self.preprocessing, PREPROCESSINGS)
+        for name, key in KEYS.items():
             value = getattr(self, name)
-            low = max(low, 1) if self.is_public and name in ("batch", "width") else low
-            if not low <= value <= high:  # also refuses NaN
+            is_automatic = may_be_automatic(name, self.recipe)
+            if math.isinf(key.most) or (is_automatic and value == key.auto):
+                continue
+            if not key.least <= value <= key.most:  # also refuses NaN
                 raise InputError(
                     "config",
                     f"{name} is out of range",
-                    expected=f"{low:g} to {high:g}",
-                    got=f"{value}",
-                    cure=f"give another value: --set {name}=...",
+                    expected=f"{key.least:g} to {key.most:g}{' or auto' * is_automatic}",
+                    got=f"{show_value(name, value)}",
+                    cure=f"give another value: --set {name}=..., in a kernel its line of CONFIG",
                 )
 
     @property
@@ -88,105 +171,94 @@ class Config:
         return self.recipe in PUBLIC
 
 
-_RANGES = (
-    ("seed", 0, 2**31 - 1),
-    ("minutes", 0.1, 60 * 24 * 7),
-    ("train_minutes", 0, 60 * 24 * 7),
-    ("steps", 0, 10**9),
-    ("ranks", 0, 64),
-    ("epochs", 0, 10**6),
-    ("batch", 0, 65536),
-    ("codes", 0, 4096),
-    ("targets", 0, 1024),
-    ("lr", 1e-9, 10),
-    ("beta1", 0, 0.9999),
-    ("beta2", 0, 0.999999),
-    ("n_critic", 1, 100),
-    ("gp_weight", 0, 1000),
-    ("latent_dim", 1, 4096),
-    ("width", 0, 2048),
-    ("depth", 0, 64),
-    ("ema_decay", 0, 0.999999),
-    ("save_every", 1, 10**6),
-    ("epoch_fid", 0, 50_000),
-    ("trial", 0, 50_000),
-    ("judge", -1, 50_000),
-    ("fid_loss", -1, 0.5),
-    ("samples", 2, 100_000),
-    ("temperature", COLDEST, HOTTEST),
-    ("tail", 0, 1),
-    ("pool", 0, 200_000),
-    ("real_limit", 0, 10**7),
-    ("floor_draws", 2, 1000),
-)
-_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-_BAKED = ("recipe", "weights_file", "weights_sha256")  # given by options of their own
+KEYS: Mapping[str, Key] = {
+    entry.name: entry.metadata["key"] for entry in dataclasses.fields(Config) if entry.metadata
+}
+BAKED = ("recipe", "weights_file", "weights_sha256")  # given by options of their own
+AUTOMATIC = "auto"  # how a value that the run settles itself is written
 
 
-def make_config(recipe: str, overrides: dict[str, Any]) -> Config:
-    """(recipe name, field -> value) -> Config; the overrides win over the recipe's own row."""
-    _check_choice("recipe", recipe, RECIPES)
-    return Config(**{"recipe": recipe, **RECIPES[recipe], **overrides})
+def may_be_automatic(name: str, recipe: str) -> bool:
+    """A key and a recipe -> whether it may be "auto" there; sizes of public recipes are kept."""
+    return KEYS[name].auto is not None and not (recipe in PUBLIC and name in ("batch", "width"))
+
+
+def show_value(name: str, value: Any) -> Any:
+    """A key and its value inside -> the value as it is written: "auto" for the number of that."""
+    key = KEYS.get(name)
+    return AUTOMATIC if key and key.auto is not None and value == key.auto else value
+
+
+def make_config(recipe: str, overrides: Mapping[str, Any]) -> Config:
+    """(recipe name, key -> value as given) -> Config; the overrides win over the recipe's own row.
+
+    Raises InputError where the recipe, or every candidate of auto, makes nothing of a key.
+    """
+    check_choice("recipe", recipe, RECIPES)
+    known = list_keys(recipe)
+    unused = [name for name in overrides if name not in known]
+    if unused:
+        those = ", ".join(unused)
+        told = [name for name in known if name not in BAKED]
+        words = (
+            "no candidate of recipe 'auto' uses"
+            if recipe == AUTO
+            else f"recipe {recipe!r} does not use"
+        )
+        raise InputError(
+            "config", f"{words} {those}", cure=f"leave out {those}; it uses {', '.join(told)}"
+        )
+    own = list_own_keys() if recipe == AUTO else ()
+    given = tuple(name for name in own if name in overrides)
+    return Config(**{"recipe": recipe, **RECIPES[recipe], **overrides, "given": given})
+
+
+def list_own_keys() -> tuple[str, ...]:
+    """-> keys that a candidate of recipe auto has another value of than auto's row."""
+    rows = {
+        recipe: Config(**{"recipe": recipe, **RECIPES[recipe]}) for recipe in (AUTO, *CANDIDATES)
+    }
+
+    def differs(name: str) -> bool:
+        knowing = [rows[recipe] for recipe in CANDIDATES if name in list_keys(recipe)]
+        return any(getattr(row, name) != getattr(rows[AUTO], name) for row in knowing)
+
+    return tuple(name for name in KEYS if name != "recipe" and differs(name))
 
 
 def as_candidate(config: Config, recipe: str) -> Config:
-    """(Config of recipe auto, a candidate) -> its Config; what differs from auto's row wins."""
-    given, usual = as_dict(config), as_dict(make_config(config.recipe, {}))
-    differing = {name: value for name, value in given.items() if value != usual[name]}
-    return make_config(recipe, differing)
+    """(Config of recipe auto, a candidate) -> its Config: its row, what was given that it uses."""
+    left = set(list_own_keys()) - set(config.given)
+    names = [name for name in list_keys(recipe) if name != "recipe" and name not in left]
+    return make_config(recipe, {name: getattr(config, name) for name in names})
 
 
-def parse_override(text: str) -> tuple[str, Any]:
-    """A "key=value" of --set -> (field name, value of the field's type)."""
-    key, separator, value = text.partition("=")
-    types = get_type_hints(Config)
-    known = [name for name in types if name not in _BAKED]
-    if key not in known:
-        raise InputError(
-            "config", f"--set {text}: there is no key {key!r}", cure=nearest_name(key, known)
-        )
-    try:
-        if not separator:
-            raise ValueError
-        return key, _parse_value(types[key], value)
-    except (ValueError, KeyError, OverflowError):
-        kind = {bool: "true or false", int: "a whole number", float: "a number"}.get(types[key])
-        raise InputError(
-            "config",
-            f"--set {text}: the value cannot be read",
-            expected=kind or "a text",
-            got=repr(value),
-            cure=f"write --set {key}=VALUE",
-        ) from None
+def read_given(values: Mapping[str, Any]) -> list[str]:
+    """A configuration as a dictionary -> its `given`; before there was one, what differs was."""
+    if "given" in values or values.get("recipe") != AUTO:
+        return list(values.get("given", ()))
+    usual = make_config(AUTO, {})
+    own = [name for name in list_own_keys() if name in values]
+    return [name for name in own if values[name] != getattr(usual, name)]
 
 
-def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """Two configurations as dictionaries -> "key: here against there" for all that differ."""
-    keys = sorted(one.keys() | other.keys())
+    one, other = ({**values, "given": read_given(values)} for values in (one, other))
     return [
-        f"{key}: {one.get(key)!r} against {other.get(key)!r}"
-        for key in keys
+        f"{key}: {show_value(key, one.get(key))!r} against {show_value(key, other.get(key))!r}"
+        for key in sorted(one.keys() | other.keys())
         if one.get(key) != other.get(key)
     ]
 
 
 def as_dict(config: Config) -> dict[str, Any]:
-    """A Config -> its fields, in the order of the class."""
-    return dataclasses.asdict(config)
+    """A Config -> its fields, in the order of the class, as JSON has them."""
+    return {**dataclasses.asdict(config), "given": list(config.given)}
 
 
-def _parse_value(kind: type, value: str) -> Any:
-    if kind is bool:
-        return _BOOLEANS[value.lower()]
-    if kind is int:
-        number = float(value)  # "1e4" is a whole number as well
-        if number != int(number):
-            raise ValueError
-        return int(value) if value.lstrip("+-").isdigit() else int(number)
-    return kind(value)
-
-
-def _check_choice(name: str, value: str, known: Any) -> None:
+def check_choice(name: str, value: str, known: Iterable[str]) -> None:
+    """A key, its value and those that there are -> InputError that names the nearest."""
     if value not in known:
         raise InputError(
             "config", f"there is no {name} {value!r}", cure=nearest_name(str(value), known)

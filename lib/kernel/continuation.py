@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from lib.kernel.checkpoint import list_checkpoints, load_checkpoint
+from lib.kernel.config import read_given
 from lib.kernel.progress import format_seconds, log
 from lib.kernel.provenance import MANIFEST
 from lib.kernel.recipes import PUBLIC
@@ -64,6 +65,10 @@ def _is_same(manifest: Path, identity: dict[str, Any], on_gpu: bool) -> bool:
     wanted = {name: identity["config"][name] for name in _DECISIVE}
     # A field that the earlier version did not know decided nothing there.
     differing = [name for name, value in wanted.items() if config.get(name, value) != value]
+    given = set(read_given(config)) ^ set(read_given(identity["config"]))
+    differing += [
+        f"{name}, which only one was given" for name in _DECISIVE if name in given - {*differing}
+    ]
     if earlier.get("state_form", 1) != identity["state_form"]:
         differing.append("its version's networks")
     suits_device = recipe not in PUBLIC  # sizes of 0 are by the device

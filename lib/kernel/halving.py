@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from lib.kernel.budget import Budget, TrainResult
-from lib.kernel.config import Config, as_candidate
+from lib.kernel.candidates import settle_candidate
+from lib.kernel.config import Config
 from lib.kernel.data_look import look_at
 from lib.kernel.errors import PipelineError
 from lib.kernel.progress import log
@@ -58,11 +59,13 @@ def train_best(
     budget: Budget,
     train_one: TrainOne,
     judge: Judge,
+    is_cuda: bool,
 ) -> TrainResult:
     """((N, C, 32, 32) uint8, Config of recipe auto, a folder, budget) -> the winner's result.
 
     `train_one` trains a candidate in a folder of its own, `judge` is the FID of its samples. The
-    same call again takes up what an earlier process left in the folder.
+    same call again takes up what an earlier process left in the folder. A candidate that ends with
+    FID as its loss leaves that share of its time.
     """
     look = look_at(images)
     share = SHARE_WHERE_CLEAR if look.is_binary_like else SHARE
@@ -72,10 +75,9 @@ def train_best(
     trials, alive, rung = Trials(work / "trials.json"), list(CANDIDATES), 0
 
     def train_until(recipe: str, pause_at: float) -> TrainResult:
-        part = dataclasses.replace(
-            budget, train_seconds=budget.train_seconds * whole, pause_at=pause_at
-        )
-        own = as_candidate(config, recipe)
+        own = settle_candidate(config, recipe, is_cuda)
+        seconds = budget.train_seconds * whole * (1.0 - own.fid_loss)
+        part = dataclasses.replace(budget, train_seconds=seconds, pause_at=pause_at)
         if config.steps:
             own = dataclasses.replace(own, steps=max(1, round(config.steps * whole)))
         return train_one(own, work / recipe, part)

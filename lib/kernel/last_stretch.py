@@ -71,9 +71,9 @@ def finish_by_fid(
     Long because every way out is told here.
     """
     network = read_model(checkpoint, config, device)
-    steps = math.ceil(config.fid_loss * config.steps) if config.steps else 10**9
     if not isinstance(network, R3ganGenerator) or config.fid_loss <= 0 or seconds <= 0:
         return checkpoint, None
+    steps = math.ceil(config.fid_loss * config.steps) if config.steps else 10**9
     if exact.preprocessing.name != "host":
         log("fid loss", f"none: its gradient does not know {exact.preprocessing.name!r}")
         return checkpoint, None

@@ -1,4 +1,7 @@
-"""A Config and the input folder -> every artefact of a run; only this module knows all stages."""
+"""A Config and the input folder -> every artefact of a run; only this module knows all stages.
+
+Long because the whole run is read here in order.
+"""
 
 import dataclasses
 import os
@@ -10,7 +13,8 @@ import numpy as np
 
 from lib.kernel import provenance
 from lib.kernel.appraisal import Drawn, appraise
-from lib.kernel.config import RANDOM_WEIGHTS, Config, as_dict
+from lib.kernel.candidates import tell_candidates
+from lib.kernel.config import RANDOM_WEIGHTS, Config
 from lib.kernel.continuation import leave_state, take_up
 from lib.kernel.features import Extractor, cached_features, load_extractor
 from lib.kernel.follower import gather_team
@@ -19,7 +23,8 @@ from lib.kernel.grids import write_grid
 from lib.kernel.journal import Journal
 from lib.kernel.last_stretch import NOTE, finish_by_fid
 from lib.kernel.outcome import RANDOM_WARNING, verify_outcome, write_metrics, write_outcome
-from lib.kernel.plan import Plan, fill_defaults
+from lib.kernel.defaults import fill_defaults
+from lib.kernel.plan import Plan
 from lib.kernel.progress import log
 from lib.kernel.real_side import (
     Images,
@@ -29,9 +34,10 @@ from lib.kernel.real_side import (
     make_plan,
     measure_real,
 )
-from lib.kernel.recipes import AUTO
-from lib.kernel.report import Findings, mark_settled
+from lib.kernel.report import Findings
 from lib.kernel.runtime import Device, Folders
+from lib.kernel.settings import show_settings
+from lib.kernel.settled import list_settled, mark_settled
 from lib.kernel.shard_lines import hash_shards
 from lib.kernel.shards import find_shards
 from lib.kernel.storage import write_json
@@ -58,7 +64,7 @@ class Run:
         self._identity: dict[str, Any] = {}
         self._notes: list[str] = []  # sentences beside the score
         title = f"GAN Challenge: recipe {config.recipe}, seed {config.seed}"
-        self._findings = Findings(title, as_dict(config))
+        self._findings = Findings(title, show_settings(config))
         self._journal = Journal(self._findings, template, folders.output, folders.scratch)
 
     def execute(self, launched: Team | None = None) -> None:
@@ -80,6 +86,7 @@ class Run:
             log("config", reason)
         extractor = load_extractor(config, weights, device)
         write_json(folders.scratch / "identity.json", identity)  # its weights are sound
+        self._findings.metrics |= tell_candidates(config, device.is_cuda)
         with journal.stage("decode"):
             images = decode_images(folders.input, folders.cache, config, data)
             self._findings.metrics |= images.metrics
@@ -98,7 +105,8 @@ class Run:
                 sweep = find_temperature(saved, model, config, device, extractor, real, plan.sweep)
                 config = dataclasses.replace(config, temperature=sweep.temperature)
                 self._findings.metrics["sweep"] = dataclasses.asdict(sweep)
-        self._findings.config = mark_settled(as_dict(self._config), as_dict(config))
+        found = list_settled(plan, device.team.count, result)
+        self._findings.config = mark_settled(self._config, config, found)
         with journal.stage("sample"):
             saved = folders.scratch / "pool.npy"
             pool = draw_pool(saved, result.checkpoint, plan.pool, config, device)
@@ -153,13 +161,14 @@ class Run:
         deadline = self._journal.deadline(config.minutes) - plan.reserve_s
         work, output = self._folders.scratch / "train", self._folders.output
         taken_over_s = take_up(self._folders.input, work, self._identity, device.is_cuda)
-        share = config.fid_loss if config.recipe in (AUTO, "r3gan") else 0.0
+        # Of recipe auto's candidates each leaves its own share.
+        share = config.fid_loss if config.recipe == "r3gan" else 0.0
         train_s = max(plan.train_s * (1.0 - share), 1.0) + taken_over_s
         budget = Budget(train_s, max(deadline, time.monotonic() + 1.0))
         yardstick = make_yardstick(config, weights, device, extractor, real, plan.image_s)
         result = train(images, config, device, work, output, budget, yardstick)
         leave_state(work, result.checkpoint.parent, output)
-        left_s = min(share * plan.train_s, deadline - time.monotonic())
+        left_s = min(result.config.fid_loss * plan.train_s, deadline - time.monotonic())
         checkpoint, stretch = finish_by_fid(
             result.checkpoint, result.config, device, extractor, real, left_s
         )

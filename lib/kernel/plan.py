@@ -1,9 +1,7 @@
 """A time budget and measured speeds -> how many images each stage handles and how long to train."""
 
-import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from lib.kernel.config import Config
 from lib.kernel.errors import InputError
@@ -16,36 +14,8 @@ from lib.kernel.temperature import LEAST_TRIES, MOST_TRIES
 LEAST_SHARE = 0.1  # of a run bounded by time that must be left for training
 _TRAINING_SHARE = 0.5  # of what the submitted images leave; evaluation yields first
 LEAST_REAL = 2000  # two draws of 1,000: below that the floor says little
-_GPU_POOL, _CPU_POOL = 20_000, 5_000
-_CPU_REAL = 10_000  # ten minutes of Inception on two cores
-_CPU_EPOCH_FID = 200
-_GPU_FID_LOSS = 0.05
-_GPU_TRIAL, _CPU_TRIAL = 2000, 250
 _LEAST_TRIAL = 50
 _TRIAL_SHARE = 0.2  # of the training time may pass with the FIDs of recipe auto's trials
-
-
-def fill_defaults(config: Config, is_cuda: bool) -> tuple[Config, list[str]]:
-    """(config, whether there is a GPU) -> (config with its zeros filled in, the reasons)."""
-    chosen: dict[str, Any] = {}
-    reasons = []
-    if config.curate and not config.pool:
-        chosen["pool"] = max(_GPU_POOL if is_cuda else _CPU_POOL, config.samples)
-        reasons.append(f"a pool of {chosen['pool']:,} ({'GPU' if is_cuda else 'CPU'} default)")
-    if not config.real_limit and not is_cuda:
-        chosen["real_limit"] = _CPU_REAL
-        reasons.append(f"at most {_CPU_REAL:,} real images serve for FID (CPU default)")
-    if config.epoch_fid > _CPU_EPOCH_FID and not is_cuda:
-        chosen["epoch_fid"] = _CPU_EPOCH_FID
-        reasons.append(f"FID of each epoch by {_CPU_EPOCH_FID} images (CPU default)")
-    if config.recipe == AUTO and not config.trial:
-        chosen["trial"] = _GPU_TRIAL if is_cuda else _CPU_TRIAL
-        kind = "GPU" if is_cuda else "CPU"
-        reasons.append(f"trials of {chosen['trial']:,} images for each FID ({kind} default)")
-    if config.fid_loss < 0:
-        chosen["fid_loss"] = _GPU_FID_LOSS if is_cuda else 0.0
-        reasons.append(f"FID as a loss for {chosen['fid_loss']:.0%} of training (by the device)")
-    return dataclasses.replace(config, **chosen), reasons
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ HALF_LIVES = (0.05, 0.15, 0.02)  # shares of the run so far; the first where not
 
 
 class R3ganLearner(Learner):
-    """A step is a critic step; after each n_critic of them the generator makes one.
+    """A step is one of the critic and one of the generator, as in the paper's algorithm.
 
     Every schedule runs on the share of the run that is done, whatever its length.
     """
@@ -58,17 +58,16 @@ class R3ganLearner(Learner):
         self._generator_scaler = torch.amp.GradScaler(place.type, enabled=scaled)
 
     def advance(self, step: int, progress: float) -> Losses:
-        """One critic step, and a generator step where it is due."""
+        """One critic step, then one generator step."""
         rate = self._rate * self.rate_scale * anneal(1.0, RATE_END, progress)
         betas = (self.config.beta1, anneal(BETA2_START, self.config.beta2, progress))
         for adam in (self._critic_adam, self._generator_adam):
             for group in adam.param_groups:
                 group["lr"], group["betas"] = rate, betas
         found = self._step_critic(step, progress)
-        if (step + 1) % self.config.n_critic == 0:
-            found |= self._step_generator(step, progress)
-            for average in self.averages.values():
-                average.update(self.generator)
+        found |= self._step_generator(step, progress)
+        for average in self.averages.values():
+            average.update(self.generator)
         return found
 
     def parts(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A recipe's name -> what it changes of the defaults in Config; DESIGN.md has the sources."""
+"""A recipe's name -> the keys that it uses, what it changes of their defaults; see DESIGN.md."""
 
 from typing import Any
 
@@ -41,6 +41,35 @@ _EXTRA: dict[str, dict[str, Any]] = {
 RECIPES: dict[str, dict[str, Any]] = {
     name: {**dict(zip(_COLUMNS, row, strict=True)), **_EXTRA[name]} for name, row in _TABLE.items()
 }
+# The keys of Config that a recipe's code reads (tests/test_recipes.py watches it read them).
+RUN_KEYS = (  # of the run around the training, whatever is trained
+    *("recipe", "seed", "minutes", "train_minutes", "steps", "ranks", "policy", "epochs", "graphs"),
+    *("samples", "curate", "pool", "weights_file", "weights_sha256", "preprocessing"),
+    *("real_limit", "floor_draws"),
+)
+_LEARNER_KEYS = ("batch", "lr", "beta1", "beta2", "width")
+_JUDGED_KEYS = ("judge", "temperature", "sweep")
+_PUBLIC_KEYS = ("n_critic", "gp_weight", "latent_dim", "save_every", "epoch_fid")
+_OWN_KEYS: dict[str, tuple[str, ...]] = {
+    "first-seed": _PUBLIC_KEYS,
+    "second-seed": _PUBLIC_KEYS,
+    "pixel": (*_JUDGED_KEYS, "codes", "targets", "depth", "ema_decay", "tail"),
+    "r3gan": (*_JUDGED_KEYS, "gp_weight", "latent_dim", "fid_loss"),
+    "edm": (*_JUDGED_KEYS, "depth"),
+}
+
+
+def list_training_keys(recipe: str) -> tuple[str, ...]:
+    """A recipe -> the keys that its training and drawing use; of auto what any candidate uses."""
+    if recipe == AUTO:
+        keys = [key for candidate in CANDIDATES for key in list_training_keys(candidate)]
+        return (*dict.fromkeys(keys), "trial")
+    return (*_LEARNER_KEYS, *_OWN_KEYS[recipe])
+
+
+def list_keys(recipe: str) -> tuple[str, ...]:
+    """A recipe -> all keys that a run of it uses."""
+    return (*RUN_KEYS, *list_training_keys(recipe))
 
 
 def number_state(recipe: str) -> int:

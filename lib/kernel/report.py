@@ -30,14 +30,6 @@ class Findings:
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
-def mark_settled(given: Mapping[str, Any], used: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration as given and as used -> for each key its value, and the other if there is."""
-    return {
-        key: value if value == used[key] else f"{_format(value)}, settled as {_format(used[key])}"
-        for key, value in given.items()
-    }
-
-
 def write_report(path: Path, template: str, findings: Findings) -> None:
     """Findings -> report.html; the template is the text of kernel_template/report.html.j2."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
@@ -139,6 +131,10 @@ def _list_tables(findings: Findings) -> list[dict[str, Any]]:
         details = metrics["details"].items()
         rows = [(name, _format(value)) for name, value in details if name != "pixels"]
         tables.append({"title": "More metrics", "head": (), "rows": rows})
+    if metrics.get("candidates"):
+        rows = [(recipe, _format(keys)) for recipe, keys in metrics["candidates"].items()]
+        title = "What each candidate would run with"
+        tables.append({"title": title, "head": (), "rows": rows})
     config = [(key, _format(value)) for key, value in findings.config.items()]
     tables.append({"title": "Configuration", "head": (), "rows": config})
     source = [(key, _format(value)) for key, value in findings.provenance.items()]

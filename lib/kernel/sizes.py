@@ -15,13 +15,19 @@ _SIZES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {
 }
 
 
-def settle_sizes(config: Config, device: Device, *, aloud: bool = True) -> Config:
-    """A config -> the same, each size that is 0 now one that suits the device; prints them."""
+def suit_sizes(config: Config, is_cuda: bool) -> Config:
+    """(config, whether there is a GPU) -> the same, each size that is 0 now one that suits."""
     names, on_gpu, on_cpu = _SIZES[config.recipe]
-    suited = dict(zip(names, on_gpu if device.is_cuda else on_cpu, strict=True))
+    suited = dict(zip(names, on_gpu if is_cuda else on_cpu, strict=True))
     sizes: dict[str, Any] = {name: getattr(config, name) or size for name, size in suited.items()}
-    settled = dataclasses.replace(config, **sizes)
-    if settled != config and aloud:
-        words = ", ".join(f"{name} {size}" for name, size in sizes.items())
+    return dataclasses.replace(config, **sizes)
+
+
+def settle_sizes(config: Config, device: Device) -> Config:
+    """A config -> that of suit_sizes; prints its sizes where one was settled."""
+    settled = suit_sizes(config, device.is_cuda)
+    if settled != config:
+        names = _SIZES[config.recipe][0]
+        words = ", ".join(f"{name} {getattr(settled, name)}" for name in names)
         log("train", f"{words} (suits {'a GPU' if device.is_cuda else 'a CPU'}; --set overrules)")
     return settled

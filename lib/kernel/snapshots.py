@@ -33,15 +33,18 @@ class Snapshots:
         self._config = config
         self._leave = leave
         self._deadline = deadline
-        self._evaluate = evaluate if config.epoch_fid else None
-        self._evaluate_seconds = FIRST_GUESS_S * config.epoch_fid
+        count = config.epoch_fid if config.is_public else 0
+        self._evaluate = evaluate if count else None
+        self._evaluate_seconds = FIRST_GUESS_S * count
         self._taken = 0
 
     def take(self, learner: Learner, standing: Standing, is_last: bool) -> None:
         """After an epoch, or at the end of the run inside one -> files, FID, the best weights."""
+        if not self._config.is_public:
+            return
         epoch = standing.epoch(learner.steps_per_epoch)
         is_due = epoch % self._config.save_every == 0
-        if not self._config.is_public or epoch == self._taken or not (is_due or is_last):
+        if epoch == self._taken or not (is_due or is_last):
             return
         self._taken = epoch
         self._write(learner, epoch)

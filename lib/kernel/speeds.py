@@ -20,7 +20,7 @@ from lib.kernel.recipes import AUTO, CANDIDATES
 from lib.kernel.runtime import Device
 from lib.kernel.shard_lines import DataDigest, read_blocks
 from lib.kernel.shards import Shard
-from lib.kernel.sizes import settle_sizes
+from lib.kernel.sizes import suit_sizes
 
 _ENOUGH_S = 2.0  # of Inception, to learn its speed
 _BATCHES = 4  # of Inception at most, after one that warms up
@@ -111,7 +111,7 @@ def _time_recipes(config: Config, device: Device, channels: int) -> float:
     if config.recipe == AUTO:
         each = [_time_recipes(as_candidate(config, name), device, channels) for name in CANDIDATES]
         return sum(each) / len(each)
-    sized = config if config.is_public else settle_sizes(config, device, aloud=False)
+    sized = config if config.is_public else suit_sizes(config, device.is_cuda)
     sized = dataclasses.replace(sized, codes=config.codes or _SOME_CODES)
     network = build_network(sized, channels)
     network.to(device.torch_device).eval().requires_grad_(False)

@@ -1,7 +1,9 @@
-"""A Config, this bundle's hash and the environment -> the exit code of a whole run."""
+"""CONFIG, this bundle's hash and the environment -> the exit code of a whole run."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from lib.kernel import provenance
-from lib.kernel.config import Config
 from lib.kernel.errors import PipelineError
 from lib.kernel.exit_codes import run_for_exit_code
 from lib.kernel.follower import follow
@@ -9,17 +11,19 @@ from lib.kernel.pipeline import Run
 from lib.kernel.places import check_output_folder
 from lib.kernel.progress import log
 from lib.kernel.runtime import find_folders
+from lib.kernel.settings import read_block
 from lib.kernel.team import ALONE, LostRankError, join_launched
 
 
-def main(config: Config, bundle_sha256: str, template: str, debug: bool = False) -> int:
-    """(Config, hash of this bundle, text of the report's template) -> exit code.
+def main(block: Mapping[str, Any], bundle_sha256: str, template: str, debug: bool = False) -> int:
+    """(CONFIG as it stands there, hash of this bundle, the report's template) -> exit code.
 
     Under torchrun this is rank 0 or follows it; else rank 0 recruits the others when it needs them,
     and goes on without them if one is lost.
     """
 
     def work() -> int:
+        config = read_block(block)
         launched = join_launched()
         if launched and launched.rank:
             follow(launched)

@@ -65,7 +65,8 @@ def train(
         return yardstick.measure(samples)
 
     if config.recipe == AUTO:
-        return train_best(images, config, work, budget, train_one, measure_trial)
+        on_gpu = device.is_cuda
+        return train_best(images, config, work, budget, train_one, measure_trial, on_gpu)
     return train_one(config, work, budget)
 
 

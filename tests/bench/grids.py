@@ -18,6 +18,7 @@ from lib.kernel.config import make_config
 from lib.kernel.follower import gather_team
 from lib.kernel.generated_side import as_rgb
 from lib.kernel.grids import make_grid
+from lib.kernel.recipes import PUBLIC
 from lib.kernel.runtime import Device
 from lib.kernel.sample import sample_images
 from lib.kernel.train import Budget, train
@@ -49,7 +50,7 @@ def draw_samples(
     recipe: str, images: np.ndarray, device: Device, minutes: float, output: Path
 ) -> np.ndarray:
     """A recipe, trained from nothing -> its first samples."""
-    config = make_config(recipe, {"judge": -1, "epoch_fid": 0})
+    config = make_config(recipe, {"epoch_fid": 0} if recipe in PUBLIC else {"judge": -1})
     work = output / recipe
     shutil.rmtree(work, ignore_errors=True)
     pictures = as_rgb(images) if config.is_public else images

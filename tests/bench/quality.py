@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.host.synthetic import look_alike
-from lib.kernel.config import Config, make_config, parse_override
+from lib.kernel.config import Config, make_config
 from lib.kernel.curate import DEFAULT_ROUNDS, choose_subset
 from lib.kernel.dataset import decode_dataset
 from lib.kernel.features import Extractor, cached_features, load_extractor
@@ -29,10 +29,11 @@ from lib.kernel.fid import features_to_statistics, frechet_distance, measure_flo
 from lib.kernel.follower import gather_team
 from lib.kernel.generated_side import as_rgb, find_temperature
 from lib.kernel.grids import write_grid
-from lib.kernel.plan import fill_defaults
+from lib.kernel.defaults import fill_defaults
 from lib.kernel.real_side import RealSide, split_halves
 from lib.kernel.runtime import Device
 from lib.kernel.sample import sample_images
+from lib.kernel.settings import parse_override
 from lib.kernel.storage import sha256_file
 from lib.kernel.temperature import MOST_TRIES
 from lib.kernel.train import Budget, TrainResult, train

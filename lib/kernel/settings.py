@@ -1,0 +1,128 @@
+"""Keys and values as people write them -> those of a Config, and back."""
+
+from collections.abc import Mapping
+from typing import Any, get_type_hints
+
+from lib.kernel.config import (
+    AUTOMATIC,
+    BAKED,
+    KEYS,
+    Config,
+    list_own_keys,
+    make_config,
+    may_be_automatic,
+    show_value,
+)
+from lib.kernel.errors import InputError
+from lib.kernel.recipes import AUTO, DEFAULT_RECIPE, list_keys
+from lib.kernel.usual_names import name_cure
+
+_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """A "key=value" of --set -> (field name, value of the field's type); "auto" where it may be."""
+    key, separator, value = text.partition("=")
+    known = [name for name in KEYS if name not in BAKED]
+    if key not in known:
+        cure = name_cure(key, known, has_options=True)
+        raise InputError("config", f"--set {text}: there is no key {key!r}", cure=cure)
+    kind = get_type_hints(Config)[key]
+    try:
+        if not separator:
+            raise ValueError
+        return key, _read_automatic(key, value) if _is_automatic(value) else _parse(kind, value)
+    except (ValueError, KeyError, OverflowError):
+        raise _refuse(f"--set {text}", key, value, f"write --set {key}=VALUE") from None
+
+
+def read_block(block: Mapping[str, Any]) -> Config:
+    """CONFIG, from the top of a kernel, maybe edited there -> Config; a key in it counts as given.
+
+    Raises InputError for unknown keys, for values of another type and for all that make_config
+    refuses. A key that was taken out has the recipe's own value.
+    """
+    types, values = get_type_hints(Config), {}
+    for key, value in block.items():
+        if key not in KEYS:
+            cure = name_cure(str(key), KEYS, has_options=False)
+            raise InputError("config", f"CONFIG has a key {key!r} that is none", cure=cure)
+        try:
+            written = _read_automatic(key, value) if _is_automatic(value) else value
+            values[key] = _convert(types[key], written)
+        except (ValueError, OverflowError):
+            cure = f"edit the line of {key!r} in CONFIG at the top of the script"
+            raise _refuse(f"CONFIG[{key!r}]", key, value, cure) from None
+    return make_config(values.pop("recipe", DEFAULT_RECIPE), values)
+
+
+def list_shown_keys(config: Config) -> list[str]:
+    """A Config -> the keys that its kernel shows, in the order of the class.
+
+    Of recipe auto those in which candidates differ are left out unless they were given, for a key
+    that is shown there is handed to all of them.
+    """
+    left = set(list_own_keys()) - set(config.given) if config.recipe == AUTO else set()
+    used = list_keys(config.recipe)
+    return [name for name in KEYS if name in used and name not in left]
+
+
+def explain_key(name: str, recipe: str) -> str:
+    """A key and a recipe -> its unit and a word of what it does there, for a comment."""
+    key = KEYS[name]
+    by = f"; auto: {key.by}" if may_be_automatic(name, recipe) else ""
+    return f"{key.unit}: {key.words}{by}"
+
+
+def show_settings(config: Config) -> dict[str, Any]:
+    """A Config -> the keys that its recipe uses, each value as it is written, for a report."""
+    shown, used = list_shown_keys(config), list_keys(config.recipe)
+    return {
+        name: show_value(name, getattr(config, name)) if name in shown else "each candidate's own"
+        for name in KEYS
+        if name in used
+    }
+
+
+def _is_automatic(value: Any) -> bool:
+    return isinstance(value, str) and value.strip().lower() == AUTOMATIC
+
+
+def _read_automatic(key: str, value: Any) -> Any:
+    """A key that was written as "auto" -> the number inside, or ValueError where there is none."""
+    number, kind = KEYS[key].auto, get_type_hints(Config)[key]
+    if number is None:
+        if kind is str:
+            return value  # a name like any other
+        raise ValueError
+    return kind(number)
+
+
+def _refuse(where: str, key: str, value: Any, cure: str) -> InputError:
+    kind = _KINDS[get_type_hints(Config)[key]]
+    expected = f"{kind} or auto" if KEYS[key].auto is not None else kind
+    what = f"{where}: the value cannot be read"
+    return InputError("config", what, expected=expected, got=repr(value), cure=cure)
+
+
+def _parse(kind: type, value: str) -> Any:
+    """A type and a text -> the value, or ValueError or KeyError."""
+    if kind is bool:
+        return _BOOLEANS[value.lower()]
+    if kind is int:
+        number = float(value)  # "1e4" is a whole number as well
+        if number != int(number):
+            raise ValueError
+        return int(value) if value.lstrip("+-").isdigit() else int(number)
+    return kind(value)
+
+
+def _convert(kind: type, value: Any) -> Any:
+    """A type and a value of Python -> the same in that type, or ValueError."""
+    fits = isinstance(value, (int, float)) if kind in (int, float) else isinstance(value, kind)
+    if not fits or (isinstance(value, bool) and kind is not bool):
+        raise ValueError
+    if kind is int and value != int(value):
+        raise ValueError
+    return kind(value)

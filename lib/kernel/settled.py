@@ -1,0 +1,38 @@
+"""A Config as given, as used, and what the run found -> keys with both values, for a report."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lib.kernel.budget import TrainResult
+from lib.kernel.config import AUTOMATIC, Config, show_value
+from lib.kernel.plan import Plan
+from lib.kernel.recipes import list_keys
+from lib.kernel.settings import show_settings
+
+
+def list_settled(plan: Plan, ranks: int, result: TrainResult) -> dict[str, Any]:
+    """(Plan, processes, what training made) -> key -> value that the run found for "auto"."""
+    judged = {"judge": int(result.judged["images"])} if "images" in result.judged else {}
+    facts = {"pool": plan.pool, "real_limit": plan.real, "ranks": ranks, "trial": plan.trial}
+    return {**facts, **judged, "train_minutes": plan.train_s / 60}
+
+
+def mark_settled(given: Config, used: Config, found: Mapping[str, Any]) -> dict[str, Any]:
+    """(Config as given, as used at last, list_settled) -> key -> value, or "auto, settled as 32".
+
+    Of recipe auto the keys that the winner does not use say so.
+    """
+    known, marked = list_keys(used.recipe), show_settings(given)
+    for name, before in marked.items():
+        after = getattr(used, name) if name in known else before
+        if before == AUTOMATIC and name in found:
+            after = found[name]
+        if name not in known and name not in found:
+            marked[name] = f"{_write(before)}, not used by {used.recipe}"
+        elif show_value(name, after) != before:
+            marked[name] = f"{_write(before)}, settled as {_write(after)}"
+    return marked
+
+
+def _write(value: Any) -> str:
+    return f"{value:,.6g}" if isinstance(value, float) else str(value)
