@@ -1,4 +1,7 @@
-"""A Config and the input folder -> every artefact of a run; only this module knows all stages."""
+"""A Config and the input folder -> every artefact of a run; only this module knows all stages.
+
+Long because every stage is named here once.
+"""
 
 import dataclasses
 import os
@@ -37,13 +40,14 @@ from lib.kernel.shards import find_shards
 from lib.kernel.storage import write_json
 from lib.kernel.team import ALONE, Team
 from lib.kernel.train import Budget, TrainResult, train
+from lib.kernel.unseen_fid import measure_unseen, score_unseen
 from lib.kernel.weights import find_weights
 from lib.kernel.yardstick import make_yardstick
 
 _GRID, _COLUMNS = 40, 4  # of the grids; four columns at 4x fit twice beside each other
 _CPU_VERIFIED = 64  # rows whose features are computed anew; on a GPU all are
 _CLOSING_S = 20.0  # the CSV, the zip, verifying, the report
-_APPRAISED = 10_000  # real images for pixel statistics and nearest neighbours
+_APPRAISED = 10_000  # real images for pixel statistics
 _CURATE_GUARD_S = 240.0  # for the proof and the choice together
 
 
@@ -55,7 +59,7 @@ class Run:
         self._bundle_sha256 = bundle_sha256
         self._folders = folders
         self.team = ALONE
-        self._identity: dict[str, Any] = {}
+        self._taken_over_s = 0.0  # of training in an earlier version's output
         self._notes: list[str] = []  # sentences beside the score
         title = f"GAN Challenge: recipe {config.recipe}, seed {config.seed}"
         self._findings = Findings(title, as_dict(config))
@@ -69,7 +73,7 @@ class Run:
         folders, journal = self._folders, self._journal
         self._notes.clear()  # of an attempt whose team fell apart
         data = hash_shards(find_shards(folders.input))
-        identity = self._identity = provenance.identify(self._config, data)
+        identity = provenance.identify(self._config, data)
         if provenance.is_finished(folders.output, folders.scratch, identity, self._bundle_sha256):
             return
         weights = self._find_weights()
@@ -79,15 +83,17 @@ class Run:
         config, reasons = fill_defaults(self._config, device.is_cuda)
         for reason in reasons:
             log("config", reason)
+        work = folders.scratch / "train"
+        self._taken_over_s = take_up(folders.input, work, identity, device.is_cuda)
         with journal.stage("decode"):
-            images = decode_images(folders.input, folders.cache, config, data)
+            images = decode_images(folders.input, folders.cache, config, data, work)
             self._findings.metrics |= images.metrics
             self._show("real.png", "Real images, as the recipe sees them", images.training)
         extractor = load_extractor(config, weights, device)
         origin = provenance.Origin(self._bundle_sha256, data, weights, extractor.describe())
         self._findings.provenance = origin.list_facts(config, device.name)
         with journal.stage("real features"):
-            plan, real = self._measure_real(config, images, extractor, data)
+            plan, real, unseen = self._measure_real(config, images, extractor)
         with journal.stage("train"):
             config = dataclasses.replace(config, trial=plan.trial)
             result = self._train(config, images.training, device, plan, real, extractor, weights)
@@ -106,6 +112,7 @@ class Run:
             features = self._extract_pool(config, pool, extractor, plan)
         with journal.stage("fid"):
             choice = self._choose(config, features, real)
+            self._score_unseen(config, features, choice, images, unseen)
         with journal.stage("submission"):
             chosen = np.ascontiguousarray(pool[choice.rows])
             self._show("generated.png", "Generated images, as submitted", chosen)
@@ -127,18 +134,19 @@ class Run:
         return find_weights(config.weights_file, config.weights_sha256, path, self._folders.input)
 
     def _measure_real(
-        self, config: Config, images: Images, extractor: Extractor, data: str
-    ) -> tuple[Plan, RealSide]:
+        self, config: Config, images: Images, extractor: Extractor
+    ) -> tuple[Plan, RealSide, RealSide | None]:
         """The time is divided by the measured speed; then real features, statistics, floor."""
         saved, cache = self._folders.scratch / "plan.json", self._folders.cache
         left_s = config.minutes * 60 - self._journal.elapsed_s
-        plan = make_plan(saved, images.real, extractor, cache, config, left_s)
+        plan = make_plan(saved, images.real, images.unseen, extractor, cache, config, left_s)
         for reason in plan.reasons:
             self._journal.warn("plan", reason)
         sizes = f"a pool of {plan.pool:,}, {plan.real:,} real images"
         log("plan", f"{plan.train_s:,.0f} s of training, {sizes}")
         rows = choose_real(len(images.real), plan.real, config.seed)
-        return plan, measure_real(images.real[rows], extractor, cache, config)
+        real = measure_real(images.real[rows], extractor, cache, config)
+        return plan, real, measure_unseen(images, plan.unseen, extractor, cache, config, real)
 
     def _train(
         self,
@@ -152,9 +160,8 @@ class Run:
     ) -> TrainResult:
         deadline = self._journal.deadline(config.minutes) - plan.reserve_s
         work, output = self._folders.scratch / "train", self._folders.output
-        taken_over_s = take_up(self._folders.input, work, self._identity, device.is_cuda)
         share = config.fid_loss if config.recipe in (AUTO, "r3gan") else 0.0
-        train_s = max(plan.train_s * (1.0 - share), 1.0) + taken_over_s
+        train_s = max(plan.train_s * (1.0 - share), 1.0) + self._taken_over_s
         budget = Budget(train_s, max(deadline, time.monotonic() + 1.0))
         yardstick = make_yardstick(config, weights, device, extractor, real, plan.image_s)
         result = train(images, config, device, work, output, budget, yardstick)
@@ -193,13 +200,27 @@ class Run:
         log("fid", ", ".join(f"{key} {value:.4g}" for key, value in numbers.items()))
         return choice
 
+    def _score_unseen(
+        self,
+        config: Config,
+        features: np.ndarray,
+        choice: Choice,
+        images: Images,
+        unseen: RealSide | None,
+    ) -> None:
+        scores = score_unseen(features, choice, unseen, images, config)
+        self._findings.metrics |= scores
+        self._findings.metrics["score_notes"] += [scores["unseen_note"]]
+
     def _appraise(
         self, images: Images, pool: np.ndarray, features: np.ndarray, real: RealSide, choice: Choice
     ) -> None:
         own = Drawn(pool, features, choice.rows)
-        some = slice(0, _APPRAISED)
-        found = appraise(own, images.real[some], images.training[some], real, self._config.seed)
+        some, training, unseen = images.real[:_APPRAISED], images.training, images.unseen_own
+        found = appraise(own, some, training, unseen, real, self._config.seed)
+        log("appraisal", found.copying)
         self._findings.metrics["details"] = found.details
+        self._findings.metrics["score_notes"] += [found.copying]
         self._findings.spectra = found.spectra
         caption = "Generated (left) and the nearest training images"
         self._show("nearest.png", caption, found.neighbours)

@@ -72,6 +72,7 @@ class Plan:
     trial: int = 0  # images for each FID of recipe auto's trials
     reasons: tuple[str, ...] = ()
     image_s: float = 0.0  # seconds to draw an image and measure it
+    unseen: int = 0  # real images set aside that pass Inception
 
 
 def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds: Speeds) -> Plan:

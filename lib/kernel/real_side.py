@@ -1,7 +1,7 @@
 """The input folder -> images to train on, and the real images' features, statistics and floor."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from lib.kernel.progress import log
 from lib.kernel.recipes import AUTO, CANDIDATES
 from lib.kernel.seeds import derive_seed
 from lib.kernel.storage import read_json, write_json
+from lib.kernel.unseen import fit_unseen, load_ids, part_images, set_aside
 
 HOST_POLICY = "host"
 _WARM_UP, _TIMED, _TIMED_ON_GPU = 8, 24, 500  # images; a GPU takes as long for 24 as for 100
@@ -31,6 +32,9 @@ class Images:
     training: np.ndarray  # (M, C, 32, 32) uint8 by the recipe's policy; C = 1 where all is grey
     host: Decoded
     own: Decoded  # of the recipe's policy
+    unseen: np.ndarray  # (U, 3, 32, 32) uint8 by policy host: set aside, in neither of the above
+    unseen_own: np.ndarray  # (V, C, 32, 32) uint8: of the same records, by the recipe's policy
+    unseen_note: str  # how many were set aside, or why none
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -42,24 +46,35 @@ class Images:
             "rejected_by_reason": self.own.rejected,
             "notes": self.own.notes,
             "grey": self.own.grey,
+            "unseen": len(self.unseen),
+            "unseen_note": self.unseen_note,
+            "fid_unseen": None,
         }
 
 
-def decode_images(source: Path, cache: Path, config: Config, data_sha256: str) -> Images:
-    """Shards in a folder -> both decodings, each kept under its policy's name in the cache."""
+def decode_images(
+    source: Path, cache: Path, config: Config, data_sha256: str, work: Path
+) -> Images:
+    """Shards in a folder -> both decodings, each kept under its policy's name in the cache.
+
+    The training folder `work` tells which images its weights never saw, see set_aside.
+    """
 
     def decode(policy: str) -> Decoded:
         return decode_dataset(source, cache / f"decoded-{data_sha256[:12]}-{policy}", policy)
 
     host = decode(HOST_POLICY)
     own = host if config.policy == HOST_POLICY else decode(config.policy)
-    real, training = host.load_images(), own.load_images()
+    aside = set_aside(load_ids(host), config, work)
+    log("unseen", aside.note)
+    real, unseen = part_images(host, aside.ids)
+    training, unseen_own = part_images(own, aside.ids)
     if own.grey and not config.is_public:
         log("dataset", "one channel, triplicated at the end (every image is grey)")
-        training = training[:, :1]
+        training, unseen_own = training[:, :1], unseen_own[:, :1]
     elif own.grey:
         log("dataset", "three channels although every image is grey (as the public recipe did)")
-    return Images(real, training, host, own)
+    return Images(real, training, host, own, unseen, unseen_own, aside.note)
 
 
 @dataclass(frozen=True)
@@ -106,12 +121,13 @@ def measure_real(images: np.ndarray, extractor: Extractor, cache: Path, config: 
 def make_plan(
     saved: Path,
     images: np.ndarray,
+    unseen: np.ndarray,
     extractor: Extractor,
     cache: Path,
     config: Config,
     left_s: float,
 ) -> Plan:
-    """(file, (N, 3, 32, 32) uint8 real images, seconds left) -> Plan, by the speed measured here.
+    """(file, uint8 real images and those set aside, seconds left) -> Plan, by the speed here.
 
     A resumed run finds the file and keeps to it.
     """
@@ -121,8 +137,10 @@ def make_plan(
     rows = choose_real(len(images), config.real_limit, config.seed)
     missing = count_missing(images[rows], extractor, cache / "features", HOST_POLICY)
     speeds = measure_speeds(images, extractor, config)
-    left_s -= time.monotonic() - start
-    plan = plan_run(config, left_s, len(rows), missing, speeds)
+    on_gpu, feature_s = extractor.device.type == "cuda", speeds.feature_s
+    aside = fit_unseen(len(unseen), on_gpu, config, left_s, feature_s)
+    left_s -= time.monotonic() - start + aside * feature_s
+    plan = replace(plan_run(config, left_s, len(rows), missing, speeds), unseen=aside)
     write_json(saved, asdict(plan))
     return plan
 

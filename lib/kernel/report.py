@@ -70,6 +70,9 @@ def _list_tiles(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
         ("fid", "FID of the submission", "lower is better"),
         ("fid_random", "FID of a random draw", "the generator's own quality"),
         ("fid_held_out", "FID, held-out half", "statistics that the choice never saw"),
+        ("fid_unseen", "FID, unseen real images", "no generator was trained on them"),
+        ("fid_unseen_random", "FID, unseen, random draw", "the generator's own, not curated"),
+        ("floor_unseen", "Floor, unseen", "what an ideal generator would have there"),
         ("floor", "Real-real floor", "held-out real images against the rest"),
         ("excess", "Excess over the floor", "FID less floor"),
     ):
@@ -137,7 +140,11 @@ def _list_tables(findings: Findings) -> list[dict[str, Any]]:
         tables.append({"title": "Records", "head": ("reason", "records"), "rows": rows})
     if metrics.get("details"):
         details = metrics["details"].items()
-        rows = [(name, _format(value)) for name, value in details if name != "pixels"]
+        rows = [
+            (name, _format(value))
+            for name, value in details
+            if name != "pixels" and value is not None
+        ]
         tables.append({"title": "More metrics", "head": (), "rows": rows})
     config = [(key, _format(value)) for key, value in findings.config.items()]
     tables.append({"title": "Configuration", "head": (), "rows": config})

@@ -1,0 +1,56 @@
+"""Real images set aside and the submission's features -> their FID, beside its own floor."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lib.kernel.config import Config
+from lib.kernel.features import Extractor, cached_features
+from lib.kernel.fid import features_to_statistics, frechet_distance, measure_floor
+from lib.kernel.generated_side import Choice, draw_random
+from lib.kernel.progress import log
+from lib.kernel.real_side import HOST_POLICY, Images, RealSide, choose_real
+
+_NO_TIME = "Their features would take too long, so there is no FID against them."
+
+
+def measure_unseen(
+    images: Images, count: int, extractor: Extractor, cache: Path, config: Config, real: RealSide
+) -> RealSide | None:
+    """(all images, how many of those set aside may pass Inception) -> their side; None of none.
+
+    The floor is what an ideal generator would have against so many real images; it comes from
+    the other real images alone.
+    """
+    if not count:
+        return None
+    rows = choose_real(len(images.unseen), count, config.seed)
+    features = cached_features(images.unseen[rows], extractor, cache / "features", HOST_POLICY)
+    floor = measure_floor(real.features, config.floor_draws, config.seed, against=count)
+    return RealSide(features, features_to_statistics(features), floor)
+
+
+def score_unseen(
+    pool: np.ndarray, choice: Choice, side: RealSide | None, images: Images, config: Config
+) -> dict[str, Any]:
+    """(P, 2048) features of the pool, the rows submitted -> metrics and a note for the report."""
+    if side is None:
+        note = f"{images.unseen_note} {_NO_TIME}" if len(images.unseen) else images.unseen_note
+        return {"fid_unseen": None, "unseen_note": note}
+    count, floor = len(side.features), side.floor
+    note = f"{images.unseen_note} FID (unseen) is against {count:,} of them."
+    found: dict[str, Any] = {
+        "fid_unseen": frechet_distance(pool[choice.rows], side.statistics),
+        "unseen_measured": count,
+        "unseen_note": note,
+    }
+    if floor.is_known:
+        found |= {"floor_unseen": floor.mean, "floor_unseen_se": floor.standard_error}
+    if len(pool) > config.samples:
+        draws = draw_random(pool, side, config)
+        found["fid_unseen_random"] = float(np.mean(draws))
+        found["fid_unseen_random_se"] = float(np.std(draws, ddof=1) / np.sqrt(len(draws)))
+    numbers = [f"{key} {value:.4g}" for key, value in found.items() if isinstance(value, float)]
+    log("unseen", f"{', '.join(numbers)}, against {count:,} images that nothing was trained on")
+    return found
