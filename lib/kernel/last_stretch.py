@@ -125,21 +125,19 @@ def _lower_fid(
 
     before = best = guard()
     weights, guard_s = _copy(network), time.monotonic() - started
-    last_step_at = until - guard_s
-    step_once, population = _make_stepper(
-        network, config, device, exact.network, taught, last_step_at
-    )
+    end = until - guard_s
+    step_once, population = _make_stepper(network, config, device, exact.network, taught, end)
     began, step, checks = time.monotonic(), 0, 0
-    while step < most and time.monotonic() < last_step_at:
+    while step < most and time.monotonic() < end:
         try:
             step_once(step)
         except PipelineError as error:
             log("fid loss", f"ends at step {step:,}: {error.what}")
             break
         step += 1
-        spent = (time.monotonic() - began) / max(last_step_at - began, 1e-9)
+        spent = (time.monotonic() - began) / max(end - began, 1e-9)
         share = step / most if math.isinf(until) else spent
-        is_last = step >= most or time.monotonic() >= last_step_at
+        is_last = step >= most or time.monotonic() >= end
         if is_last or int(share * CHECKS) > checks:
             checks = int(share * CHECKS)
             fid = guard()

@@ -23,11 +23,13 @@ def measure_unseen(
     The floor is what an ideal generator would have against so many real images; it comes from
     the other real images alone.
     """
+    count = min(count, len(images.unseen))  # a plan from before a change of what is set aside
     if not count:
         return None
     rows = choose_real(len(images.unseen), count, config.seed)
     features = cached_features(images.unseen[rows], extractor, cache / "features", HOST_POLICY)
-    floor = measure_floor(real.features, config.floor_draws, config.seed, against=count)
+    draws, size = config.floor_draws, config.samples
+    floor = measure_floor(real.features, draws, config.seed, size, against=count)
     return RealSide(features, features_to_statistics(features), floor)
 
 
@@ -46,7 +48,8 @@ def score_unseen(
         "unseen_note": note,
     }
     if floor.is_known:
-        found |= {"floor_unseen": floor.mean, "floor_unseen_se": floor.standard_error}
+        sizes = {"floor_unseen_size": floor.size, "floor_unseen_against": floor.rest}
+        found |= {"floor_unseen": floor.mean, "floor_unseen_se": floor.standard_error, **sizes}
     if len(pool) > config.samples:
         draws = draw_random(pool, side, config)
         found["fid_unseen_random"] = float(np.mean(draws))
