@@ -10,7 +10,8 @@ from lib.kernel.appraisal import Appraisal, Drawn, appraise
 from lib.kernel.config import make_config
 from lib.kernel.copies import QUERIES, measure_nearness
 from lib.kernel.dataset import Decoded
-from lib.kernel.fid import features_to_statistics, measure_floor
+from lib.kernel.fid import features_to_statistics
+from lib.kernel.floor import measure_floor
 from lib.kernel.generated_side import choose_images
 from lib.kernel.real_side import Images, RealSide
 from lib.kernel.unseen_fid import score_unseen

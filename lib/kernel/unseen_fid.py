@@ -7,7 +7,8 @@ import numpy as np
 
 from lib.kernel.config import Config
 from lib.kernel.features import Extractor, cached_features
-from lib.kernel.fid import features_to_statistics, frechet_distance, measure_floor
+from lib.kernel.fid import features_to_statistics, frechet_distance
+from lib.kernel.floor import measure_floor
 from lib.kernel.generated_side import Choice, draw_random
 from lib.kernel.progress import log
 from lib.kernel.real_side import HOST_POLICY, Images, RealSide, choose_real
