@@ -12,7 +12,7 @@ from lib.kernel.copies import QUERIES, measure_nearness
 from lib.kernel.dataset import Decoded
 from lib.kernel.fid import features_to_statistics
 from lib.kernel.floor import measure_floor
-from lib.kernel.generated_side import choose_images
+from lib.kernel.generated_side import Choice, choose_images
 from lib.kernel.real_side import Images, RealSide
 from lib.kernel.unseen_fid import score_unseen
 
@@ -60,6 +60,7 @@ def test_a_memoriser_is_good_where_it_was_trained_and_exposed_elsewhere() -> Non
     assert metrics["fid"] < 0.6 * metrics["floor"]  # better than an ideal generator can be
     assert metrics["fid_unseen"] > 0.7 * metrics["floor_unseen"]
     assert metrics["fid_unseen"] > 2 * metrics["fid"]
+    assert (metrics["floor_unseen_size"], metrics["floor_unseen_against"]) == (1000, 1000)
     assert found.details["nearest_training_rms"] == 0
     assert found.details["nearest_training_rms_unseen"] > 20
     assert found.details["exact_copies"] == found.details["nearest_images"] == QUERIES
@@ -67,6 +68,15 @@ def test_a_memoriser_is_good_where_it_was_trained_and_exposed_elsewhere() -> Non
     assert "Generated images are nearer" in found.copying
     assert "in 100% of pairs" in found.copying
     assert "the generator copies training images" in found.copying
+
+
+def test_no_time_for_their_features_is_told() -> None:
+    unseen = draw(5, 2)
+    decoded = Decoded(Path(), "host", "", TRAINED, {}, {}, True, 0.0, {})
+    images = Images(unseen, unseen, decoded, decoded, unseen, unseen, "1,000 real images.")
+    found = score_unseen(look(unseen), Choice(np.arange(5), {}), None, images, CONFIG)
+    assert found["fid_unseen"] is None
+    assert "1,000 real images. Their features would take too long" in found["unseen_note"]
 
 
 @pytest.mark.parametrize("seed", [11, 12, 13])

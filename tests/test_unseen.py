@@ -12,20 +12,39 @@ import torch
 
 from lib.host.synthetic import look_alike
 from lib.host.synthetic_shards import write_shards
-from lib.kernel import continuation, drawing, features, provenance, submission, unseen
+from lib.kernel import continuation, drawing, features, provenance, real_side, submission, unseen
 from lib.kernel.config import Config, make_config
-from lib.kernel.dataset import Decoded
+from lib.kernel.dataset import Decoded, decode_dataset
+from lib.kernel.features import load_extractor
 from lib.kernel.pipeline import Run
-from lib.kernel.real_side import Images, decode_images
-from lib.kernel.runtime import Folders
+from lib.kernel.plan import Speeds
+from lib.kernel.real_side import Images, decode_images, make_plan
+from lib.kernel.runtime import Device, Folders
 from lib.kernel.shard_lines import hash_shards
 from lib.kernel.shards import find_shards
 from lib.kernel.storage import read_json
-from lib.kernel.unseen import CPU_MEASURED, MARK, fit_unseen, load_ids, set_aside
+from lib.kernel.unseen import CPU_MEASURED, MARK, fit_unseen, load_ids, part_images, set_aside
 from tests.local_runs import ROOT, write_input
 
 IDS = [f"id {k}" for k in range(12_345)]
+CPU = Device(torch.device("cpu"), None, "cpu")
 PIXEL = make_config("pixel", {})
+
+
+class Means(torch.nn.Module):
+    """In Inception's place: 2 x 2 means of the enlarged picture, 12 features."""
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.adaptive_avg_pool2d(pictures, 2).flatten(1)
+
+
+@pytest.fixture
+def small_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve features instead of 2,048, by a network that costs nothing."""
+    for module in (features, submission):
+        monkeypatch.setattr(module, "FEATURES", 12)
+    monkeypatch.setattr(features, "load_inception", lambda *_, **__: Means())
+    monkeypatch.setattr(drawing, "CHUNK", 16)
 
 
 def choose(ids: list[str], folder: Path, **changes: Any) -> unseen.Aside:
@@ -146,27 +165,40 @@ def test_a_training_folder_from_before_the_rule_keeps_all(source: Path, tmp_path
     assert "saw all of them" in decode(source, other, marked).unseen_note
 
 
+def test_ids_keep_their_places_whatever_a_folder_is_called(tmp_path: Path) -> None:
+    """Records without an id are named by file and line."""
+    write_shards(look_alike(30, seed=1), tmp_path / "in", seed=1, records_per_shard=10, chaos=0)
+    for shard in (tmp_path / "in").rglob("data.jsonl"):
+        shard.write_text(shard.read_text().replace('"id"', '"other"'))
+    (tmp_path / "in" / "shard_01").rename(tmp_path / "in" / "shard\n01")
+    decoded = decode_dataset(tmp_path / "in", tmp_path / "out")
+    assert len(set(load_ids(decoded))) == decoded.kept == 30
+    kept, away = part_images(decoded, frozenset(["shard\\n01/data.jsonl:3"]))
+    place = load_ids(decoded).index("shard\\n01/data.jsonl:3")
+    assert np.array_equal(away[0], decoded.load_images()[place])
+    assert len(kept) == 29
+
+
+def test_the_plan_keeps_time_for_their_features(
+    tmp_path: Path, small_network: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speeds = Speeds(feature_s=0.05, sample_s=0.02, curate_s=120)
+    monkeypatch.setattr(real_side, "measure_speeds", lambda *_: speeds)
+    images = look_alike(1_200, seed=2)[:, None].repeat(3, axis=1)
+    extractor = load_extractor(Config(weights_file="random"), None, CPU)
+    plans = []
+    for count, left_s in ((0, 2_000.0), (1_200, 2_000.0), (1_200, 200.0)):
+        saved, away = tmp_path / f"{count}, {left_s}.json", images[:count]
+        plans.append(make_plan(saved, images, away, extractor, tmp_path, PIXEL, left_s))
+    assert [plan.unseen for plan in plans] == [0, 1_000, 0]
+    assert plans[0].train_s - plans[1].train_s == pytest.approx(1_000 * 0.05, abs=2)
+
+
 @pytest.fixture
 def small_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rule for a run of 24 records: from 12 on, 6 are set aside."""
     for name, value in (("FROM", 12), ("LEAST", 6)):
         monkeypatch.setattr(unseen, name, value)
-
-
-class Means(torch.nn.Module):
-    """In Inception's place: 2 x 2 means of the enlarged picture, 12 features."""
-
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.adaptive_avg_pool2d(pictures, 2).flatten(1)
-
-
-@pytest.fixture
-def small_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twelve features instead of 2,048, by a network that costs nothing."""
-    for module in (features, submission):
-        monkeypatch.setattr(module, "FEATURES", 12)
-    monkeypatch.setattr(features, "load_inception", lambda *_, **__: Means())
-    monkeypatch.setattr(drawing, "CHUNK", 16)
 
 
 @pytest.fixture

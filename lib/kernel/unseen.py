@@ -58,7 +58,9 @@ def set_aside(ids: Sequence[str], config: Config, work: Path) -> Aside:
 
 def load_ids(decoded: Decoded) -> list[str]:
     """A decoding -> its images' ids, in file order."""
-    return (decoded.folder / IDS_FILE).read_bytes().decode().split("\n")[:-1]
+    ids = (decoded.folder / IDS_FILE).read_bytes().decode().split("\n")[:-1]
+    assert len(ids) == decoded.kept, f"{len(ids)} ids of {decoded.kept} images"
+    return ids
 
 
 def part_images(decoded: Decoded, ids: frozenset[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -39,10 +39,14 @@ def score_unseen(
 ) -> dict[str, Any]:
     """(P, 2048) features of the pool, the rows submitted -> metrics and a note for the report."""
     if side is None:
-        note = f"{images.unseen_note} {_NO_TIME}" if len(images.unseen) else images.unseen_note
+        note = images.unseen_note
+        if len(images.unseen):
+            log("unseen", _NO_TIME)
+            note += f" {_NO_TIME}"
         return {"fid_unseen": None, "unseen_note": note}
     count, floor = len(side.features), side.floor
-    note = f"{images.unseen_note} FID (unseen) is against {count:,} of them."
+    why = " (on a CPU more would take too long)" if count < len(images.unseen) else ""
+    note = f"{images.unseen_note} The unseen FID is against {count:,} of them{why}."
     found: dict[str, Any] = {
         "fid_unseen": frechet_distance(pool[choice.rows], side.statistics),
         "unseen_measured": count,
