@@ -6,8 +6,9 @@ import pytest
 from lib.kernel import appraisal
 from lib.kernel.appraisal import Drawn, appraise
 from lib.kernel.config import make_config
-from lib.kernel.fid import features_to_statistics, frechet_distance, measure_floor
 from lib.kernel.defaults import fill_defaults
+from lib.kernel.fid import features_to_statistics, frechet_distance
+from lib.kernel.floor import measure_floor
 from lib.kernel.real_side import RealSide
 
 
@@ -21,7 +22,8 @@ def test_fid_20000_is_of_the_first_images_whatever_was_chosen(
     features = random.normal(size=(count, 8)).astype(np.float32)
     real = random.normal(size=(50, 8)).astype(np.float32)
     side = RealSide(real, features_to_statistics(real), measure_floor(real, 2, 0))
-    found = appraise(Drawn(pool, features, np.arange(5, 15)), pool[:20], pool[:20, :1], side, 0)
+    own, grey = Drawn(pool, features, np.arange(5, 15)), pool[:, :1]
+    found = appraise(own, pool[:20], grey[:20], grey[20:], side, 0)
     if count < 30:
         assert "fid_20000" not in found.details
     else:

@@ -1,6 +1,8 @@
 """lib.kernel.fid_loss: value and gradient against fid.py, the host's preprocessing, lower FID."""
 
 import dataclasses
+import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from lib.kernel import drawing, last_stretch
+from lib.kernel import drawing, features, last_stretch, population
 from lib.kernel.config import Config, make_config
 from lib.kernel.errors import PipelineError
 from lib.kernel.features import Extractor, load_extractor
-from lib.kernel.fid import features_to_statistics, frechet_distance, measure_floor
+from lib.kernel.fid import Statistics, features_to_statistics, frechet_distance
 from lib.kernel.fid_loss import FidSlope, enlarge
+from lib.kernel.floor import measure_floor
 from lib.kernel.last_stretch import Stretch, finish_by_fid
 from lib.kernel.model_file import build_network, read_model, write_model
+from lib.kernel.population import draw_population
 from lib.kernel.preprocess import resize_on_device
 from lib.kernel.real_side import RealSide
 from lib.kernel.runtime import Device
@@ -109,29 +113,87 @@ def test_one_sample_is_no_population() -> None:
         FidSlope(torch.zeros(1, WIDTH), REAL)
 
 
+def measure_slope(samples: int) -> float:
+    """Samples of a perfect generator -> its slope's length, a share of the samples' spread.
+
+    For n samples of D independent features W = I - S^(-1/2), S their covariance, whose
+    eigenvalues scatter by 1 +- sqrt(D / n): the length is about sqrt(D / n) / 2.
+    """
+    lengths = []
+    exact = Statistics(np.zeros(WIDTH), np.eye(WIDTH), 10**9)
+    for seed in range(40):
+        random = torch.Generator().manual_seed(seed)
+        perfect = torch.randn((samples, WIDTH), generator=random, dtype=torch.float64)
+        fresh = torch.randn((500, WIDTH), generator=random, dtype=torch.float64).requires_grad_()
+        FidSlope(perfect, exact).loss(fresh).backward()
+        assert fresh.grad is not None
+        lengths.append(float((fresh.grad * len(fresh)).norm() / (2 * fresh.detach().norm())))
+    return float(np.median(lengths))
+
+
+def draw_first(width: int, batch: int, until: float = math.inf) -> torch.Tensor:
+    return draw_population(lambda number: torch.full((batch, width), float(number)), width, until)
+
+
+def test_a_perfect_generator_is_hardly_pushed_by_its_first_population() -> None:
+    for width, batch in ((WIDTH, 8), (WIDTH, 64), (2048, 64)):
+        count = len(draw_first(width, batch))
+        assert 8 * width <= count < 8 * width + batch
+    length = measure_slope(len(draw_first(WIDTH, 8)))
+    assert length < 0.8 * measure_slope(4 * WIDTH)
+    assert length == pytest.approx(math.sqrt(1 / 8) / 2, rel=0.35)
+    assert measure_slope(round(0.98 * WIDTH)) > 4 * length  # as many as 2,000 are for 2,048
+
+
+def test_the_batches_of_a_population_are_those_of_its_numbers() -> None:
+    assert draw_first(WIDTH, 32)[::32, 0].tolist() == [0.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.1, None), (0.8, 61), (3.0, 96)])
+def test_a_population_takes_half_of_the_time_or_is_refused(
+    share: float, count: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each image takes a second by a clock of our own; half of the time suffices for a share."""
+    clock = [100.0]
+    monkeypatch.setattr(population.time, "monotonic", lambda: clock[0])
+
+    def look(number: int) -> torch.Tensor:
+        clock[0] += 1.0
+        return torch.zeros((1, WIDTH))
+
+    until = 100.0 + 2 + 2 * share * 74
+    if count is None:
+        with pytest.raises(PipelineError, match="first population of 49 images takes 47 s"):
+            draw_population(look, WIDTH, until)
+        assert clock[0] == 102.0  # refused after two batches
+    else:
+        assert len(draw_population(look, WIDTH, until)) == count
+        assert clock[0] - 100.0 == count
+
+
 class Means(torch.nn.Module):
-    """In Inception's place: 4 x 4 means of the picture and their squares, the rest zeros."""
+    """In Inception's place: 2 x 2 means of the picture, 12 features."""
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        means = torch.nn.functional.adaptive_avg_pool2d(pictures, 4).flatten(1)
-        return torch.nn.functional.pad(torch.cat([means, means**2], 1), (0, 2048 - 96))
+        return torch.nn.functional.adaptive_avg_pool2d(pictures, 2).flatten(1)
 
 
 @pytest.fixture(scope="module")
-def looker() -> Extractor:
-    return dataclasses.replace(load_extractor(Config(), None, CPU), network=Means())
+def looker() -> Iterator[Extractor]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features, "FEATURES", WIDTH)
+        yield dataclasses.replace(load_extractor(Config(), None, CPU), network=Means())
 
 
 @pytest.fixture(scope="module")
 def real(looker: Extractor) -> RealSide:
     bright = np.random.default_rng(0).integers(150, 256, (160, 1, 1, 1)).astype(np.uint8)
-    features = looker.extract(np.broadcast_to(bright, (160, 3, 32, 32)).copy())
-    floor = measure_floor(features, 2, 0)
-    return RealSide(features, features_to_statistics(features), floor)
+    rows = looker.extract(np.broadcast_to(bright, (160, 3, 32, 32)).copy())
+    return RealSide(rows, features_to_statistics(rows), measure_floor(rows, 2, 0))
 
 
 def finish(
-    folder: Path, looker: Extractor, real: RealSide, **changes: Any
+    folder: Path, looker: Extractor, real: RealSide, seconds: float = 60.0, **changes: Any
 ) -> tuple[Path, Path, Stretch | None, Config]:
     """A new r3gan generator's file -> the file after the stretch, what it did."""
     sizes = {"width": 2, "latent_dim": 4, "steps": 40, "fid_loss": 0.5}
@@ -139,13 +201,13 @@ def finish(
     torch.manual_seed(3)
     weights = build_network(config, 1).state_dict()
     before = write_model(folder / "model.pt", weights, config, 1)
-    after, stretch = finish_by_fid(before, config, CPU, looker, real, 60.0)
+    after, stretch = finish_by_fid(before, config, CPU, looker, real, seconds)
     return before, after, stretch, config
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("BATCH", 8), ("CPU_SAMPLES", 16), ("REFRESH", 5), ("RATE", 0.01)):
+    for name, value in (("BATCH", 8), ("GUARD_ON_CPU", 16), ("REFRESH", 5), ("RATE", 0.01)):
         monkeypatch.setattr(last_stretch, name, value)
     monkeypatch.setattr(drawing, "CHUNK", 16)
 
@@ -161,6 +223,7 @@ def test_a_better_generator_is_kept_and_found_again(
     assert stretch is not None
     assert stretch.after < 0.8 * stretch.before
     assert stretch.steps == 20  # half of the run's 40
+    assert stretch.population == 96  # eight for each of 12 features
     assert after != before
     assert after.read_bytes() != before.read_bytes()
     assert read_model(after, config, CPU).numbers
@@ -186,6 +249,18 @@ def test_what_is_no_better_is_dropped(
     said = capsys.readouterr().out
     assert "no longer finite" in said
     assert "dropped: no better" in said
+
+
+def test_a_stretch_too_short_for_its_population_leaves_the_weights_and_says_so(
+    tmp_path: Path,
+    looker: Extractor,
+    real: RealSide,
+    small: None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before, after, stretch, _ = finish(tmp_path, looker, real, seconds=1e-3, steps=0)
+    assert (after, stretch) == (before, None)
+    assert "fid loss: none: a first population of 56 images takes" in capsys.readouterr().out
 
 
 def test_other_recipes_and_the_switch_leave_the_weights_alone(

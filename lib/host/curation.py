@@ -12,8 +12,8 @@ from lib.kernel.fid import (
     check_features,
     features_to_statistics,
     frechet_distance,
-    measure_floor,
 )
+from lib.kernel.floor import measure_floor
 from lib.kernel.runtime import choose_device
 from lib.kernel.seeds import derive_seed
 from lib.kernel.storage import replacing

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from lib.kernel.copies import measure_nearness
 from lib.kernel.fid import frechet_distance, rank_bound
 from lib.kernel.metrics import find_neighbours, measure_kid, measure_manifold
 from lib.kernel.pixel_statistics import PixelStatistics, measure_pixels
@@ -31,15 +32,21 @@ class Appraisal:
     details: dict[str, Any]
     spectra: dict[str, tuple[float, ...]]  # whose -> mean power at each radius
     neighbours: np.ndarray  # (8 * 4, C, 32, 32) uint8: a generated image, its nearest ones
+    copying: str  # whether generated images are nearer to training images than unseen real ones
 
 
 def appraise(
-    own: Drawn, real: np.ndarray, training: np.ndarray, side: RealSide, seed: int
+    own: Drawn,
+    real: np.ndarray,
+    training: np.ndarray,
+    unseen: np.ndarray,
+    side: RealSide,
+    seed: int,
 ) -> Appraisal:
     """Generated images, some real ones (N, 3, 32, 32) uint8 and all that is known of them.
 
-    `training` (M, C, 32, 32) uint8 is searched for copies: distances are root mean squares of
-    grey levels, 0 for a copy.
+    `training` (M, C, 32, 32) uint8 is searched for copies; `unseen` (U, C, 32, 32) uint8, real
+    images that no generator saw, tell how near an honest picture is.
     """
     rows, statistics = own.rows, side.statistics
     submitted = own.features[rows]
@@ -61,12 +68,12 @@ def appraise(
     details["pixels"] = {"real": _summarise(real_pixels), "generated": _summarise(own_pixels)}
     channels = training.shape[1]
     shown = chosen[:_NEIGHBOURS_SHOWN, :channels]
-    places, distances = find_neighbours(shown, training, min(_NEAREST, len(training)))
-    scale = np.sqrt(shown[0].size)
-    details["nearest_training_rms"] = float(np.median(distances[:, 0]) / scale)
+    places, _ = find_neighbours(shown, training, min(_NEAREST, len(training)))
+    nearness = measure_nearness(chosen[:, :channels], unseen, training, seed)
+    details |= nearness.metrics
     pairs = [np.concatenate([shown[k : k + 1], training[places[k]]]) for k in range(len(shown))]
     spectra = {"real": real_pixels.spectrum, "generated": own_pixels.spectrum}
-    return Appraisal(details, spectra, np.concatenate(pairs))
+    return Appraisal(details, spectra, np.concatenate(pairs), nearness.describe())
 
 
 def _summarise(pixels: PixelStatistics) -> dict[str, float]:

@@ -14,7 +14,7 @@ from lib.kernel.images import ALPHA_EMPTY, BLANK, SIZE, decode_parsed, find_blan
 from lib.kernel.pictures import to_eight_bits
 from lib.kernel.plain_png import PlainPngReader, PngLayout, unfilter
 from lib.kernel.policies import Policy
-from lib.kernel.records import Record, Rejection, parse_record
+from lib.kernel.records import Record, Rejection, as_one_line, parse_record
 from lib.kernel.shard_lines import Block, split_block
 from lib.kernel.stacks import drop_equal_channels, find_boxes, lay_on_white, resize_stack, turn
 
@@ -182,5 +182,5 @@ def _close_block(
         pixels = pixels[~blank]
     notes = Counter(note for slot in slots for note in slot.notes)
     notes.update([ID_MISSING] * sum(not slot.id for slot in slots))
-    ids = [slot.id or f"{slot.file}:{slot.line}" for slot in slots]
+    ids = [slot.id or as_one_line(f"{slot.file}:{slot.line}") for slot in slots]
     return DecodedBlock(pixels, ids, sorted(rejects, key=lambda row: row.line), notes)

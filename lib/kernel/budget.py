@@ -5,6 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lib.kernel.config import Config
+from lib.kernel.errors import PipelineError
+
+
+class NoStepError(PipelineError):
+    """Training ended before its first step: there is nothing to draw from."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class TrainResult:
     images_per_s: float  # training images through the critic or model, per optimiser second
     chosen: str  # which weights, and why
     epoch: int  # the chosen one, from 1
+    steps: int  # optimiser steps behind the chosen weights
     config: Config  # of the recipe that was trained, its sizes settled
     judged: dict[str, float]  # images, seconds and path error of FIDs in training; empty: none
     trials: dict[str, float] = field(default_factory=dict)  # of recipe auto: candidate -> FID

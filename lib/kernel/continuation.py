@@ -17,6 +17,7 @@ from lib.kernel.progress import format_seconds, log
 from lib.kernel.provenance import MANIFEST
 from lib.kernel.recipes import PUBLIC
 from lib.kernel.storage import read_json, write_json
+from lib.kernel.unseen import MARK
 
 STATE = "training_state"  # a folder of the output
 _DECISIVE = (  # fields of Config that a state depends on
@@ -28,7 +29,7 @@ _DECISIVE = (  # fields of Config that a state depends on
 def leave_state(work: Path, trained: Path, output: Path) -> None:
     """(training folder, the trained recipe's in it, output) -> the state a later run needs."""
     newest = list_checkpoints(trained)[:1]
-    for path in [*newest, *work.glob("trials.json")]:
+    for path in [*newest, *work.glob("trials.json"), *work.glob(MARK)]:
         target = output / STATE / path.relative_to(work)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, target)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.kernel.budget import Budget, TrainResult
+from lib.kernel.budget import Budget, NoStepError, TrainResult
 from lib.kernel.candidates import settle_candidate
 from lib.kernel.config import Config
 from lib.kernel.data_look import look_at
@@ -30,12 +30,17 @@ TrainOne = Callable[[Config, Path, Budget], TrainResult]
 Judge = Callable[[TrainResult], float]
 
 
+class TrialsOverError(Exception):
+    """The clock leaves no time to measure another candidate."""
+
+
 class Trials:
     """The candidates' FIDs so far, kept in a file that an interrupted run goes on from."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         saved = read_json(file) or {}
+        self.is_starved = False  # whether a candidate got no time for a single step
         self.scores = {key: math.inf if fid is None else fid for key, fid in saved.items()}
 
     def score(self, recipe: str, rung: int, find: Callable[[], float]) -> float:
@@ -44,6 +49,10 @@ class Trials:
         if key not in self.scores:
             try:
                 self.scores[key] = find()
+            except NoStepError as error:  # of a clock: a resumed run may have the time
+                log("auto", f"{recipe} is out: {error.what}")
+                self.is_starved = True
+                return math.inf
             except PipelineError as error:
                 log("auto", f"{recipe} is out: {error.what}")
                 self.scores[key] = math.inf
@@ -65,13 +74,18 @@ def train_best(
 
     `train_one` trains a candidate in a folder of its own, `judge` is the FID of its samples. The
     same call again takes up what an earlier process left in the folder. A candidate that ends with
-    FID as its loss leaves that share of its time.
+    FID as its loss leaves that share of its time. Where `trial` is 0 the first candidate is taken;
+    where `judge` raises TrialsOverError, the best so far.
+    Long because trials and what follows them share one schedule.
     """
     look = look_at(images)
     share = SHARE_WHERE_CLEAR if look.is_binary_like else SHARE
-    whole = 1.0 - share * count_lost_shares(len(CANDIDATES))
+    whole = 1.0 - share * count_lost_shares(len(CANDIDATES) if config.trial else 1)
     log("auto", look.describe())
-    log("auto", f"{', '.join(CANDIDATES)}: {share:.0%} of the budget each to begin with")
+    if config.trial:
+        log("auto", f"{', '.join(CANDIDATES)}: {share:.0%} of the budget each to begin with")
+    else:
+        log("auto", f"on with {CANDIDATES[0]}: there is no time for trials")
     trials, alive, rung = Trials(work / "trials.json"), list(CANDIDATES), 0
 
     def train_until(recipe: str, pause_at: float) -> TrainResult:
@@ -85,12 +99,25 @@ def train_best(
     def measure(recipe: str, pause_at: float) -> float:
         return judge(train_until(recipe, pause_at))
 
-    while len(alive) > 1:
+    while len(alive) > 1 and config.trial:
         rung += 1
         take = partial(measure, pause_at=rung * share / whole)
-        alive = keep_better_half({r: trials.score(r, rung, partial(take, r)) for r in alive})
+        found: dict[str, float] = {}
+        try:
+            for recipe in alive:
+                found[recipe] = trials.score(recipe, rung, partial(take, recipe))
+        except TrialsOverError as over:
+            alive = sorted(found, key=lambda recipe: found[recipe])[:1] or alive[:1]
+            log("auto", f"{over}: on with {alive[0]}")
+            break
+        if trials.is_starved and all(map(math.isinf, found.values())):
+            raise NoStepError("auto", "no candidate made a step")
+        alive = keep_better_half(found)
+    else:
+        alive = alive[:1]
     result = train_until(alive[0], 1.0)
-    why = f"recipe {alive[0]}, the least FID of {len(trials.scores)} trials; " if rung else ""
+    tried = len(trials.scores)
+    why = f"recipe {alive[0]}, the least FID of {tried} trials; " if tried else ""
     return dataclasses.replace(result, chosen=why + result.chosen, trials=trials.scores)
 
 

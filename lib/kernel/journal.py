@@ -15,7 +15,7 @@ class Journal:
 
     def __init__(self, findings: Findings, template: str, output: Path, scratch: Path) -> None:
         self.findings = findings
-        self.heartbeat = Heartbeat()
+        self.heartbeat = Heartbeat()  # to be entered while the stages run
         self._started = time.monotonic()
         self._template = template
         self._report = output / "report.html"
@@ -52,6 +52,11 @@ class Journal:
         log(stage, message)
         if message not in self.findings.warnings:
             self.findings.warnings.append(message)
+
+    def describe_seconds(self) -> str:
+        """What each stage took so far, the longest first."""
+        spent = sorted(self._seconds.items(), key=lambda pair: -pair[1])
+        return ", ".join(f"{name} {format_seconds(seconds)}" for name, seconds in spent)
 
     def write_report(self) -> None:
         """Nothing -> report.html with what there is."""

@@ -22,6 +22,7 @@ from lib.kernel.fid import Statistics, features_to_statistics, frechet_distance
 from lib.kernel.fid_loss import FidSlope, describe
 from lib.kernel.generated_side import as_rgb
 from lib.kernel.model_file import read_model, write_model
+from lib.kernel.population import FIRST, draw_population
 from lib.kernel.progress import log
 from lib.kernel.r3gan_networks import R3ganGenerator
 from lib.kernel.real_side import RealSide, split_halves
@@ -32,7 +33,7 @@ from lib.kernel.storage import read_json, sha256_file, write_json
 RATE = 1e-5  # of Adam; arXiv:2009.14075 and 2604.28190 take 1e-6 to 1e-5
 BATCH = 64
 REFRESH = 20  # steps between two slopes
-GPU_SAMPLES, CPU_SAMPLES = 2000, 64  # of the population at first, and for each guard
+GUARD_ON_GPU, GUARD_ON_CPU = 2000, 64  # samples of a guard
 CHECKS = 4  # guards, evenly spread
 NOTE = (
     "The generator's last steps had FID itself as their loss, against a quarter of the real "
@@ -48,6 +49,8 @@ class Stretch:
     after: float  # of the weights that were kept
     steps: int
     seconds: float
+    population: int  # samples that the first slope came from
+    kept_steps: int = 0  # behind the weights that were kept
 
     @property
     def is_kept(self) -> bool:
@@ -79,6 +82,7 @@ def finish_by_fid(
         return checkpoint, None
     saved, path = checkpoint.with_name("fid_loss.json"), checkpoint.with_name("model_by_fid.pt")
     origin = {"model": sha256_file(checkpoint), "share": config.fid_loss, "steps": config.steps}
+    origin["population"] = FIRST
     earlier = read_json(saved)
     if earlier and earlier["origin"] == origin:
         stretch = Stretch(**earlier["stretch"])
@@ -88,6 +92,9 @@ def finish_by_fid(
         stretch = _lower_fid(network, config, device, exact, real, limits)
     except torch.OutOfMemoryError:
         log("fid loss", "none: out of memory; the weights before it stay")
+        return checkpoint, None
+    except PipelineError as error:
+        log("fid loss", f"none: {error.what}; the weights before it stay")
         return checkpoint, None
     words = f"FID {stretch.before:.5g} -> {stretch.after:.5g} against the guarding quarter"
     fate = "kept" if stretch.is_kept else "dropped: no better"
@@ -111,7 +118,7 @@ def _lower_fid(
     started, (most, until) = time.monotonic(), limits
     used, _ = split_halves(len(real.features), config.seed)
     taught, guarding = (features_to_statistics(real.features[used[k::2]]) for k in (0, 1))
-    count = GPU_SAMPLES if device.is_cuda else CPU_SAMPLES
+    count = GUARD_ON_GPU if device.is_cuda else GUARD_ON_CPU
 
     def guard() -> float:
         samples = as_rgb(draw_images(network, count, config, device, "guard"))
@@ -119,25 +126,26 @@ def _lower_fid(
 
     before = best = guard()
     weights, guard_s = _copy(network), time.monotonic() - started
-    step_once = _make_stepper(network, config, device, exact, taught, count)
-    began, step, checks = time.monotonic(), 0, 0
-    while step < most and time.monotonic() < until - guard_s:
+    end = until - guard_s
+    step_once, population = _make_stepper(network, config, device, exact, taught, end)
+    began, step, checks, kept = time.monotonic(), 0, 0, 0
+    while step < most and time.monotonic() < end:
         try:
             step_once(step)
         except PipelineError as error:
             log("fid loss", f"ends at step {step:,}: {error.what}")
             break
         step += 1
-        spent = (time.monotonic() - began) / max(until - guard_s - began, 1e-9)
+        spent = (time.monotonic() - began) / max(end - began, 1e-9)
         share = step / most if math.isinf(until) else spent
-        is_last = step >= most or time.monotonic() >= until - guard_s
+        is_last = step >= most or time.monotonic() >= end
         if is_last or int(share * CHECKS) > checks:
             checks = int(share * CHECKS)
             fid = guard()
             if fid < best:
-                best, weights = fid, _copy(network)
+                best, weights, kept = fid, _copy(network), step
     network.load_state_dict(weights)
-    return Stretch(before, best, step, time.monotonic() - started)
+    return Stretch(before, best, step, time.monotonic() - started, population, kept)
 
 
 def _make_stepper(
@@ -146,9 +154,9 @@ def _make_stepper(
     device: Device,
     exact: Extractor,
     taught: Statistics,
-    count: int,
-) -> Callable[[int], None]:
-    """-> a function that makes the step of a number; the population is drawn at once."""
+    until: float,
+) -> tuple[Callable[[int], None], int]:
+    """-> a function that makes the step of a number, size of the population, drawn at once."""
     place = device.torch_device
 
     def draw(purpose: str, step: int) -> torch.Tensor:
@@ -160,8 +168,9 @@ def _make_stepper(
 
     network.requires_grad_(True)
     with torch.no_grad():
-        population = [look(draw("fid population", k)) for k in range(-(-count // BATCH))]
-    slope = FidSlope(torch.cat(population), taught)
+        width = taught.mean.size
+        first = draw_population(lambda k: look(draw("fid population", k)), width, until)
+    slope = FidSlope(first, taught)
     adam = torch.optim.Adam(network.parameters(), RATE, (0.0, 0.99))
 
     def step_once(step: int) -> None:
@@ -173,7 +182,7 @@ def _make_stepper(
         if (step + 1) % REFRESH == 0:
             slope.refresh()
 
-    return step_once
+    return step_once, len(first)
 
 
 def _copy(network: nn.Module) -> dict[str, torch.Tensor]:

@@ -27,7 +27,7 @@ class Learner(ABC):
         """(N, C, 32, 32) uint8 images become resident on the device as they are."""
         self.config = config
         self.device = device
-        self.images = torch.from_numpy(np.ascontiguousarray(images)).to(device.torch_device)
+        self.images = torch.from_numpy(np.require(images, None, ["C", "W"])).to(device.torch_device)
         self.batch = min(config.batch, len(images))
         if self.batch < config.batch:
             log("train", f"batch {self.batch} instead of {config.batch} (all the images there are)")

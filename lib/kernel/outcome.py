@@ -1,6 +1,6 @@
 """The images chosen and their features -> the files of a finished run, verified and listed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,17 @@ def verify_outcome(
     worst = verify_submission(table, archive, config.samples, rows, config.seed, extract)
     log("verify", f"{rows} rows computed anew differ by at most {worst:.1e} standard deviations")
     return worst
+
+
+def summarise(metrics: Mapping[str, Any], config: Config) -> str:
+    """(metrics, config) -> one sentence on what was made, for the last line of the log."""
+    recipe = metrics.get("trained", config.recipe)
+    made = f"{config.samples:,} images by recipe {recipe} after {metrics['steps']:,} steps"
+    chosen = f", chosen out of {metrics['pool']:,}" if metrics["curated"] else ""
+    if config.weights_file == RANDOM_WEIGHTS:
+        return f"{made}{chosen}; a trial of the machinery, for random weights measure nothing"
+    fid = f"FID {metrics['fid']:.4g} beside a real-real floor of {metrics['floor']:.4g}"
+    return f"{made}{chosen}: {fid}"
 
 
 def write_metrics(output: Path, config: Config, findings: Findings, extractor: str) -> None:

@@ -4,6 +4,7 @@ Long because the whole run is read here in order.
 """
 
 import dataclasses
+import math
 import os
 import time
 from pathlib import Path
@@ -13,19 +14,34 @@ import numpy as np
 
 from lib.kernel import provenance
 from lib.kernel.appraisal import Drawn, appraise
+from lib.kernel.budget import NoStepError
 from lib.kernel.candidates import tell_candidates
 from lib.kernel.config import RANDOM_WEIGHTS, Config
 from lib.kernel.continuation import leave_state, take_up
+from lib.kernel.defaults import fill_defaults
+from lib.kernel.errors import PipelineError
 from lib.kernel.features import Extractor, cached_features, load_extractor
 from lib.kernel.follower import gather_team
 from lib.kernel.generated_side import Choice, choose_images, draw_pool, find_temperature
 from lib.kernel.grids import write_grid
 from lib.kernel.journal import Journal
 from lib.kernel.last_stretch import NOTE, finish_by_fid
-from lib.kernel.outcome import RANDOM_WARNING, verify_outcome, write_metrics, write_outcome
-from lib.kernel.defaults import fill_defaults
-from lib.kernel.plan import Plan
-from lib.kernel.progress import log
+from lib.kernel.outcome import (
+    RANDOM_WARNING,
+    summarise,
+    verify_outcome,
+    write_metrics,
+    write_outcome,
+)
+from lib.kernel.plan import (
+    LEAST_REAL,
+    Plan,
+    bounds_training,
+    demand_time,
+    describe_plan,
+    fit_pool,
+)
+from lib.kernel.progress import Heartbeat, log
 from lib.kernel.real_side import (
     Images,
     RealSide,
@@ -40,16 +56,18 @@ from lib.kernel.settings import show_settings
 from lib.kernel.settled import list_settled, mark_settled
 from lib.kernel.shard_lines import hash_shards
 from lib.kernel.shards import find_shards
-from lib.kernel.storage import write_json
+from lib.kernel.speeds import Speeds, find_channels, glance_at, measure_speeds
+from lib.kernel.stall import find_stall
+from lib.kernel.storage import read_json, write_json
 from lib.kernel.team import ALONE, Team
 from lib.kernel.train import Budget, TrainResult, train
+from lib.kernel.unseen_fid import measure_unseen, score_unseen
 from lib.kernel.weights import find_weights
 from lib.kernel.yardstick import make_yardstick
 
 _GRID, _COLUMNS = 40, 4  # of the grids; four columns at 4x fit twice beside each other
 _CPU_VERIFIED = 64  # rows whose features are computed anew; on a GPU all are
-_CLOSING_S = 20.0  # the CSV, the zip, verifying, the report
-_APPRAISED = 10_000  # real images for pixel statistics and nearest neighbours
+_APPRAISED = 10_000  # real images for pixel statistics
 _CURATE_GUARD_S = 240.0  # for the proof and the choice together
 
 
@@ -61,11 +79,16 @@ class Run:
         self._bundle_sha256 = bundle_sha256
         self._folders = folders
         self.team = ALONE
-        self._identity: dict[str, Any] = {}
+        self._taken_over_s = 0.0  # of training in an earlier version's output
         self._notes: list[str] = []  # sentences beside the score
         title = f"GAN Challenge: recipe {config.recipe}, seed {config.seed}"
         self._findings = Findings(title, show_settings(config))
         self._journal = Journal(self._findings, template, folders.output, folders.scratch)
+
+    @property
+    def heartbeat(self) -> Heartbeat:
+        """What speaks where a stage is silent; to be entered around `execute`."""
+        return self._journal.heartbeat
 
     def execute(self, launched: Team | None = None) -> None:
         """Every stage in order; what an earlier process left on disk is taken up.
@@ -74,8 +97,9 @@ class Run:
         """
         folders, journal = self._folders, self._journal
         self._notes.clear()  # of an attempt whose team fell apart
-        data = hash_shards(find_shards(folders.input))
-        identity = self._identity = provenance.identify(self._config, data)
+        shards = find_shards(folders.input)
+        data = hash_shards(shards)
+        identity = provenance.identify(self._config, data)
         if provenance.is_finished(folders.output, folders.scratch, identity, self._bundle_sha256):
             return
         weights = self._find_weights()
@@ -87,33 +111,50 @@ class Run:
         extractor = load_extractor(config, weights, device)
         write_json(folders.scratch / "identity.json", identity)  # its weights are sound
         self._findings.metrics |= tell_candidates(config, device.is_cuda)
+        plan = self._read_plan()
+        if plan is None:
+            with journal.stage("speed"):
+                glance = glance_at(shards, config.policy, LEAST_REAL)
+                speeds = measure_speeds(config, device, extractor, find_channels(glance, config))
+                self._demand_time(config, speeds, glance.records)
+        work = folders.scratch / "train"
+        self._taken_over_s = take_up(folders.input, work, identity, device.is_cuda)
         with journal.stage("decode"):
-            images = decode_images(folders.input, folders.cache, config, data)
+            images = decode_images(folders.input, folders.cache, config, data, work)
             self._findings.metrics |= images.metrics
             self._show("real.png", "Real images, as the recipe sees them", images.training)
         origin = provenance.Origin(self._bundle_sha256, data, weights, extractor.describe())
         self._findings.provenance = origin.list_facts(config, device.name)
         with journal.stage("real features"):
-            plan, real = self._measure_real(config, images, extractor, data)
+            if plan is None:
+                self._demand_time(config, speeds, len(images.real))
+                plan = self._make_plan(config, images, extractor, speeds)
+            real, unseen = self._measure_real(config, images, extractor, plan)
         with journal.stage("train"):
             config = dataclasses.replace(config, trial=plan.trial)
             result = self._train(config, images.training, device, plan, real, extractor, weights)
             config = result.config
+        if plan.sweep or plan.pool > config.samples:  # they take what time there is by now
+            speeds = measure_speeds(config, device, extractor, images.training.shape[1])
+            plan = dataclasses.replace(plan, closing_s=speeds.closing_s)
         if plan.sweep:
             with journal.stage("sweep"):
-                saved, model = folders.scratch / "sweep.json", result.checkpoint
-                sweep = find_temperature(saved, model, config, device, extractor, real, plan.sweep)
-                config = dataclasses.replace(config, temperature=sweep.temperature)
-                self._findings.metrics["sweep"] = dataclasses.asdict(sweep)
+                model = result.checkpoint
+                config = self._sweep(config, model, device, extractor, real, plan, speeds)
         found = list_settled(plan, device.team.count, result)
         self._findings.config = mark_settled(self._config, config, found)
         with journal.stage("sample"):
             saved = folders.scratch / "pool.npy"
-            pool = draw_pool(saved, result.checkpoint, plan.pool, config, device)
+            count = plan.pool
+            if count > config.samples:
+                count = fit_pool(config, count, self._find_left_s(config, plan), speeds)
+                self._tell_pool(config, count, plan.pool)
+            pool = draw_pool(saved, result.checkpoint, count, config, device)
         with journal.stage("features"):
             features = self._extract_pool(config, pool, extractor, plan)
         with journal.stage("fid"):
-            choice = self._choose(config, features, real)
+            choice = self._choose(config, features, real, plan)
+            self._score_unseen(config, features, choice, images, unseen)
         with journal.stage("submission"):
             chosen = np.ascontiguousarray(pool[choice.rows])
             self._show("generated.png", "Generated images, as submitted", chosen)
@@ -134,19 +175,42 @@ class Run:
         path = Path(given) if (given := os.environ.get("KERNEL_WEIGHTS")) else None
         return find_weights(config.weights_file, config.weights_sha256, path, self._folders.input)
 
-    def _measure_real(
-        self, config: Config, images: Images, extractor: Extractor, data: str
-    ) -> tuple[Plan, RealSide]:
-        """The time is divided by the measured speed; then real features, statistics, floor."""
+    def _read_plan(self) -> Plan | None:
+        """The plan of an earlier process, which a resumed run keeps to."""
+        earlier = read_json(self._folders.scratch / "plan.json")
+        return Plan(**earlier) if earlier else None
+
+    def _demand_time(self, config: Config, speeds: Speeds, records: int) -> None:
+        """Refuse a run whose clock leaves too little for training, before it has cost anything."""
+        real = min(records, config.real_limit or records, LEAST_REAL)
+        if (self._folders.cache / "features").is_dir():
+            real = 0  # those of an earlier run may serve; only the plan can tell
+        demand_time(config, speeds, real, self._journal.elapsed_s)
+
+    def _make_plan(
+        self, config: Config, images: Images, extractor: Extractor, speeds: Speeds
+    ) -> Plan:
+        """The time is divided by the measured speeds."""
         saved, cache = self._folders.scratch / "plan.json", self._folders.cache
         left_s = config.minutes * 60 - self._journal.elapsed_s
-        plan = make_plan(saved, images.real, extractor, cache, config, left_s)
+        plan = make_plan(saved, images, extractor, cache, config, left_s, speeds)
         for reason in plan.reasons:
             self._journal.warn("plan", reason)
-        sizes = f"a pool of {plan.pool:,}, {plan.real:,} real images"
-        log("plan", f"{plan.train_s:,.0f} s of training, {sizes}")
+        log("plan", describe_plan(config, plan))
+        return plan
+
+    def _measure_real(
+        self, config: Config, images: Images, extractor: Extractor, plan: Plan
+    ) -> tuple[RealSide, RealSide | None]:
+        """Features, statistics and floor of the real images that serve, and of those set aside."""
+        cache = self._folders.cache
         rows = choose_real(len(images.real), plan.real, config.seed)
-        return plan, measure_real(images.real[rows], extractor, cache, config)
+        real = measure_real(images.real[rows], extractor, cache, config)
+        return real, measure_unseen(images, plan.unseen, extractor, cache, config, real)
+
+    def _find_left_s(self, config: Config, plan: Plan) -> float:
+        """Seconds until the run must close."""
+        return self._journal.deadline(config.minutes) - time.monotonic() - plan.closing_s
 
     def _train(
         self,
@@ -158,15 +222,18 @@ class Run:
         extractor: Extractor,
         weights: Path | None,
     ) -> TrainResult:
-        deadline = self._journal.deadline(config.minutes) - plan.reserve_s
+        deadline = self._journal.deadline(config.minutes)
+        deadline -= 0.0 if bounds_training(self._config) else plan.reserve_s
         work, output = self._folders.scratch / "train", self._folders.output
-        taken_over_s = take_up(self._folders.input, work, self._identity, device.is_cuda)
         # Of recipe auto's candidates each leaves its own share.
         share = config.fid_loss if config.recipe == "r3gan" else 0.0
-        train_s = max(plan.train_s * (1.0 - share), 1.0) + taken_over_s
+        train_s = max(plan.train_s * (1.0 - share), 1.0) + self._taken_over_s
         budget = Budget(train_s, max(deadline, time.monotonic() + 1.0))
         yardstick = make_yardstick(config, weights, device, extractor, real, plan.image_s)
-        result = train(images, config, device, work, output, budget, yardstick)
+        try:
+            result = train(images, config, device, work, output, budget, yardstick)
+        except NoStepError as error:
+            raise self._explain_no_step(plan) from error
         leave_state(work, result.checkpoint.parent, output)
         left_s = min(result.config.fid_loss * plan.train_s, deadline - time.monotonic())
         checkpoint, stretch = finish_by_fid(
@@ -177,38 +244,106 @@ class Run:
             self._notes += [NOTE] if stretch.is_kept else []
         self._findings.history = result.history
         self._findings.metrics |= {"images_per_s": result.images_per_s, "weights": result.chosen}
+        self._findings.metrics["steps"] = result.steps + (stretch.kept_steps if stretch else 0)
+        if stall := find_stall(result.history, config.minutes):
+            self._journal.warn("train", stall)
         if result.trials:
             self._findings.metrics |= {"trained": result.config.recipe, "trials": result.trials}
         self._findings.metrics["judged"] = result.judged
         return dataclasses.replace(result, checkpoint=checkpoint)
 
+    def _explain_no_step(self, plan: Plan) -> PipelineError:
+        """Training that the clock ended before its first step -> what to tell the user."""
+        spent = self._journal.describe_seconds()
+        enough = math.ceil(2.0 * (self._journal.elapsed_s + plan.reserve_s) / 60)
+        return PipelineError(
+            "train",
+            "no step was made, and nothing is drawn from untrained weights",
+            expected=f"time to train within --minutes {self._config.minutes:g}",
+            got=f"{spent}; {plan.reserve_s:.0f} s are kept for all that follows",
+            cure=f"the same command with --minutes {enough} and another --output",
+        )
+
+    def _sweep(
+        self,
+        config: Config,
+        model: Path,
+        device: Device,
+        extractor: Extractor,
+        real: RealSide,
+        plan: Plan,
+        speeds: Speeds,
+    ) -> Config:
+        """The config with the temperature of the least FID, as far as there is time to look."""
+        kept_s = speeds.cost_s(plan.pool)
+        kept_s += speeds.curate_s if plan.pool > config.samples else 0.0
+        left_s = self._find_left_s(config, plan) - kept_s
+        saved = self._folders.scratch / "sweep.json"
+        if left_s < speeds.cost_s(config.samples) and not saved.exists():
+            self._journal.warn("sweep", f"none: the clock leaves {max(left_s, 0):.0f} s for it")
+            return config
+        deadline = time.monotonic() + left_s
+        sweep = find_temperature(
+            saved, model, config, device, extractor, real, plan.sweep, deadline
+        )
+        self._findings.metrics["sweep"] = dataclasses.asdict(sweep)
+        return dataclasses.replace(config, temperature=sweep.temperature)
+
+    def _tell_pool(self, config: Config, count: int, wanted: int) -> None:
+        if count < wanted:
+            kept = f"a pool of {count:,}" if count > config.samples else "no pool and no curation"
+            self._journal.warn("sample", f"{kept}: the clock leaves no time for {wanted:,} images")
+
     def _extract_pool(
         self, config: Config, pool: np.ndarray, extractor: Extractor, plan: Plan
     ) -> np.ndarray:
-        """(P, 3, 32, 32) uint8 -> (P, 2048) features, of the first `samples` where time ran out."""
-        left = self._journal.deadline(config.minutes) - time.monotonic() - _CLOSING_S
-        if len(pool) > config.samples and left < len(pool) * plan.feature_s:
-            self._journal.warn("features", f"no curation: the clock leaves {max(left, 0):.0f} s")
-            pool = pool[: config.samples]
-        return cached_features(pool, extractor, self._folders.scratch, "pool")
+        """(P, 3, 32, 32) uint8 -> (P, 2048) features, of the first rows where time runs out."""
+        left_s, scratch = self._find_left_s(config, plan), self._folders.scratch
+        count = len(pool)
+        if count > config.samples and left_s < plan.closing_s:
+            count = config.samples
+        deadline = time.monotonic() + left_s - plan.closing_s  # curation takes as long at least
+        features = cached_features(
+            pool[:count], extractor, scratch, "pool", least=config.samples, deadline=deadline
+        )
+        enough = 2 * config.samples if len(features) < len(pool) else config.samples
+        if len(features) < enough or self._find_left_s(config, plan) < plan.closing_s:
+            features = features[: config.samples]
+        self._tell_pool(config, len(features), len(pool))
+        return features
 
-    def _choose(self, config: Config, features: np.ndarray, real: RealSide) -> Choice:
-        left = self._journal.deadline(config.minutes) - time.monotonic() - _CLOSING_S
-        choice = choose_images(features, real, config, max(min(left, _CURATE_GUARD_S), 1.0))
+    def _choose(self, config: Config, features: np.ndarray, real: RealSide, plan: Plan) -> Choice:
+        left_s = self._find_left_s(config, plan)
+        choice = choose_images(features, real, config, max(min(left_s, _CURATE_GUARD_S), 1.0))
         self._findings.metrics |= choice.metrics
         self._findings.metrics["score_notes"] = choice.metrics.get("score_notes", []) + self._notes
         self._findings.curation = choice.trace
         numbers = {key: choice.metrics[key] for key in ("fid", "fid_random", "floor", "excess")}
-        log("fid", ", ".join(f"{key} {value:.4g}" for key, value in numbers.items()))
+        words = (f"{key} {value:.4g}" for key, value in numbers.items() if value is not None)
+        log("fid", ", ".join(words))
         return choice
+
+    def _score_unseen(
+        self,
+        config: Config,
+        features: np.ndarray,
+        choice: Choice,
+        images: Images,
+        unseen: RealSide | None,
+    ) -> None:
+        scores = score_unseen(features, choice, unseen, images, config)
+        self._findings.metrics |= scores
+        self._findings.metrics["score_notes"] += [scores["unseen_note"]]
 
     def _appraise(
         self, images: Images, pool: np.ndarray, features: np.ndarray, real: RealSide, choice: Choice
     ) -> None:
         own = Drawn(pool, features, choice.rows)
-        some = slice(0, _APPRAISED)
-        found = appraise(own, images.real[some], images.training[some], real, self._config.seed)
+        some, training, unseen = images.real[:_APPRAISED], images.training, images.unseen_own
+        found = appraise(own, some, training, unseen, real, self._config.seed)
+        log("appraisal", found.copying)
         self._findings.metrics["details"] = found.details
+        self._findings.metrics["score_notes"] += [found.copying]
         self._findings.spectra = found.spectra
         caption = "Generated (left) and the nearest training images"
         self._show("nearest.png", caption, found.neighbours)
@@ -225,5 +360,6 @@ class Run:
         write_metrics(output, self._config, self._findings, description)
         self._journal.write_report()
         provenance.write_manifest(output, {**identity, **self._findings.provenance})
-        for name in ("submission.csv", "images.zip", "report.html", "metrics.json"):
+        for name in ("submission.csv", "images.zip", "metrics.json", "report.html"):
             log("done", str(output / name))
+        log("done", summarise(self._findings.metrics, self._config))

@@ -31,6 +31,8 @@ class Plan:
     trial: int = 0  # images for each FID of recipe auto's trials
     reasons: tuple[str, ...] = ()
     image_s: float = 0.0  # seconds to draw an image and measure it
+    unseen: int = 0  # real images set aside that pass Inception
+    closing_s: float = 30.0  # of reserve_s: what follows the submission's features
 
 
 def bounds_training(config: Config) -> bool:
@@ -116,7 +118,22 @@ def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds
     if bounds_training(config):
         train_s = min(wanted_train_s, remaining_s)
     seconds = (train_s, reserve(pool), speeds.feature_s)
-    return Plan(real, tries, pool, *seconds, trial, tuple(reasons), speeds.image_s)
+    return Plan(
+        *(real, tries, pool, *seconds, trial, tuple(reasons), speeds.image_s),
+        closing_s=speeds.closing_s,
+    )
+
+
+def describe_plan(config: Config, plan: Plan) -> str:
+    """(config, its plan) -> what will be done and about how long it takes, in one line."""
+    bounded = f"{config.steps:,} steps of training" if config.steps else ""
+    training = bounded or f"{format_seconds(plan.train_s)} of training"
+    fixed_s = plan.real * plan.feature_s + plan.reserve_s
+    sizes = f"a pool of {plan.pool:,}" if plan.pool > config.samples else f"{plan.pool:,} images"
+    return (
+        f"{plan.real:,} real images, {training}, {sizes}; all but training takes about "
+        f"{format_seconds(fixed_s)}"
+    )
 
 
 def fit_pool(config: Config, wanted: int, left_s: float, speeds: Speeds) -> int:

@@ -1,6 +1,6 @@
 """The input folder -> images to train on, and the real images' features, statistics and floor."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +8,15 @@ import numpy as np
 
 from lib.kernel.config import Config
 from lib.kernel.dataset import Decoded, decode_dataset
-from lib.kernel.features import Extractor, cached_features
-from lib.kernel.fid import Floor, Statistics, features_to_statistics, measure_floor
+from lib.kernel.features import Extractor, cached_features, count_missing
+from lib.kernel.fid import Statistics, features_to_statistics
+from lib.kernel.floor import Floor, measure_floor
+from lib.kernel.plan import Plan, plan_run
 from lib.kernel.progress import log
 from lib.kernel.seeds import derive_seed
+from lib.kernel.speeds import Speeds
+from lib.kernel.storage import write_json
+from lib.kernel.unseen import fit_unseen, load_ids, part_images, set_aside
 
 HOST_POLICY = "host"
 
@@ -24,6 +29,9 @@ class Images:
     training: np.ndarray  # (M, C, 32, 32) uint8 by the recipe's policy; C = 1 where all is grey
     host: Decoded
     own: Decoded  # of the recipe's policy
+    unseen: np.ndarray  # (U, 3, 32, 32) uint8 by policy host: set aside, in neither of the above
+    unseen_own: np.ndarray  # (V, C, 32, 32) uint8: of the same records, by the recipe's policy
+    unseen_note: str  # how many were set aside, or why none
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -35,24 +43,35 @@ class Images:
             "rejected_by_reason": self.own.rejected,
             "notes": self.own.notes,
             "grey": self.own.grey,
+            "unseen": len(self.unseen),
+            "unseen_note": self.unseen_note,
+            "fid_unseen": None,
         }
 
 
-def decode_images(source: Path, cache: Path, config: Config, data_sha256: str) -> Images:
-    """Shards in a folder -> both decodings, each kept under its policy's name in the cache."""
+def decode_images(
+    source: Path, cache: Path, config: Config, data_sha256: str, work: Path
+) -> Images:
+    """Shards in a folder -> both decodings, each kept under its policy's name in the cache.
+
+    The training folder `work` tells which images its weights never saw, see set_aside.
+    """
 
     def decode(policy: str) -> Decoded:
         return decode_dataset(source, cache / f"decoded-{data_sha256[:12]}-{policy}", policy)
 
     host = decode(HOST_POLICY)
     own = host if config.policy == HOST_POLICY else decode(config.policy)
-    real, training = host.load_images(), own.load_images()
+    aside = set_aside(load_ids(host), config, work)
+    log("unseen", aside.note)
+    real, unseen = part_images(host, aside.ids)
+    training, unseen_own = part_images(own, aside.ids)
     if own.grey and not config.is_public:
         log("dataset", "one channel, triplicated at the end (every image is grey)")
-        training = training[:, :1]
+        training, unseen_own = training[:, :1], unseen_own[:, :1]
     elif own.grey:
         log("dataset", "three channels although every image is grey (as the public recipe did)")
-    return Images(real, training, host, own)
+    return Images(real, training, host, own, unseen, unseen_own, aside.note)
 
 
 @dataclass(frozen=True)
@@ -87,10 +106,30 @@ def choose_real(count: int, limit: int, seed: int) -> np.ndarray:
 def measure_real(images: np.ndarray, extractor: Extractor, cache: Path, config: Config) -> RealSide:
     """(R, 3, 32, 32) uint8 real images -> their features, kept in the cache, and their floor."""
     features = cached_features(images, extractor, cache / "features", HOST_POLICY)
-    floor = measure_floor(features, config.floor_draws, config.seed)
-    log(
-        "fid",
-        f"real-real floor {floor.mean:.4g} ± {floor.standard_error:.2g} "
-        f"({len(floor.values)} draws of {floor.size:,} against {floor.rest:,})",
-    )
+    floor = measure_floor(features, config.floor_draws, config.seed, config.samples)
+    words = f"real-real floor {floor.mean:.4g} ± {floor.standard_error:.2g}"
+    log("fid", f"{words} ({len(floor.values)} draws, {floor.describe()})")
     return RealSide(features, features_to_statistics(features), floor)
+
+
+def make_plan(
+    saved: Path,
+    images: Images,
+    extractor: Extractor,
+    cache: Path,
+    config: Config,
+    left_s: float,
+    speeds: Speeds,
+) -> Plan:
+    """(file, decoded images, seconds left, measured speeds) -> Plan, kept in that file.
+
+    A resumed run finds the file and keeps to it.
+    """
+    on_gpu = extractor.device.type == "cuda"
+    rows = choose_real(len(images.real), config.real_limit, config.seed)
+    missing = count_missing(images.real[rows], extractor, cache / "features", HOST_POLICY)
+    aside = fit_unseen(len(images.unseen), on_gpu, config, left_s, speeds.feature_s)
+    left_s -= aside * speeds.feature_s
+    plan = replace(plan_run(config, left_s, len(rows), missing, speeds), unseen=aside)
+    write_json(saved, asdict(plan))
+    return plan

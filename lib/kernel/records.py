@@ -88,10 +88,12 @@ def _read_id(fields: dict[str, Any]) -> str:
     value = fields.get("id")
     if value is None or isinstance(value, (dict, list)):
         return ""
-    text = str(value)
-    if not text.isprintable():  # line ends would break ids.txt, lone surrogates cannot be written
-        text = text.encode("unicode_escape").decode("ascii")
-    return text
+    return as_one_line(str(value))
+
+
+def as_one_line(text: str) -> str:
+    """A text -> the same, escaped where line ends or lone surrogates would break ids.txt."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 def _decode_strictly(text: object) -> bytes | None:

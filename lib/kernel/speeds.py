@@ -74,12 +74,14 @@ def glance_at(shards: Iterable[Shard], policy: str, most: int) -> Glance:
     return Glance(images, records)
 
 
-def measure_speeds(
-    config: Config, device: Device, extractor: Extractor, images: np.ndarray
-) -> Speeds:
-    """(config, device, extractor, (N, C, 32, 32) uint8, whose C tells grey) -> Speeds, printed."""
+def find_channels(glance: Glance, config: Config) -> int:
+    """(the first images, config) -> channels of the pictures that will be drawn, most likely."""
+    return 3 if config.is_public or not len(glance.images) else glance.images.shape[1]
+
+
+def measure_speeds(config: Config, device: Device, extractor: Extractor, channels: int) -> Speeds:
+    """(config, device, extractor, channels of the pictures) -> Speeds, printed."""
     feature_s = time_features(extractor)
-    channels = 3 if config.is_public or not len(images) else images.shape[1]
     sample_s = _time_recipes(config, device, channels)
     verified = config.samples if device.is_cuda else min(_CPU_VERIFIED, config.samples)
     closing_s = _CLOSING_S + _FIDS * _time_fid() + verified * feature_s

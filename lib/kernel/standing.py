@@ -81,15 +81,15 @@ class Standing:
         """-> the number of the epoch, from 1, that the last step belongs to."""
         return max(1, -(-self.step // steps_per_epoch))
 
-    def choose(self, learner: Learner) -> tuple[dict[str, torch.Tensor], str, int]:
-        """-> (weights, words on which and why, epoch): the best by score, else the last."""
+    def choose(self, learner: Learner) -> tuple[dict[str, torch.Tensor], str, int, int]:
+        """-> (weights, words on which and why, epoch, step): the best by score, else the last."""
         if self.best:
             why = f"{self.best['why']}, {self.best['score']:.5f}"
             words = f"weights of step {self.best['step']:,}, epoch {self.best['epoch']} ({why})"
-            return self.best["weights"], words, self.best["epoch"]
+            return self.best["weights"], words, self.best["epoch"], self.best["step"]
         epoch = self.epoch(learner.steps_per_epoch)
         words = f"weights of step {self.step:,}, epoch {epoch} (the last: nothing was measured)"
-        return learner.export(), words, epoch
+        return learner.export(), words, epoch, self.step
 
     def as_dict(self) -> dict[str, Any]:
         """-> what from_dict needs, tensors and plain values."""

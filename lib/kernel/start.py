@@ -33,17 +33,18 @@ def main(block: Mapping[str, Any], bundle_sha256: str, template: str, debug: boo
             check_output_folder("output", folder)
         with provenance.locked(folders.scratch):
             run = Run(config, bundle_sha256, template, folders)
-            try:
-                run.execute(launched)
-            except LostRankError as error:
-                if launched:  # torchrun ends the other ranks itself
-                    cure = "the same command goes on from here; torchrun's --max-restarts does so"
-                    raise PipelineError("team", str(error), cure=cure) from error
-                log("team", f"{error}; this one goes on alone from the last checkpoint")
-                run.team.disband()
-                run.execute(ALONE)
-            finally:
-                (launched or run.team).dismiss()
+            with run.heartbeat:
+                try:
+                    run.execute(launched)
+                except LostRankError as error:
+                    if launched:  # torchrun ends the other ranks itself
+                        cure = "the same command goes on here; torchrun's --max-restarts does so"
+                        raise PipelineError("team", str(error), cure=cure) from error
+                    log("team", f"{error}; this one goes on alone from the last checkpoint")
+                    run.team.disband()
+                    run.execute(ALONE)
+                finally:
+                    (launched or run.team).dismiss()
         return 0
 
     return run_for_exit_code(work, debug)

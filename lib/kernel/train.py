@@ -1,14 +1,16 @@
 """Images and a budget -> trained weights, their history, and what a public recipe leaves behind."""
 
+import time
 from pathlib import Path
 
 import numpy as np
 
 from lib.kernel.budget import Budget, TrainResult
 from lib.kernel.config import Config
+from lib.kernel.drawing import count_drawn
 from lib.kernel.edm import EdmLearner
 from lib.kernel.errors import PipelineError
-from lib.kernel.halving import train_best
+from lib.kernel.halving import TrialsOverError, train_best
 from lib.kernel.judge import Judge
 from lib.kernel.learner import Learner
 from lib.kernel.likelihood import PixelLearner
@@ -23,6 +25,7 @@ from lib.kernel.yardstick import Yardstick
 
 __all__ = ["Budget", "TrainResult", "train"]
 
+_MARGIN = 1.2  # of the longest trial so far, for the next one
 _LEARNERS: dict[str, type[Learner]] = {
     "first-seed": WganLearner,
     "second-seed": WganLearner,
@@ -47,6 +50,8 @@ def train(
     by FID. `leave` takes what a public recipe leaves behind.
     """
 
+    took_s: list[float] = []  # of the trials so far
+
     def train_one(own: Config, folder: Path, part: Budget) -> TrainResult:
         device.team.tell("learn", own, images)
         learner = build_learner(images, own, device)
@@ -61,8 +66,15 @@ def train(
     def measure_trial(result: TrainResult) -> float:
         if yardstick is None:
             raise PipelineError("auto", "nothing measures its candidates", cure="give a yardstick")
+        guess_s = yardstick.image_s * count_drawn(config.trial, device)
+        expected_s = _MARGIN * max(took_s, default=guess_s)
+        if not config.steps and time.monotonic() + expected_s > budget.deadline:
+            raise TrialsOverError(f"no time for another trial, which takes {expected_s:.0f} s")
+        started = time.monotonic()
         samples = sample_images(result.checkpoint, config.trial, result.config, device, "auto")
-        return yardstick.measure(samples)
+        fid = yardstick.measure(samples)
+        took_s.append(time.monotonic() - started)
+        return fid
 
     if config.recipe == AUTO:
         on_gpu = device.is_cuda

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from lib.kernel.budget import Budget, TrainResult
+from lib.kernel.budget import Budget, NoStepError, TrainResult
 from lib.kernel.checkpoint import load_checkpoint, save_checkpoint
 from lib.kernel.errors import PipelineError
 from lib.kernel.judge import Judge
@@ -203,10 +203,12 @@ class TrainingLoop:
     def _finish(self) -> TrainResult:
         """The final state -> the model file and what is said of it."""
         standing, learner = self._standing, self._learner
-        weights, chosen, epoch = standing.choose(learner)
+        if not standing.step:
+            raise NoStepError("train", f"no step was made: {standing.ended}")
+        weights, chosen, epoch, step = standing.choose(learner)
         channels = learner.images.shape[1]
         path = write_model(self._work / "model.pt", weights, self._config, channels)
         rate = standing.step * learner.batch / max(standing.seconds, 1e-9)
         log("train", f"{chosen}; {rate:,.1f} images/s")
-        words = (chosen, epoch, self._config, standing.judged)
+        words = (chosen, epoch, step, self._config, standing.judged)
         return TrainResult(path, standing.history, rate, *words)
