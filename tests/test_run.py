@@ -136,22 +136,6 @@ def test_a_finished_run_is_verified_and_left_alone(pixel_run: tuple[Path, list[s
     assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == before
 
 
-def test_a_zip_of_the_same_shards_is_the_same_run(
-    pixel_run: tuple[Path, list[str]], shards: Path, tmp_path: Path
-) -> None:
-    """As decode takes it; the data's hash is that of the unpacked bytes."""
-    output, words = pixel_run
-    packed = shutil.make_archive(str(tmp_path / "shards"), "zip", shards)
-    words = [packed if word == str(shards) else word for word in words]
-    again = call(ROOT, "build.py", *words, "--output", str(output))
-    assert again.returncode == 0, again.stderr
-    assert "files are verified" in again.stdout
-    anew = call(ROOT, "build.py", *words, "--output", str(tmp_path / "out"))
-    assert anew.returncode == 0, anew.stderr
-    same = (tmp_path / "out" / "submission.csv").read_bytes()
-    assert same == (output / "submission.csv").read_bytes()
-
-
 def test_another_configuration_is_refused(pixel_run: tuple[Path, list[str]]) -> None:
     output, words = pixel_run
     before = (output / "run_manifest.json").read_bytes()
@@ -189,6 +173,22 @@ def test_a_killed_run_goes_on_and_ends_with_equal_bytes(
     assert "goes on where an earlier process stopped" in ended.stdout
     for name in ("submission.csv", "images.zip"):
         assert (tmp_path / "out" / name).read_bytes() == (output / name).read_bytes()
+
+
+def test_a_zip_of_the_same_shards_is_the_same_run(
+    pixel_run: tuple[Path, list[str]], shards: Path, tmp_path: Path
+) -> None:
+    """As decode takes it; the data's hash is that of the unpacked bytes."""
+    output, words = pixel_run
+    packed = shutil.make_archive(str(tmp_path / "shards"), "zip", shards)
+    words = [packed if word == str(shards) else word for word in words]
+    again = call(ROOT, "build.py", *words, "--output", str(output))
+    assert again.returncode == 0, again.stderr
+    assert "files are verified" in again.stdout
+    anew = call(ROOT, "build.py", *words, "--output", str(tmp_path / "out"))
+    assert anew.returncode == 0, anew.stderr
+    same = (tmp_path / "out" / "submission.csv").read_bytes()
+    assert same == (output / "submission.csv").read_bytes()
 
 
 def test_a_damaged_result_is_named_and_made_anew(
