@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import build
+from lib.host.options import Parser
 from lib.kernel.errors import InputError
 from lib.kernel.places import (
     check_input_file,
@@ -19,6 +20,7 @@ from lib.kernel.places import (
     check_output_file,
     check_output_folder,
 )
+from lib.kernel.submission import write_submission
 from tests.bundled import CASES, bound_by_permissions
 from tests.local_runs import ROOT, call, copy_sources, write_input
 
@@ -100,10 +102,11 @@ COMMANDS: dict[str, tuple[list[str], str, str]] = {  # words, of which one is th
         ["synth", "--kind", "fashion", "--source", "PLACE", "--output", "NEW"],
         *("input", "folder"),
     ),
-    "bundle ENTRY": (["bundle", "PLACE", "-o", "NEW"], "input", "file"),
+    "bundle ENTRY.py": (["bundle", "PLACE", "-o", "NEW"], "input", "file"),
     "bundle -o": (["bundle", ENTRY, "-o", "PLACE"], "output", "file"),
-    "score CSV": (["score", "PLACE", "--real", "NPY"], "input", "file"),
-    "curate POOL": (["curate", "PLACE", "--real", "NPY", "-o", "NEW"], "input", "file"),
+    "score SUBMISSION.csv": (["score", "PLACE", "--real", "NPY"], "input", "file"),
+    "score --real": (["score", "CSV", "--real", "PLACE"], "input", "file"),
+    "curate POOL.npy": (["curate", "PLACE", "--real", "NPY", "-o", "NEW"], "input", "file"),
     "curate --real": (["curate", "NPY", "--real", "PLACE", "-o", "NEW"], "input", "file"),
     "curate -o": (["curate", "NPY", "--real", "NPY", "-n", "5", "-o", "PLACE"], "output", "file"),
     "build --weights": (["build", "--weights", "PLACE"], "input", "file"),
@@ -115,6 +118,19 @@ def list_wrong(side: str, kind: str) -> list[str]:
     other = "file" if kind == "folder" and side == "output" else "folder"
     wrong = NEVER | ({"missing"} if side == "input" else {"in proc"})
     return sorted(wrong | ({other} if (side, kind) != ("input", "folder") else set()))
+
+
+def test_no_place_that_a_command_asks_for_is_left_out() -> None:
+    """Those of the loop with Kaggle ask for none but by --weights, which all read in one way."""
+    asked = set()
+    for name in build.COMMANDS:
+        parser = Parser(name, "")
+        build.load_command(name).add_options(parser)
+        for action in parser._actions:
+            metavar = str(action.metavar)
+            if action.type is Path or metavar in ("DIR", "FILE", "PLACE") or "." in metavar:
+                asked.add(f"{name} {[*action.option_strings, metavar][0]}")
+    assert asked - {f"{name} --weights" for name in ("run", "push", "sweep")} == COMMANDS.keys()
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +147,8 @@ def test_every_command_refuses_what_it_cannot_use(
 ) -> None:
     np.save(tmp_path / "features.npy", np.ones((20, 2048), np.float32))
     places = {"PLACE": make(tmp_path, kind), "SHARDS": shards, "NEW": tmp_path / "new"}
-    places["NPY"] = tmp_path / "features.npy"
+    places |= {"NPY": tmp_path / "features.npy", "CSV": tmp_path / "submission.csv"}
+    write_submission(places["CSV"], np.ones((3, 2048), np.float32))
     before = sorted(tmp_path.rglob("*"))
     words = [str(places.get(word, word)) for word in COMMANDS[command][0]]
     assert build.main(words) == 2
