@@ -199,6 +199,22 @@ def test_a_killed_run_goes_on_and_ends_with_equal_bytes(
         assert (tmp_path / "out" / name).read_bytes() == (output / name).read_bytes()
 
 
+def test_a_zip_of_the_same_shards_is_the_same_run(
+    pixel_run: tuple[Path, list[str]], shards: Path, tmp_path: Path
+) -> None:
+    """As decode takes it; the data's hash is that of the unpacked bytes."""
+    output, words = pixel_run
+    packed = shutil.make_archive(str(tmp_path / "shards"), "zip", shards)
+    words = [packed if word == str(shards) else word for word in words]
+    again = call(ROOT, "build.py", *words, "--output", str(output))
+    assert again.returncode == 0, again.stderr
+    assert "files are verified" in again.stdout
+    anew = call(ROOT, "build.py", *words, "--output", str(tmp_path / "out"))
+    assert anew.returncode == 0, anew.stderr
+    same = (tmp_path / "out" / "submission.csv").read_bytes()
+    assert same == (output / "submission.csv").read_bytes()
+
+
 def test_a_damaged_result_is_named_and_made_anew(
     pixel_run: tuple[Path, list[str]], tmp_path: Path
 ) -> None:

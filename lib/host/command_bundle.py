@@ -32,7 +32,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    path = Path(options.entry)
+    path = check_input_file("bundle", Path(options.entry), "give the entry's path")
     if options.explain:
         return _explain(_read_entry(path, options), options.explain)
     if not options.output:
@@ -48,7 +48,6 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _read_entry(path: Path, options: argparse.Namespace) -> Entry:
-    check_input_file("bundle", path, "give the entry's path")
     return Entry(
         text=read_bytes(path),
         name=path.name,
