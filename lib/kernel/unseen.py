@@ -94,10 +94,10 @@ def _draw(ids: Sequence[str], wanted: int, seed: int) -> set[str]:
     counts = Counter(ids)
     names = list(counts)
     chosen: set[str] = set()
-    left = wanted
+    left, most = wanted, max(wanted // _PARTS, 1)
     for place in np.random.default_rng(derive_seed(seed, "unseen")).permutation(len(names)):
         name = names[place]
-        if left > 0 and counts[name] <= wanted // _PARTS:
+        if left > 0 and counts[name] <= most:
             chosen.add(name)
             left -= counts[name]
     return chosen
