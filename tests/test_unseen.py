@@ -85,6 +85,8 @@ def test_images_of_one_id_go_together_and_a_repeated_id_takes_not_all(tmp_path: 
     pairs = [name for name in IDS[:4_000] for _ in range(2)]
     aside = choose(pairs, tmp_path)
     assert len(aside.ids) == 500
+    triples = [name for name in IDS[:2_000] for _ in range(3)]
+    assert len(choose(triples, tmp_path / "triples").ids) == 334  # 1,002 images
     assert not choose(["the same"] * 6_000, tmp_path).ids
     mixed = choose(["the same"] * 3_000 + IDS[:3_000], tmp_path)
     assert len(mixed.ids) == 1_000

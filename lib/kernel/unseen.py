@@ -22,6 +22,7 @@ SHARE = 10  # one image of so many
 CPU_MEASURED = 1_000  # of them, at most, pass Inception on a CPU: a minute of two cores
 _TIME_SHARE = 0.1  # of a run bounded by time, that their features may take at most
 _LEAST_MEASURED = 500  # FID against fewer says little
+_PARTS = 10  # at least, that those set aside consist of: an id of more images stays in training
 MARK = "unseen.json"  # in a training folder: which images its weights never saw
 
 
@@ -89,14 +90,14 @@ def _keep_all(reason: str) -> Aside:
 
 
 def _draw(ids: Sequence[str], wanted: int, seed: int) -> set[str]:
-    """-> ids of `wanted` images or a few less: all images of one id go together."""
+    """-> ids of `wanted` images or a few more: all images of one id go together."""
     counts = Counter(ids)
     names = list(counts)
     chosen: set[str] = set()
-    left = wanted
+    left, most = wanted, max(wanted // _PARTS, 1)
     for place in np.random.default_rng(derive_seed(seed, "unseen")).permutation(len(names)):
         name = names[place]
-        if counts[name] <= left:
+        if left > 0 and counts[name] <= most:
             chosen.add(name)
             left -= counts[name]
     return chosen
