@@ -4,7 +4,9 @@ import argparse
 
 from lib.host.kernel_build import FORMS, build_kernel
 from lib.host.options import Command, add_config_options, read_config
+from lib.host.quota import describe_quota
 from lib.host.workplace import ROOT
+from lib.kernel.config import RANDOM_WEIGHTS
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -13,10 +15,17 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    built = build_kernel(ROOT, read_config(options).config, options.format)
+    config = read_config(options).config
+    built = build_kernel(ROOT, config, options.format)
     size = built.path.stat().st_size
     print(f"{built.path.relative_to(ROOT)}: {size:,} bytes, bundle {built.sha256[:12]}")
     print(f"{built.manifest_path.relative_to(ROOT)}: what went in")
+    print(f"a run of it takes {describe_quota(config.minutes)}")
+    if config.weights_file == RANDOM_WEIGHTS:
+        print(
+            "RANDOM WEIGHTS: a smoke test, whose submission is worthless; build without "
+            "--weights random before you push"
+        )
     return 0
 
 

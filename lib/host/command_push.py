@@ -4,6 +4,7 @@ import argparse
 
 from lib.host.git_state import read_git_state
 from lib.host.options import ChosenConfig, Command, add_config_options, read_config
+from lib.host.quota import describe_quota
 from lib.host.workplace import ROOT, Workplace
 from lib.kernel.config import RANDOM_WEIGHTS, as_dict
 from lib.kernel.progress import log
@@ -47,6 +48,7 @@ def _run(options: argparse.Namespace) -> int:
     check_clean(git, options.allow_dirty)
     chosen = read_config(options)
     warn_of_weights(chosen)
+    log("push", f"takes {describe_quota(chosen.config.minutes)}")
     built = build_kernel(ROOT, chosen.config)
     cargo = Cargo(
         built.path,

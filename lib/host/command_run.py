@@ -3,12 +3,13 @@
 import argparse
 from pathlib import Path
 
-from lib.host.kernel_build import build_kernel
+from lib.host.kernel_build import build_local
 from lib.host.options import Command, add_config_options, read_config
 from lib.host.sandbox import become_kernel
 from lib.host.workplace import ROOT
+from lib.kernel.config import Config
 from lib.kernel.places import check_input_place, check_output_folder
-from lib.kernel.storage import write_bytes
+from lib.kernel.progress import log
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -24,12 +25,17 @@ def _run(options: argparse.Namespace) -> int:
     source = check_input_place("run", Path(options.input), cure)
     target = check_output_folder("run", Path(options.output))
     chosen = read_config(options)
-    built = build_kernel(ROOT, chosen.config)
-    # A copy under the bundle's hash: a later build must not pull a running kernel's source away.
-    kernel = ROOT / "build" / "kernels" / f"{built.sha256[:12]}.py"
-    write_bytes(kernel, built.path.read_bytes())
+    kernel = build_local(ROOT, chosen.config)
+    log("run", f"{_announce(chosen.config)}: {source} -> {target}")
     cache = ROOT / "build" / "cache"
     become_kernel(kernel, source, target, chosen.weights_path, cache, options.debug)
+
+
+def _announce(config: Config) -> str:
+    """A Config -> what the run will do and how long that may take."""
+    training = f"{config.steps:,} steps" if config.steps else "as much training as fits"
+    most = f"{config.minutes:g} min at most" if not config.steps else "the plan says how long"
+    return f"recipe {config.recipe}, {training}, {config.samples:,} images to submit; {most}"
 
 
 RUN = Command(

@@ -9,6 +9,7 @@ from lib.host.command_push import add_push_options, list_overrides
 from lib.host.command_runs import list_runs
 from lib.host.git_state import GitState, read_git_state
 from lib.host.options import Command, add_config_options, read_config
+from lib.host.quota import describe_quota
 from lib.host.workplace import ROOT, Workplace
 from lib.kernel.config import as_dict
 from lib.kernel.errors import PipelineError
@@ -56,13 +57,14 @@ def _run(options: argparse.Namespace) -> int:
     git = read_git_state(ROOT)
     check_clean(git, options.allow_dirty)
     points = list_points(options)
-    for point in points:
-        read_config(point)  # a mistyped value is told before anything is pushed
+    # A mistyped value is told before anything is pushed.
+    minutes = sum(read_config(point).config.minutes for point in points)
     variants = [
         Variant(point.recipe, tuple(point.set), partial(_make_cargo, point, git))
         for point in points
     ]
     log("sweep", f"{len(variants)} variants, two at a time")
+    log("sweep", f"together they take {describe_quota(minutes)}")
     with open_session(work.patience) as session:
         failures = sweep(work, session, metadata, variants)
     print(list_runs(work))

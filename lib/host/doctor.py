@@ -17,6 +17,7 @@ from lib.host.missing_packages import CURE as INSTALL
 from lib.host.missing_packages import explain_missing
 from lib.host.secrets_scan import refuse_secrets
 from lib.host.workplace import Workplace
+from lib.kernel.config import RANDOM_WEIGHTS
 from lib.kernel.errors import PipelineError
 from lib.kernel.storage import read_json
 
@@ -120,8 +121,13 @@ def _examine_bundle(work: Workplace, metadata: Metadata) -> Iterator[Finding]:
     text = path.read_text(encoding="utf-8")
     refuse_secrets(metadata.code_file, text, list_secrets())
     refuse_secrets(FILE_NAME, json.dumps(asdict(metadata), indent=1), list_secrets())
-    too_large = "bundle fewer modules" if size > SOURCE_LIMIT_BYTES else ""
-    yield Finding("bundle", f"{size:,} of {SOURCE_LIMIT_BYTES:,} bytes, no secrets", too_large)
+    cure = "bundle fewer modules" if size > SOURCE_LIMIT_BYTES else ""
+    detail = f"{size:,} of {SOURCE_LIMIT_BYTES:,} bytes, no secrets"
+    built = read_json(work.root / "build" / "manifest.json") or {}
+    if built.get("config", {}).get("weights_file") == RANDOM_WEIGHTS:
+        detail += "; RANDOM WEIGHTS, a smoke test that scores nothing"
+        cure = cure or "build it without --weights random before a push"
+    yield Finding("bundle", detail, cure)
 
 
 def _examine_weights(metadata: Metadata) -> Finding:

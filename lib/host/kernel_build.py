@@ -42,12 +42,7 @@ def build_kernel(root: Path, config: Config, form: str = "script") -> BuiltKerne
     metadata = parse_metadata(fields)
     for warning in check_metadata(metadata, root, for_push=False):
         print(f"warning: {warning}", file=sys.stderr)
-    entry = Entry(
-        text=render_entry(root / "kernel_template"),
-        name="kernel.py",
-        root=root,
-        preface=render_preface(config),
-    )
+    entry = _make_entry(root, config)
     state = read_git_state(root)
     facts = {"commit": state.commit, "changed": list(state.changed), "config": as_dict(config)}
     path, manifest_path = root / metadata.code_file, root / "build" / "manifest.json"
@@ -66,6 +61,24 @@ def build_kernel(root: Path, config: Config, form: str = "script") -> BuiltKerne
     if fields != read_fields(root / FILE_NAME):
         write_text(root / FILE_NAME, json.dumps(fields, indent=2) + "\n")
     return built
+
+
+def build_local(root: Path, config: Config) -> Path:
+    """(repository's root, Config) -> build/kernels/HASH.py, the same script for a run here.
+
+    What `kaggle kernels push` would send, build/kernel.py, stays as it is; and a later build takes
+    no running kernel's source away.
+    """
+    bundle = build_bundle(_make_entry(root, config))
+    path = root / "build" / "kernels" / f"{bundle.sha256[:12]}.py"
+    check_output_file("build", path)
+    write_text(path, bundle.text)
+    return path
+
+
+def _make_entry(root: Path, config: Config) -> Entry:
+    text = render_entry(root / "kernel_template")
+    return Entry(text=text, name="kernel.py", root=root, preface=render_preface(config))
 
 
 def _set_form(fields: dict[str, Any], form: str) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Config:
     recipe: str = _key("pixel", "name", "what is trained")
     seed: int = _key(0, "number", "equal seeds draw equal submissions", 0, 2**31 - 1)
     minutes: float = _key(
-        690.0, "min", "wall clock of the whole run; Kaggle ends a session at 720", 0.1, _WEEK
+        90.0, "min", "wall clock of the whole run; Kaggle ends a session at 720", 0.1, _WEEK
     )
     train_minutes: float = _key(
         0.0, "min", "optimiser time of all candidates together", 0, _WEEK, 0, by="what is left"

@@ -101,6 +101,7 @@ class Run:
         data = hash_shards(shards)
         identity = provenance.identify(self._config, data)
         if provenance.is_finished(folders.output, folders.scratch, identity, self._bundle_sha256):
+            log("done", str(folders.output / "report.html"))
             return
         weights = self._find_weights()
         device = gather_team(launched, self._config.ranks)
@@ -227,8 +228,8 @@ class Run:
         work, output = self._folders.scratch / "train", self._folders.output
         # Of recipe auto's candidates each leaves its own share.
         share = config.fid_loss if config.recipe == "r3gan" else 0.0
-        train_s = max(plan.train_s * (1.0 - share), 1.0) + self._taken_over_s
-        budget = Budget(train_s, max(deadline, time.monotonic() + 1.0))
+        train_s = plan.train_s * (1.0 - share) + self._taken_over_s
+        budget = Budget(train_s, deadline)
         yardstick = make_yardstick(config, weights, device, extractor, real, plan.image_s)
         try:
             result = train(images, config, device, work, output, budget, yardstick)
