@@ -50,6 +50,7 @@ from lib.kernel.real_side import (
     make_plan,
     measure_real,
 )
+from lib.kernel.recipes import AUTO
 from lib.kernel.report import Findings
 from lib.kernel.runtime import Device, Folders
 from lib.kernel.settings import show_settings
@@ -248,7 +249,7 @@ class Run:
         self._findings.metrics["steps"] = result.steps + (stretch.kept_steps if stretch else 0)
         if stall := find_stall(result.history, config.minutes):
             self._journal.warn("train", stall)
-        if result.trials:
+        if config.recipe == AUTO:
             self._findings.metrics |= {"trained": result.config.recipe, "trials": result.trials}
         self._findings.metrics["judged"] = result.judged
         return dataclasses.replace(result, checkpoint=checkpoint)
