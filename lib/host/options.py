@@ -64,7 +64,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="a key of the recipe; a wrong one lists them",
+        help="a key that the recipe uses; the value auto leaves it to the run",
     )
 
 

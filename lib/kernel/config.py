@@ -235,8 +235,8 @@ def as_candidate(config: Config, recipe: str) -> Config:
 
 def read_given(values: Mapping[str, Any]) -> list[str]:
     """A configuration as a dictionary -> its `given`; before there was one, what differs was."""
-    if "given" in values or values.get("recipe") != AUTO:
-        return list(values.get("given", ()))
+    if isinstance(given := values.get("given"), list) or values.get("recipe") != AUTO:
+        return given or []
     usual = make_config(AUTO, {})
     own = [name for name in list_own_keys() if name in values]
     return [name for name in own if values[name] != getattr(usual, name)]
