@@ -6,7 +6,8 @@ import pytest
 from lib.kernel import appraisal
 from lib.kernel.appraisal import Drawn, appraise
 from lib.kernel.config import make_config
-from lib.kernel.fid import features_to_statistics, frechet_distance, measure_floor
+from lib.kernel.fid import features_to_statistics, frechet_distance
+from lib.kernel.floor import measure_floor
 from lib.kernel.plan import fill_defaults
 from lib.kernel.real_side import RealSide
 

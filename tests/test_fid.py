@@ -10,7 +10,6 @@ from lib.kernel.fid import (
     Statistics,
     features_to_statistics,
     frechet_distance,
-    measure_floor,
     rank_bound,
     statistics_distance,
 )
@@ -197,47 +196,38 @@ def test_full_width_agrees_with_the_eigenvalues_of_the_product():
     assert frechet_distance(few, real) == pytest.approx(by_eigenvalues(few, real), rel=1e-7)
 
 
-def test_floor_is_the_distance_of_held_out_rows_from_the_rest():
-    features = draw(300).astype(np.float32)
-    floor = measure_floor(features, draws=3, seed=7, size=40)
-    assert (floor.size, floor.rest, len(floor.values)) == (40, 260, 3)
-    assert floor == measure_floor(features, draws=3, seed=7, size=40)
-    assert floor != measure_floor(features, draws=3, seed=8, size=40)
-    assert floor.mean == pytest.approx(np.mean(floor.values))
-    assert floor.standard_error == pytest.approx(np.std(floor.values, ddof=1) / 3**0.5)
-    plain = []
-    for seed in range(200):
-        order = np.random.default_rng(seed).permutation(300)
-        rest = features_to_statistics(features[order[40:]])
-        plain.append(frechet_distance(features[order[:40]], rest))
-    assert abs(floor.mean - np.mean(plain)) < 5 * np.std(plain) / 3**0.5
+SIDES = {
+    "spread": lambda count, width: np.random.default_rng(count).standard_normal((count, width)),
+    "ones": lambda count, width: np.ones((count, width)),
+    "zeros": lambda count, width: np.zeros((count, width)),
+    "0.1 throughout": lambda count, width: np.full((count, width), 0.1),
+    "one row again": lambda count, width: np.tile(np.linspace(-1, 3, width), (count, 1)),
+    "one direction": lambda count, width: np.outer(np.arange(count), np.linspace(1, 2, width)),
+}
 
 
-def test_floor_takes_the_statistics_of_the_rest_alone(monkeypatch):
-    """Sums less the held-out rows' are the rest's own statistics, fewer rows than D included."""
-    features = draw(90, seed=16)
-    seen = []
-
-    def remember(held, rest, *, exact):
-        seen.append((held, rest))
-        return frechet_distance(held, rest, exact=exact)
-
-    monkeypatch.setattr("lib.kernel.fid.frechet_distance", remember)
-    floor = measure_floor(features, draws=2, seed=1)
-    assert floor.size == floor.rest == 45
-    for held, rest in seen:
-        rows = held + features.mean(0)
-        kept = [row for row in features if not np.isclose(row, rows).all(axis=1).any()]
-        own = features_to_statistics(np.array(kept))
-        assert rest.count == own.count == 45
-        np.testing.assert_allclose(rest.mean + features.mean(0), own.mean, atol=1e-12)
-        np.testing.assert_allclose(rest.covariance, own.covariance, atol=1e-12)
-
-
-def test_floor_sinks_with_the_number_held_out():
-    features = draw(2000, seed=17)
-    small, large = (measure_floor(features, 4, 0, size) for size in (50, 500))
-    assert large.mean < small.mean / 4
+@pytest.mark.parametrize("real", SIDES)
+@pytest.mark.parametrize("generated", SIDES)
+@pytest.mark.parametrize(("count", "width"), [(20, 8), (8, 8), (5, 8), (2, 8), (2, 1), (9, 1)])
+def test_ranks_down_to_zero_agree_with_scipy(count, width, generated, real):
+    """A covariance of zero and as many images as directions once were an IndexError."""
+    one, other = SIDES[generated](count, width), SIDES[real](50, width)
+    statistics = features_to_statistics(other)
+    product = np.cov(one.T).reshape(width, width) @ np.cov(other.T).reshape(width, width)
+    root = np.sqrt(np.maximum(scipy.linalg.eigvals(product).real, 0)).sum()
+    scale = 1 + one.var(axis=0).sum() + other.var(axis=0).sum()
+    expected = ((one.mean(0) - other.mean(0)) ** 2).sum()
+    expected += one.var(axis=0, ddof=1).sum() + other.var(axis=0, ddof=1).sum() - 2 * root
+    for exact in (True, False):
+        found = frechet_distance(one, statistics, exact=exact)
+        assert found == pytest.approx(expected, abs=1e-6 * scale)
+        own = features_to_statistics(one)
+        assert statistics_distance(own, statistics, exact=exact) == pytest.approx(
+            expected, abs=1e-6 * scale
+        )
+        assert statistics_distance(statistics, own, exact=exact) == pytest.approx(
+            expected, abs=1e-6 * scale
+        )
 
 
 @pytest.mark.parametrize(

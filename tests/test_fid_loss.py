@@ -12,8 +12,9 @@ from lib.kernel import drawing, last_stretch
 from lib.kernel.config import Config, make_config
 from lib.kernel.errors import PipelineError
 from lib.kernel.features import Extractor, load_extractor
-from lib.kernel.fid import features_to_statistics, frechet_distance, measure_floor
+from lib.kernel.fid import features_to_statistics, frechet_distance
 from lib.kernel.fid_loss import FidSlope, enlarge
+from lib.kernel.floor import measure_floor
 from lib.kernel.last_stretch import Stretch, finish_by_fid
 from lib.kernel.model_file import build_network, read_model, write_model
 from lib.kernel.preprocess import resize_on_device

@@ -17,7 +17,8 @@ import torch
 from lib.kernel import drawing, judge
 from lib.kernel.config import Config, make_config
 from lib.kernel.features import load_extractor
-from lib.kernel.fid import features_to_statistics, frechet_distance, measure_floor
+from lib.kernel.fid import features_to_statistics, frechet_distance
+from lib.kernel.floor import measure_floor
 from lib.kernel.judge import Judge
 from lib.kernel.likelihood import PixelLearner
 from lib.kernel.model_file import read_model

@@ -8,13 +8,8 @@ import numpy as np
 from lib.host.options import Command
 from lib.kernel.curate import DEFAULT_ROUNDS, choose_subset
 from lib.kernel.errors import InputError
-from lib.kernel.fid import (
-    Statistics,
-    check_features,
-    features_to_statistics,
-    frechet_distance,
-    measure_floor,
-)
+from lib.kernel.fid import Statistics, check_features, features_to_statistics, frechet_distance
+from lib.kernel.floor import measure_floor
 from lib.kernel.runtime import choose_device
 from lib.kernel.seeds import derive_seed
 from lib.kernel.storage import replacing

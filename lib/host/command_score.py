@@ -12,13 +12,8 @@ import numpy as np
 
 from lib.host.options import Command
 from lib.kernel.errors import InputError
-from lib.kernel.fid import (
-    check_features,
-    features_to_statistics,
-    frechet_distance,
-    measure_floor,
-    rank_bound,
-)
+from lib.kernel.fid import check_features, features_to_statistics, frechet_distance, rank_bound
+from lib.kernel.floor import measure_floor
 from lib.kernel.metrics import measure_kid, measure_manifold
 from lib.kernel.submission import FEATURES, name_image
 
@@ -84,7 +79,8 @@ def score_features(features: np.ndarray, real: np.ndarray) -> dict[str, Any]:
         "floor": floor.mean,
         "floor_error": floor.standard_error,
         "floor_size": floor.size,
-        "excess": fid - floor.mean,
+        "floor_against": floor.rest,
+        "excess": floor.excess(fid),
         "kid": kid.mean,
         "kid_spread": kid.spread,
         **{key: manifold[key] for key in ("precision", "recall", "density", "coverage")},

@@ -1,4 +1,4 @@
-"""Features of two sets of images -> their Fréchet distance, its real-real floor and its bounds."""
+"""Features of two sets of images -> their Fréchet distance and its bounds."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,11 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib.kernel.errors import InputError, PipelineError
-from lib.kernel.seeds import derive_seed
 
 Array = NDArray[np.float64]
 
-FLOOR_SIZE = 1000  # held-out images a draw, as many as are submitted
 _ROWS_AT_ONCE = 4096  # bounds the float64 copy of a large float32 set
 _SPECTRUM_CUT = 1e-14  # of the largest eigenvalue: rounding errors of eigh lie below
 _NEGATIVE_LIMIT = (
@@ -52,31 +50,12 @@ class Statistics:
         return values, vectors
 
 
-@dataclass(frozen=True)
-class Floor:
-    """FID of held-out real images against the other real images, over several draws."""
-
-    values: tuple[float, ...]
-    size: int  # held-out images a draw
-    rest: int  # real images they were held against
-
-    @property
-    def mean(self) -> float:
-        """Mean over the draws."""
-        return float(np.mean(self.values))
-
-    @property
-    def standard_error(self) -> float:
-        """Standard error of the mean; the draws overlap, so it is a little too small."""
-        return float(np.std(self.values, ddof=1) / np.sqrt(len(self.values)))
-
-
 def features_to_statistics(features: NDArray[np.floating]) -> Statistics:
     """(N, D) float -> Statistics in float64; N >= 2."""
     check_features(features, "the features")
     count = len(features)
     mean = features.mean(axis=0, dtype=np.float64)
-    return Statistics(mean, _scatter(features, mean) / (count - 1), count)
+    return Statistics(mean, sum_scatter(features, mean) / (count - 1), count)
 
 
 def frechet_distance(
@@ -122,30 +101,14 @@ def statistics_distance(generated: Statistics, real: Statistics, *, exact: bool 
     return fixed - 2 * root
 
 
-def measure_floor(
-    features: NDArray[np.floating], draws: int, seed: int, size: int = FLOOR_SIZE
-) -> Floor:
-    """(N, D) real features -> FID of min(size, N // 2) held-out rows against the rest.
-
-    The rest's statistics are the whole's less those of the held-out rows (all sums about the
-    whole's mean, so nothing cancels): each draw costs one product of (D, n) matrices.
-    """
-    check_features(features, "the real features", least=4)
-    count = len(features)
-    held, rest = min(size, count // 2), count - min(size, count // 2)
-    centre = features.mean(axis=0, dtype=np.float64)
-    scatter = _scatter(features, centre)
-    values = []
-    for draw in range(draws):
-        rng = np.random.default_rng(derive_seed(seed, "floor", draw))
-        rows = np.sort(rng.choice(count, held, replace=False))
-        out = features[rows].astype(np.float64) - centre
-        mean = -out.sum(axis=0) / rest
-        kept = scatter - out.T @ out
-        kept -= rest * np.outer(mean, mean)
-        kept /= rest - 1
-        values.append(frechet_distance(out, Statistics(mean, kept, rest), exact=False))
-    return Floor(tuple(values), held, rest)
+def sum_scatter(features: NDArray[np.floating], centre: Array) -> Array:
+    """(N, D) float, (D,) -> sum of (x - centre)(x - centre)^T (D, D) float64."""
+    width = features.shape[1]
+    total = np.zeros((width, width))
+    for start in range(0, len(features), _ROWS_AT_ONCE):
+        part = features[start : start + _ROWS_AT_ONCE].astype(np.float64) - centre
+        total += part.T @ part
+    return total
 
 
 def rank_bound(real: Statistics, count: int) -> float:
@@ -180,23 +143,16 @@ def check_features(
         )
 
 
-def _scatter(features: NDArray[np.floating], centre: Array) -> Array:
-    """(N, D) float, (D,) -> sum of (x - centre)(x - centre)^T (D, D) float64."""
-    width = features.shape[1]
-    total = np.zeros((width, width))
-    for start in range(0, len(features), _ROWS_AT_ONCE):
-        part = features[start : start + _ROWS_AT_ONCE].astype(np.float64) - centre
-        total += part.T @ part
-    return total
-
-
 def _sum_roots(product: Array, empty: int = 0) -> tuple[float, float]:
     """A positive semidefinite (n, n) -> (sum of the roots of its eigenvalues, bound of its error).
 
     `empty` eigenvalues are known to be zero (centring takes one). Any other, e, comes with an
     error of about d = machine epsilon * largest, hence its root with d / 2 sqrt(e), at most
-    sqrt(d): that is what a null space or a steep spectrum costs.
+    sqrt(d): that is what a null space or a steep spectrum costs. A product with a covariance of
+    rank 0 (all images are equal) may be empty: its sum is 0.
     """
+    if not product.size:
+        return 0.0, 0.0
     values = np.linalg.eigvalsh((product + product.T) / 2)
     largest = max(float(values[-1]), 0.0)
     if float(values[0]) < -_NEGATIVE_LIMIT * largest:

@@ -10,7 +10,8 @@ import numpy as np
 from lib.kernel.config import Config
 from lib.kernel.curate import Curation, choose_subset
 from lib.kernel.features import Extractor
-from lib.kernel.fid import features_to_statistics, frechet_distance, measure_floor
+from lib.kernel.fid import features_to_statistics, frechet_distance
+from lib.kernel.floor import Floor, measure_floor, measure_floor_against
 from lib.kernel.progress import log
 from lib.kernel.real_side import RealSide, split_halves, use_half
 from lib.kernel.runtime import Device
@@ -91,8 +92,7 @@ def choose_images(pool: np.ndarray, real: RealSide, config: Config, guard_s: flo
     floor = real.floor
     draws = draw_random(pool, real, config)
     metrics: dict[str, Any] = {
-        "floor": floor.mean,
-        "floor_se": floor.standard_error,
+        **_describe_floor("floor", floor),
         "fid_random": float(np.mean(draws)),
         "pool": len(pool),
     }
@@ -100,13 +100,13 @@ def choose_images(pool: np.ndarray, real: RealSide, config: Config, guard_s: flo
         metrics["fid_random_se"] = float(np.std(draws, ddof=1) / np.sqrt(len(draws)))
     if len(pool) == config.samples:
         rows = np.arange(config.samples)
-        metrics |= {"curated": False, "fid": draws[0], "excess": draws[0] - floor.mean}
+        metrics |= {"curated": False, "fid": draws[0], "excess": floor.excess(draws[0])}
         return Choice(rows, metrics)
     proof = _prove(pool, real, config, guard_s / 2)
     log("curate", "for the submission: against all real images")
     curation = _curate(pool, real.features, config, guard_s / 2)
     fid = frechet_distance(pool[curation.chosen], real.statistics)
-    metrics |= {"curated": True, "fid": fid, "excess": fid - floor.mean, **proof}
+    metrics |= {"curated": True, "fid": fid, "excess": floor.excess(fid), **proof}
     metrics["score_notes"] = [CURATED]
     trace = [(number, value) for number, value, _ in curation.trace]
     return Choice(curation.chosen, metrics, trace)
@@ -121,18 +121,32 @@ def draw_random(pool: np.ndarray, real: RealSide, config: Config) -> list[float]
     return [frechet_distance(pool[chosen], real.statistics) for chosen in rows]
 
 
-def _prove(pool: np.ndarray, real: RealSide, config: Config, guard_s: float) -> dict[str, float]:
-    """Curation against one half of the real images -> its FID there and on the other half."""
+def _prove(pool: np.ndarray, real: RealSide, config: Config, guard_s: float) -> dict[str, Any]:
+    """Curation against one half of the real images -> its FID there and on the other half.
+
+    The floor beside it: as many real images of the half used, against the other half.
+    """
     halves = split_halves(len(real.features), config.seed)
     used, unseen = (real.features[half] for half in halves)
     log("curate", f"as a proof: against {len(used):,} real images, {len(unseen):,} held out")
     rows = _curate(pool, used, config, guard_s).chosen
-    held_out = measure_floor(used, config.floor_draws, config.seed)
+    draws, seed, size = config.floor_draws, config.seed, config.samples
+    held_out = features_to_statistics(unseen)
+    if len(used) >= size:
+        floor = measure_floor_against(used, held_out, draws, seed, size)
+    else:
+        floor = measure_floor(real.features, draws, seed, size, len(unseen))
     return {
         "fid_used": frechet_distance(pool[rows], features_to_statistics(used)),
-        "fid_held_out": frechet_distance(pool[rows], features_to_statistics(unseen)),
-        "floor_half": held_out.mean,
+        "fid_held_out": frechet_distance(pool[rows], held_out),
+        **_describe_floor("floor_half", floor),
     }
+
+
+def _describe_floor(name: str, floor: Floor) -> dict[str, Any]:
+    """A key of metrics.json, its Floor -> the number, its error and its sizes."""
+    sizes = {f"{name}_size": floor.size, f"{name}_against": floor.rest}
+    return {name: floor.mean, f"{name}_se": floor.standard_error, **sizes}
 
 
 def _curate(pool: np.ndarray, real: np.ndarray, config: Config, guard_s: float) -> Curation:

@@ -10,7 +10,8 @@ import numpy as np
 from lib.kernel.config import Config
 from lib.kernel.dataset import Decoded, decode_dataset
 from lib.kernel.features import Extractor, cached_features, count_missing
-from lib.kernel.fid import Floor, Statistics, features_to_statistics, measure_floor
+from lib.kernel.fid import Statistics, features_to_statistics
+from lib.kernel.floor import Floor, measure_floor
 from lib.kernel.halving import count_trials
 from lib.kernel.plan import Plan, Speeds, plan_run
 from lib.kernel.progress import log
@@ -94,12 +95,9 @@ def choose_real(count: int, limit: int, seed: int) -> np.ndarray:
 def measure_real(images: np.ndarray, extractor: Extractor, cache: Path, config: Config) -> RealSide:
     """(R, 3, 32, 32) uint8 real images -> their features, kept in the cache, and their floor."""
     features = cached_features(images, extractor, cache / "features", HOST_POLICY)
-    floor = measure_floor(features, config.floor_draws, config.seed)
-    log(
-        "fid",
-        f"real-real floor {floor.mean:.4g} ± {floor.standard_error:.2g} "
-        f"({len(floor.values)} draws of {floor.size:,} against {floor.rest:,})",
-    )
+    floor = measure_floor(features, config.floor_draws, config.seed, config.samples)
+    words = f"real-real floor {floor.mean:.4g} ± {floor.standard_error:.2g}"
+    log("fid", f"{words} ({len(floor.values)} draws, {floor.describe()})")
     return RealSide(features, features_to_statistics(features), floor)
 
 

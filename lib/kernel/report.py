@@ -70,7 +70,8 @@ def _list_tiles(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
         ("fid", "FID of the submission", "lower is better"),
         ("fid_random", "FID of a random draw", "the generator's own quality"),
         ("fid_held_out", "FID, held-out half", "statistics that the choice never saw"),
-        ("floor", "Real-real floor", "held-out real images against the rest"),
+        ("floor_half", "Its floor", _describe_floor(metrics, "floor_half")),
+        ("floor", "Real-real floor", _describe_floor(metrics, "floor")),
         ("excess", "Excess over the floor", "FID less floor"),
     ):
         if metrics.get(key) is not None:
@@ -78,6 +79,15 @@ def _list_tiles(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
             spread = f" ± {error:.2g}" if error is not None else ""
             tiles.append({"label": label, "value": f"{metrics[key]:.4g}", "note": note + spread})
     return tiles
+
+
+def _describe_floor(metrics: Mapping[str, Any], name: str) -> str:
+    """Metrics, the floor's key -> how many real images stand for generated ones, against which."""
+    sizes = [metrics.get(f"{name}_{end}") for end in ("size", "against")]
+    if None in sizes:
+        return "as many real images"
+    guess = ", a guess: there are too few" if metrics.get("excess", 0.0) is None else ""
+    return f"{sizes[0]:,} real images against {sizes[1]:,} others{guess}"
 
 
 def _draw_charts(findings: Findings) -> list[dict[str, str]]:

@@ -19,7 +19,8 @@ from lib.host.synthetic import look_alike
 from lib.kernel.config import make_config
 from lib.kernel.curate import DEFAULT_ROUNDS, choose_subset
 from lib.kernel.features import cached_features, load_extractor
-from lib.kernel.fid import features_to_statistics, frechet_distance, measure_floor
+from lib.kernel.fid import features_to_statistics, frechet_distance
+from lib.kernel.floor import measure_floor
 from lib.kernel.runtime import choose_device
 from lib.kernel.storage import sha256_file
 

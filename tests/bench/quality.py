@@ -25,7 +25,8 @@ from lib.kernel.config import Config, make_config, parse_override
 from lib.kernel.curate import DEFAULT_ROUNDS, choose_subset
 from lib.kernel.dataset import decode_dataset
 from lib.kernel.features import Extractor, cached_features, load_extractor
-from lib.kernel.fid import features_to_statistics, frechet_distance, measure_floor
+from lib.kernel.fid import features_to_statistics, frechet_distance
+from lib.kernel.floor import measure_floor
 from lib.kernel.follower import gather_team
 from lib.kernel.generated_side import as_rgb, find_temperature
 from lib.kernel.grids import write_grid
