@@ -102,8 +102,8 @@ def set_cell(row, column, value):
 @pytest.mark.parametrize(
     ("header", "rows", "words"),
     [
-        (HEADER[:-1], make_rows(), "header is another"),
-        (["index", *HEADER[1:]], make_rows(), "header is another"),
+        (HEADER[:-1], make_rows(), "another header"),
+        (["index", *HEADER[1:]], make_rows(), "another header"),
         (HEADER, make_rows()[:1], "too few rows"),
         (HEADER, [*make_rows()[:3], make_rows()[3][:-1]], "line 5 is not complete"),
         (HEADER, set_cell(2, 0, "dig-000009"), "id does not belong there.*dig-000009"),

@@ -13,7 +13,7 @@ from lib.kernel.floor import measure_floor
 from lib.kernel.runtime import choose_device
 from lib.kernel.seeds import derive_seed
 from lib.kernel.storage import replacing
-from lib.kernel.submission import FEATURES
+from lib.kernel.submission_table import FEATURES
 
 _DRAWS = 5
 

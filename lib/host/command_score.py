@@ -1,7 +1,6 @@
 """A submission and the features of real images -> FID, floor, excess and KID, offline."""
 
 import argparse
-import csv
 import json
 import sys
 from dataclasses import asdict
@@ -15,7 +14,7 @@ from lib.kernel.errors import InputError
 from lib.kernel.fid import check_features, features_to_statistics, frechet_distance, rank_bound
 from lib.kernel.floor import measure_floor
 from lib.kernel.metrics import measure_kid, measure_manifold
-from lib.kernel.submission import FEATURES, name_image
+from lib.kernel.submission_table import FEATURES, read_table
 
 _ASKED = 1000  # rows that the competition asks for
 _DRAWS = 5  # of the floor
@@ -95,21 +94,7 @@ def read_any_submission(path: Path) -> np.ndarray:
 
     The ids dig-000000 ... must all be there once; their order does not matter to FID.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise _complain(f"{path} cannot be read", "a CSV file", str(error)) from error
-    header = ["id", *(f"f{column}" for column in range(FEATURES))]
-    if not rows or [cell.strip() for cell in rows[0]] != header:
-        got = f"{len(rows[0])} columns: {', '.join(rows[0][:3])} ..." if rows else "an empty file"
-        raise _complain("the header is another", f"{FEATURES + 1} columns: id, f0, f1 ...", got)
-    body = rows[1:]
-    if len(body) < 2:
-        raise _complain("there are too few rows", f"{_ASKED:,}", str(len(body)))
-    features = np.array([_parse_row(number, row) for number, row in enumerate(body, start=2)])
-    _check_ids([row[0].strip() for row in body])
-    return features
+    return read_table(path, _complain, in_order=False)
 
 
 def read_features(path: Path) -> np.ndarray:
@@ -123,40 +108,6 @@ def read_features(path: Path) -> np.ndarray:
         got = f"{array.dtype} numbers" if isinstance(array, np.ndarray) else "an archive"
         raise _complain(f"{path} holds no features", "one array of floats", got, cure)
     return array
-
-
-def _parse_row(number: int, row: list[str]) -> np.ndarray:
-    """A line's number and its cells -> (2048,) float64, finite."""
-    if len(row) != FEATURES + 1:
-        want = f"an id and {FEATURES} values"
-        raise _complain(f"line {number} is not complete", want, f"{len(row)} cells")
-    try:
-        values = np.array(row[1:], dtype=np.float64)
-    except ValueError:
-        values = np.array([_parse_cell(cell) for cell in row[1:]])
-    if not np.isfinite(values).all():
-        column = int(np.flatnonzero(~np.isfinite(values))[0])
-        got = repr(row[column + 1])
-        raise _complain(f"line {number}, column f{column}", "a finite number", got)
-    return values
-
-
-def _parse_cell(cell: str) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        return float("nan")
-
-
-def _check_ids(ids: list[str]) -> None:
-    expected = {name_image(index) for index in range(len(ids))}
-    wrong = [name for name in ids if name not in expected]
-    if wrong:
-        want = f"{name_image(0)} ... {name_image(len(ids) - 1)}"
-        raise _complain("an id does not belong there", want, wrong[0])
-    if len(set(ids)) != len(ids):
-        twice = next(name for name in ids if ids.count(name) > 1)
-        raise _complain("an id comes twice", "each id once", twice)
 
 
 def _complain(
