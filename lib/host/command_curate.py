@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lib.host.feature_source import KINDS, Source, read_features
 from lib.host.options import Command
 from lib.kernel.curate import DEFAULT_ROUNDS, choose_subset
 from lib.kernel.errors import InputError
@@ -19,10 +20,9 @@ _DRAWS = 5
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("pool", metavar="POOL.npy", type=Path, help="(N, 2048) floats")
-    parser.add_argument(
-        "--real", metavar="FEATURES.npy", type=Path, required=True, help="(N, 2048) floats"
-    )
+    parser.add_argument("pool", metavar="POOL", type=Path, help=KINDS)
+    parser.add_argument("--real", metavar="REAL", type=Path, required=True, help="as POOL")
+    parser.add_argument("--weights", metavar="FILE", help="where either are images; or 'random'")
     parser.add_argument("-n", type=int, default=1000, metavar="N", help="rows to choose")
     parser.add_argument(
         "-o", "--output", metavar="CHOSEN.npy", type=Path, required=True, help="(n,) int64"
@@ -39,8 +39,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     _check_options(options)
-    pool = _read_features(options.pool, "the pool's features", max(options.n, 2))
-    real = _read_features(options.real, "the features of --real", 2)
+    pool = _read_features(options.pool, options.weights, "the pool's features", max(options.n, 2))
+    real = _read_features(options.real, options.weights, "the features of --real", 4)
     order = np.random.default_rng(derive_seed(options.seed, "holdout")).permutation(len(real))
     if options.holdout and not 2 <= options.holdout <= len(real) - 2:
         raise _complain(
@@ -61,9 +61,9 @@ def _run(options: argparse.Namespace) -> int:
     if options.holdout:
         held_out = features_to_statistics(unseen)
         _describe("the real rows held out", pool, curation.chosen, held_out, options.seed)
-        floor = measure_floor(real, _DRAWS, options.seed, options.n)
-        error = f"+- {floor.standard_error:.2g}" if len(floor.values) > 1 else ""
-        print(f"floor: {floor.mean:.6g} {error}, {floor.size:,} real rows against the other real")
+    for count in dict.fromkeys((len(used), len(unseen))) if options.holdout else (len(used),):
+        floor = measure_floor(real, _DRAWS, options.seed, options.n, count)
+        print(f"floor: {floor.mean:.6g} +- {floor.standard_error:.2g}, {floor.describe()}")
     print("the rows were chosen by FID: quote it beside the random draw's, never as the model's")
     print(f"{options.output}: {len(curation.chosen):,} row numbers of {len(pool):,}")
     return 0
@@ -99,18 +99,11 @@ def _check_options(options: argparse.Namespace) -> None:
         )
 
 
-def _read_features(path: Path, name: str, least: int) -> np.ndarray:
-    """A .npy file -> (N >= least, 2048) finite floats, half precision as float32."""
-    cure = "give an array of floats as numpy.save wrote it"
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise _complain(f"{path} cannot be read", "a .npy file", str(error), cure) from error
-    if not isinstance(array, np.ndarray) or not np.issubdtype(array.dtype, np.floating):
-        got = f"{array.dtype} numbers" if isinstance(array, np.ndarray) else "an archive"
-        raise _complain(f"{path} holds no features", "one array of floats", got, cure)
-    check_features(array, name, FEATURES, least)
-    return array.astype(np.float32) if array.dtype.itemsize < 4 else array
+def _read_features(path: Path, weights: str | None, name: str, least: int) -> np.ndarray:
+    """What feature_source reads -> (N >= least, 2048) finite floats."""
+    features = read_features(Source(path, weights, stage="curate"))
+    check_features(features, name, FEATURES, least)
+    return features
 
 
 def _complain(what: str, expected: str, got: str, cure: str) -> InputError:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from lib.host.copies import count_copies
+from lib.host.feature_source import KINDS, Source, read_features
 from lib.host.options import Command
 from lib.kernel.errors import InputError
 from lib.kernel.fid import check_features, features_to_statistics, frechet_distance, rank_bound
@@ -18,10 +20,13 @@ from lib.kernel.submission_table import FEATURES, read_table
 
 _ASKED = 1000  # rows that the competition asks for
 _DRAWS = 5  # of the floor
+_TOO_FEW = "{:,} real rows are too few to say what {:,} rows exceed the floor by"
 _SHOWN = (
     ("fid", "FID against all real images"),
-    ("floor", "real-real floor: as many held-out real images against the rest"),
+    ("floor", "real-real floor: FID that an ideal generator would get"),
     ("floor_error", "  its standard error"),
+    ("floor_size", "  for so many images"),
+    ("floor_against", "  against so many real ones"),
     ("excess", "excess of FID over the floor"),
     ("kid", "KID, mean over subsets"),
     ("kid_spread", "  its standard deviation over them"),
@@ -29,6 +34,11 @@ _SHOWN = (
     ("recall", "recall"),
     ("density", "density"),
     ("coverage", "coverage"),
+    ("manifold_size", "  images on either side of these four"),
+    ("copies", "rows that are real rows"),
+    ("copies_expected", "  of as many real rows so many are another real row too"),
+    ("nearer_than_real", "rows nearer to a real one than 99 % of distinct real rows are"),
+    ("nearer_expected", "  of as many real rows"),
     ("rank_bound", "least FID that so many images can reach"),
     ("rows", "rows of the submission"),
     ("real", "real images"),
@@ -37,20 +47,23 @@ _SHOWN = (
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("submission", metavar="SUBMISSION.csv", type=Path)
-    parser.add_argument(
-        "--real", metavar="FEATURES.npy", type=Path, required=True, help="(N, 2048) floats"
-    )
+    parser.add_argument("--real", metavar="REAL", type=Path, required=True, help=KINDS)
+    parser.add_argument("--weights", metavar="FILE", help="where --real are images; or 'random'")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
 
 def _run(options: argparse.Namespace) -> int:
     features = read_any_submission(options.submission)
-    real = read_features(options.real)
+    real = read_features(Source(options.real, options.weights, stage="score"))
     if len(features) != _ASKED:
         print(
             f"score: {len(features):,} rows, the competition asks for {_ASKED:,}", file=sys.stderr
         )
     scores = score_features(features, real)
+    if scores["excess"] is None:
+        print(f"score: {_TOO_FEW.format(len(real), len(features))}", file=sys.stderr)
+    if warning := scores.pop("copies_warning"):
+        print(f"score: {warning}", file=sys.stderr)
     print(json.dumps(scores) if options.json else format_scores(scores))
     return 0
 
@@ -59,7 +72,9 @@ def format_scores(scores: dict[str, Any]) -> str:
     """The numbers of score_features -> one line each, the number first."""
     lines = []
     for key, words in _SHOWN:
-        number = f"{scores[key]:,}" if isinstance(scores[key], int) else f"{scores[key]:.6g}"
+        value = scores[key]
+        number = "unknown" if value is None else f"{value:.6g}"
+        number = f"{value:,}" if isinstance(value, int) else number
         lines.append(f"{number:>12}  {words}")
     return "\n".join(lines)
 
@@ -73,6 +88,7 @@ def score_features(features: np.ndarray, real: np.ndarray) -> dict[str, Any]:
     floor = measure_floor(real, _DRAWS, 0, len(features))
     kid = measure_kid(features, real, 0)
     manifold = asdict(measure_manifold(features, real, 0))
+    copies = count_copies(features, real)
     return {
         "fid": fid,
         "floor": floor.mean,
@@ -83,6 +99,9 @@ def score_features(features: np.ndarray, real: np.ndarray) -> dict[str, Any]:
         "kid": kid.mean,
         "kid_spread": kid.spread,
         **{key: manifold[key] for key in ("precision", "recall", "density", "coverage")},
+        "manifold_size": manifold["size"],
+        **asdict(copies),
+        "copies_warning": copies.describe(len(features)),
         "rank_bound": rank_bound(statistics, len(features)),
         "rows": len(features),
         "real": len(real),
@@ -95,19 +114,6 @@ def read_any_submission(path: Path) -> np.ndarray:
     The ids dig-000000 ... must all be there once; their order does not matter to FID.
     """
     return read_table(path, _complain, in_order=False)
-
-
-def read_features(path: Path) -> np.ndarray:
-    """A .npy file -> (N, 2048) float array."""
-    cure = "give the real images' features as numpy.save wrote them"
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise _complain(f"{path} cannot be read", "a .npy file", str(error), cure) from error
-    if not isinstance(array, np.ndarray) or not np.issubdtype(array.dtype, np.floating):
-        got = f"{array.dtype} numbers" if isinstance(array, np.ndarray) else "an archive"
-        raise _complain(f"{path} holds no features", "one array of floats", got, cure)
-    return array
 
 
 def _complain(

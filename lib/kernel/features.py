@@ -116,6 +116,7 @@ def cached_features(images: Images, extractor: Extractor, folder: Path, key: str
             chunk = _run_network(images, rows, extractor, progress, start)
             store.write(start // _CHUNK, chunk)
         chunks.append(chunk)
+    store.write_places(place)
     return np.concatenate(chunks)[place]
 
 

@@ -40,7 +40,8 @@ def read_table(path: Path, refuse: Refuse, *, in_order: bool, rows: int | None =
     lines = _read_lines(path, refuse)
     header = next(lines, (0, []))[1]
     if header != HEADER:
-        got = f"{len(header)} columns: {', '.join(header[:3])[:60]} ..." if header else "an empty file"
+        found = f"{len(header)} columns: {', '.join(header[:3])[:60]} ..."
+        got = found if header else "an empty file"
         raise refuse(f"{path.name} has another header", f"{FEATURES + 1} columns: id, f0 ...", got)
     places: dict[str, int] = {}
     features: list[Array] = []
