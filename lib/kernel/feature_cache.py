@@ -35,7 +35,7 @@ class ChunkStore:
             return None
         if array.shape == (count, self._width) and array.dtype == np.float32:
             return array
-        log("features", f"{self._path(number).name} is damaged: its features are computed again")
+        log("features", f"{self._path(number).name} is damaged and not taken")
         return None
 
     def write(self, number: int, array: NDArray[np.float32]) -> None:
@@ -43,9 +43,11 @@ class ChunkStore:
         _write_array(self._path(number), array)
 
     def write_places(self, place: NDArray[np.int64]) -> None:
-        """(N,) place of each image among the distinct ones -> a file, where it is not there yet."""
-        if not (self._folder / _PLACES).exists():
-            _write_array(self._folder / _PLACES, place)
+        """(N,) place of each image among the distinct ones -> a file, if it does not say so yet."""
+        path = self._folder / _PLACES
+        known = _read_array(path)
+        if known is None or not np.array_equal(known, place):
+            _write_array(path, place)
 
     def _path(self, number: int) -> Path:
         return self._folder / f"features-{number:04d}.bin"
@@ -66,7 +68,7 @@ def read_cached(folder: Path) -> NDArray[np.float32]:
             f"{folder} is not whole",
             expected=f"features-0000.bin ... and {_PLACES} of one finished run of this version",
             got=f"damaged: {', '.join(broken[:3])}" if broken else missing,
-            cure="run the same command again, which completes it",
+            cure="give the shards or images themselves, with --weights FILE",
         )
     return np.concatenate(whole)[place]
 
@@ -80,7 +82,7 @@ def _read_array(path: Path) -> NDArray[Any] | None:
     digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
     if hashlib.sha256(payload).digest() == digest:
         return np.load(io.BytesIO(payload), allow_pickle=False)
-    log("features", f"{path.name} is damaged: its features are computed again")
+    log("features", f"{path.name} is damaged and not taken")
     return None
 
 
