@@ -41,6 +41,7 @@ def test_an_ideal_generator_has_no_excess(spectrum, count):
     assert abs(mean) < 2 * error
 
 
+@pytest.mark.slow
 def test_an_ideal_generator_has_no_excess_in_2048_directions():
     """96 % of the variance in 10 of them, 98.8 % in 32: the look-alike's Inception features."""
     tail = np.arange(1, 2017) ** -1.2

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from lib.host.copies import count_copies
-from lib.host.feature_source import KINDS, Source, read_features
 from lib.host.options import Command
 from lib.kernel.errors import InputError
 from lib.kernel.fid import check_features, features_to_statistics, frechet_distance, rank_bound
@@ -20,6 +19,7 @@ from lib.kernel.submission_table import FEATURES, read_table
 
 _ASKED = 1000  # rows that the competition asks for
 _DRAWS = 5  # of the floor
+_REAL = "features as .npy, a run's cached features, or images as build.py features takes them"
 _TOO_FEW = "{:,} real rows are too few to say what {:,} rows exceed the floor by"
 _SHOWN = (
     ("fid", "FID against all real images"),
@@ -47,12 +47,14 @@ _SHOWN = (
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("submission", metavar="SUBMISSION.csv", type=Path)
-    parser.add_argument("--real", metavar="REAL", type=Path, required=True, help=KINDS)
+    parser.add_argument("--real", metavar="REAL", type=Path, required=True, help=_REAL)
     parser.add_argument("--weights", metavar="FILE", help="where --real are images; or 'random'")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
 
 def _run(options: argparse.Namespace) -> int:
+    from lib.host.feature_source import Source, read_features  # torch
+
     features = read_any_submission(options.submission)
     real = read_features(Source(options.real, options.weights, stage="score"))
     if len(features) != _ASKED:
