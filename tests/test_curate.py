@@ -286,10 +286,11 @@ def test_the_command_writes_distinct_rows_and_reports_both_sides(tmp_path, capsy
     out = capsys.readouterr().out
     assert "against the real rows used (300): random draw" in out
     assert "against the real rows held out (300): random draw" in out
-    assert "floor: " in out
+    assert "40 images against 300 real ones" in out
     assert run(*words, 0, "-o", tmp_path / "all.npy") == 0
     out = capsys.readouterr().out
     assert "against the real rows used (600)" in out
+    assert "40 images against 600 real ones" in out
     assert "held out" not in out
 
 

@@ -14,7 +14,7 @@ from lib.kernel import features as features_module
 from lib.kernel.config import PREPROCESSINGS, Config
 from lib.kernel.errors import InputError, PipelineError
 from lib.kernel.fast_check import measure_fast_error
-from lib.kernel.feature_cache import ChunkStore, find_distinct, hash_key
+from lib.kernel.feature_cache import ChunkStore, find_distinct, hash_key, read_cached
 from lib.kernel.features import (
     cached_features,
     exact_arithmetic,
@@ -216,17 +216,32 @@ def test_a_damaged_chunk_is_computed_again(counting, tmp_path, capsys):
     images = np.random.default_rng(8).integers(0, 256, (40, 3, 32, 32), dtype=np.uint8)
     features = cached_features(images, counting, tmp_path, "host")
     paths = sorted(tmp_path.rglob("*.bin"))
-    assert len(paths) == 3
+    assert [path.name[:-4] for path in paths[:3]] == [f"features-000{k}" for k in range(3)]
+    assert [path.name for path in paths[3:]] == ["places.bin"]
+    assert np.array_equal(read_cached(paths[0].parent), features)
     for damage in (
         lambda old: old[:-1] + bytes([old[-1] ^ 1]),
         lambda old: old[:20],
         lambda _: b"",
     ):
-        paths[1].write_bytes(damage(paths[1].read_bytes()))
-        assert np.array_equal(cached_features(images, counting, tmp_path, "host"), features)
-        assert "damaged" in capsys.readouterr().out
+        for path in (paths[1], paths[3]):
+            path.write_bytes(damage(path.read_bytes()))
+            with pytest.raises(InputError, match="is not whole"):
+                read_cached(path.parent)
+            assert np.array_equal(cached_features(images, counting, tmp_path, "host"), features)
+            assert "damaged" in capsys.readouterr().out
+            assert np.array_equal(read_cached(path.parent), features)
     assert cached_features(images, counting, tmp_path, "host").shape == features.shape
     assert "damaged" not in capsys.readouterr().out
+
+
+def test_the_cache_alone_gives_every_image_its_features(counting, tmp_path):
+    """Chunks hold distinct images once: which of them each image is must be kept too."""
+    distinct = draw_images(7)
+    images = distinct[[3, 0, 3, 1, 2, 2, 5, 4, 6, 0]]
+    features = cached_features(images, counting, tmp_path, "host")
+    (folder,) = tmp_path.iterdir()
+    assert np.array_equal(read_cached(folder), features)
 
 
 def test_the_cache_tells_images_weights_and_policies_apart(counting, tmp_path):

@@ -105,10 +105,24 @@ COMMANDS: dict[str, tuple[list[str], str, str]] = {  # words, of which one is th
     "bundle ENTRY.py": (["bundle", "PLACE", "-o", "NEW"], "input", "file"),
     "bundle -o": (["bundle", ENTRY, "-o", "PLACE"], "output", "file"),
     "score SUBMISSION.csv": (["score", "PLACE", "--real", "NPY"], "input", "file"),
-    "score --real": (["score", "CSV", "--real", "PLACE"], "input", "file"),
-    "curate POOL.npy": (["curate", "PLACE", "--real", "NPY", "-o", "NEW"], "input", "file"),
-    "curate --real": (["curate", "NPY", "--real", "PLACE", "-o", "NEW"], "input", "file"),
+    "score --real": (["score", "CSV", "--real", "PLACE"], "input", "folder"),
+    "score --weights": (
+        ["score", "CSV", "--real", "SHARDS", "--weights", "PLACE"],
+        *("input", "file"),
+    ),
+    "curate POOL": (["curate", "PLACE", "--real", "NPY", "-o", "NEW"], "input", "folder"),
+    "curate --weights": (
+        ["curate", "SHARDS", "--real", "NPY", "-o", "NEW", "-n", "5", "--weights", "PLACE"],
+        *("input", "file"),
+    ),
+    "curate --real": (["curate", "NPY", "--real", "PLACE", "-o", "NEW"], "input", "folder"),
     "curate -o": (["curate", "NPY", "--real", "NPY", "-n", "5", "-o", "PLACE"], "output", "file"),
+    "features IMAGES": (["features", "PLACE", "-o", "NEW"], "input", "folder"),
+    "features -o": (["features", "SHARDS", "-o", "PLACE"], "output", "file"),
+    "features --weights": (
+        ["features", "SHARDS", "-o", "NEW", "--weights", "PLACE"],
+        *("input", "file"),
+    ),
     "build --weights": (["build", "--weights", "PLACE"], "input", "file"),
 }
 

@@ -59,6 +59,11 @@ def test_a_whole_run_shows_its_numbers_and_needs_no_network(tmp_path: Path) -> N
             "fid": 0.0284,
             "floor": 0.0066,
             "floor_se": 0.0004,
+            "floor_size": 1000,
+            "floor_against": 5990,
+            "floor_half": 0.0083,
+            "floor_half_size": 1000,
+            "floor_half_against": 2995,
             "kept": 58578,
             "rejected_by_reason": {"invalid base64": 900},
             "seconds": {"decode": 20.0, "train": 420.0},
@@ -74,6 +79,8 @@ def test_a_whole_run_shows_its_numbers_and_needs_no_network(tmp_path: Path) -> N
         "Run <1>",
         "0.0284",
         "0.0066 ",
+        "1,000 real images against 5,990 others",
+        "1,000 real images against 2,995 others",
         "58,578",
         "invalid base64",
         "RANDOM",
@@ -83,6 +90,13 @@ def test_a_whole_run_shows_its_numbers_and_needs_no_network(tmp_path: Path) -> N
         assert word.strip() in page.words, word
     assert [link[:22] for link in page.links] == ["data:image/png;base64,"]
     assert page.open == []
+
+
+def test_an_unknown_excess_is_said_and_not_shown_as_a_number(tmp_path: Path) -> None:
+    metrics = {"fid": 0.03, "floor": 0.01, "floor_size": 1000, "floor_against": 300, "excess": None}
+    page = write_and_read(tmp_path, Findings("Run", {}, metrics=metrics))
+    assert "1,000 real images against 300 others, a guess: there are too few" in page.words
+    assert "Excess over the floor" not in page.words
 
 
 def test_fids_in_training_are_told_with_what_measured_them(tmp_path: Path) -> None:

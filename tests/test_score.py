@@ -12,7 +12,8 @@ import pytest
 
 import build
 from lib.host.command_score import SCORE
-from lib.host.scoring import format_scores, read_any_submission
+from lib.host.copies import count_copies
+from lib.host.scoring import format_scores, read_any_submission, score_features
 from lib.kernel.fid import features_to_statistics, frechet_distance
 from lib.kernel.metrics import measure_kid
 from lib.kernel.submission import write_submission
@@ -65,15 +66,67 @@ def test_json_is_one_object_and_nothing_else(submission, real_path):
 
 
 def test_table_names_every_number():
-    shown = ("fid", "floor", "floor_error", "excess", "kid", "kid_spread", "precision", "recall")
-    floats = dict(zip(shown, 1.5 ** np.arange(8), strict=True))
-    rest = {"density": 0.25, "coverage": 0.125, "rank_bound": 0.03, "rows": 1000, "real": 58578}
-    lines = [line.split(maxsplit=1) for line in format_scores({**floats, **rest}).splitlines()]
+    scores = score_features(draw(20, 2), draw(60, 1)) | {"fid": 1.0, "excess": 3.375, "real": 58578}
+    shown = {key for key in scores if key != "copies_warning"}
+    lines = [line.split(maxsplit=1) for line in format_scores(scores).splitlines()]
     words = {text.strip(): number for number, text in lines}
     assert words["FID against all real images"] == "1"
     assert words["excess of FID over the floor"] == "3.375"
     assert words["real images"] == "58,578"
-    assert len(lines) == 13
+    assert (words["for so many images"], words["against so many real ones"]) == ("20", "60")
+    assert words["images on either side of these four"] == "20"
+    assert len(lines) == len(words) == len(shown)
+
+
+def test_too_few_real_rows_have_no_excess(tmp_path, real_path, capsys):
+    write_submission(tmp_path / "large.csv", draw(200, 2))
+    words = ["score", tmp_path / "large.csv", "--real", real_path]
+    code, out, err = run([*words, "--json"], capsys)
+    assert code == 0
+    scores = json.loads(out)
+    assert scores["excess"] is None
+    assert np.isfinite([scores["fid"], scores["floor"]]).all()
+    assert "60 real rows are too few" in err
+    code, out, _ = run(words, capsys)
+    assert (code, "unknown  excess of FID over the floor" in out) == (0, True)
+
+
+def test_three_thousand_real_rows_are_enough():
+    scores = score_features(draw(1000, 2), draw(3000, 1))
+    assert (scores["floor_size"], scores["floor_against"]) == (1000, 3000)
+    assert scores["excess"] == pytest.approx(scores["fid"] - scores["floor"])
+
+
+def test_copies_of_real_rows_are_counted_and_warned_of(tmp_path, capsys):
+    """A submission made of real rows once got FID 0 and no word."""
+    real = draw(400, 1)
+    np.save(tmp_path / "real.npy", real)
+    cases = {"honest": draw(100, 2), "some": np.concatenate([draw(80, 2), real[:20]])}
+    noise = np.random.default_rng(0).standard_normal((100, 2048)) * 1e-2 * real.std(axis=0)
+    cases |= {"all": real[:100], "nearly": (real[:100] + noise).astype(np.float32)}
+    found = {}
+    for name, rows in cases.items():
+        write_submission(tmp_path / "submission.csv", rows)
+        words = ["score", tmp_path / "submission.csv", "--real", tmp_path / "real.npy", "--json"]
+        _, out, err = run(words, capsys)
+        scores = json.loads(out)
+        found[name] = scores["copies"]
+        assert (scores["nearer_than_real"] > 90) == (name in ("all", "nearly")), name
+        assert ("FID does not tell copies" in err) == (name != "honest"), (name, err)
+    assert found == {"honest": 0, "some": 20, "all": 100, "nearly": 0}
+
+
+def test_copies_that_real_data_hold_themselves_are_no_offence():
+    """Half of the competition's images are flat boxes: an ideal generator draws some again."""
+    boxes = draw(10, 5)
+    random = np.random.default_rng(6)
+    real = np.concatenate([draw(300, 1), boxes[random.integers(0, 10, 300)]])
+    own = np.concatenate([draw(50, 2), boxes[random.integers(0, 10, 50)]])
+    copies = count_copies(own, real)
+    assert copies.copies == 50
+    assert copies.copies_expected == pytest.approx(50, abs=1)
+    assert copies.describe(100) == ""
+    assert "100 of 100 are real rows, where 50" in count_copies(real[:100], real).describe(100)
 
 
 def test_order_and_blank_lines_are_no_matter(submission, tmp_path):
@@ -103,8 +156,8 @@ def set_cell(row, column, value):
 @pytest.mark.parametrize(
     ("header", "rows", "words"),
     [
-        (HEADER[:-1], make_rows(), "header is another"),
-        (["index", *HEADER[1:]], make_rows(), "header is another"),
+        (HEADER[:-1], make_rows(), "another header"),
+        (["index", *HEADER[1:]], make_rows(), "another header"),
         (HEADER, make_rows()[:1], "too few rows"),
         (HEADER, [*make_rows()[:3], make_rows()[3][:-1]], "line 5 is not complete"),
         (HEADER, set_cell(2, 0, "dig-000009"), "id does not belong there.*dig-000009"),

@@ -4,14 +4,15 @@ import argparse
 from pathlib import Path
 
 from lib.host.options import Command
-from lib.kernel.places import check_input_file, check_output_file
+from lib.kernel.places import check_input_place, check_output_file
+
+_KINDS = "features or images as .npy, a folder or zip of them, or a run's cached features"
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("pool", metavar="POOL.npy", type=Path, help="(N, 2048) floats")
-    parser.add_argument(
-        "--real", metavar="FEATURES.npy", type=Path, required=True, help="(N, 2048) floats"
-    )
+    parser.add_argument("pool", metavar="POOL", type=Path, help=_KINDS)
+    parser.add_argument("--real", metavar="REAL", type=Path, required=True, help="as POOL")
+    parser.add_argument("--weights", metavar="FILE", help="where either are images; or 'random'")
     parser.add_argument("-n", type=int, default=1000, metavar="N", help="rows to choose")
     parser.add_argument(
         "-o", "--output", metavar="CHOSEN.npy", type=Path, required=True, help="(n,) int64"
@@ -27,11 +28,11 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    for path in (options.pool, options.real):
+        check_input_place("curate", path)
+    check_output_file("curate", options.output)
     from lib.host.curation import curate_files  # torch
 
-    for path in (options.pool, options.real):
-        check_input_file("curate", path)
-    check_output_file("curate", options.output)
     return curate_files(options)
 
 

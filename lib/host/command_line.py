@@ -9,8 +9,8 @@ from lib.kernel.errors import InputError, nearest_name
 from lib.kernel.exit_codes import run_for_exit_code
 
 COMMANDS = (
-    *("audit", "build", "bundle", "curate", "decode", "doctor", "fetch", "init", "push"),
-    *("run", "runs", "score", "submit", "sweep", "synth", "watch"),
+    *("audit", "build", "bundle", "curate", "decode", "doctor", "features", "fetch", "init"),
+    *("push", "run", "runs", "score", "submit", "sweep", "synth", "watch"),
 )
 
 

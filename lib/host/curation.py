@@ -5,19 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
+from lib.host.feature_source import Source, read_features
 from lib.kernel.curate import DEFAULT_ROUNDS, choose_subset
 from lib.kernel.errors import InputError
-from lib.kernel.fid import (
-    Statistics,
-    check_features,
-    features_to_statistics,
-    frechet_distance,
-)
+from lib.kernel.fid import Statistics, check_features, features_to_statistics, frechet_distance
 from lib.kernel.floor import measure_floor
 from lib.kernel.runtime import choose_device
 from lib.kernel.seeds import derive_seed
 from lib.kernel.storage import replacing
-from lib.kernel.submission import FEATURES
+from lib.kernel.submission_table import FEATURES
 
 _DRAWS = 5
 
@@ -26,8 +22,8 @@ def curate_files(options: argparse.Namespace) -> int:
     """Options of `curate` -> exit code; the chosen rows are written, their FIDs printed."""
     rounds = DEFAULT_ROUNDS if options.rounds is None else options.rounds
     _check_options(options, rounds)
-    pool = _read_features(options.pool, "the pool's features", max(options.n, 2))
-    real = _read_features(options.real, "the features of --real", 2)
+    pool = _read_features(options.pool, options.weights, "the pool's features", max(options.n, 2))
+    real = _read_features(options.real, options.weights, "the features of --real", 4)
     order = np.random.default_rng(derive_seed(options.seed, "holdout")).permutation(len(real))
     if options.holdout and not 2 <= options.holdout <= len(real) - 2:
         raise _complain(
@@ -48,9 +44,9 @@ def curate_files(options: argparse.Namespace) -> int:
     if options.holdout:
         held_out = features_to_statistics(unseen)
         _describe("the real rows held out", pool, curation.chosen, held_out, options.seed)
-        floor = measure_floor(real, _DRAWS, options.seed, options.n)
-        error = f"+- {floor.standard_error:.2g}" if len(floor.values) > 1 else ""
-        print(f"floor: {floor.mean:.6g} {error}, {floor.size:,} real rows against the other real")
+    for count in dict.fromkeys((len(used), len(unseen))) if options.holdout else (len(used),):
+        floor = measure_floor(real, _DRAWS, options.seed, options.n, count)
+        print(f"floor: {floor.mean:.6g} +- {floor.standard_error:.2g}, {floor.describe()}")
     print("the rows were chosen by FID: quote it beside the random draw's, never as the model's")
     print(f"{options.output}: {len(curation.chosen):,} row numbers of {len(pool):,}")
     return 0
@@ -86,18 +82,11 @@ def _check_options(options: argparse.Namespace, rounds: int) -> None:
         )
 
 
-def _read_features(path: Path, name: str, least: int) -> np.ndarray:
-    """A .npy file -> (N >= least, 2048) finite floats, half precision as float32."""
-    cure = "give an array of floats as numpy.save wrote it"
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise _complain(f"{path} cannot be read", "a .npy file", str(error), cure) from error
-    if not isinstance(array, np.ndarray) or not np.issubdtype(array.dtype, np.floating):
-        got = f"{array.dtype} numbers" if isinstance(array, np.ndarray) else "an archive"
-        raise _complain(f"{path} holds no features", "one array of floats", got, cure)
-    check_features(array, name, FEATURES, least)
-    return array.astype(np.float32) if array.dtype.itemsize < 4 else array
+def _read_features(path: Path, weights: str | None, name: str, least: int) -> np.ndarray:
+    """What feature_source reads -> (N >= least, 2048) finite floats."""
+    features = read_features(Source(path, weights, stage="curate"))
+    check_features(features, name, FEATURES, least)
+    return features
 
 
 def _complain(what: str, expected: str, got: str, cure: str) -> InputError:

@@ -1,24 +1,27 @@
 """A submission and the features of real images -> FID, floor, excess and KID, offline."""
 
-import csv
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lib.host.copies import count_copies
 from lib.kernel.errors import InputError
 from lib.kernel.fid import check_features, features_to_statistics, frechet_distance, rank_bound
 from lib.kernel.floor import measure_floor
 from lib.kernel.metrics import measure_kid, measure_manifold
-from lib.kernel.submission import FEATURES, name_image
+from lib.kernel.submission_table import FEATURES, read_table
 
 ASKED = 1000  # rows that the competition asks for
 _DRAWS = 5  # of the floor
+TOO_FEW = "{:,} real rows are too few to say what {:,} rows exceed the floor by"
 _SHOWN = (
     ("fid", "FID against all real images"),
-    ("floor", "real-real floor: as many held-out real images against the rest"),
+    ("floor", "real-real floor: FID that an ideal generator would get"),
     ("floor_error", "  its standard error"),
+    ("floor_size", "  for so many images"),
+    ("floor_against", "  against so many real ones"),
     ("excess", "excess of FID over the floor"),
     ("kid", "KID, mean over subsets"),
     ("kid_spread", "  its standard deviation over them"),
@@ -26,6 +29,11 @@ _SHOWN = (
     ("recall", "recall"),
     ("density", "density"),
     ("coverage", "coverage"),
+    ("manifold_size", "  images on either side of these four"),
+    ("copies", "rows that are real rows"),
+    ("copies_expected", "  of as many real rows so many are another real row too"),
+    ("nearer_than_real", "rows nearer to a real one than 99 % of distinct real rows are"),
+    ("nearer_expected", "  of as many real rows"),
     ("rank_bound", "least FID that so many images can reach"),
     ("rows", "rows of the submission"),
     ("real", "real images"),
@@ -36,7 +44,9 @@ def format_scores(scores: dict[str, Any]) -> str:
     """The numbers of score_features -> one line each, the number first."""
     lines = []
     for key, words in _SHOWN:
-        number = f"{scores[key]:,}" if isinstance(scores[key], int) else f"{scores[key]:.6g}"
+        value = scores[key]
+        number = "unknown" if value is None else f"{value:.6g}"
+        number = f"{value:,}" if isinstance(value, int) else number
         lines.append(f"{number:>12}  {words}")
     return "\n".join(lines)
 
@@ -50,6 +60,7 @@ def score_features(features: np.ndarray, real: np.ndarray) -> dict[str, Any]:
     floor = measure_floor(real, _DRAWS, 0, len(features))
     kid = measure_kid(features, real, 0)
     manifold = asdict(measure_manifold(features, real, 0))
+    copies = count_copies(features, real)
     return {
         "fid": fid,
         "floor": floor.mean,
@@ -60,6 +71,9 @@ def score_features(features: np.ndarray, real: np.ndarray) -> dict[str, Any]:
         "kid": kid.mean,
         "kid_spread": kid.spread,
         **{key: manifold[key] for key in ("precision", "recall", "density", "coverage")},
+        "manifold_size": manifold["size"],
+        **asdict(copies),
+        "copies_warning": copies.describe(len(features)),
         "rank_bound": rank_bound(statistics, len(features)),
         "rows": len(features),
         "real": len(real),
@@ -71,68 +85,7 @@ def read_any_submission(path: Path) -> np.ndarray:
 
     The ids dig-000000 ... must all be there once; their order does not matter to FID.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise _complain(f"{path} cannot be read", "a CSV file", str(error)) from error
-    header = ["id", *(f"f{column}" for column in range(FEATURES))]
-    if not rows or [cell.strip() for cell in rows[0]] != header:
-        got = f"{len(rows[0])} columns: {', '.join(rows[0][:3])} ..." if rows else "an empty file"
-        raise _complain("the header is another", f"{FEATURES + 1} columns: id, f0, f1 ...", got)
-    body = rows[1:]
-    if len(body) < 2:
-        raise _complain("there are too few rows", f"{ASKED:,}", str(len(body)))
-    features = np.array([_parse_row(number, row) for number, row in enumerate(body, start=2)])
-    _check_ids([row[0].strip() for row in body])
-    return features
-
-
-def read_features(path: Path) -> np.ndarray:
-    """A .npy file -> (N, 2048) float array."""
-    cure = "give the real images' features as numpy.save wrote them"
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise _complain(f"{path} cannot be read", "a .npy file", str(error), cure) from error
-    if not isinstance(array, np.ndarray) or not np.issubdtype(array.dtype, np.floating):
-        got = f"{array.dtype} numbers" if isinstance(array, np.ndarray) else "an archive"
-        raise _complain(f"{path} holds no features", "one array of floats", got, cure)
-    return array
-
-
-def _parse_row(number: int, row: list[str]) -> np.ndarray:
-    """A line's number and its cells -> (2048,) float64, finite."""
-    if len(row) != FEATURES + 1:
-        want = f"an id and {FEATURES} values"
-        raise _complain(f"line {number} is not complete", want, f"{len(row)} cells")
-    try:
-        values = np.array(row[1:], dtype=np.float64)
-    except ValueError:
-        values = np.array([_parse_cell(cell) for cell in row[1:]])
-    if not np.isfinite(values).all():
-        column = int(np.flatnonzero(~np.isfinite(values))[0])
-        got = repr(row[column + 1])
-        raise _complain(f"line {number}, column f{column}", "a finite number", got)
-    return values
-
-
-def _parse_cell(cell: str) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        return float("nan")
-
-
-def _check_ids(ids: list[str]) -> None:
-    expected = {name_image(index) for index in range(len(ids))}
-    wrong = [name for name in ids if name not in expected]
-    if wrong:
-        want = f"{name_image(0)} ... {name_image(len(ids) - 1)}"
-        raise _complain("an id does not belong there", want, wrong[0])
-    if len(set(ids)) != len(ids):
-        twice = next(name for name in ids if ids.count(name) > 1)
-        raise _complain("an id comes twice", "each id once", twice)
+    return read_table(path, _complain, in_order=False)
 
 
 def _complain(

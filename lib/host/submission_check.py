@@ -1,18 +1,14 @@
 """A fetched run -> what is known of its submission.csv, refused where it must not be submitted."""
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import pandas as pd
 
 from lib.host.kaggle_fetch import MANIFEST
 from lib.kernel.config import RANDOM_WEIGHTS
 from lib.kernel.errors import PipelineError
 from lib.kernel.storage import read_json, sha256_file
-from lib.kernel.submission import FEATURES, name_image
+from lib.kernel.submission_table import read_table
 
 CSV = "submission.csv"
 _ROWS = 1000
@@ -40,33 +36,8 @@ def check_submission(folder: Path, push: dict[str, Any] | None) -> Checked:
     listed = (manifest.get("artefacts") or {}).get(CSV)
     if listed != digest:
         raise _refuse("submission.csv is not the one that the kernel wrote", digest[:12])
-    _check_values(path)
+    read_table(path, _refuse_table, in_order=True, rows=_ROWS)
     return Checked(path, digest, *_check_provenance(manifest, push))
-
-
-def _check_values(path: Path) -> None:
-    """submission.csv -> nothing; PipelineError unless 1,000 rows of 2,048 finite numbers."""
-    head, *rows = path.read_bytes().rstrip().split(b"\n")
-    if head.rstrip() != ",".join(["id", *(f"f{column}" for column in range(FEATURES))]).encode():
-        raise _refuse("submission.csv has another header than id,f0,...", repr(head[:20]))
-    if len(rows) != _ROWS:
-        raise _refuse("submission.csv has another number of rows than 1,000", str(len(rows)))
-    for index, row in enumerate(rows):
-        name, found = name_image(index), row.split(b",", 1)[0].decode("utf-8", "replace")
-        if found != name or row.count(b",") != FEATURES:
-            got = f"{found} with {row.count(b',')} values"
-            raise _refuse(f"submission.csv wants {name} with {FEATURES} values there", got)
-    try:
-        table = pd.read_csv(
-            io.BytesIO(b"\n".join(rows)), header=None, index_col=0, low_memory=False
-        )
-        features = table.to_numpy(np.float64)
-    except ValueError as error:
-        raise _refuse("submission.csv cannot be read as numbers", str(error)[:100]) from error
-    broken = np.flatnonzero(~np.isfinite(features).all(axis=1))
-    if len(broken):
-        got = f"rows {broken[:5].tolist()}"
-        raise _refuse("submission.csv has values that are not finite", got)
 
 
 def _check_provenance(manifest: dict[str, Any], push: dict[str, Any] | None) -> tuple[str, str]:
@@ -91,6 +62,10 @@ def _check_provenance(manifest: dict[str, Any], push: dict[str, Any] | None) -> 
     return bundle, f"{name} {digest[:12]}"
 
 
-def _refuse(what: str, got: str) -> PipelineError:
+def _refuse_table(what: str, expected: str, got: str) -> PipelineError:
+    return _refuse(what, got, expected)
+
+
+def _refuse(what: str, got: str, expected: str = "") -> PipelineError:
     cure = "nothing was submitted; python build.py fetch VERSION, or push again"
-    return PipelineError("submit", what, got=got, cure=cure)
+    return PipelineError("submit", what, expected=expected, got=got, cure=cure)

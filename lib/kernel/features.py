@@ -144,6 +144,7 @@ def cached_features(
             each_s = (time.monotonic() - started) / len(rows)
             store.write(start // _CHUNK, chunk)
         chunks.append(chunk)
+    store.write_places(place)
     return np.concatenate(chunks)[place]
 
 

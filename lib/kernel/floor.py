@@ -57,12 +57,11 @@ def measure_floor(
 ) -> Floor:
     """(N >= 4, D) real features -> the Floor of `size` images against `against` real ones, or N.
 
-    A draw holds n random rows against m others, n + m <= N. Where there are size + against of
-    them, that is the floor. Else it is biased, for FID falls about as 1/n + 1/m does, and other
-    sizes tell how it goes on: where n = size, the line in 1/m through m and m / 2; where N is
-    below 2 size, FID as a power of 1/n + 1/m whose exponent goes on as it changed from a quarter
-    over a half to all of the rows. On spectra from flat to 1/k the mean is right to 3 % from
-    N = 1.5 size on (docs/LOG.md). Below N = size nothing is known and FID ~ 1/n + 1/m is taken.
+    A draw holds n random rows against m others, n + m <= N: where there are size + against, that
+    is the floor. Else it is biased, and other sizes tell how it goes on: where n = size, the line
+    in 1/m through m and m / 2; where N is below 2 size, FID as a power of 1/n + 1/m whose exponent
+    goes on as it changed from a quarter over a half to all rows. On spectra from flat to 1/k the
+    mean is right to 3 % from N = 1.5 size on (docs/LOG.md). Below N = size nothing is known.
     """
     check_features(features, "the real features", least=4)
     count, against = len(features), len(features) if against is None else against
@@ -71,14 +70,13 @@ def measure_floor(
     share = (1 / size + 1 / against) / (1 / held + 1 / rest)
     is_whole = (held, rest) == (size, against)
     is_known = is_whole or (share > _LEAST_SHARE and min(held, rest) >= _LEAST_ROWS)
-    whole = features_to_statistics(features)
+    whole = features_to_statistics(features) if held + rest == count else None
     distances = []
     for draw in range(draws):
         order = np.random.default_rng(derive_seed(seed, "floor", draw)).permutation(count)
         rows, others = np.sort(order[:held]), order[held : held + rest]
         own = features[rows].astype(np.float64)
-        is_all = held + rest == count
-        real = _leave_out(whole, own) if is_all else features_to_statistics(features[others])
+        real = _leave_out(whole, own) if whole else features_to_statistics(features[others])
         ways = [frechet_distance(own, real, exact=False)]
         if is_known and held < size:
             ways += [_compare_parts(own, features[others], parts) for parts in _PARTS[1:]]

@@ -320,9 +320,8 @@ class Run:
         self._findings.metrics |= choice.metrics
         self._findings.metrics["score_notes"] = choice.metrics.get("score_notes", []) + self._notes
         self._findings.curation = choice.trace
-        numbers = {key: choice.metrics[key] for key in ("fid", "fid_random", "floor", "excess")}
-        words = (f"{key} {value:.4g}" for key, value in numbers.items() if value is not None)
-        log("fid", ", ".join(words))
+        found = [(key, choice.metrics[key]) for key in ("fid", "fid_random", "floor", "excess")]
+        log("fid", ", ".join(f"{key} {value:.4g}" for key, value in found if value is not None))
         return choice
 
     def _score_unseen(

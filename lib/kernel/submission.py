@@ -1,6 +1,5 @@
 """Images and their features -> submission.csv and images.zip, both read back and checked."""
 
-import csv
 import io
 import zipfile
 from collections.abc import Callable
@@ -12,15 +11,10 @@ from PIL import Image
 from lib.kernel.errors import PipelineError
 from lib.kernel.seeds import derive_seed
 from lib.kernel.storage import replacing
+from lib.kernel.submission_table import FEATURES, HEADER, name_image, read_table
 
-FEATURES = 2048
 _TOLERANCE = 1e-3  # of a feature's standard deviation: another batch moves the last bits only
 _DOS_EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time stamp: equal images give an equal archive
-
-
-def name_image(index: int) -> str:
-    """A row number -> its id, "dig-000042"."""
-    return f"dig-{index:06d}"
 
 
 def write_submission(path: Path, features: np.ndarray) -> None:
@@ -31,7 +25,7 @@ def write_submission(path: Path, features: np.ndarray) -> None:
     if not np.isfinite(features).all():
         rows = np.flatnonzero(~np.isfinite(features).all(axis=1))
         raise PipelineError(stage, "features are not finite", got=f"rows {rows[:5].tolist()}")
-    header = ",".join(["id", *(f"f{column}" for column in range(FEATURES))])
+    header = ",".join(HEADER)
     row_format = ",".join(["%.9g"] * FEATURES)
     with replacing(path) as file:
         file.write(f"{header}\n".encode())
@@ -65,20 +59,12 @@ def read_images(path: Path) -> np.ndarray:
 
 
 def read_submission(path: Path) -> np.ndarray:
-    """submission.csv -> (N, 2048) float32; header and ids must be the host's."""
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.reader(file)
-        header = next(rows, [])
-        if header != ["id", *(f"f{column}" for column in range(FEATURES))]:
-            raise PipelineError("verify", f"{path.name} has another header", got=str(header[:3]))
-        features = []
-        for index, row in enumerate(rows):
-            if row[0] != name_image(index) or len(row) != FEATURES + 1:
-                got = f"{row[0]} with {len(row) - 1} values"
-                want = f"{name_image(index)} with {FEATURES} values"
-                raise PipelineError("verify", f"row {index + 1}", expected=want, got=got)
-            features.append(np.array(row[1:], dtype=np.float32))
-    return np.stack(features)
+    """submission.csv -> (N, 2048) float32; header, ids and numbers must be the host's."""
+
+    def refuse(what: str, expected: str, got: str) -> PipelineError:
+        return PipelineError("verify", what, expected=expected, got=got)
+
+    return read_table(path, refuse, in_order=True).astype(np.float32)
 
 
 def verify_submission(

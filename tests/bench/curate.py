@@ -20,7 +20,7 @@ from lib.kernel.config import make_config
 from lib.kernel.curate import DEFAULT_ROUNDS, choose_subset
 from lib.kernel.features import cached_features, load_extractor
 from lib.kernel.fid import features_to_statistics, frechet_distance
-from lib.kernel.floor import measure_floor
+from lib.kernel.floor import measure_floor_against
 from lib.kernel.runtime import choose_device
 from lib.kernel.storage import sha256_file
 
@@ -88,7 +88,7 @@ def _measure(
     wall, cpu = time.monotonic(), time.process_time()
     curation = choose_subset(pool, sides["used"], _COUNT, 0, rounds, seconds=3600)
     wall, cpu = time.monotonic() - wall, time.process_time() - cpu
-    floor = measure_floor(used, 3, 0)
+    floor = measure_floor_against(used, sides["unseen"], 3, 0)
     spectrum = sides["used"].spectrum[::-1]
     shares = (f"{spectrum[:k].sum() / spectrum.sum():.1%} in {k}" for k in (10, 32, 256))
     print(f"\n{name}: pool {len(pool):,}, {len(used):,} + {len(unseen):,} real images")
@@ -100,7 +100,7 @@ def _measure(
         mean, spread = float(np.mean(values)), float(np.std(values, ddof=1))
         gain = 1 - after / mean
         print(f"  {side:<7} random {mean:.6g} +- {spread:.2g} -> {after:.6g}, {gain:.1%} below")
-    print(f"  floor   {floor.mean:.6g} ({floor.size:,} held-out real images)", flush=True)
+    print(f"  floor   {floor.mean:.6g} against the unseen ({floor.describe()})", flush=True)
 
 
 if __name__ == "__main__":

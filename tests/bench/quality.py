@@ -4,7 +4,7 @@
         [--input SHARDS] [--draws 5] [--pool N] [--set KEY=VALUE ...] [--output build/quality]
 
 Without SHARDS the data are 12,000 look-alike pictures. 1,000 pictures are held out of training;
-the floor is that of 1,000 real ones against the rest, several times. With --pool the submitted
+the floor is what an ideal generator's 1,000 would get against them. With --pool the submitted
 1,000 are also chosen out of a pool, against one half of the real features, and measured on the
 other. Draws are of 1,000 samples, none of them chosen; sampling is not counted as training. As in a
 run, a recipe whose row says so first sweeps its temperature against one half of the real features,
@@ -27,7 +27,7 @@ from lib.kernel.dataset import decode_dataset
 from lib.kernel.defaults import fill_defaults
 from lib.kernel.features import Extractor, cached_features, load_extractor
 from lib.kernel.fid import features_to_statistics, frechet_distance
-from lib.kernel.floor import measure_floor
+from lib.kernel.floor import measure_floor, measure_floor_against
 from lib.kernel.follower import gather_team
 from lib.kernel.generated_side import as_rgb, find_temperature
 from lib.kernel.grids import write_grid
@@ -67,7 +67,8 @@ def main() -> None:
     floor = measure_floor(features, options.draws, 0)
     real_side = RealSide(features, features_to_statistics(features), floor)
     print(f"{device.name}: {len(training):,} images to train on, {len(real):,} for FID", flush=True)
-    print(f"floor {floor.mean:.5f} +- {floor.standard_error:.5f}", flush=True)
+    words = f"floor {floor.mean:.5f} +- {floor.standard_error:.5f}"
+    print(f"{words} ({floor.describe()})", flush=True)
     for recipe in options.recipe.split(","):
         config = make_config(recipe, dict(map(parse_override, options.set)) | given)
         config = fill_defaults(config, device.is_cuda)[0]
@@ -140,9 +141,11 @@ def _report(
         curation = choose_subset(own, target, _COUNT, 0, DEFAULT_ROUNDS, seconds=240)
         chosen = own[curation.chosen]
         other = features_to_statistics(features[unseen])
+        half = measure_floor_against(features[used], other, options.draws, 0, _COUNT)
         print(
             f"{recipe}, curated: {frechet_distance(chosen, target):.5f} against the used half, "
-            f"{frechet_distance(chosen, other):.5f} against the other",
+            f"{frechet_distance(chosen, other):.5f} against the other, "
+            f"whose floor is {half.mean:.5f} ({half.describe()})",
             flush=True,
         )
 
