@@ -10,10 +10,11 @@ import torch
 
 from lib.host.synthetic import look_alike
 from lib.kernel import drawing, halving
+from lib.kernel.budget import NoStepError
 from lib.kernel.config import Config, as_candidate, make_config
 from lib.kernel.data_look import look_at
 from lib.kernel.errors import PipelineError
-from lib.kernel.halving import count_lost_shares, count_trials
+from lib.kernel.halving import TrialsOverError, count_lost_shares, count_trials
 from lib.kernel.recipes import CANDIDATES
 from lib.kernel.runtime import Device
 from lib.kernel.train import Budget, TrainResult, train
@@ -141,15 +142,63 @@ def test_on_a_gpu_r3gan_leaves_time_for_its_last_stretch_unless_told_otherwise(
 
     def train_one(own: Config, folder: Path, part: Budget) -> TrainResult:
         seconds[own.recipe] = part.train_seconds
-        return TrainResult(folder, [], 0.0, "", 1, own, {})
+        return TrainResult(folder, [], 0.0, "", 1, 1, own, {})
 
     images = look_alike(20, 0)[:, None]
-    config = make_config("auto", given)
+    config = make_config("auto", {**given, "trial": 16})
     whole = Budget(1000.0)
     best = halving.train_best(images, config, tmp_path, whole, train_one, lambda _: 1.0, True)
     assert seconds["r3gan"] == pytest.approx(left * seconds["pixel"])
     assert seconds["edm"] == seconds["pixel"]
     assert best.config.fid_loss == 0.0  # of pixel, which wins a tie
+
+
+def test_without_time_for_trials_the_first_candidate_has_the_whole_budget(
+    tmp_path: Path, pictures: np.ndarray, three: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = run(tmp_path, pictures, trial=0)
+    assert (result.config.recipe, result.trials) == (CANDIDATES[0], {})
+    assert result.history[-1]["step"] == 30
+    assert f"on with {CANDIDATES[0]}: there is no time for trials" in capsys.readouterr().out
+
+
+def train_quickly(own: Config, folder: Path, part: Budget) -> TrainResult:
+    return TrainResult(folder, [], 0.0, "", 1, 1, own, {})
+
+
+@pytest.mark.parametrize(("measured", "taken"), [(0, "pixel"), (1, "pixel"), (2, "r3gan")])
+def test_where_the_clock_ends_the_trials_the_best_so_far_goes_on(
+    measured: int, taken: str, tmp_path: Path, pictures: np.ndarray
+) -> None:
+    fids = iter([2.0, 1.0, 0.5][:measured])
+
+    def judge(result: TrainResult) -> float:
+        for fid in fids:
+            return fid
+        raise TrialsOverError("no time")
+
+    config = make_config("auto", {"trial": 16})
+    best = halving.train_best(
+        pictures, config, tmp_path, Budget(1000.0), train_quickly, judge, False
+    )
+    assert best.config.recipe == taken
+
+
+def test_no_step_in_any_trial_is_told_as_such_and_not_kept(
+    tmp_path: Path, pictures: np.ndarray
+) -> None:
+    """A clock ended them: the same command may have the time."""
+
+    def train_one(own: Config, folder: Path, part: Budget) -> TrainResult:
+        raise NoStepError("train", "no step was made")
+
+    config, whole = make_config("auto", {"trial": 16}), Budget(1000.0)
+    with pytest.raises(NoStepError, match="no candidate made a step"):
+        halving.train_best(pictures, config, tmp_path, whole, train_one, lambda _: 1.0, False)
+    best = halving.train_best(
+        pictures, config, tmp_path, whole, train_quickly, lambda _: 1.0, False
+    )
+    assert best.config.recipe == "pixel"
 
 
 def test_the_data_are_looked_at() -> None:

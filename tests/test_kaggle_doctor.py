@@ -15,6 +15,7 @@ from lib.host.kaggle_client import open_session
 from lib.host.kaggle_errors import KaggleError
 from lib.host.kaggle_fetch import fetch_version
 from lib.host.kaggle_submissions import count_left
+from lib.kernel.storage import read_json, write_json
 from tests.kaggle_desk import SIGNATURE
 from tests.kaggle_place import QUICK, REF, Place, open_place, play_complete
 from tests.kaggle_state import COMPETITION, KEY, REFRESH_TOKEN, TOKEN
@@ -173,3 +174,13 @@ def test_traceback_of_a_failed_download_shows_no_signed_address(place: Place) ->
     with pytest.raises(KaggleError) as caught:
         fetch_version(place.session, REF, 1, place.work.locate_run(REF, 1))
     assert SIGNATURE not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_smoke_test_is_called_one(place: Place) -> None:
+    """A kernel of random weights is built for trials; a bare push of it would waste hours."""
+    manifest = place.work.root / "build" / "manifest.json"
+    built = read_json(manifest) or {}
+    write_json(manifest, {**built, "config": {"weights_file": "random"}})
+    found = find_ills(place)["bundle"]
+    assert "RANDOM WEIGHTS" in found.detail
+    assert "without --weights random" in found.cure

@@ -1,5 +1,6 @@
 """Images and a budget -> trained weights, their history, and what a public recipe leaves behind."""
 
+import math
 import time
 from pathlib import Path
 
@@ -50,8 +51,6 @@ def train(
     by FID. `leave` takes what a public recipe leaves behind.
     """
 
-    took_s: list[float] = []  # of the trials so far
-
     def train_one(own: Config, folder: Path, part: Budget) -> TrainResult:
         device.team.tell("learn", own, images)
         learner = build_learner(images, own, device)
@@ -63,23 +62,36 @@ def train(
         finally:
             device.team.tell("end")
 
-    def measure_trial(result: TrainResult) -> float:
+    if config.recipe == AUTO:
+        judge_trial, on_gpu = TrialJudge(config, device, budget, yardstick), device.is_cuda
+        return train_best(images, config, work, budget, train_one, judge_trial, on_gpu)
+    return train_one(config, work, budget)
+
+
+class TrialJudge:
+    """The FID of a candidate's samples, as long as the clock leaves time to find it."""
+
+    def __init__(
+        self, config: Config, device: Device, budget: Budget, yardstick: Yardstick | None
+    ) -> None:
         if yardstick is None:
             raise PipelineError("auto", "nothing measures its candidates", cure="give a yardstick")
-        guess_s = yardstick.image_s * count_drawn(config.trial, device)
-        expected_s = _MARGIN * max(took_s, default=guess_s)
-        if not config.steps and time.monotonic() + expected_s > budget.deadline:
-            raise TrialsOverError(f"no time for another trial, which takes {expected_s:.0f} s")
-        started = time.monotonic()
-        samples = sample_images(result.checkpoint, config.trial, result.config, device, "auto")
-        fid = yardstick.measure(samples)
-        took_s.append(time.monotonic() - started)
-        return fid
+        self._config = config
+        self._device = device
+        self._yardstick = yardstick
+        self._deadline = math.inf if config.steps else budget.deadline
+        self._longest_s = yardstick.image_s * count_drawn(config.trial, device)  # until measured
 
-    if config.recipe == AUTO:
-        on_gpu = device.is_cuda
-        return train_best(images, config, work, budget, train_one, measure_trial, on_gpu)
-    return train_one(config, work, budget)
+    def __call__(self, result: TrainResult) -> float:
+        """What a candidate's training made -> FID; TrialsOverError where there is no time."""
+        started = time.monotonic()
+        if started + _MARGIN * self._longest_s > self._deadline:
+            raise TrialsOverError(f"no time for a trial of {self._longest_s:.0f} s")
+        count = self._config.trial
+        samples = sample_images(result.checkpoint, count, result.config, self._device, "auto")
+        fid = self._yardstick.measure(samples)
+        self._longest_s = max(self._longest_s, time.monotonic() - started)
+        return fid
 
 
 def build_learner(images: np.ndarray, config: Config, device: Device) -> Learner:
