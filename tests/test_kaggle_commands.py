@@ -27,6 +27,7 @@ def test_the_whole_loop_by_build_py(prompt: Prompt) -> None:
     ill = prompt.build("doctor", code=1)
     assert re.search(r"CURE +bundle +build/kernel.py is not built", ill)
     pushed = prompt.build("push", "--recipe", "pixel", "--set", "lr=5e-4", "--wait")
+    assert "takes at most 90 min, 5% of Kaggle's 30 GPU hours a week" in pushed
     assert "version 1" in pushed
     assert "  | all done" in pushed
     well = prompt.build("doctor")
