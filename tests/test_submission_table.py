@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.host.command_score import read_any_submission
+from lib.host.scoring import read_any_submission
 from lib.host.submission_check import _refuse_table
 from lib.kernel.errors import InputError, PipelineError
 from lib.kernel.submission import read_submission, write_submission

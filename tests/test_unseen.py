@@ -4,6 +4,7 @@ import dataclasses
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,16 +13,24 @@ import torch
 
 from lib.host.synthetic import look_alike
 from lib.host.synthetic_shards import write_shards
-from lib.kernel import continuation, drawing, features, provenance, real_side, submission, unseen
+from lib.kernel import (
+    continuation,
+    drawing,
+    features,
+    provenance,
+    submission,
+    submission_table,
+    unseen,
+)
 from lib.kernel.config import Config, make_config
 from lib.kernel.dataset import Decoded, decode_dataset
 from lib.kernel.features import load_extractor
 from lib.kernel.pipeline import Run
-from lib.kernel.plan import Speeds
 from lib.kernel.real_side import Images, decode_images, make_plan
 from lib.kernel.runtime import Device, Folders
 from lib.kernel.shard_lines import hash_shards
 from lib.kernel.shards import find_shards
+from lib.kernel.speeds import Speeds
 from lib.kernel.storage import read_json
 from lib.kernel.unseen import CPU_MEASURED, MARK, fit_unseen, load_ids, part_images, set_aside
 from tests.local_runs import ROOT, write_input
@@ -41,8 +50,10 @@ class Means(torch.nn.Module):
 @pytest.fixture
 def small_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twelve features instead of 2,048, by a network that costs nothing."""
-    for module in (features, submission):
+    for module in (features, submission, submission_table):
         monkeypatch.setattr(module, "FEATURES", 12)
+    for module in (submission, submission_table):
+        monkeypatch.setattr(module, "HEADER", ["id", *(f"f{column}" for column in range(12))])
     monkeypatch.setattr(features, "load_inception", lambda *_, **__: Means())
     monkeypatch.setattr(drawing, "CHUNK", 16)
 
@@ -181,17 +192,15 @@ def test_ids_keep_their_places_whatever_a_folder_is_called(tmp_path: Path) -> No
     assert len(kept) == 29
 
 
-def test_the_plan_keeps_time_for_their_features(
-    tmp_path: Path, small_network: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_plan_keeps_time_for_their_features(tmp_path: Path, small_network: None) -> None:
     speeds = Speeds(feature_s=0.05, sample_s=0.02, curate_s=120)
-    monkeypatch.setattr(real_side, "measure_speeds", lambda *_: speeds)
     images = look_alike(1_200, seed=2)[:, None].repeat(3, axis=1)
     extractor = load_extractor(Config(weights_file="random"), None, CPU)
     plans = []
     for count, left_s in ((0, 2_000.0), (1_200, 2_000.0), (1_200, 200.0)):
-        saved, away = tmp_path / f"{count}, {left_s}.json", images[:count]
-        plans.append(make_plan(saved, images, away, extractor, tmp_path, PIXEL, left_s))
+        saved = tmp_path / f"{count}, {left_s}.json"
+        both: Any = SimpleNamespace(real=images, unseen=images[:count])
+        plans.append(make_plan(saved, both, extractor, tmp_path, PIXEL, left_s, speeds))
     assert [plan.unseen for plan in plans] == [0, 1_000, 0]
     assert plans[0].train_s - plans[1].train_s == pytest.approx(1_000 * 0.05, abs=2)
 
@@ -212,6 +221,8 @@ def run(tmp_path: Path, small_rule: None, small_network: None) -> Callable[..., 
 
     def execute(name: str, steps: int = 4, recipe: str = "pixel") -> dict[str, Any]:
         changes = {**sizes, "steps": steps, "weights_file": "random", "sweep": False}
+        if recipe == "first-seed":
+            changes = {key: changes[key] for key in changes.keys() - {"depth", "sweep"}}
         config = make_config(recipe, changes)
         scratch, cache = tmp_path / f"{name}.scratch", tmp_path / "cache"
         folders = Folders(tmp_path / "input", tmp_path / name, scratch, cache)

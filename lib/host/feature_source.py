@@ -3,8 +3,8 @@
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import redirect_stdout
+from collections.abc import Generator
+from contextlib import closing, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ class Source:
 
 def read_features(source: Source) -> Features:
     """A Source -> (N, 2048) floats, half precision as float32; stages speak on stderr meanwhile."""
+    _refuse_wrong_weights(source)
     with redirect_stdout(sys.stderr):
         folder = _find_cache(source)
         if folder is not None:
@@ -55,14 +56,19 @@ def read_features(source: Source) -> Features:
 
 def extract_source(source: Source) -> tuple[NDArray[np.float32], Extractor]:
     """A Source of images -> (N, 2048) float32 by the host's exact path, and what made them."""
-    with redirect_stdout(sys.stderr):
-        is_array = not _is_container(source.path)
-        blocks = iter([_read_pool(source)]) if is_array else _read_images(source)
+    _refuse_wrong_weights(source)
+    with redirect_stdout(sys.stderr), closing(_read_images(source)) as blocks:
         first = next(blocks)  # what cannot be read is told before weights are looked for
         extractor = _load_network(source)
         parts = [_extract_block(first, extractor)]
         parts += [_extract_block(block, extractor) for block in blocks]
         return np.concatenate(parts), extractor
+
+
+def _refuse_wrong_weights(source: Source) -> None:
+    """Before anything is read that takes long."""
+    if source.weights and source.weights != RANDOM_WEIGHTS:
+        refuse_wrong_kind(Path(source.weights))
 
 
 def _is_container(path: Path) -> bool:
@@ -102,6 +108,7 @@ def _read_array(source: Source) -> NDArray[Any]:
     except (OSError, ValueError, EOFError) as error:
         raise _complain(source, f"{path} cannot be read", str(error).partition("\n")[0]) from error
     if not isinstance(array, np.ndarray):
+        array.close()
         raise _complain(source, f"{path} holds no features", "an archive")
     if np.issubdtype(array.dtype, np.floating):
         return array
@@ -110,8 +117,11 @@ def _read_array(source: Source) -> NDArray[Any]:
     return array
 
 
-def _read_images(source: Source) -> Iterator[list[Images] | Images]:
-    """A folder or zip of shards or pictures -> blocks of pictures in their order."""
+def _read_images(source: Source) -> Generator[list[Images] | Images, None, None]:
+    """A pool, or a folder or zip of shards or pictures -> blocks of pictures in their order."""
+    if not _is_container(source.path):
+        yield _read_pool(source)
+        return
     decoded = source.path / IMAGES_FILE
     if decoded.is_file():
         yield _read_pool(replace(source, path=decoded))
@@ -153,8 +163,6 @@ def _load_network(source: Source) -> Extractor:
         print(RANDOM_WARNING, file=sys.stderr)
     else:
         given = Path(source.weights) if source.weights else None
-        if given:
-            refuse_wrong_kind(given)
         name, digest = config.weights_file, config.weights_sha256
         if given:
             name, digest = given.name, ""
