@@ -200,7 +200,8 @@ def test_the_plan_keeps_time_for_their_features(tmp_path: Path, small_network: N
     for count, left_s in ((0, 2_000.0), (1_200, 2_000.0), (1_200, 200.0)):
         saved = tmp_path / f"{count}, {left_s}.json"
         both: Any = SimpleNamespace(real=images, unseen=images[:count])
-        plans.append(make_plan(saved, both, extractor, tmp_path, PIXEL, left_s, speeds))
+        config = dataclasses.replace(PIXEL, minutes=left_s / 60)
+        plans.append(make_plan(saved, both, extractor, tmp_path, config, left_s, speeds))
     assert [plan.unseen for plan in plans] == [0, 1_000, 0]
     assert plans[0].train_s - plans[1].train_s == pytest.approx(1_000 * 0.05, abs=2)
 

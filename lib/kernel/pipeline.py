@@ -118,7 +118,9 @@ class Run:
             with journal.stage("speed"):
                 glance = glance_at(shards, config.policy, LEAST_REAL)
                 speeds = measure_speeds(config, device, extractor, find_channels(glance, config))
-                self._demand_time(config, speeds, glance.records)
+                known = self._note_of_real(data, extractor).exists()
+                least = min(glance.records, config.real_limit or LEAST_REAL, LEAST_REAL)
+                demand_time(config, speeds, 0 if known else least, journal.elapsed_s)
         work = folders.scratch / "train"
         self._taken_over_s = take_up(folders.input, work, identity, device.is_cuda)
         with journal.stage("decode"):
@@ -129,9 +131,9 @@ class Run:
         self._findings.provenance = origin.list_facts(config, device.name)
         with journal.stage("real features"):
             if plan is None:
-                self._demand_time(config, speeds, len(images.real))
                 plan = self._make_plan(config, images, extractor, speeds)
             real, unseen = self._measure_real(config, images, extractor, plan)
+            write_json(self._note_of_real(data, extractor), {"real": plan.real})
         with journal.stage("train"):
             config = dataclasses.replace(config, trial=plan.trial)
             result = self._train(config, images.training, device, plan, real, extractor, weights)
@@ -182,12 +184,10 @@ class Run:
         earlier = read_json(self._folders.scratch / "plan.json")
         return Plan(**earlier) if earlier else None
 
-    def _demand_time(self, config: Config, speeds: Speeds, records: int) -> None:
-        """Refuse a run whose clock leaves too little for training, before it has cost anything."""
-        real = min(records, config.real_limit or records, LEAST_REAL)
-        if (self._folders.cache / "features").is_dir():
-            real = 0  # those of an earlier run may serve; only the plan can tell
-        demand_time(config, speeds, real, self._journal.elapsed_s)
+    def _note_of_real(self, data: str, extractor: Extractor) -> Path:
+        """The file that tells that real features of these data lie in the cache."""
+        name = f"measured-{data[:12]}-{extractor.weights_hash[:12]}.json"
+        return self._folders.cache / "features" / name
 
     def _make_plan(
         self, config: Config, images: Images, extractor: Extractor, speeds: Speeds

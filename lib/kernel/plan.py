@@ -40,24 +40,25 @@ def bounds_training(config: Config) -> bool:
     return bool(config.steps or config.train_minutes)
 
 
-def demand_time(config: Config, speeds: Speeds, real: int, spent_s: float) -> None:
-    """(config, speeds, real images to be measured at least, s gone) -> InputError, or nothing.
+def demand_time(config: Config, speeds: Speeds, real: int, spent_s: float) -> float:
+    """(config, speeds, real images to be measured at least, s gone) -> s left to share out.
 
-    A run bounded by time is refused where all that cannot yield (the submission's own images, the
-    fewest real ones, closing) would leave training less than LEAST_SHARE of it.
+    A run bounded by time is refused by an InputError where all that cannot yield (the submission's
+    own images, the fewest real ones, closing) would leave training less than LEAST_SHARE of it.
     """
     fixed_s = spent_s + speeds.cost_s(config.samples) + real * speeds.feature_s + speeds.closing_s
     left_s = config.minutes * 60 - fixed_s
     if bounds_training(config) or left_s >= LEAST_SHARE * config.minutes * 60:
-        return
+        return left_s
     enough = math.ceil(1.1 * fixed_s / (1.0 - LEAST_SHARE) / 60)
     half = math.ceil(fixed_s / (1.0 - _TRAINING_SHARE) / 60)
+    images = f"{config.samples:,} images" + (f" and {real:,} real ones" if real else "")
     raise InputError(
         "plan",
         f"--minutes {config.minutes:g} leaves {format_seconds(max(left_s, 0.0))} for training",
         expected=f"at least {LEAST_SHARE:.0%} of the run",
-        got=f"{format_seconds(fixed_s)} for {config.samples:,} images and {real:,} real ones at "
-        f"{speeds.image_s * 1000:.0f} ms to draw and measure one on this machine",
+        got=f"{format_seconds(fixed_s)} for {images} at {speeds.image_s * 1000:.0f} ms to draw and "
+        "measure one on this machine",
         cure=f"--minutes {enough} would do, {max(half, enough)} would give training half of it; "
         "or bound the run by --set steps=N",
     )

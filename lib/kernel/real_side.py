@@ -11,7 +11,7 @@ from lib.kernel.dataset import Decoded, decode_dataset
 from lib.kernel.features import Extractor, cached_features, count_missing
 from lib.kernel.fid import Statistics, features_to_statistics
 from lib.kernel.floor import Floor, measure_floor
-from lib.kernel.plan import Plan, plan_run
+from lib.kernel.plan import LEAST_REAL, Plan, demand_time, plan_run
 from lib.kernel.progress import log
 from lib.kernel.seeds import derive_seed
 from lib.kernel.speeds import Speeds
@@ -123,12 +123,14 @@ def make_plan(
 ) -> Plan:
     """(file, decoded images, seconds left, measured speeds) -> Plan, kept in that file.
 
-    A resumed run finds the file and keeps to it.
+    A resumed run finds the file and keeps to it. InputError where training would get too little.
     """
     on_gpu = extractor.device.type == "cuda"
     rows = choose_real(len(images.real), config.real_limit, config.seed)
     missing = count_missing(images.real[rows], extractor, cache / "features", HOST_POLICY)
-    aside = fit_unseen(len(images.unseen), on_gpu, config, left_s, speeds.feature_s)
+    spent_s = config.minutes * 60 - left_s
+    spare_s = demand_time(config, speeds, min(len(rows), missing, LEAST_REAL), spent_s)
+    aside = fit_unseen(len(images.unseen), on_gpu, config, spare_s, speeds.feature_s)
     left_s -= aside * speeds.feature_s
     plan = replace(plan_run(config, left_s, len(rows), missing, speeds), unseen=aside)
     write_json(saved, asdict(plan))
