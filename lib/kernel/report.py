@@ -71,8 +71,8 @@ def _list_tiles(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
     ):
         if metrics.get(key) is not None:
             error = metrics.get(f"{key}_se")
-            spread = f" ± {error:.2g}" if error is not None else ""
-            tiles.append({"label": label, "value": f"{metrics[key]:.4g}", "note": note + spread})
+            spread = f"± {error:.2g}; " if error is not None else ""
+            tiles.append({"label": label, "value": f"{metrics[key]:.4g}", "note": spread + note})
     return tiles
 
 
