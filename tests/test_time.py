@@ -221,3 +221,29 @@ def test_the_speed_of_drawing_is_measured_without_drawing_a_whole_chunk(
     finally:
         torch.set_num_threads(threads)
     assert clock.now - before < 1000 * 0.3 / 4
+
+
+def test_a_stalled_fid_is_told_in_log_and_report_and_ends_nothing(
+    clock: Clock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    train = pipeline.train
+
+    def train_as_if_judged(*given: Any) -> Any:
+        result = train(*given)
+        seconds = result.history[-1]["seconds"]
+        fids = [0.5, 0.1, *[0.101] * 8]
+        history = [
+            {"step": 10.0 * k, "seconds": seconds * k / 10, "fid average": fid}
+            for k, fid in enumerate(fids, start=1)
+        ]
+        return dataclasses.replace(result, history=history)
+
+    monkeypatch.setattr(pipeline, "train", train_as_if_judged)
+    metrics = run(tmp_path, make_config("pixel", {**SMALL, "minutes": 4.0, "curate": False}))
+    words = next(words for words in metrics["warnings"] if words.startswith("FID has stalled"))
+    assert "at step 20" in words
+    assert f"train: {words}" in capsys.readouterr().out
+    assert words in (tmp_path / "out" / "report.html").read_text()
