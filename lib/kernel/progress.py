@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 _EVERY_S = 5.0
-_SILENCE_S = 10.0  # after which a heartbeat says that the stage is still at it
+_SILENCE_S = 8.0  # after which a heartbeat says that the stage is still at it
 
 
 def log(stage: str, message: str) -> None:
