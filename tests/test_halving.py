@@ -184,6 +184,22 @@ def test_where_the_clock_ends_the_trials_the_best_so_far_goes_on(
     assert best.config.recipe == taken
 
 
+def test_a_candidate_that_failed_does_not_go_on_where_the_clock_ends_the_trials(
+    tmp_path: Path, pictures: np.ndarray
+) -> None:
+    def train_one(own: Config, folder: Path, part: Budget) -> TrainResult:
+        if own.recipe == "pixel":
+            raise PipelineError("train", "diverged")
+        return train_quickly(own, folder, part)
+
+    def judge(result: TrainResult) -> float:
+        raise TrialsOverError("no time")
+
+    config, whole = make_config("auto", {"trial": 16}), Budget(1000.0)
+    best = halving.train_best(pictures, config, tmp_path, whole, train_one, judge, False)
+    assert best.config.recipe == "r3gan"
+
+
 def test_no_step_in_any_trial_is_told_as_such_and_not_kept(
     tmp_path: Path, pictures: np.ndarray
 ) -> None:

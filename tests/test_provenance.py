@@ -138,7 +138,7 @@ def test_a_run_that_has_not_trained_goes_on_with_other_weights(tmp_path: Path) -
     assert (scratch / "seconds.json").exists()
 
 
-@pytest.mark.parametrize("left", ["train/continued.json", "sweep.json", "pool.npy"])
+@pytest.mark.parametrize("left", ["train/checkpoint_00000010.pt", "sweep.json", "pool.npy"])
 def test_what_was_chosen_by_fid_keeps_to_its_weights(tmp_path: Path, left: str) -> None:
     scratch = start(tmp_path / "scratch", "wrong.pth", "plan.json", left)
     with pytest.raises(InputError, match=r"weights_file: 'wrong.pth' against 'right.pth'"):

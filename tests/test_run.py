@@ -134,7 +134,7 @@ def test_a_run_says_first_what_it_will_do_and_last_what_it_made(
     """And nothing on stderr, asserted above: libraries' warnings are not for users."""
     output, _ = pixel_run
     lines = (output.parent / "log.txt").read_text().splitlines()
-    assert lines[0].startswith("run: recipe pixel, 6 steps, 12 images to submit; ")
+    assert lines[0].startswith("run: recipe pixel, at most 6 steps of training, 12 images to ")
     assert any(line.startswith("plan: ") and "6 steps of training" in line for line in lines)
     assert lines[-2] == f"done: {output / 'report.html'}"
     assert lines[-1].startswith("done: 12 images by recipe pixel after 6 steps, chosen out of 16; ")

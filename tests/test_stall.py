@@ -34,3 +34,10 @@ def test_no_stall_is_invented(fids: list[float]) -> None:
 
 def test_losses_are_no_fids() -> None:
     assert find_stall(make_history([0.1] * 10, "held_out_nll"), 20.0) == ""
+
+
+def test_a_run_that_more_than_its_minutes_bound_gets_no_advice_on_them() -> None:
+    fids = [0.5, 0.2, *[0.1] * 8]
+    words = find_stall(make_history(fids), None)
+    assert words.endswith("at the least since then")
+    assert "--minutes 1 would have done" in find_stall(make_history(fids), 0.5)

@@ -167,6 +167,7 @@ def test_few_or_public_keep_all(source: Path, tmp_path: Path) -> None:
 def test_a_training_folder_from_before_the_rule_keeps_all(source: Path, tmp_path: Path) -> None:
     older = tmp_path / "older"
     older.mkdir()
+    (older / "checkpoint_00000010.pt").touch()
     images = decode(source, PIXEL, older)
     assert len(images.training) == images.own.kept
     assert "saw all of them already" in images.unseen_note

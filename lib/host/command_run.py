@@ -33,7 +33,9 @@ def _run(options: argparse.Namespace) -> int:
 
 def _announce(config: Config) -> str:
     """A Config -> what the run will do and how long that may take."""
-    training = f"{config.steps:,} steps" if config.steps else "as much training as fits"
+    bounds = [(config.steps, "steps"), (config.epochs, "epochs"), (config.train_minutes, "min")]
+    asked = [f"at most {bound:,} {unit}" for bound, unit in bounds if bound]
+    training = f"{' or '.join(asked)} of training" if asked else "as much training as fits"
     most = f"{config.minutes:g} min at most" if not config.steps else "the plan says how long"
     return f"recipe {config.recipe}, {training}, {config.samples:,} images to submit; {most}"
 

@@ -1,9 +1,11 @@
 """A run's minutes -> which share of a Kaggler's weekly GPU hours it may take."""
 
+SESSION_MINUTES = 720  # then Kaggle ends it
 WEEK_HOURS = 30  # of a GPU, free of charge, for each user
 
 
 def describe_quota(minutes: float) -> str:
     """The `minutes` of a run -> one sentence for those who build or push it."""
-    share = minutes / (60 * WEEK_HOURS)
+    minutes = min(minutes, SESSION_MINUTES)
+    share = max(minutes / (60 * WEEK_HOURS), 0.01)
     return f"at most {minutes:g} min, {share:.0%} of Kaggle's {WEEK_HOURS} GPU hours a week"

@@ -57,6 +57,11 @@ class Extractor:
     weights: str  # for the report
     weights_hash: str  # of the cache's key
 
+    @property
+    def batch(self) -> int:
+        """Images that always pass the network together."""
+        return _GPU_BATCH if self.device.type == "cuda" else _CPU_BATCH
+
     def describe(self) -> str:
         """Nothing -> one sentence for the report: network, weights, preprocessing, path."""
         network = "TF-ported Inception-V3" if self.preprocessing.tf_layout else "Inception-V3"
@@ -182,7 +187,7 @@ def _run_network(
     images: Images, rows: NDArray[np.int64], extractor: Extractor, progress: Progress, done: int
 ) -> Features:
     """Images, the rows to take -> (rows, 2048) float32, in batches of one size."""
-    size = _GPU_BATCH if extractor.device.type == "cuda" else _CPU_BATCH
+    size = extractor.batch
     result = np.empty((len(rows), FEATURES), np.float32)
     batches = [rows[start : start + size] for start in range(0, len(rows), size)]
     on_gpu = extractor.device.type == "cuda"

@@ -107,7 +107,9 @@ def train_best(
             for recipe in alive:
                 found[recipe] = trials.score(recipe, rung, partial(take, recipe))
         except TrialsOverError as over:
-            alive = sorted(found, key=lambda recipe: found[recipe])[:1] or alive[:1]
+            measured = [recipe for recipe in found if math.isfinite(found[recipe])]
+            untried = [recipe for recipe in alive if recipe not in found]
+            alive = sorted(measured, key=lambda recipe: found[recipe])[:1] or untried[:1]
             log("auto", f"{over}: on with {alive[0]}")
             break
         if trials.is_starved and all(map(math.isinf, found.values())):

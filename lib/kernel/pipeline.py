@@ -57,7 +57,7 @@ from lib.kernel.settings import show_settings
 from lib.kernel.settled import list_settled, mark_settled
 from lib.kernel.shard_lines import hash_shards
 from lib.kernel.shards import find_shards
-from lib.kernel.speeds import Speeds, find_channels, glance_at, measure_speeds
+from lib.kernel.speeds import Speeds, count_verified, find_channels, glance_at, measure_speeds
 from lib.kernel.stall import find_stall
 from lib.kernel.storage import read_json, write_json
 from lib.kernel.team import ALONE, Team
@@ -67,7 +67,6 @@ from lib.kernel.weights import find_weights
 from lib.kernel.yardstick import make_yardstick
 
 _GRID, _COLUMNS = 40, 4  # of the grids; four columns at 4x fit twice beside each other
-_CPU_VERIFIED = 64  # rows whose features are computed anew; on a GPU all are
 _APPRAISED = 10_000  # real images for pixel statistics
 _CURATE_GUARD_S = 240.0  # for the proof and the choice together
 
@@ -167,7 +166,7 @@ class Run:
         with journal.stage("appraisal"):
             self._appraise(images, pool[: len(features)], features, real, choice)
         with journal.stage("verify"):
-            rows = config.samples if device.is_cuda else min(_CPU_VERIFIED, config.samples)
+            rows = count_verified(config, device)
             verify_outcome(folders.output, config, rows, extractor.extract)
         self._finish(identity, description)
 
@@ -235,6 +234,7 @@ class Run:
         try:
             result = train(images, config, device, work, output, budget, yardstick)
         except NoStepError as error:
+            self._forget_training(work)
             raise self._explain_no_step(plan) from error
         leave_state(work, result.checkpoint.parent, output)
         left_s = min(result.config.fid_loss * plan.train_s, deadline - time.monotonic())
@@ -247,12 +247,23 @@ class Run:
         self._findings.history = result.history
         self._findings.metrics |= {"images_per_s": result.images_per_s, "weights": result.chosen}
         self._findings.metrics["steps"] = result.steps + (stretch.kept_steps if stretch else 0)
-        if stall := find_stall(result.history, config.minutes):
-            self._journal.warn("train", stall)
+        self._tell_stall(result)
         if config.recipe == AUTO:
             self._findings.metrics |= {"trained": result.config.recipe, "trials": result.trials}
         self._findings.metrics["judged"] = result.judged
         return dataclasses.replace(result, checkpoint=checkpoint)
+
+    def _tell_stall(self, result: TrainResult) -> None:
+        """Nothing stops early; but the next run may be shorter."""
+        is_timed = not bounds_training(self._config) and not self._taken_over_s
+        if stall := find_stall(result.history, self._config.minutes if is_timed else None):
+            self._journal.warn("train", stall)
+
+    def _forget_training(self, work: Path) -> None:
+        """Training that made no step -> as if it had not begun, so that the command can go on."""
+        (self._folders.scratch / "plan.json").unlink(missing_ok=True)
+        for checkpoint in work.rglob("checkpoint_*.pt"):
+            checkpoint.unlink()
 
     def _explain_no_step(self, plan: Plan) -> PipelineError:
         """Training that the clock ended before its first step -> what to tell the user."""
@@ -263,7 +274,7 @@ class Run:
             "no step was made, and nothing is drawn from untrained weights",
             expected=f"time to train within --minutes {self._config.minutes:g}",
             got=f"{spent}; {plan.reserve_s:.0f} s are kept for all that follows",
-            cure=f"the same command with --minutes {enough} and another --output",
+            cure=f"the same command with --minutes {enough}",
         )
 
     def _sweep(
@@ -300,13 +311,12 @@ class Run:
         self, config: Config, pool: np.ndarray, extractor: Extractor, plan: Plan
     ) -> np.ndarray:
         """(P, 3, 32, 32) uint8 -> (P, 2048) features, of the first rows where time runs out."""
-        left_s, scratch = self._find_left_s(config, plan), self._folders.scratch
-        count = len(pool)
-        if count > config.samples and left_s < plan.closing_s:
-            count = config.samples
-        deadline = time.monotonic() + left_s - plan.closing_s  # curation takes as long at least
+        # Curation takes about as long as closing, at the least.
+        deadline = time.monotonic() + self._find_left_s(config, plan) - plan.closing_s
         features = cached_features(
-            pool[:count], extractor, scratch, "pool", least=config.samples, deadline=deadline
+            *(pool, extractor, self._folders.scratch, "pool"),
+            least=config.samples,
+            deadline=deadline,
         )
         enough = 2 * config.samples if len(features) < len(pool) else config.samples
         if len(features) < enough or self._find_left_s(config, plan) < plan.closing_s:

@@ -32,6 +32,7 @@ class Plan:
     reasons: tuple[str, ...] = ()
     image_s: float = 0.0  # seconds to draw an image and measure it
     unseen: int = 0  # real images set aside that pass Inception
+    passing: int = 0  # real images, those set aside among them, whose features are not known yet
     closing_s: float = 30.0  # of reserve_s: what follows the submission's features
 
 
@@ -75,6 +76,8 @@ def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds
     wanted_train_s = config.train_minutes * 60 or math.inf
     pool = max(config.pool, config.samples) if config.curate else config.samples
     reasons: list[str] = []
+    if config.curate and 0 < config.pool < config.samples:
+        reasons.append(f"a pool of {config.pool:,} gives no choice of {config.samples:,}")
     tries = MOST_TRIES if config.sweep else 0
     trials = count_trials(len(CANDIDATES)) if config.recipe == AUTO else 0
 
@@ -121,6 +124,7 @@ def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds
     seconds = (train_s, reserve(pool), speeds.feature_s)
     return Plan(
         *(real, tries, pool, *seconds, trial, tuple(reasons), speeds.image_s),
+        passing=min(real, missing),
         closing_s=speeds.closing_s,
     )
 
@@ -129,7 +133,7 @@ def describe_plan(config: Config, plan: Plan) -> str:
     """(config, its plan) -> what will be done and about how long it takes, in one line."""
     bounded = f"{config.steps:,} steps of training" if config.steps else ""
     training = bounded or f"{format_seconds(plan.train_s)} of training"
-    fixed_s = plan.real * plan.feature_s + plan.reserve_s
+    fixed_s = plan.passing * plan.feature_s + plan.reserve_s
     sizes = f"a pool of {plan.pool:,}" if plan.pool > config.samples else f"{plan.pool:,} images"
     return (
         f"{plan.real:,} real images, {training}, {sizes}; all but training takes about "

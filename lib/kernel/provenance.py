@@ -16,8 +16,8 @@ from lib.kernel.recipes import number_state
 from lib.kernel.storage import read_json, sha256_file, write_json
 
 MANIFEST = "run_manifest.json"
-_OF_WEIGHTS = ("weights_file", "weights_sha256")  # fields of Config
-_BY_FID = ("train", "sweep.json", "pool.npy")  # of the scratch folder
+_BEFORE_TRAINING = ("weights_file", "weights_sha256", "minutes")  # of Config: what may still change
+_BY_FID = ("train/**/checkpoint_*.pt", "sweep.json", "pool.npy")  # of the scratch folder
 _PACKAGES = ("torch", "torchvision", "numpy", "pillow", "scipy", "pandas", "jinja2")
 
 
@@ -133,7 +133,7 @@ def is_finished(
     earlier = read_identity(output, scratch)
     if earlier is None:
         return False
-    earlier = _take_weights(scratch, earlier, identity)
+    earlier = _take_changes(scratch, earlier, identity)
     check_same_run(output, earlier, identity)
     if "artefacts" not in earlier:
         _check_state_form(scratch, earlier, identity)
@@ -150,22 +150,22 @@ def is_finished(
     return True
 
 
-def _take_weights(scratch: Path, earlier: dict[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
-    """(scratch, the identity there, of this run) -> the former, with this run's weights if it can.
+def _take_changes(scratch: Path, earlier: dict[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """(scratch, identity there, of this run) -> the former, with this run's weights and minutes.
 
-    It can where they alone differ and training has not begun: decoded images know no weights,
-    features are kept under their hash, and the plan, whose time they take, is made anew. Whatever
-    comes later was chosen by FIDs of the earlier ones.
+    That is so where they alone differ and training has not begun, as after a refusal: decoded
+    images know neither, features are kept under the weights' hash, and the plan is made anew.
+    Whatever comes later was chosen by FIDs of the earlier weights, on the earlier schedule.
     """
-    begun = "artefacts" in earlier or any((scratch / name).exists() for name in _BY_FID)
-    own = {name: value for name, value in now["config"].items() if name in _OF_WEIGHTS}
+    begun = "artefacts" in earlier or any(any(scratch.glob(name)) for name in _BY_FID)
+    own = {name: value for name, value in now["config"].items() if name in _BEFORE_TRAINING}
     config = {**earlier["config"], **own}
     if begun or config == earlier["config"]:
         return earlier
     if config != now["config"] or earlier["data_sha256"] != now["data_sha256"]:
         return earlier
     (scratch / "plan.json").unlink(missing_ok=True)
-    log("run", "its weights are others now: nothing that it left depends on the earlier ones")
+    log("run", "its weights or minutes are others now: what it left depends on neither")
     return {**earlier, "config": config}
 
 

@@ -132,6 +132,7 @@ def make_plan(
     spare_s = demand_time(config, speeds, min(len(rows), missing, LEAST_REAL), spent_s)
     aside = fit_unseen(len(images.unseen), on_gpu, config, spare_s, speeds.feature_s)
     left_s -= aside * speeds.feature_s
-    plan = replace(plan_run(config, left_s, len(rows), missing, speeds), unseen=aside)
+    plan = plan_run(config, left_s, len(rows), missing, speeds)
+    plan = replace(plan, unseen=aside, passing=plan.passing + aside)
     write_json(saved, asdict(plan))
     return plan

@@ -54,7 +54,10 @@ class Snapshots:
     def _write(self, learner: Learner, epoch: int) -> None:
         """-> samples_v1/epoch_XXX.png and checkpoints_v1/G_epoch_XXX.pth."""
         config, network = self._config, learner.sampler()
-        grid = draw_images(network, GRID_IMAGES, config, learner.device, "grid")
+        # In training each core has one thread; this map's single piece has all of them.
+        grid = learner.cores.map(
+            lambda one: draw_images(one, GRID_IMAGES, config, learner.device, "grid"), [network]
+        )[0]
         network.train()
         write_grid(self._leave / "samples_v1" / f"epoch_{epoch:03d}.png", grid)
         buffer = io.BytesIO()
@@ -72,7 +75,10 @@ class Snapshots:
         started = time.monotonic()
         network = learner.sampler()
         count = self._config.epoch_fid
-        fid = self._evaluate(draw_images(network, count, self._config, learner.device, "epoch"))
+        evaluate, device = self._evaluate, learner.device
+        fid = learner.cores.map(
+            lambda one: evaluate(draw_images(one, count, self._config, device, "epoch")), [network]
+        )[0]
         network.train()
         self._evaluate_seconds = time.monotonic() - started
         standing.history[-1]["fid"] = fid

@@ -24,7 +24,6 @@ from lib.kernel.sizes import suit_sizes
 
 _ENOUGH_S = 2.0  # of Inception, to learn its speed
 _BATCHES = 4  # of Inception at most, after one that warms up
-_CPU_BATCH, _GPU_BATCH = 8, 100  # images; whole batches of the extractor
 _ROWS = 500  # of the FID that is timed
 _FIDS = 60.0  # such FIDs that closing takes: FID, KID, precision and recall, neighbours
 _CLOSING_S = 8.0  # the CSV, the zip, the report
@@ -83,11 +82,15 @@ def measure_speeds(config: Config, device: Device, extractor: Extractor, channel
     """(config, device, extractor, channels of the pictures) -> Speeds, printed."""
     feature_s = time_features(extractor)
     sample_s = _time_recipes(config, device, channels)
-    verified = config.samples if device.is_cuda else min(_CPU_VERIFIED, config.samples)
-    closing_s = _CLOSING_S + _FIDS * _time_fid() + verified * feature_s
+    closing_s = _CLOSING_S + _FIDS * _time_fid() + count_verified(config, device) * feature_s
     words = f"features take {feature_s * 1000:.1f} ms an image, drawing {sample_s * 1000:.1f} ms"
     log("plan", f"{words} (measured)")
     return Speeds(feature_s, sample_s, closing_s, at_once=count_drawn(1, device))
+
+
+def count_verified(config: Config, device: Device) -> int:
+    """(config, device) -> rows of the submission whose features are computed anew at the end."""
+    return config.samples if device.is_cuda else min(_CPU_VERIFIED, config.samples)
 
 
 def time_features(extractor: Extractor) -> float:
@@ -95,7 +98,7 @@ def time_features(extractor: Extractor) -> float:
 
     The first batch, which warms up, counts only where it took longer than is needed.
     """
-    size = _GPU_BATCH if extractor.device.type == "cuda" else _CPU_BATCH
+    size = extractor.batch
     noise = np.random.default_rng(0).integers(0, 256, (_BATCHES + 1, size, 3, 32, 32), np.uint8)
     started = time.monotonic()
     extractor.extract(noise[0])

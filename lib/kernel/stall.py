@@ -13,11 +13,12 @@ LATEST = 0.7  # share of the training time: a later level is no stall
 _LEAST_POINTS = 4
 
 
-def find_stall(history: Sequence[Mapping[str, float]], minutes: float) -> str:
-    """(records with `seconds`, `step` and FIDs, the run's minutes) -> a sentence, or "" for none.
+def find_stall(history: Sequence[Mapping[str, float]], minutes: float | None) -> str:
+    """(records with `seconds`, `step` and FIDs, minutes) -> a sentence, or "" for none.
 
     The FID has stalled where its running minimum came within LEVEL of the least one, and as much as
-    a third of the training time followed without getting further below.
+    a third of the training time followed without getting further below. `minutes` are those of a
+    run that nothing but them bounds; of others no fewer minutes can be named.
     """
     points = [
         (row["seconds"], row["step"], min(fids))
@@ -31,9 +32,11 @@ def find_stall(history: Sequence[Mapping[str, float]], minutes: float) -> str:
     seconds, step, fid = next(point for point in points if point[2] <= (1.0 + LEVEL) * least)
     if seconds > LATEST * total_s:
         return ""
-    enough = math.ceil(minutes - (total_s - seconds) / 60)
+    advice = ""
+    if minutes is not None:
+        enough = max(1, math.ceil(minutes - (total_s - seconds) / 60))
+        advice = f"; --minutes {enough} would have done about as well"
     return (
         f"FID has stalled: {fid:.4g} at step {step:,.0f}, after {format_seconds(seconds)} of "
-        f"{format_seconds(total_s)} of training, and {least:.4g} at the least since then; "
-        f"--minutes {enough} would have done about as well"
+        f"{format_seconds(total_s)} of training, and {least:.4g} at the least since then{advice}"
     )

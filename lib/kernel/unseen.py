@@ -37,8 +37,8 @@ class Aside:
 def set_aside(ids: Sequence[str], config: Config, work: Path) -> Aside:
     """(ids of the host's decoding, Config, training folder) -> a random tenth, at least 1,000.
 
-    A training folder that exists already decides: weights that were trained on these images, by a
-    version from before this rule, go on with all of them. A new one is marked.
+    A training folder with checkpoints decides: weights that were trained on these images, by a
+    version from before this rule, go on with all of them. One without is marked.
     """
     if config.is_public:
         return _keep_all(f"recipe {config.recipe} trains on all, as described")
@@ -49,7 +49,7 @@ def set_aside(ids: Sequence[str], config: Config, work: Path) -> Aside:
     if count < LEAST:
         return _keep_all("too many records share their ids")
     digest = hashlib.sha256("\n".join(sorted(chosen)).encode()).hexdigest()
-    if not work.exists():
+    if not any(work.rglob("checkpoint_*.pt")):
         write_json(work / MARK, {"images": count, "sha256": digest})
     elif (read_json(work / MARK) or {}).get("sha256") != digest:
         return _keep_all("the training that this run goes on from saw all of them already")
