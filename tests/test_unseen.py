@@ -175,6 +175,8 @@ def test_a_training_folder_from_before_the_rule_keeps_all(source: Path, tmp_path
     marked = tmp_path / "marked"
     assert len(decode(source, PIXEL, marked).unseen) == 1_000
     assert len(decode(source, PIXEL, marked).unseen) == 1_000  # resumed
+    (marked / "checkpoint_00000010.pt").touch()
+    assert len(decode(source, PIXEL, marked).unseen) == 1_000  # trained by now
     other = dataclasses.replace(PIXEL, seed=5)
     assert "saw all of them" in decode(source, other, marked).unseen_note
 
