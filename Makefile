@@ -22,12 +22,7 @@ test: venv
 test-bundle: venv
 	$(BIN)/python build.py
 	KERNEL_BUNDLE=build/kernel.py OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p tests.bundled_kernel -n 2 \
-	  --dist loadfile -q tests/test_config.py tests/test_losses.py tests/test_networks.py \
-	  tests/test_shards.py tests/test_images.py tests/test_fid.py tests/test_metrics.py \
-	  tests/test_codebook.py tests/test_curate.py tests/test_submission.py tests/test_plan.py tests/test_report.py \
-	  tests/test_checkpoint.py tests/test_dataset.py tests/test_inception.py tests/test_muon.py \
-	  tests/test_pixel.py tests/test_r3gan.py tests/test_sample.py tests/test_temperature.py \
-	  tests/test_train.py
+	  --dist loadfile -q -m ships
 
 check: venv
 	$(BIN)/ruff format --check .

@@ -11,7 +11,7 @@ if sys.version_info < (3, 11):  # noqa: UP036
     )
     sys.exit(2)
 
-from lib.host.command_line import COMMANDS, load_command, main
+from lib.commands.command_line import COMMANDS, load_command, main
 
 __all__ = ["COMMANDS", "load_command", "main"]
 

@@ -1,1 +1,4 @@
-"""The bundle's sources: `lib.kernel` ships to Kaggle, `lib.host` stays on the user's machine."""
+"""The sources: `lib.base` and `lib.kernel` ship to Kaggle.
+
+All other folders stay on the user's machine.
+"""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.host.bundle import Bundle, Entry, build_bundle, write_bundle
+from lib.bundler.bundle import Bundle, Entry, build_bundle, write_bundle
 
 CASES = Path(__file__).with_name("bundles")
 

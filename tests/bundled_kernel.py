@@ -1,7 +1,7 @@
-"""A pytest plugin (-p tests.bundled_kernel): lib.kernel comes from the script in KERNEL_BUNDLE.
+"""A pytest plugin (-p tests.bundled_kernel): what ships comes from the script in KERNEL_BUNDLE.
 
 Every test then runs on the modules that the bundle imports from its own text, and the session
-fails if one of them was read from lib/kernel instead.
+fails if one of them was read from lib/ instead.
 """
 
 import os
@@ -16,13 +16,18 @@ for name in [name for name in sys.modules if name.split(".")[0] == "lib"]:
 runpy.run_path(os.environ["KERNEL_BUNDLE"], run_name="bundle")
 
 import lib  # noqa: E402
+import lib.base  # noqa: E402
 
-lib.__path__.append(str(Path(__file__).parents[1] / "lib"))  # lib.host, which never ships
+SOURCES = Path(__file__).parents[1] / "lib"  # for what never ships
+lib.__path__.append(str(SOURCES))
+lib.base.__path__.append(str(SOURCES / "base"))
+(BUNDLED,) = [finder.bundled for finder in sys.meta_path if hasattr(finder, "bundled")]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """The end of the tests -> an error where a module of the kernel is not the bundle's."""
+    """The end of the tests -> an error where a module that ships is not the bundle's."""
     for name, module in list(sys.modules.items()):
-        if name.startswith("lib.kernel"):
+        path = name.replace(".", "/")
+        if name.startswith("lib.kernel") or {f"{path}.py", f"{path}/__init__.py"} & BUNDLED.keys():
             loader = type(module.__loader__).__qualname__
             assert "__bundle__" in loader, f"{name} came from {module.__file__}"

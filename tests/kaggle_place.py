@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from lib.host.git_state import GitState
-from lib.host.kaggle_client import KaggleSession, open_session
-from lib.host.kaggle_push import Cargo, push_cargo
-from lib.host.kaggle_save import Pushed
-from lib.host.metadata import load_metadata
-from lib.host.metadata_fields import Metadata
-from lib.host.patience import Patience
-from lib.host.workplace import Workplace
-from lib.kernel.storage import sha256_bytes
+from lib.base.files import sha256_bytes
+from lib.kaggle.git_state import GitState
+from lib.kaggle.metadata import load_metadata
+from lib.kaggle.metadata_fields import Metadata
+from lib.kaggle.push import Cargo, push_cargo
+from lib.kaggle.save_kernel import Pushed
+from lib.kaggle.session import KaggleSession, open_session
+from lib.kaggle.timeouts import Patience
+from lib.kaggle.workspace import Workplace
 from tests.kaggle_server import KaggleServer, make_environment
 from tests.kaggle_state import COMPETITION, USER, Version
 

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lib.host.synthetic import look_alike
-from lib.host.synthetic_shards import write_shards
+from lib.synthetic.look_alike import look_alike
+from lib.synthetic.shards import write_shards
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ("lib", "kernel_template", "build.py", "kernel-metadata.json")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lib.kernel.recipes import list_keys
+from lib.kernel.recipes.table import list_keys
 
 
 def keep_used(recipe: str, wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,1 +1,4 @@
-"""Shards of base64 records -> submission.csv: every module in here travels inside the kernel."""
+"""Everything that a run needs on Kaggle is here, beside `lib.base`.
+
+`main` starts it and `pipeline` tells it.
+"""

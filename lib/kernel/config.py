@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lib.kernel.errors import InputError, nearest_name
-from lib.kernel.recipes import AUTO, CANDIDATES, PUBLIC, RECIPES, list_keys
+from lib.base.errors import InputError, nearest_name
+from lib.kernel.recipes.table import AUTO, CANDIDATES, PUBLIC, RECIPES, list_keys
 
 TORCHVISION_WEIGHTS = "inception_v3_google-0cc3c7bd.pth"
 RANDOM_WEIGHTS = "random"

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from lib.kernel.config import Config
-from lib.kernel.recipes import AUTO
+from lib.kernel.recipes.table import AUTO
 
 _GPU_POOL, _CPU_POOL = 20_000, 5_000
 _CPU_REAL = 10_000  # ten minutes of Inception on two cores

@@ -12,27 +12,37 @@ from typing import Any
 
 import numpy as np
 
-from lib.kernel import provenance
-from lib.kernel.appraisal import Drawn, appraise
-from lib.kernel.budget import NoStepError
-from lib.kernel.candidates import tell_candidates
-from lib.kernel.config import RANDOM_WEIGHTS, Config
-from lib.kernel.continuation import leave_state, take_up
-from lib.kernel.defaults import fill_defaults
-from lib.kernel.errors import PipelineError
-from lib.kernel.features import Extractor, cached_features, load_extractor
-from lib.kernel.follower import gather_team
-from lib.kernel.generated_side import Choice, choose_images, draw_pool, find_temperature
-from lib.kernel.grids import write_grid
-from lib.kernel.journal import Journal
-from lib.kernel.last_stretch import NOTE, finish_by_fid
-from lib.kernel.outcome import (
+from lib.base.errors import PipelineError
+from lib.base.files import read_json, write_json
+from lib.base.image_grid import write_grid
+from lib.base.log import Heartbeat, log
+from lib.kernel.competition.outcome import (
     RANDOM_WARNING,
     summarise,
     verify_outcome,
     write_metrics,
     write_outcome,
 )
+from lib.kernel.competition.shard_lines import hash_shards
+from lib.kernel.competition.shards import find_shards
+from lib.kernel.config import RANDOM_WEIGHTS, Config
+from lib.kernel.curation.generated_side import Choice, choose_images, draw_pool, find_temperature
+from lib.kernel.defaults import fill_defaults
+from lib.kernel.device.runtime import Device, Folders
+from lib.kernel.device.team import ALONE, Team
+from lib.kernel.metrics.appraisal import Drawn, appraise
+from lib.kernel.metrics.features import Extractor, cached_features, load_extractor
+from lib.kernel.metrics.real_side import (
+    Images,
+    RealSide,
+    choose_real,
+    decode_images,
+    make_plan,
+    measure_real,
+)
+from lib.kernel.metrics.unseen_fid import measure_unseen, score_unseen
+from lib.kernel.metrics.weights import find_weights
+from lib.kernel.metrics.yardstick import make_yardstick
 from lib.kernel.plan import (
     LEAST_REAL,
     Plan,
@@ -41,30 +51,20 @@ from lib.kernel.plan import (
     describe_plan,
     fit_pool,
 )
-from lib.kernel.progress import Heartbeat, log
-from lib.kernel.real_side import (
-    Images,
-    RealSide,
-    choose_real,
-    decode_images,
-    make_plan,
-    measure_real,
-)
-from lib.kernel.recipes import AUTO
-from lib.kernel.report import Findings
-from lib.kernel.runtime import Device, Folders
+from lib.kernel.recipes.auto.candidates import tell_candidates
+from lib.kernel.recipes.table import AUTO
+from lib.kernel.report import provenance
+from lib.kernel.report.journal import Journal
+from lib.kernel.report.report import Findings
 from lib.kernel.settings import show_settings
 from lib.kernel.settled import list_settled, mark_settled
-from lib.kernel.shard_lines import hash_shards
-from lib.kernel.shards import find_shards
 from lib.kernel.speeds import Speeds, count_verified, find_channels, glance_at, measure_speeds
-from lib.kernel.stall import find_stall
-from lib.kernel.storage import read_json, write_json
-from lib.kernel.team import ALONE, Team
-from lib.kernel.train import Budget, TrainResult, train
-from lib.kernel.unseen_fid import measure_unseen, score_unseen
-from lib.kernel.weights import find_weights
-from lib.kernel.yardstick import make_yardstick
+from lib.kernel.training.budget import NoStepError
+from lib.kernel.training.continuation import leave_state, take_up
+from lib.kernel.training.follower import gather_team
+from lib.kernel.training.last_stretch import NOTE, finish_by_fid
+from lib.kernel.training.stall import find_stall
+from lib.kernel.training.train import Budget, TrainResult, train
 
 _GRID, _COLUMNS = 40, 4  # of the grids; four columns at 4x fit twice beside each other
 _APPRAISED = 10_000  # real images for pixel statistics

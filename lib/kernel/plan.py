@@ -3,13 +3,13 @@
 import math
 from dataclasses import dataclass
 
+from lib.base.errors import InputError
+from lib.base.log import format_seconds
 from lib.kernel.config import Config
-from lib.kernel.errors import InputError
-from lib.kernel.halving import count_trials
-from lib.kernel.progress import format_seconds
-from lib.kernel.recipes import AUTO, CANDIDATES
+from lib.kernel.recipes.auto.halving import count_trials
+from lib.kernel.recipes.table import AUTO, CANDIDATES
+from lib.kernel.sampling.temperature import LEAST_TRIES, MOST_TRIES
 from lib.kernel.speeds import Speeds
-from lib.kernel.temperature import LEAST_TRIES, MOST_TRIES
 
 LEAST_SHARE = 0.1  # of a run bounded by time that must be left for training
 _TRAINING_SHARE = 0.5  # of what the submitted images leave; evaluation yields first

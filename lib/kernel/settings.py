@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, get_type_hints
 
+from lib.base.errors import InputError
 from lib.kernel.config import (
     AUTOMATIC,
     BAKED,
@@ -13,8 +14,7 @@ from lib.kernel.config import (
     may_be_automatic,
     show_value,
 )
-from lib.kernel.errors import InputError
-from lib.kernel.recipes import AUTO, DEFAULT_RECIPE, list_keys
+from lib.kernel.recipes.table import AUTO, DEFAULT_RECIPE, list_keys
 from lib.kernel.usual_names import name_cure
 
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}

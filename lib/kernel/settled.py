@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lib.kernel.budget import TrainResult
 from lib.kernel.config import AUTOMATIC, Config, show_value
 from lib.kernel.plan import Plan
-from lib.kernel.recipes import list_keys
+from lib.kernel.recipes.table import list_keys
 from lib.kernel.settings import show_settings
+from lib.kernel.training.budget import TrainResult
 
 
 def list_settled(plan: Plan, ranks: int, result: TrainResult) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 import dataclasses
 from typing import Any
 
+from lib.base.log import log
 from lib.kernel.config import Config
-from lib.kernel.progress import log
-from lib.kernel.runtime import Device
+from lib.kernel.device.runtime import Device
 
 # For each recipe the sizes on a GPU and on a CPU, both in the order of the names.
 _SIZES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from lib.kernel.errors import nearest_name
+from lib.base.errors import nearest_name
 
 _USUAL = {  # key -> what it is called elsewhere
     "lr": "learning_rate learn_rate learningrate rate",

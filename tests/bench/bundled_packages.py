@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import copytree, ignore_patterns, unpack_archive
 
-from lib.host.bundle import Entry, build_bundle, write_bundle
+from lib.bundler.bundle import Entry, build_bundle, write_bundle
 
 
 @dataclass(frozen=True)

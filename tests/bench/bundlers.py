@@ -19,11 +19,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lib.host.bundle import Entry, build_bundle, write_bundle
-from lib.kernel.errors import InputError
+from lib.base.errors import InputError
+from lib.bundler.bundle import Entry, build_bundle, write_bundle
 from tests.bench.bundled_packages import run_real_packages
 from tests.bundled import Outcome, Place
-from tests.test_bundle import CASES, PLUGINS
+from tests.bundler.test_bundle import CASES, PLUGINS
 
 Builder = Callable[[Path, Path], None]  # (folder with entry.py, output)
 _STARTS = 15

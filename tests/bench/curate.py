@@ -15,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.host.synthetic import look_alike
+from lib.base.files import sha256_file
 from lib.kernel.config import make_config
-from lib.kernel.curate import DEFAULT_ROUNDS, choose_subset
-from lib.kernel.features import cached_features, load_extractor
-from lib.kernel.fid import features_to_statistics, frechet_distance
-from lib.kernel.floor import measure_floor_against
-from lib.kernel.runtime import choose_device
-from lib.kernel.storage import sha256_file
+from lib.kernel.curation.curate import DEFAULT_ROUNDS, choose_subset
+from lib.kernel.device.runtime import choose_device
+from lib.kernel.metrics.features import cached_features, load_extractor
+from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
+from lib.kernel.metrics.floor import measure_floor_against
+from lib.synthetic.look_alike import look_alike
 
 _WEIGHTS = "INCEPTION_STANDIN"
 _COUNT = 1000

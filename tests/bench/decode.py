@@ -13,8 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from lib.host.synthetic import look_alike
-from lib.host.synthetic_shards import write_shards
+from lib.synthetic.look_alike import look_alike
+from lib.synthetic.shards import write_shards
 
 _ROOT = Path(__file__).parents[2]
 _PLAIN = """

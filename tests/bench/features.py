@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from lib.kernel.config import Config
-from lib.kernel.fast_check import measure_fast_error
-from lib.kernel.features import extract_features, load_extractor
-from lib.kernel.fid import features_to_statistics
-from lib.kernel.runtime import choose_device
-from tests.test_features import STANDIN, compute_by_the_page, draw_images
+from lib.kernel.device.runtime import choose_device
+from lib.kernel.metrics.fast_check import measure_fast_error
+from lib.kernel.metrics.features import extract_features, load_extractor
+from lib.kernel.metrics.fid import features_to_statistics
+from tests.kernel.metrics.test_features import STANDIN, compute_by_the_page, draw_images
 
 WARM, SNIPPET, OURS = 8, 24, 96
 

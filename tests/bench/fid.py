@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import scipy.linalg
 
-from lib.kernel.fid import Statistics, features_to_statistics, frechet_distance
-from lib.kernel.floor import measure_floor
+from lib.kernel.metrics.fid import Statistics, features_to_statistics, frechet_distance
+from lib.kernel.metrics.floor import measure_floor
 
 COUNT, WIDTH, REAL = 1000, 2048, 10_000
 REPEATS = 3

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from lib.base.image_grid import make_grid
 from lib.kernel.config import make_config
-from lib.kernel.follower import gather_team
-from lib.kernel.generated_side import as_rgb
-from lib.kernel.grids import make_grid
-from lib.kernel.recipes import PUBLIC
-from lib.kernel.runtime import Device
-from lib.kernel.sample import sample_images
-from lib.kernel.train import Budget, train
+from lib.kernel.curation.generated_side import as_rgb
+from lib.kernel.device.runtime import Device
+from lib.kernel.recipes.table import PUBLIC
+from lib.kernel.sampling.sample import sample_images
+from lib.kernel.training.follower import gather_team
+from lib.kernel.training.train import Budget, train
 from tests.bench.quality import load_pictures
 
 _GRID = 64

@@ -20,25 +20,25 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.host.synthetic import look_alike
+from lib.base.files import sha256_file
+from lib.base.image_grid import write_grid
+from lib.kernel.competition.dataset import decode_dataset
 from lib.kernel.config import Config, make_config
-from lib.kernel.curate import DEFAULT_ROUNDS, choose_subset
-from lib.kernel.dataset import decode_dataset
+from lib.kernel.curation.curate import DEFAULT_ROUNDS, choose_subset
+from lib.kernel.curation.generated_side import as_rgb, find_temperature
 from lib.kernel.defaults import fill_defaults
-from lib.kernel.features import Extractor, cached_features, load_extractor
-from lib.kernel.fid import features_to_statistics, frechet_distance
-from lib.kernel.floor import measure_floor, measure_floor_against
-from lib.kernel.follower import gather_team
-from lib.kernel.generated_side import as_rgb, find_temperature
-from lib.kernel.grids import write_grid
-from lib.kernel.real_side import RealSide, split_halves
-from lib.kernel.runtime import Device
-from lib.kernel.sample import sample_images
+from lib.kernel.device.runtime import Device
+from lib.kernel.metrics.features import Extractor, cached_features, load_extractor
+from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
+from lib.kernel.metrics.floor import measure_floor, measure_floor_against
+from lib.kernel.metrics.real_side import RealSide, split_halves
+from lib.kernel.metrics.yardstick import make_yardstick
+from lib.kernel.sampling.sample import sample_images
+from lib.kernel.sampling.temperature import MOST_TRIES
 from lib.kernel.settings import parse_override
-from lib.kernel.storage import sha256_file
-from lib.kernel.temperature import MOST_TRIES
-from lib.kernel.train import Budget, TrainResult, train
-from lib.kernel.yardstick import make_yardstick
+from lib.kernel.training.follower import gather_team
+from lib.kernel.training.train import Budget, TrainResult, train
+from lib.synthetic.look_alike import look_alike
 
 _HELD_OUT = _COUNT = 1000
 _GRID = 64

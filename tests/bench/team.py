@@ -13,10 +13,10 @@ import time
 import numpy as np
 import torch
 
-from lib.host.synthetic import look_alike
 from lib.kernel.config import make_config
-from lib.kernel.follower import gather_team
-from lib.kernel.train import build_learner
+from lib.kernel.training.follower import gather_team
+from lib.kernel.training.train import build_learner
+from lib.synthetic.look_alike import look_alike
 
 BATCH = 32  # of each process
 WARM_UP = 3  # steps

@@ -16,9 +16,9 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from lib.kernel.config import Config, make_config
-from lib.kernel.networks import build_critic, build_generator
-from lib.kernel.runtime import Device, choose_device
-from lib.kernel.wgan import WganLearner
+from lib.kernel.device.runtime import Device, choose_device
+from lib.kernel.recipes.wgan_gp.networks import build_critic, build_generator
+from lib.kernel.recipes.wgan_gp.wgan import WganLearner
 
 COUNT = 2048
 

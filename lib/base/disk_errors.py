@@ -1,0 +1,21 @@
+"""A block that uses files -> the same, a disk's refusal told as one error with a cure."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lib.base.errors import PipelineError
+
+_AGAIN = "make room or mend its rights, then run the same command again: nothing is repeated"
+
+
+@contextmanager
+def explain_disk(stage: str, what: str, path: Path, cure: str = _AGAIN) -> Iterator[None]:
+    """(stage, what is done, file or folder, cure) -> a block whose OSErrors are PipelineErrors."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise  # what is not there is the caller's to tell
+    except OSError as error:
+        got = f"{error.strerror or type(error).__name__} at {error.filename or path}"
+        raise PipelineError(stage, what, got=got, cure=cure) from None

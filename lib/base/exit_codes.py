@@ -1,0 +1,60 @@
+"""A piece of work that may fail -> an exit code, and at most two lines for the user on stderr."""
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Callable
+
+from lib.base.errors import InputError, PipelineError
+
+_AGAIN = "the same command goes on from here"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_PLACES = (  # why a file or folder that was named cannot be used
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.ETXTBSY, errno.ESTALE),
+)
+
+
+def run_for_exit_code(work: Callable[[], int], debug: bool) -> int:
+    """Work -> its own exit code, else 2 for a user's mistake, 1 for a failure, 130 for Ctrl-C.
+
+    141 tells that the reader of stdout left, as a shell does.
+    """
+    try:
+        code = work()
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on from here", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of stdout left, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
+        return 141
+    except Exception as error:  # the last resort of every command
+        if debug:
+            traceback.print_exc()
+        told = _explain_disk(error) if isinstance(error, OSError) else error
+        print(f"error: {_describe(told)}", file=sys.stderr, flush=True)
+        return told.exit_code if isinstance(told, PipelineError) else 1
+
+
+def _explain_disk(error: OSError) -> Exception:
+    """What the system refused -> the same as an error of ours, where it is not a fault of ours."""
+    reason = error.strerror or type(error).__name__
+    place = error.filename2 or error.filename
+    if error.errno in _FULL:
+        cure = f"make room, or mend the disk; {_AGAIN}"
+        return PipelineError("disk", reason, got=str(place or ""), cure=cure)
+    if error.errno in _PLACES and place is not None:
+        cure = f"name another place, or mend that one's rights; {_AGAIN}"
+        return InputError("disk", reason, got=str(place), cure=cure)
+    return error
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, PipelineError):
+        return str(error)
+    first = (str(error).splitlines() or ["no message"])[0]
+    cure = "see where with --debug, and please report it; the same command resumes"
+    return f"{type(error).__name__}: {first}\n  cure: {cure}"

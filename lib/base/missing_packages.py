@@ -1,0 +1,23 @@
+"""A block that may need packages -> the same, one that is not installed told with its cure."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lib.base.errors import InputError
+
+CURE = "make venv, then source .venv/bin/activate"
+
+
+@contextmanager
+def explain_missing(
+    stage: str, what: str = "a package that it needs is not installed"
+) -> Iterator[None]:
+    """(stage, what its absence means) -> a block in which a missing package is an InputError."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        top = (error.name or "").partition(".")[0]
+        if not top or top == "lib" or top in sys.stdlib_module_names:
+            raise  # a fault of ours, or of this Python
+        raise InputError(stage, what, got=f"no {top}", cure=CURE) from error

@@ -1,0 +1,112 @@
+"""A path that a user gave -> the same path, or a refusal before anything is read or made there."""
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from lib.base.errors import InputError
+
+_KINDS = (  # what a path may be, where it is neither a file nor a folder
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+_READ = "name a place that you may read"
+_WRITE = "name another place, or mend that one's rights"
+
+
+def check_input_file(stage: str, path: Path, cure: str = _READ) -> Path:
+    """(stage, path, cure) -> the path of a plain file whose bytes can be read."""
+    kind = _name_kind(stage, path, cure)
+    if kind != "a file":
+        raise _refuse(stage, "the input is no file", "a file", path, kind, cure)
+    _try_to_read(stage, path, cure)
+    return path
+
+
+def check_input_place(stage: str, path: Path, cure: str = _READ) -> Path:
+    """(stage, path, cure) -> the path of a folder, or of a plain file such as a zip, readable."""
+    kind = _name_kind(stage, path, cure)
+    if kind not in ("a file", "a folder"):
+        raise _refuse(stage, "the input cannot be read", "a folder or a file", path, kind, cure)
+    _try_to_read(stage, path, cure)
+    return path
+
+
+def check_output_folder(stage: str, path: Path, cure: str = _WRITE) -> Path:
+    """(stage, path, cure) -> the path of a folder that files can be made in, or that can be made.
+
+    Nothing is left there: one file without a name is opened, in the folder or above it.
+    """
+    kind = _name_kind(stage, path, cure, may_be_missing=True)
+    if kind not in ("", "a folder"):
+        raise _refuse(stage, "the output is no folder", "a folder", path, kind, cure)
+    _try_to_write(stage, path if kind else path.absolute().parent, path, cure)
+    return path
+
+
+def check_output_file(stage: str, path: Path, cure: str = _WRITE) -> Path:
+    """(stage, path, cure) -> the path of a plain file that can be written anew, or made.
+
+    A device or a pipe is refused: whole files take the place of what was there.
+    """
+    kind = _name_kind(stage, path, cure, may_be_missing=True)
+    if kind not in ("", "a file"):
+        raise _refuse(stage, "the output is no file", "a file", path, kind, cure)
+    _try_to_write(stage, path.absolute().parent, path, cure)
+    return path
+
+
+def _name_kind(stage: str, path: Path, cure: str, may_be_missing: bool = False) -> str:
+    """A path -> what it is, in words; "" where nothing is there and nothing has to be."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise _refuse(stage, "the link leads nowhere", "", path, "", cure) from None
+        if may_be_missing:
+            return ""
+        raise _refuse(stage, "there is no such file or folder", "", path, "", cure) from None
+    except (OSError, ValueError) as error:
+        raise _explain(stage, "the place cannot be looked up", path, error, cure) from None
+    if stat.S_ISREG(mode):
+        return "a file"
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    return next((words for is_kind, words in _KINDS if is_kind(mode)), "something else")
+
+
+def _try_to_read(stage: str, path: Path, cure: str) -> None:
+    try:
+        if path.is_dir():
+            with os.scandir(path) as entries:
+                next(entries, None)
+        else:
+            with path.open("rb") as file:
+                file.read(1)
+    except OSError as error:
+        raise _explain(stage, "the input cannot be read", path, error, cure) from None
+
+
+def _try_to_write(stage: str, folder: Path, path: Path, cure: str) -> None:
+    """(folder of an output or above it, the output) -> InputError if nothing can be made there."""
+    above = folder
+    try:
+        while not above.exists() and above != above.parent:
+            above = above.parent
+        with tempfile.TemporaryFile(dir=above):
+            pass
+    except OSError as error:
+        raise _explain(stage, "the output cannot be written", path, error, cure) from None
+
+
+def _refuse(stage: str, what: str, expected: str, path: Path, kind: str, cure: str) -> InputError:
+    got = f"{kind}, {path}" if kind else str(path)
+    return InputError(stage, what, expected=expected, got=got, cure=cure)
+
+
+def _explain(stage: str, what: str, path: Path, error: Exception, cure: str) -> InputError:
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return InputError(stage, what, got=f"{path}: {reason}", cure=cure)

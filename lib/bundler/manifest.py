@@ -1,0 +1,67 @@
+"""What a bundle holds -> its manifest: inputs, who imports whom, packages from elsewhere, size."""
+
+from typing import Any
+
+from lib.base.errors import InputError
+from lib.bundler.kaggle_packages import name_origin
+from lib.bundler.module_graph import ENTRY, Graph
+from lib.bundler.render import Layout
+
+LIMIT_BYTES = 900_000  # of a source that Kaggle takes
+
+
+def describe_bundle(layout: Layout, graph: Graph, size: int, sha256: str) -> dict[str, Any]:
+    """(layout, graph, bytes and hash of the script) -> a JSON value, equal for equal inputs."""
+    return {
+        "name": layout.name,
+        "sha256": sha256,
+        "bytes": size,
+        "limit_bytes": LIMIT_BYTES,
+        "unpacked_because": layout.disk,
+        "inputs": [
+            {
+                "path": section.path,
+                "bytes": section.size,
+                "lines": len(section.lines),
+                "sha256": section.sha256,
+                "form": section.form,
+                "reason": section.reason,
+            }
+            for section in layout.files
+        ],
+        "imports": {
+            _show_name(layout, module.name): {
+                target: how.line for target, how in sorted(module.targets) if how.module
+            }
+            for module in graph.modules.values()
+        },
+        "not_followed": {
+            module.path: module.findings.unfollowed
+            for module in graph.modules.values()
+            if module.findings.unfollowed
+        },
+        "external": _describe_external(layout, graph),
+    }
+
+
+def too_large(what: str, size: int, sizes: dict[str, int], cure: str) -> InputError:
+    """(what is built, its bytes, each input's bytes) -> an error that names the largest inputs."""
+    largest = sorted(sizes, key=lambda path: sizes[path], reverse=True)[:5]
+    names = ", ".join(f"{path} {sizes[path]:,}" for path in largest)
+    said = f"{what} has {size:,} bytes, Kaggle takes {LIMIT_BYTES:,}; the largest: {names}"
+    return InputError("bundle", f"{said}; cure: {cure}")
+
+
+def _describe_external(layout: Layout, graph: Graph) -> dict[str, Any]:
+    """Packages from elsewhere: who brings them, and every import that needs them."""
+    paths = {name: module.path for name, module in graph.modules.items()}
+    found: dict[str, Any] = {}
+    for top, importer, how in graph.external:
+        package = found.setdefault(top, {"origin": name_origin(top), "needed_by": []})
+        path = layout.name if importer == ENTRY else paths[importer]
+        package["needed_by"].append({"file": path, "line": how.line, "when": how.when})
+    return dict(sorted(found.items()))
+
+
+def _show_name(layout: Layout, name: str) -> str:
+    return layout.name if name == ENTRY else name

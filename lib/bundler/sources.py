@@ -1,0 +1,81 @@
+"""A Python file -> its text, its tree and what a compiler says of it."""
+
+import ast
+import codecs
+import os
+import tokenize
+import warnings
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from lib.base.errors import InputError
+from lib.base.files import sha256_bytes
+
+
+@dataclass(frozen=True)
+class Source:
+    """One Python file: the bytes on disk, and the text that the compiler makes of them."""
+
+    path: str  # from the root, with "/"
+    raw: bytes
+    text: str  # newlines are "\\n", the last line has one, a byte order mark is gone
+    codec: str
+    tree: ast.Module
+    warning: str  # what the compiler warns of; empty: nothing
+
+    @property
+    def sha256(self) -> str:
+        """Of the file as it is on disk."""
+        return sha256_bytes(self.raw)
+
+    @property
+    def is_package(self) -> bool:
+        """Whether this is an __init__.py."""
+        return Path(self.path).name == "__init__.py"
+
+
+def bundle_error(path: str, line: int, problem: str, cure: str) -> InputError:
+    """(file, line, problem, cure) -> an error of one line that says them all."""
+    return InputError("bundle", f"{path}:{line}: {problem}; cure: {cure}")
+
+
+def read_bytes(file: Path) -> bytes:
+    """A file -> its bytes, or an error that names it."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise bundle_error(
+            show_path(file), 1, f"cannot be read ({error.strerror})", "make it readable"
+        ) from None
+
+
+def parse_source(path: str, raw: bytes, shown: str) -> Source:
+    """(path from the root, bytes, path for error messages) -> Source; mistakes raise InputError."""
+    try:
+        codec, _ = tokenize.detect_encoding(BytesIO(raw).readline)
+        text = raw.decode(codec).replace("\r\n", "\n").replace("\r", "\n")
+    except (SyntaxError, UnicodeDecodeError) as error:
+        problem = f"cannot be decoded ({error})"
+        raise bundle_error(shown, 1, problem, "save it as UTF-8 or declare its encoding") from None
+    if text and not text.endswith("\n"):
+        text += "\n"
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            tree = ast.parse(text, path)
+            compile(tree, path, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        problem = f"syntax error: {error.msg}"
+        raise bundle_error(shown, error.lineno or 1, problem, "correct the line") from None
+    except ValueError as error:
+        raise bundle_error(shown, 1, f"no Python text: {error}", "correct the file") from None
+    warning = f"line {caught[0].lineno}: {caught[0].message}" if caught else ""
+    plain = codecs.lookup(codec.removesuffix("-sig")).name
+    return Source(path, raw, text, plain, tree, warning)
+
+
+def show_path(file: Path) -> str:
+    """A file -> its path as a user in the current folder would type it."""
+    relative = os.path.relpath(file)
+    return str(file) if relative.startswith("..") else relative

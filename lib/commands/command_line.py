@@ -1,0 +1,49 @@
+"""Command-line words -> the command they name, run; none is imported before it is asked for."""
+
+from collections.abc import Sequence
+from importlib import import_module
+
+from lib.base.errors import InputError, nearest_name
+from lib.base.exit_codes import run_for_exit_code
+from lib.base.missing_packages import explain_missing
+from lib.commands.options import Command, parse_and_run
+
+COMMANDS = (
+    *("audit", "build", "bundle", "curate", "decode", "doctor", "features", "fetch", "init"),
+    *("push", "run", "runs", "score", "submit", "sweep", "synth", "watch"),
+)
+
+
+def main(words: Sequence[str]) -> int:
+    """Command-line words -> exit code: 0 done, 1 a failure, 2 a mistake of the user's."""
+    return run_for_exit_code(lambda: _dispatch(words), debug="--debug" in words)
+
+
+def load_command(name: str) -> Command:
+    """A name of COMMANDS -> its Command, by modules that plain Python can import.
+
+    What needs packages is imported when the command runs.
+    """
+    command = getattr(import_module(f"lib.commands.{name}"), name.upper())
+    assert isinstance(command, Command), f"lib.commands.{name} does not define {name.upper()}"
+    return command
+
+
+def _dispatch(words: Sequence[str]) -> int:
+    if words and words[0] in ("-h", "--help", "help"):
+        print(_describe_commands())
+        return 0
+    name, rest = (words[0], words[1:]) if words else ("build", [])
+    if name.startswith("-"):
+        name, rest = "build", words
+    if name not in COMMANDS:
+        cure = nearest_name(name, COMMANDS)
+        raise InputError("build.py", f"there is no command {name!r}", cure=cure)
+    with explain_missing(name):
+        return parse_and_run(load_command(name), rest)
+
+
+def _describe_commands() -> str:
+    lines = [f"  {name:<10} {load_command(name).summary}" for name in COMMANDS]
+    head = "usage: python build.py [COMMAND] [OPTIONS]; without a command: build\n\n"
+    return head + "\n".join(lines) + "\n\n  python build.py COMMAND --help lists its options"

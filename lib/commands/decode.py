@@ -1,0 +1,41 @@
+"""`build.py decode`: a folder of shards -> the clean data set, and a table of what became of it."""
+
+import argparse
+from pathlib import Path
+
+from lib.base.places import check_input_place, check_output_folder
+from lib.commands.options import Command
+from lib.kernel.config import POLICIES
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--input", required=True, metavar="DIR", help="folder or zip with the shards"
+    )
+    parser.add_argument("--output", required=True, metavar="DIR", help="what is written goes here")
+    parser.add_argument(
+        "--policy", default=POLICIES[0], metavar="NAME", help=f"{', '.join(POLICIES)}"
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    from lib.kernel.competition.dataset import SUMMARY_FILE, decode_dataset  # numpy, Pillow
+    from lib.kernel.competition.policies import get_policy
+
+    get_policy(options.policy)
+    source = check_input_place("decode", Path(options.input))
+    target = check_output_folder("decode", Path(options.output))
+    decoded = decode_dataset(source, target, options.policy)
+    rejected = sum(decoded.rejected.values())
+    rows = [("kept", decoded.kept), ("rejected", rejected)]
+    rows += [(f"  {reason}", count) for reason, count in decoded.rejected.items()]
+    rows += [(f"note: {note}", count) for note, count in decoded.notes.items()]
+    width = max(len(name) for name, _ in rows)
+    print("\n".join(f"{name:<{width}}  {count:>9,}" for name, count in rows))
+    print(f"{'seconds':<{width}}  {decoded.seconds:>9.1f}")
+    files = ", ".join((*decoded.sha256, SUMMARY_FILE))
+    print(f"{decoded.folder.absolute()}: {files}")
+    return 0
+
+
+DECODE = Command("decode", "shards -> clean images, ids and rejects", _add_options, _run)

@@ -1,0 +1,21 @@
+"""`build.py doctor`: all that a push needs -> one line each, ok or with its cure."""
+
+import argparse
+
+from lib.commands.options import Command
+from lib.kaggle.workspace import ROOT, Workplace
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    """A parser -> the same: the doctor has no options."""
+
+
+def _run(options: argparse.Namespace) -> int:
+    from lib.commands.findings import examine, format_findings  # requests is slow to import
+
+    findings = examine(Workplace(ROOT))
+    print(format_findings(findings))
+    return 1 if any(finding.cure for finding in findings) else 0
+
+
+DOCTOR = Command("doctor", "what a push needs, each line ok or a cure", _add_options, _run)

@@ -1,0 +1,51 @@
+"""`build.py init`: an owner's name -> kernel-metadata.json filled in; the file stays the user's."""
+
+import argparse
+import json
+from pathlib import Path
+
+from lib.base.errors import InputError
+from lib.base.files import write_text
+from lib.base.log import log
+from lib.commands.options import Command
+from lib.kaggle.metadata import PLACEHOLDER_OWNER, check_metadata, slugify
+from lib.kaggle.metadata_fields import FILE_NAME, parse_metadata, read_fields
+from lib.kaggle.workspace import ROOT
+
+
+def fill_metadata(root: Path, owner: str, slug: str | None) -> None:
+    """(root, owner, slug or None) -> kernel-metadata.json with that id, all else left as it was.
+
+    An owner that the user put there is not overwritten by another.
+    """
+    path = root / FILE_NAME
+    fields = read_fields(path)
+    present = parse_metadata(fields)
+    if present.owner not in (PLACEHOLDER_OWNER, owner):
+        raise InputError(
+            "init",
+            f"{FILE_NAME} already has an owner",
+            got=present.owner,
+            cure=f"edit {FILE_NAME} by hand to change it",
+        )
+    fields["id"] = f"{owner}/{slug or present.slug}"
+    if slug and slugify(present.title) != slug:
+        fields["title"] = slug.replace("-", " ").title()  # Kaggle names a kernel by its title
+    for warning in check_metadata(parse_metadata(fields), root, for_push=False):
+        log("init", f"warning: {warning}")
+    write_text(path, json.dumps(fields, indent=2) + "\n")
+    log("init", f"id {fields['id']}, title {fields['title']!r}, in {FILE_NAME}")
+    log("init", "next: python build.py doctor, then python build.py push")
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--owner", required=True, metavar="NAME", help="your name on Kaggle")
+    parser.add_argument("--slug", metavar="S", help="the kernel's name in its address")
+
+
+def _run(options: argparse.Namespace) -> int:
+    fill_metadata(ROOT, options.owner, options.slug)
+    return 0
+
+
+INIT = Command("init", "fill in kernel-metadata.json once", _add_options, _run)

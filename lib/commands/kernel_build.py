@@ -1,0 +1,135 @@
+"""A Config and the sources -> build/kernel.py and build/manifest.json, checked for Kaggle."""
+
+import dataclasses
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lib.base.errors import InputError, nearest_name
+from lib.base.files import write_text
+from lib.base.places import check_output_file
+from lib.bundler.bundle import Entry, build_bundle, write_bundle
+from lib.bundler.notebook import build_notebook, write_notebook
+from lib.kaggle.git_state import read_git_state
+from lib.kaggle.metadata import check_metadata
+from lib.kaggle.metadata_fields import FILE_NAME, parse_metadata, read_fields
+from lib.kernel.config import KEYS, Config, as_candidate, as_dict, show_value
+from lib.kernel.recipes.table import CANDIDATES, list_keys
+from lib.kernel.settings import explain_key, list_shown_keys
+
+FORMS = {"script": ".py", "notebook": ".ipynb"}  # kernel_type -> ending of code_file
+
+
+@dataclass(frozen=True)
+class BuiltKernel:
+    """A kernel as it was written."""
+
+    path: Path  # the script or notebook
+    manifest_path: Path
+    sha256: str  # of the bundle's content; the running kernel knows it too
+    manifest: dict[str, Any]
+
+
+def build_kernel(root: Path, config: Config, form: str = "script") -> BuiltKernel:
+    """(repository's root, Config, a kernel_type) -> the kernel and build/manifest.json below it.
+
+    kernel-metadata.json's kernel_type and code_file follow the form. Raises InputError, and leaves
+    an earlier build as it was, where the metadata or a module is at fault.
+    """
+    fields = _set_form(read_fields(root / FILE_NAME), form)
+    metadata = parse_metadata(fields)
+    for warning in check_metadata(metadata, root, for_push=False):
+        print(f"warning: {warning}", file=sys.stderr)
+    entry = _make_entry(root, config)
+    state = read_git_state(root)
+    facts = {"commit": state.commit, "changed": list(state.changed), "config": as_dict(config)}
+    path, manifest_path = root / metadata.code_file, root / "build" / "manifest.json"
+    for place in (path, manifest_path):
+        check_output_file("build", place)
+    if form == "notebook":
+        notebook = build_notebook(entry)
+        notebook = dataclasses.replace(notebook, manifest={**notebook.manifest, **facts})
+        write_notebook(notebook, path, manifest_path)
+        built = BuiltKernel(path, manifest_path, notebook.sha256, notebook.manifest)
+    else:
+        bundle = build_bundle(entry)
+        bundle = dataclasses.replace(bundle, manifest={**bundle.manifest, **facts})
+        write_bundle(bundle, path, manifest_path)
+        built = BuiltKernel(path, manifest_path, bundle.sha256, bundle.manifest)
+    if fields != read_fields(root / FILE_NAME):
+        write_text(root / FILE_NAME, json.dumps(fields, indent=2) + "\n")
+    return built
+
+
+def build_local(root: Path, config: Config) -> Path:
+    """(repository's root, Config) -> build/kernels/HASH.py, the same script for a run here.
+
+    What `kaggle kernels push` would send, build/kernel.py, stays as it is; and a later build takes
+    no running kernel's source away.
+    """
+    bundle = build_bundle(_make_entry(root, config))
+    path = root / "build" / "kernels" / f"{bundle.sha256[:12]}.py"
+    check_output_file("build", path)
+    write_text(path, bundle.text)
+    return path
+
+
+def _make_entry(root: Path, config: Config) -> Entry:
+    text = render_entry(root / "kernel_template")
+    return Entry(text=text, name="kernel.py", root=root, preface=render_preface(config))
+
+
+def _set_form(fields: dict[str, Any], form: str) -> dict[str, Any]:
+    """kernel-metadata.json's fields -> the same for that form; what fits already is kept."""
+    if form not in FORMS:
+        raise InputError("build", f"there is no format {form!r}", cure=nearest_name(form, FORMS))
+    if fields.get("kernel_type") == form or "kernel_type" not in fields:
+        return fields
+    return {**fields, "kernel_type": form, "code_file": f"build/kernel{FORMS[form]}"}
+
+
+def render_preface(config: Config) -> str:
+    """A Config -> the block shown at the top of the kernel: CONFIG = {...}, a key a line.
+
+    Of recipe auto a key in which candidates differ is a comment unless it was given: a line of it
+    would be handed to all of them.
+    """
+    recipe, shown, lines = config.recipe, list_shown_keys(config), []
+    for name in KEYS:
+        words = explain_key(name, recipe) if name in list_keys(recipe) else ""
+        value = f"{name!r}: {show_value(name, getattr(config, name))!r},"
+        if name in shown:
+            lines.append(f"    {value:<29} # {words}")
+        elif words:
+            values = [(each, as_candidate(config, each)) for each in CANDIDATES]
+            own = [
+                f"{each} {show_value(name, getattr(row, name))}"
+                for each, row in values
+                if name in list_keys(each)
+            ]
+            lines.append(f"    {f'# {name!r}: ...,':<29} # {words}; else: {', '.join(own)}")
+    head = "# What this run does; edit it as you like. A key that is not here is the recipe's own."
+    return "\n".join([head, "CONFIG = {", *lines, "}", ""])
+
+
+def render_entry(templates: Path) -> str:
+    """kernel_template/ -> the entry's text, with the report's template as a string in it."""
+    import jinja2  # a bundle of anything else does without it
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    report = (templates / "report.html.j2").read_text(encoding="utf-8")
+    return environment.get_template("entry.py.j2").render(report_template=quote_text(report))
+
+
+def quote_text(text: str) -> str:
+    """A text -> a Python expression of it, as lines that can be read where its letters allow."""
+    if "\\" in text or '"""' in text or text.endswith('"'):
+        return repr(text)
+    return f'"""{text}"""'

@@ -1,0 +1,113 @@
+"""Shards -> their pictures under each open policy, and what a wrong guess would cost in FID."""
+
+import dataclasses
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import numpy as np
+
+from lib.base.errors import InputError
+from lib.base.image_grid import write_grid
+from lib.base.log import Progress
+from lib.kernel.competition.images import DecodedRecord, decode_record
+from lib.kernel.competition.policies import NAMED_POLICIES, Policy
+from lib.kernel.competition.shard_lines import read_records
+from lib.kernel.competition.shards import find_shards
+from lib.kernel.metrics.features import Extractor
+from lib.kernel.metrics.fid import Statistics, features_to_statistics, statistics_distance
+
+HOST = "host"
+_SHOWN = 16  # records on a sheet: those that the policy changes most
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What one policy makes of the records that were looked at."""
+
+    name: str
+    rows: np.ndarray  # (K,) numbers of the records it keeps
+    pixels: np.ndarray  # (K, 3, 32, 32) uint8
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How far a policy's pictures are from the default's."""
+
+    name: str
+    kept: int
+    changed: int  # records kept by both whose pictures differ
+    fid: float  # between the two sets; the records are the same, so that 0 means equal
+
+
+def list_policies() -> dict[str, Policy]:
+    """Nothing -> host, each single departure from it, and the two public solutions' policies."""
+    policies = {HOST: Policy()}
+    for field, options in get_type_hints(Policy).items():
+        for option in get_args(options):
+            if option != getattr(policies[HOST], field):
+                name = f"{field}={option}"
+                policies[name] = dataclasses.replace(policies[HOST], **{field: option})
+    return policies | {name: NAMED_POLICIES[name] for name in ("first-seed", "second-seed")}
+
+
+def decode_variants(source: Path, records: int) -> list[Variant]:
+    """(folder of shards, how many records to look at) -> a Variant for each policy, host first."""
+    lines = [record.raw for record in itertools.islice(read_records(find_shards(source)), records)]
+    policies = list_policies()
+    progress = Progress("audit", len(policies), "policies")
+    variants = []
+    for number, (name, policy) in enumerate(policies.items()):
+        decoded = [decode_record(line, policy) for line in lines]
+        rows = [row for row, one in enumerate(decoded) if isinstance(one, DecodedRecord)]
+        pixels = [one.pixels for one in decoded if isinstance(one, DecodedRecord)]
+        if len(rows) < 2:
+            cure = "look at more records: --records N"
+            raise InputError("audit", f"policy {name} keeps {len(rows)} records", cure=cure)
+        variants.append(Variant(name, np.array(rows), np.stack(pixels)))
+        progress.update(number + 1)
+    return variants
+
+
+def judge(variants: list[Variant], extractor: Extractor) -> list[Verdict]:
+    """Variants, host first -> a Verdict each; equal pictures pass the network once."""
+    features = extractor.extract(np.concatenate([variant.pixels for variant in variants]))
+    ends = np.cumsum([len(variant.rows) for variant in variants])[:-1]
+    statistics = [features_to_statistics(part) for part in np.split(features, ends)]
+    return [
+        Verdict(
+            variant.name,
+            len(variant.rows),
+            int((_measure_change(variants[0], variant)[1] > 0).sum()),
+            _compare(own, statistics[0]),
+        )
+        for variant, own in zip(variants, statistics, strict=True)
+    ]
+
+
+def write_sheets(folder: Path, variants: list[Variant]) -> list[Path]:
+    """Variants, host first -> a PNG for each other one: host's pictures above, its own below."""
+    paths = []
+    host = variants[0]
+    for variant in variants[1:]:
+        rows, change = _measure_change(host, variant)
+        most = rows[np.argsort(-change, kind="stable")[:_SHOWN]]
+        above = host.pixels[np.searchsorted(host.rows, most)]
+        below = variant.pixels[np.searchsorted(variant.rows, most)]
+        path = folder / f"audit_{variant.name.replace('=', '_')}.png"
+        write_grid(path, np.concatenate([above, below]), columns=len(most))
+        paths.append(path)
+    return paths
+
+
+def _measure_change(host: Variant, other: Variant) -> tuple[np.ndarray, np.ndarray]:
+    """Two Variants -> (numbers of the records both keep, mean change of each picture, 0..255)."""
+    rows = np.intersect1d(host.rows, other.rows)
+    one = host.pixels[np.searchsorted(host.rows, rows)].astype(np.int16)
+    two = other.pixels[np.searchsorted(other.rows, rows)]
+    return rows, np.abs(one - two).mean(axis=(1, 2, 3))
+
+
+def _compare(one: Statistics, host: Statistics) -> float:
+    return 0.0 if one is host else statistics_distance(one, host)

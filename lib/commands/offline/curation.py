@@ -1,0 +1,98 @@
+"""Features of a pool and of real images -> the row numbers of the subset of least FID."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from lib.base.errors import InputError
+from lib.base.files import replacing
+from lib.base.seeds import derive_seed
+from lib.commands.offline.feature_source import Source, read_features
+from lib.kernel.competition.submission_table import FEATURES
+from lib.kernel.curation.curate import DEFAULT_ROUNDS, choose_subset
+from lib.kernel.device.runtime import choose_device
+from lib.kernel.metrics.fid import (
+    Statistics,
+    check_features,
+    features_to_statistics,
+    frechet_distance,
+)
+from lib.kernel.metrics.floor import measure_floor
+
+_DRAWS = 5
+
+
+def curate_files(options: argparse.Namespace) -> int:
+    """Options of `curate` -> exit code; the chosen rows are written, their FIDs printed."""
+    rounds = DEFAULT_ROUNDS if options.rounds is None else options.rounds
+    _check_options(options, rounds)
+    pool = _read_features(options.pool, options.weights, "the pool's features", max(options.n, 2))
+    real = _read_features(options.real, options.weights, "the features of --real", 4)
+    order = np.random.default_rng(derive_seed(options.seed, "holdout")).permutation(len(real))
+    if options.holdout and not 2 <= options.holdout <= len(real) - 2:
+        raise _complain(
+            "--holdout leaves too few real rows on one side",
+            f"0 or 2 to {len(real) - 2}",
+            str(options.holdout),
+            "hold out about half of them",
+        )
+    used, unseen = real[np.sort(order[options.holdout :])], real[np.sort(order[: options.holdout])]
+    statistics = features_to_statistics(used)
+    device = choose_device().torch_device
+    curation = choose_subset(
+        pool, statistics, options.n, options.seed, rounds, options.seconds, device
+    )
+    with replacing(options.output) as file:
+        np.save(file, curation.chosen)
+    _describe("the real rows used", pool, curation.chosen, statistics, options.seed)
+    if options.holdout:
+        held_out = features_to_statistics(unseen)
+        _describe("the real rows held out", pool, curation.chosen, held_out, options.seed)
+    for count in dict.fromkeys((len(used), len(unseen))) if options.holdout else (len(used),):
+        floor = measure_floor(real, _DRAWS, options.seed, options.n, count)
+        print(f"floor: {floor.mean:.6g} +- {floor.standard_error:.2g}, {floor.describe()}")
+    print("the rows were chosen by FID: quote it beside the random draw's, never as the model's")
+    print(f"{options.output}: {len(curation.chosen):,} row numbers of {len(pool):,}")
+    return 0
+
+
+def _describe(
+    name: str, pool: np.ndarray, chosen: np.ndarray, statistics: Statistics, seed: int
+) -> None:
+    """What the real side is, features, rows and the real side -> a line: random and curated."""
+    random = np.random.default_rng(derive_seed(seed, "random draws"))
+    values = [
+        frechet_distance(pool[random.choice(len(pool), len(chosen), replace=False)], statistics)
+        for _ in range(_DRAWS)
+    ]
+    mean, spread = float(np.mean(values)), float(np.std(values, ddof=1))
+    after = frechet_distance(pool[chosen], statistics)
+    gain = f", {1 - after / mean:.1%} below" if mean > 0 else ""
+    print(
+        f"against {name} ({statistics.count:,}): random draw {mean:.6g} +- {spread:.2g} "
+        f"({_DRAWS} draws), curated {after:.6g}{gain}"
+    )
+
+
+def _check_options(options: argparse.Namespace, rounds: int) -> None:
+    if options.n < 2:
+        raise _complain("-n is too small", "at least 2", str(options.n), "choose more rows")
+    if rounds < 0 or options.holdout < 0 or not options.seconds > 0:
+        raise _complain(
+            "--rounds, --holdout or --seconds is out of range",
+            "rounds and holdout of at least 0, more than 0 seconds",
+            f"{rounds}, {options.holdout}, {options.seconds:g}",
+            "see build.py curate --help",
+        )
+
+
+def _read_features(path: Path, weights: str | None, name: str, least: int) -> np.ndarray:
+    """What feature_source reads -> (N >= least, 2048) finite floats."""
+    features = read_features(Source(path, weights, stage="curate"))
+    check_features(features, name, FEATURES, least)
+    return features
+
+
+def _complain(what: str, expected: str, got: str, cure: str) -> InputError:
+    return InputError("curate", what, expected=expected, got=got.partition("\n")[0], cure=cure)

@@ -1,0 +1,111 @@
+"""Command-line words -> checked options; a mistyped word names the nearest one that exists."""
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from lib.base.errors import InputError, nearest_name
+from lib.base.files import sha256_file
+from lib.kernel.config import RANDOM_WEIGHTS, Config, make_config
+from lib.kernel.metrics.weights_kind import refuse_wrong_kind
+from lib.kernel.recipes.table import DEFAULT_RECIPE, RECIPES
+from lib.kernel.settings import parse_override
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are InputErrors and whose options are never abbreviated."""
+
+    def __init__(self, prog: str, description: str) -> None:
+        super().__init__(prog=prog, description=description, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        """A complaint of argparse -> an InputError that names the nearest option."""
+        unknown = re.search(r"unrecognized arguments: (\S+)", message)
+        cure = f"see {self.prog} --help"
+        if unknown:
+            word = unknown[1].split("=")[0]
+            known = [name for action in self._actions for name in action.option_strings]
+            cure = nearest_name(word, known) if word.startswith("-") else cure
+            message = f"unknown option {word!r}"
+        raise InputError(self.prog, message, cure=cure)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One word after build.py: what --help says of it, its options, and what it does."""
+
+    name: str
+    summary: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]  # options -> exit code
+
+
+def parse_and_run(command: Command, words: Sequence[str]) -> int:
+    """(command, the words after its name) -> exit code; usage mistakes raise InputError."""
+    parser = Parser(f"build.py {command.name}", command.summary)
+    command.add_options(parser)
+    parser.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+    return command.run(parser.parse_args(words))
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """A parser -> the same with the options that decide a run's Config."""
+    parser.add_argument("--recipe", default=DEFAULT_RECIPE, metavar="NAME", help=", ".join(RECIPES))
+    parser.add_argument("--minutes", metavar="M", help="wall clock of the whole run")
+    parser.add_argument("--seed", metavar="S", help="the same seed draws the same submission")
+    parser.add_argument(
+        "--weights", metavar="FILE", help="Inception-V3 state dict; 'random' for a smoke test"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a key that the recipe uses; the value auto leaves it to the run",
+    )
+
+
+@dataclass(frozen=True)
+class ChosenConfig:
+    """A Config and the weights' place on this machine, which is never baked into a bundle."""
+
+    config: Config
+    weights_path: Path | None
+
+
+def read_config(options: argparse.Namespace) -> ChosenConfig:
+    """Options of add_config_options -> Config; the weights file is checked and hashed."""
+    overrides = dict(parse_override(text) for text in options.set)
+    for key in ("minutes", "seed"):
+        if (value := getattr(options, key)) is not None:
+            overrides.update([parse_override(f"{key}={value}")])
+    if options.weights is None:
+        return ChosenConfig(make_config(options.recipe, overrides), None)
+    if options.weights == RANDOM_WEIGHTS:
+        overrides.update(weights_file=RANDOM_WEIGHTS, weights_sha256="")
+        return ChosenConfig(make_config(options.recipe, overrides), None)
+    path = Path(options.weights)
+    refuse_wrong_kind(path)
+    overrides.update(weights_file=path.name, weights_sha256=sha256_file(path))
+    config = make_config(options.recipe, overrides)
+    from lib.kernel.metrics.inception import check_weights  # torch, only now that all else is right
+    from lib.kernel.metrics.preprocess import list_preprocessings
+
+    check_weights(path, tf_layout=list_preprocessings()[config.preprocessing].tf_layout)
+    return ChosenConfig(config, path.absolute())
+
+
+def read_number(option: str, text: str, least: int) -> int:
+    """An option's name and word -> a whole number of at least `least`."""
+    if not text.isdecimal() or int(text) < least:
+        raise InputError(
+            "options",
+            f"{option} cannot be read",
+            expected=f"a whole number of {least} or more",
+            got=repr(text),
+            cure=f"write {option} {least}",
+        )
+    return int(text)

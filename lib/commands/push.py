@@ -1,0 +1,69 @@
+"""`build.py push`: sources and options -> a bundle running on Kaggle, recorded in the ledger."""
+
+import argparse
+
+from lib.base.log import log
+from lib.commands.options import ChosenConfig, Command, add_config_options, read_config
+from lib.commands.quota import describe_quota
+from lib.kaggle.git_state import read_git_state
+from lib.kaggle.workspace import ROOT, Workplace
+from lib.kernel.config import RANDOM_WEIGHTS, as_dict
+
+
+def add_push_options(parser: argparse.ArgumentParser) -> None:
+    """A parser -> the same with the options of push that sweep has as well."""
+    parser.add_argument("--accelerator", metavar="SHAPE", help="machine_shape of this push alone")
+    parser.add_argument(
+        "--allow-dirty", action="store_true", help="push sources that are in no commit"
+    )
+
+
+def list_overrides(options: argparse.Namespace) -> tuple[str, ...]:
+    """Options of add_config_options -> what was asked for beside the recipe, as "key=value"."""
+    named = ((key, getattr(options, key)) for key in ("minutes", "seed", "weights"))
+    return (*options.set, *(f"{key}={value}" for key, value in named if value is not None))
+
+
+def warn_of_weights(chosen: ChosenConfig) -> None:
+    """The chosen configuration -> a line if its run can never be submitted."""
+    if chosen.config.weights_file == RANDOM_WEIGHTS:
+        log("push", "warning: random weights make a smoke test; submit will refuse its result")
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    add_config_options(parser)
+    add_push_options(parser)
+    parser.add_argument("--wait", action="store_true", help="watch the run until it ends")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from lib.commands.kernel_build import build_kernel
+    from lib.kaggle.push import Cargo, check_clean, choose_machine, push_cargo
+    from lib.kaggle.recorded_steps import watch_and_record
+    from lib.kaggle.session import open_session  # requests is slow to import
+
+    work = Workplace(ROOT)
+    metadata = choose_machine(work.read_metadata(), options.accelerator)
+    git = read_git_state(ROOT)
+    check_clean(git, options.allow_dirty)
+    chosen = read_config(options)
+    warn_of_weights(chosen)
+    log("push", f"takes {describe_quota(chosen.config.minutes)}")
+    built = build_kernel(ROOT, chosen.config)
+    cargo = Cargo(
+        built.path,
+        built.sha256,
+        options.recipe,
+        list_overrides(options),
+        as_dict(chosen.config),
+        git,
+    )
+    with open_session(work.patience) as session:
+        pushed = push_cargo(work, session, metadata, cargo)
+        if options.wait:
+            return watch_and_record(work, session, pushed.ref, pushed.version)
+    log("push", f"next: python build.py watch {pushed.version}")
+    return 0
+
+
+PUSH = Command("push", "build, check and run on Kaggle", _add_options, _run)

@@ -1,0 +1,45 @@
+"""`build.py run`: shards in a folder -> a finished run in another, by the bundle alone."""
+
+import argparse
+from pathlib import Path
+
+from lib.base.log import log
+from lib.base.places import check_input_place, check_output_folder
+from lib.commands.kernel_build import build_local
+from lib.commands.options import Command, add_config_options, read_config
+from lib.commands.sandbox import become_kernel
+from lib.kaggle.workspace import ROOT
+from lib.kernel.config import Config
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--input", required=True, metavar="DIR", help="folder or zip with the shards"
+    )
+    parser.add_argument("--output", required=True, metavar="DIR", help="the run's results")
+    add_config_options(parser)
+
+
+def _run(options: argparse.Namespace) -> int:
+    cure = "give a folder or zip with the competition's shards, or make some: build.py synth"
+    source = check_input_place("run", Path(options.input), cure)
+    target = check_output_folder("run", Path(options.output))
+    chosen = read_config(options)
+    kernel = build_local(ROOT, chosen.config)
+    log("run", f"{_announce(chosen.config)}: {source} -> {target}")
+    cache = ROOT / "build" / "cache"
+    become_kernel(kernel, source, target, chosen.weights_path, cache, options.debug)
+
+
+def _announce(config: Config) -> str:
+    """A Config -> what the run will do and how long that may take."""
+    bounds = [(config.steps, "steps"), (config.epochs, "epochs"), (config.train_minutes, "min")]
+    asked = [f"at most {bound:,} {unit}" for bound, unit in bounds if bound]
+    training = f"{' or '.join(asked)} of training" if asked else "as much training as fits"
+    most = f"{config.minutes:g} min at most" if not config.steps else "the plan says how long"
+    return f"recipe {config.recipe}, {training}, {config.samples:,} images to submit; {most}"
+
+
+RUN = Command(
+    "run", "build, then run the bundle here on a folder or zip of shards", _add_options, _run
+)

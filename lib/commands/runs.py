@@ -1,0 +1,105 @@
+"""`build.py runs`: the ledger -> a table of every push, best first, or how two of them differ."""
+
+import argparse
+import difflib
+import re
+from typing import Any
+
+from lib.base.errors import InputError
+from lib.base.log import log
+from lib.base.missing_packages import explain_missing
+from lib.commands.options import Command
+from lib.kaggle.ledger import list_pending
+from lib.kaggle.runs_table import fold_events, format_runs
+from lib.kaggle.workspace import ROOT, Workplace
+from lib.kernel.config import differences
+
+_DIFF_LINES = 400
+
+
+def list_runs(work: Workplace) -> str:
+    """A workplace -> the table of its ledger."""
+    runs = fold_events(work.read_ledger())
+    if not runs:
+        return "no push is recorded yet: python build.py push"
+    return format_runs(runs)
+
+
+def compare_runs(work: Workplace, one: str, other: str) -> str:
+    """(workplace, two versions) -> what differs between them in configuration and in code."""
+    first, second = (_find_push(work, text) for text in (one, other))
+    lines = [f"--- {first['ref']} version {first['version']}"]
+    lines += [f"+++ {second['ref']} version {second['version']}", "configuration"]
+    facts = ("machine_shape", "commit")
+    changed = differences({**_pick(first, facts)}, {**_pick(second, facts)})
+    changed += differences(first.get("config") or {}, second.get("config") or {})
+    lines += [f"  {line}" for line in changed] or ["  the same"]
+    return "\n".join([*lines, "code", *_compare_code(work, first, second)])
+
+
+def _pick(push: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: push.get(name) for name in names}
+
+
+def _compare_code(work: Workplace, first: dict[str, Any], second: dict[str, Any]) -> list[str]:
+    digests = [str(push.get("source_sha256")) for push in (first, second)]
+    if digests[0] == digests[1]:
+        return ["  the same script"]
+    texts = []
+    for digest in digests:
+        path = work.locate_source(digest)
+        if not path.is_file():
+            return [f"  {path.relative_to(work.root)} is gone: only commits can be compared"]
+        texts.append(_drop_config(path.read_text(encoding="utf-8")).splitlines())
+    lines = list(difflib.unified_diff(texts[0], texts[1], n=1, lineterm=""))[2:]
+    rest = len(lines) - _DIFF_LINES
+    shown = [f"  {line}" for line in lines[:_DIFF_LINES]] or ["  the same but for CONFIG"]
+    return shown + ([f"  ... and {rest} lines more"] if rest > 0 else [])
+
+
+def _drop_config(script: str) -> str:
+    """A built kernel -> the same without its hash and its CONFIG block, which are told apart."""
+    script = re.sub(r"^# content sha256.*\n", "", script, flags=re.MULTILINE)
+    return re.sub(r"^CONFIG = \{\n(    .*\n)*\}\n", "", script, flags=re.MULTILINE)
+
+
+def _find_push(work: Workplace, text: str) -> dict[str, Any]:
+    ref, version = work.choose_version(text)
+    push = work.find_push(ref, version)
+    if push is None:
+        raise InputError(
+            "runs",
+            "the ledger knows no such push",
+            got=f"{ref} version {version}",
+            cure="python build.py runs lists all",
+        )
+    return push
+
+
+def _settle(work: Workplace) -> None:
+    """A workplace with a pending push -> looked up on Kaggle, or a line on why it cannot be."""
+    try:
+        with explain_missing("push", "Kaggle cannot be asked, for a package is not installed"):
+            from lib.kaggle.pending_push import settle_pushes  # requests is slow to import
+
+            settle_pushes(work)
+    except InputError as error:
+        log("push", f"whether it arrived is not known yet: {error.what}, got {error.got}")
+        log("push", f"cure: {error.cure}")
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--diff", nargs=2, metavar=("A", "B"), help="what differs between two versions"
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    work = Workplace(ROOT)
+    if list_pending(work.read_ledger(tell=True)):
+        _settle(work)
+    print(compare_runs(work, *options.diff) if options.diff else list_runs(work))
+    return 0
+
+
+RUNS = Command("runs", "every push with its scores, best first", _add_options, _run)

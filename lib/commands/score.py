@@ -1,0 +1,46 @@
+"""`build.py score`: a submission and features of real images -> FID, floor, excess and KID."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from lib.base.places import check_input_file, check_input_place
+from lib.commands.options import Command
+
+_REAL = "features as .npy, a run's cached features, or images as build.py features takes them"
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("submission", metavar="SUBMISSION.csv", type=Path)
+    parser.add_argument("--real", metavar="REAL", type=Path, required=True, help=_REAL)
+    parser.add_argument("--weights", metavar="FILE", help="where --real are images; or 'random'")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from lib.commands.offline.feature_source import Source, read_features  # torch
+    from lib.commands.offline.scoring import (
+        ASKED,
+        TOO_FEW,
+        format_scores,
+        read_any_submission,
+        score_features,
+    )
+
+    submission = check_input_file("score", options.submission)
+    place = check_input_place("score", options.real)
+    features = read_any_submission(submission)
+    real = read_features(Source(place, options.weights, stage="score"))
+    if len(features) != ASKED:
+        print(f"score: {len(features):,} rows, the competition asks for {ASKED:,}", file=sys.stderr)
+    scores = score_features(features, real)
+    if scores["excess"] is None:
+        print(f"score: {TOO_FEW.format(len(real), len(features))}", file=sys.stderr)
+    if warning := scores.pop("copies_warning"):
+        print(f"score: {warning}", file=sys.stderr)
+    print(json.dumps(scores) if options.json else format_scores(scores))
+    return 0
+
+
+SCORE = Command("score", "score a submission against features of real images", _add_options, _run)

@@ -1,0 +1,147 @@
+"""What a call to Kaggle raised -> one error with the server's own words and a cure."""
+
+import json
+import re
+from typing import Any
+
+import requests
+
+from lib.base.errors import PipelineError
+from lib.kaggle.secrets import hide_queries
+
+_PASSING = (408, 425, 429, 500, 502, 503, 504)
+_CURES = (  # pattern in the server's message -> what to do
+    (
+        r"batch (GPU|TPU|CPU) session count",
+        "two sessions of yours run already: wait for one to end (python build.py watch) or stop "
+        "one on kaggle.com, then push again",
+    ),
+    (
+        r"weekly (GPU|TPU) quota",
+        "python build.py doctor shows the hours left; wait for the weekly reset, or push with "
+        "enable_gpu false in kernel-metadata.json",
+    ),
+    (
+        r"daily submission allowance|submission limit",
+        "the allowance returns at midnight UTC; nothing was submitted",
+    ),
+    (r"max allowed execution duration", "push again with a smaller --minutes"),
+    (
+        r"more memory than is available|out of memory",
+        "push again with a smaller --set batch=... or --set pool=...",
+    ),
+    (r"less than 1 megabyte", "bundle fewer modules, or attach constants as a data set"),
+    (
+        r"accept(ed)? the (competition )?rules|must accept",
+        "accept the rules on the competition's page",
+    ),
+    (r"phone", "verify your phone number at https://www.kaggle.com/settings"),
+)
+_CURES_BY_CODE = {
+    400: "check kernel-metadata.json: python build.py doctor",
+    401: "the token or key was refused: make a new one at https://www.kaggle.com/settings, "
+    "then python build.py doctor",
+    403: "check that id in kernel-metadata.json is the slug in the kernel's address on kaggle.com "
+    "and that the credentials are its owner's: python build.py doctor",
+    404: "check id in kernel-metadata.json and the version: python build.py runs",
+    409: "another kernel of yours has this title or is being saved: change title and id "
+    "together (python build.py init --slug), or wait and push again",
+    429: "Kaggle asks for fewer calls: wait some minutes",
+}
+_LATER = "Kaggle or the network has trouble: try the same command again later"
+
+
+class KaggleError(PipelineError):
+    """A call to Kaggle failed: refused for good, passing, or with its answer lost on the way."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        got: str,
+        cure: str,
+        code: int = 0,
+        passing: bool = False,
+        lost: bool = False,
+        retry_after_s: float = 0.0,
+    ) -> None:
+        super().__init__("kaggle", what, got=got, cure=cure)
+        self.code = code  # of HTTP; 0: no answer came
+        self.passing = passing  # whether the same call may succeed later
+        self.lost = lost  # whether the server may have done what was asked all the same
+        self.retry_after_s = retry_after_s
+
+
+class UnknownStatusError(KaggleError):
+    """Kaggle named a status that the installed kagglesdk does not know."""
+
+
+def find_cure(message: str, code: int = 0) -> str:
+    """(the server's message, HTTP code or 0) -> what the user can do about it."""
+    for pattern, cure in _CURES:
+        if re.search(pattern, message, re.IGNORECASE):
+            return cure
+    return _CURES_BY_CODE.get(code, _LATER)
+
+
+def explain(what: str, error: Exception) -> KaggleError:
+    """(what was asked, an exception of requests or kagglesdk) -> the KaggleError to raise.
+
+    The exception's own text is never used: it may hold a signed address.
+    """
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return _explain_answer(what, error.response)
+    if isinstance(error, requests.Timeout):
+        return _lost(what, "no answer within the deadline")
+    if isinstance(error, requests.RequestException):
+        return _lost(what, f"the connection failed ({type(error).__name__})")
+    if isinstance(error, KeyError):  # how kagglesdk reads a word that is in none of its enums
+        word = hide_queries(str(error.args[0]))[:60] if error.args else "?"
+        return UnknownStatusError(
+            f"{what}: Kaggle answered with a word this client does not know",
+            got=repr(word),
+            cure="update the client: pip install -U kaggle",
+            passing=True,
+        )
+    return _lost(what, f"an answer that is not of the protocol ({type(error).__name__})")
+
+
+def read_message(response: requests.Response) -> tuple[int, str]:
+    """An HTTP answer -> (code, the server's words), which the client itself hides."""
+    try:
+        body: Any = response.json()
+    except (ValueError, requests.RequestException):
+        body = None
+    code, message = response.status_code, ""
+    if isinstance(body, dict):
+        nested = body.get("error")
+        inner: dict[str, Any] = nested if isinstance(nested, dict) else body
+        message = str(inner.get("message") or nested or "")
+        if code < 400 and isinstance(inner.get("code"), int):
+            code = inner["code"]
+    return code, hide_queries(" ".join(message.split()))[:400]
+
+
+def read_retry_after(response: requests.Response) -> float:
+    """An HTTP answer -> seconds of its Retry-After, 0 where it names none or a date."""
+    text = response.headers.get("Retry-After", "")
+    return float(text) if re.fullmatch(r"\d{1,5}(\.\d+)?", text) else 0.0
+
+
+def _explain_answer(what: str, response: requests.Response) -> KaggleError:
+    code, message = read_message(response)
+    limit = re.search("quota|allowance|session count", message, re.IGNORECASE)
+    passing = code in _PASSING and not limit
+    return KaggleError(
+        f"{what} was refused" if code < 500 else f"{what} failed",
+        got=f"HTTP {code}" + (f": {json.dumps(message, ensure_ascii=False)}" if message else ""),
+        cure=find_cure(message, code),
+        code=code,
+        passing=passing,
+        lost=code >= 500,
+        retry_after_s=read_retry_after(response),
+    )
+
+
+def _lost(what: str, how: str) -> KaggleError:
+    return KaggleError(what, got=how, cure=_LATER, passing=True, lost=True)

@@ -1,0 +1,135 @@
+"""A running kernel -> the new lines of its log; a log as Kaggle keeps it -> its lines."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+
+from lib.kaggle.errors import KaggleError, explain
+from lib.kaggle.session import KaggleSession
+
+_END = "END_OF_LOG"
+
+
+def parse_log(text: str) -> list[str]:
+    """The log that ListKernelSessionOutput gives, one JSON array of events -> its lines."""
+    return [line for event in _parse_events(text) for line in _split_event(event)]
+
+
+def find_log_seconds(text: str) -> float | None:
+    """The same text -> seconds from the session's start to its last event, None without events."""
+    times = [event.get("time") for event in _parse_events(text)]
+    numbers = [float(time) for time in times if isinstance(time, (int, float))]
+    return max(numbers, default=None)
+
+
+class LogFollower:
+    """The live log of the latest session of a kernel, each line handed out once.
+
+    Kaggle replays the stream from its beginning whenever it is opened, so lines are counted.
+    """
+
+    def __init__(self, session: KaggleSession, ref: str) -> None:
+        self._session = session
+        self._ref = ref
+        self._events: Iterator[dict[str, Any]] | None = None
+        self._response: requests.Response | None = None
+        self._passed = 0  # lines of this connection
+        self.count = 0  # lines handed out
+        self.is_finished = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the stream is being read."""
+        return self._events is not None
+
+    def read_until(self, end: float) -> Iterator[str]:
+        """A time of time.monotonic() -> the lines that come until then; breaks off quietly.
+
+        A refused or broken stream ends the generator at once: the next call opens it again.
+        """
+        while not self.is_finished and (left := end - time.monotonic()) > 0:
+            try:
+                if self._events is None:
+                    self._open(left)
+                event = next(self._events or iter(()), None)
+            except (requests.RequestException, ValueError, KaggleError):
+                self.close()
+                return
+            if event is None:
+                self.is_finished = True
+                self.close()
+                return
+            yield from self.take(_split_event(event))
+
+    def take(self, lines: list[str]) -> Iterator[str]:
+        """Lines that follow those of this connection -> those of them not handed out before."""
+        for line in lines:
+            self._passed += 1
+            if self._passed > self.count:
+                self.count = self._passed
+                yield line
+
+    def take_whole(self, lines: list[str]) -> Iterator[str]:
+        """All lines of the log so far -> those not handed out before."""
+        self.close()
+        return self.take(lines)
+
+    def close(self) -> None:
+        """Nothing -> the connection given back; the next one starts counting anew."""
+        if self._response is not None:
+            self._response.close()
+        self._response, self._events, self._passed = None, None, 0
+
+    def _open(self, silence_s: float) -> None:
+        self.close()
+        http = self._session.sdk.http_client()
+        owner, slug = self._ref.split("/")
+        base = http._get_request_url("", "").rstrip("/")
+        answer = http._session.get(
+            f"{base}/kernels/logs/stream/{owner}/{slug}",
+            stream=True,
+            timeout=(self._session.patience.connect_s, max(silence_s, 0.05)),
+            headers={"Accept": "text/event-stream, */*"},
+        )
+        self._response = answer
+        if answer.status_code >= 400:
+            raise explain("the live log", requests.HTTPError(response=answer))
+        kind = answer.headers.get("Content-Type", "").lower()
+        live = kind.startswith("text/event-stream")
+        self._events = _read_stream(answer) if live else iter(_parse_events(answer.text))
+
+
+def _read_stream(answer: requests.Response) -> Iterator[dict[str, Any]]:
+    """Server-sent events -> log events, until the end mark; a stream cut before it raises."""
+    # Without chunks a larger piece would be waited for until it is full.
+    for raw in answer.iter_lines(chunk_size=512 if answer.raw.chunked else 1):
+        line = raw.decode("utf-8", "replace")
+        if not line.startswith("data:"):
+            continue
+        payload = line.removeprefix("data:").lstrip()
+        if payload == _END:
+            return
+        try:
+            event = json.loads(payload)
+        except ValueError:
+            event = payload
+        yield event if isinstance(event, dict) else {"data": payload}
+    raise requests.ConnectionError("the stream ended without its mark")
+
+
+def _parse_events(text: str) -> list[dict[str, Any]]:
+    try:
+        events = json.loads(text)
+    except ValueError:
+        return [{"data": line} for line in text.splitlines()]
+    if not isinstance(events, list):
+        events = [events]
+    return [event for event in events if isinstance(event, dict)]
+
+
+def _split_event(event: dict[str, Any]) -> list[str]:
+    data = event.get("data")
+    return data.splitlines() if isinstance(data, str) else []

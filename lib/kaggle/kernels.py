@@ -1,0 +1,91 @@
+"""A kernel or its version on Kaggle -> its number, source, status, log and files."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from lib.kaggle.errors import KaggleError, UnknownStatusError
+from lib.kaggle.session import KaggleSession
+
+TERMINAL = ("COMPLETE", "ERROR", "CANCEL_ACKNOWLEDGED")
+
+
+@dataclass(frozen=True)
+class Status:
+    """What Kaggle says of one version's run."""
+
+    name: str  # of KernelWorkerStatus; "?WORD" for one that kagglesdk does not know
+    message: str
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the run has ended, well or not."""
+        return self.name in TERMINAL
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    """A file that a run left; the address is signed and never shown."""
+
+    name: str
+    url: str
+
+
+def find_latest_version(session: KaggleSession, ref: str) -> int:
+    """(session, owner/slug) -> the number of its latest version, 0 if there is none."""
+    try:
+        return int(get_kernel(session, ref, None).metadata.current_version_number or 0)
+    except KaggleError as error:
+        # Kaggle answers 403 or 404 for a kernel that is not there, and an API that does not tell
+        # versions must not stop a push.
+        if error.passing or error.code == 401:
+            raise
+        return 0
+
+
+def get_status(session: KaggleSession, ref: str, version: int) -> Status:
+    """(session, owner/slug, version) -> its Status, asked once; KaggleError where none came."""
+    from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelSessionStatusRequest
+
+    request = ApiGetKernelSessionStatusRequest()
+    request.user_name, request.kernel_slug = ref.split("/")
+    request.version_label = f"v{version}"
+    what = f"the status of {ref} version {version}"
+    try:
+        answer = session.ask_once(what, session.kernels.get_kernel_session_status, request)
+    except UnknownStatusError as error:
+        return Status(f"?{error.got}", "")
+    return Status(answer.status.name, answer.failure_message or "")
+
+
+def list_outputs(session: KaggleSession, ref: str, version: int) -> tuple[list[OutputFile], str]:
+    """(session, owner/slug, version) -> its files over all pages, and the log that is kept."""
+    from kagglesdk.kernels.types.kernels_api_service import ApiListKernelSessionOutputRequest
+
+    files: list[OutputFile] = []
+    kept_log, token, seen = "", "", set()
+    while True:
+        request = ApiListKernelSessionOutputRequest()
+        request.user_name, request.kernel_slug = ref.split("/")
+        request.version_label = f"v{version}"
+        request.page_size = 100
+        if token:
+            request.page_token = token
+        what = f"listing the output of {ref} version {version}"
+        page = session.ask(what, session.kernels.list_kernel_session_output, request)
+        files += [OutputFile(entry.file_name, entry.url) for entry in page.files or []]
+        kept_log = kept_log or page.log or ""
+        seen.add(token)
+        token = page.next_page_token or ""
+        if not token or token in seen:
+            return files, kept_log
+
+
+def get_kernel(session: KaggleSession, ref: str, version: int | None) -> Any:
+    """(session, owner/slug, version or None for the latest) -> kagglesdk's answer of GetKernel."""
+    from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelRequest
+
+    request = ApiGetKernelRequest()
+    request.user_name, request.kernel_slug = ref.split("/")
+    if version is not None:
+        request.version_label = f"v{version}"
+    return session.ask(f"looking up {ref}", session.kernels.get_kernel, request)

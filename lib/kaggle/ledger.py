@@ -1,0 +1,121 @@
+"""Events of the Kaggle loop -> runs/ledger.jsonl, one JSON object a line, only ever appended to."""
+
+import fcntl
+import json
+import math
+import os
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from lib.base.disk_errors import explain_disk
+from lib.base.log import log
+
+LEDGER = Path("runs") / "ledger.jsonl"  # relative to the repository's root
+
+
+def append_event(path: Path, event: str, ref: str, version: int, **facts: Any) -> None:
+    """(ledger, kind of event, owner/slug, version, facts) -> one more line, on disk on return.
+
+    The file is locked for the moment of writing, so two processes at once lose nothing; the lock
+    ends with its process.
+    """
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    fields = {"time": now, "event": event, "ref": ref, "version": version, **facts}
+    line = json.dumps(_replace_nan(fields), sort_keys=True, allow_nan=False) + "\n"
+    what = f"the {event} of {ref} version {version} cannot be recorded"
+    with explain_disk("ledger", what, path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a+b", buffering=0) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            _repair_tail(file)
+            _write_whole(file, line.encode())
+
+
+def read_events(path: Path, tell: bool = False) -> list[dict[str, Any]]:
+    """(ledger, whether to name lines that are no events) -> its events in the order of writing.
+
+    A last line without its end is one that a crash tore: it counts only if it is whole JSON.
+    """
+    cure = "mend its rights, or move it away: the next push begins a new one"
+    try:
+        with explain_disk("ledger", "it cannot be read", path, cure), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            lines = file.read().split(b"\n")
+    except FileNotFoundError:
+        return []
+    events = []
+    for number, line in enumerate(lines, start=1):
+        event = _parse_event(line)
+        if event is not None:
+            events.append(event)
+        elif line and number < len(lines) and tell:
+            log("ledger", f"line {number} of {path.name} is no event and is left out")
+    return events
+
+
+def list_pending(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Events -> intents to push of which nothing tells what came of them, each with its facts."""
+    intents = {
+        event["push_id"]: event
+        for event in events
+        if event["event"] == "pushing" and isinstance(event.get("push_id"), str)
+    }
+    closed = [event.get("push_id") for event in events if event["event"] in ("push", "unpushed")]
+    return [
+        {**intents.get(str(event.get("same_as")), {}), **event}
+        for push_id, event in intents.items()
+        if push_id not in closed
+    ]
+
+
+def _write_whole(file: BinaryIO, line: bytes) -> None:
+    """(a file, locked, a line) -> the line at its end and on disk, or nothing of it and OSError."""
+    end, written = file.seek(0, os.SEEK_END), 0
+    try:
+        while written < len(line):  # a disk that is nearly full takes a part
+            written += file.write(line[written:])
+        os.fsync(file.fileno())
+    except BaseException:
+        file.truncate(end)
+        raise
+
+
+def _repair_tail(file: BinaryIO) -> None:
+    """A file, locked -> the same, ending in a line end; a torn last line is cut off."""
+    content_end = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    content = file.read()
+    tail = content[content.rfind(b"\n") + 1 :]
+    if not tail:
+        return
+    if _parse_event(tail) is not None:
+        file.write(b"\n")
+        return
+    file.truncate(content_end - len(tail))
+    log("ledger", f"cut off a torn last line of {len(tail)} bytes")
+
+
+def _parse_event(line: bytes) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        return None
+    ref, version = event.get("ref"), event.get("version")
+    named = isinstance(ref, str) and re.fullmatch(r"[^/\s]+/[^/\s]+", ref)
+    return event if named and type(version) is int else None
+
+
+def _replace_nan(value: Any) -> Any:
+    """A JSON value -> the same with None for NaN and infinities, which JSON does not know."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _replace_nan(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_replace_nan(entry) for entry in value]
+    return value

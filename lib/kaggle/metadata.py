@@ -1,0 +1,126 @@
+"""kernel-metadata.json -> Metadata whose every field Kaggle would take as it is meant."""
+
+import re
+from pathlib import Path
+
+from lib.base.errors import InputError, nearest_name
+from lib.kaggle.metadata_fields import KNOWN_KEYS, Metadata, complain, parse_metadata, read_fields
+
+PLACEHOLDER_OWNER = "your-kaggle-name"
+SOURCE_LIMIT_BYTES = 900_000  # Kaggle refuses a source of one megabyte
+BUILD_FOLDER = "build"
+
+_KINDS = ("script", "notebook")
+
+
+def load_metadata(path: Path) -> Metadata:
+    """kernel-metadata.json -> Metadata; a missing or mistyped field raises InputError."""
+    return parse_metadata(read_fields(path))
+
+
+def slugify(title: str) -> str:
+    """A title -> the slug that Kaggle gives a new kernel of that title: a-z, 0-9, single dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def check_metadata(metadata: Metadata, root: Path, for_push: bool) -> list[str]:
+    """(Metadata, the folder it lies in) -> warnings; what Kaggle would refuse or bend raises.
+
+    For a push the owner must be real, and the code file there and small enough.
+    """
+    _check_names(metadata)
+    _check_run(metadata)
+    _check_code_file(metadata, root, for_push)
+    return [*_check_owner(metadata, for_push), *_list_warnings(metadata)]
+
+
+def demand_owner(metadata: Metadata) -> None:
+    """Metadata -> nothing; InputError while the owner is the placeholder of a fresh clone."""
+    _check_owner(metadata, for_push=True)
+
+
+def _check_names(metadata: Metadata) -> None:
+    slug, title = metadata.slug, metadata.title
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", metadata.owner):
+        raise complain("id", "an owner of ASCII letters, digits and dashes", metadata.owner)
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", slug) or len(slug) < 5:
+        rule = "a slug of 5 or more of a-z, 0-9 and single dashes, first a letter"
+        raise complain("id", rule, slug)
+    if len(title) < 5 or not title.isascii() or not title.isprintable():
+        raise complain("title", "5 or more ASCII characters", title)
+    if slugify(title) != slug:
+        raise InputError(
+            "metadata",
+            "title and id name two kernels, and Kaggle names a new one by its title",
+            expected=f"a title whose slug is {slug!r}",
+            got=f"{title!r}, whose slug is {slugify(title)!r}",
+            cure=f'set "id" to "{metadata.owner}/{slugify(title)}", or change the title',
+        )
+
+
+def _check_run(metadata: Metadata) -> None:
+    if metadata.language != "python":
+        raise complain("language", '"python"', metadata.language)
+    if metadata.kernel_type not in _KINDS:
+        raise complain("kernel_type", '"script" or "notebook"', metadata.kernel_type)
+    if metadata.enable_gpu and metadata.enable_tpu:
+        raise complain("enable_tpu", "false where enable_gpu is true", True)
+    if metadata.enable_gpu and not metadata.machine_shape:
+        # Without a shape Kaggle may give a P100, for which its PyTorch has no kernels.
+        raise complain("machine_shape", '"NvidiaTeslaT4" where enable_gpu is true', "none")
+
+
+def _check_code_file(metadata: Metadata, root: Path, for_push: bool) -> None:
+    suffix = ".ipynb" if metadata.kernel_type == "notebook" else ".py"
+    path, build = root / metadata.code_file, root / BUILD_FOLDER
+    inside = path.resolve().is_relative_to(build.resolve()) and path.resolve() != build.resolve()
+    if not inside or any(step.is_symlink() for step in _steps_between(build, path)):
+        rule = f"a file inside {BUILD_FOLDER}/, no symbolic link"
+        raise complain("code_file", rule, metadata.code_file)
+    if path.suffix != suffix:
+        rule = f"a {suffix} file for kernel_type {metadata.kernel_type}"
+        raise complain("code_file", rule, metadata.code_file)
+    if not for_push:
+        return
+    if not path.is_file():
+        raise InputError(
+            "metadata", f"{metadata.code_file} is not there", cure="run python build.py first"
+        )
+    size = path.stat().st_size
+    if size > SOURCE_LIMIT_BYTES:
+        raise InputError(
+            "metadata",
+            f"{metadata.code_file} is too large for Kaggle, which takes less than one megabyte",
+            expected=f"{SOURCE_LIMIT_BYTES:,} bytes at most",
+            got=f"{size:,}",
+            cure="bundle fewer modules, or attach large constants as a data set",
+        )
+
+
+def _steps_between(folder: Path, path: Path) -> list[Path]:
+    """(a folder, a path said to lie in it) -> the folder and everything on the way to the path."""
+    parts = path.parts[len(folder.parts) :]
+    return [folder, *(folder.joinpath(*parts[: i + 1]) for i in range(len(parts)))]
+
+
+def _check_owner(metadata: Metadata, for_push: bool) -> list[str]:
+    if metadata.owner != PLACEHOLDER_OWNER:
+        return []
+    cure = "run python build.py init --owner NAME with your name on Kaggle"
+    if for_push:
+        raise InputError(
+            "metadata", f"the owner is still {PLACEHOLDER_OWNER!r}", got=metadata.ref, cure=cure
+        )
+    return [f"the owner is still {PLACEHOLDER_OWNER!r}: before a push, {cure}"]
+
+
+def _list_warnings(metadata: Metadata) -> list[str]:
+    warnings = [
+        f"the client ignores the key {key!r}: {nearest_name(key, KNOWN_KEYS)}"
+        for key in metadata.unknown_keys
+    ]
+    if not (metadata.competition_sources or metadata.dataset_sources or metadata.kernel_sources):
+        warnings.append("no competition, data set or kernel is attached: the run will see no data")
+    if "P100" in metadata.machine_shape:
+        warnings.append("Kaggle's PyTorch has no kernels for a P100: prefer NvidiaTeslaT4")
+    return warnings

@@ -1,0 +1,90 @@
+"""A push about to be made -> a pending line of the ledger -> settled by looking the kernel up.
+
+A process can end between Kaggle's yes and the ledger's line, so the intent is written first. A
+pending push is never repeated blindly: the kernel's versions tell whether it arrived.
+"""
+
+import json
+import os
+from typing import Any
+
+from lib.base.errors import PipelineError
+from lib.base.log import log
+from lib.kaggle.ledger import list_pending
+from lib.kaggle.one_at_a_time import hold
+from lib.kaggle.save_kernel import Pushed, find_arrived
+from lib.kaggle.session import KaggleSession, open_session
+from lib.kaggle.workspace import Workplace
+
+_OWN = ("time", "event", "ref", "version", "push_id", "same_as")  # of an intent; the rest are facts
+
+
+def record_intent(work: Workplace, ref: str, before: int, facts: dict[str, Any]) -> str:
+    """(workplace, owner/slug, its latest version, what is pushed) -> the pending push's id."""
+    push_id = os.urandom(8).hex()
+    facts = json.loads(json.dumps(facts))
+    for event in work.read_ledger():  # a sweep that waits for a free session asks many times
+        if event["event"] == "pushing" and all(event.get(key) == facts[key] for key in facts):
+            facts = {"same_as": event["push_id"]}
+            break
+    work.record("pushing", ref, before + 1, push_id=push_id, **facts)
+    return push_id
+
+
+def record_push(
+    work: Workplace, push_id: str, pushed: Pushed, facts: dict[str, Any], **more: Any
+) -> None:
+    """(workplace, id of the intent, what came of it, its facts) -> the push in the ledger."""
+    status = {"status": "FAULTY"} if pushed.faults else {}
+    faults = list(pushed.faults)
+    own = {"push_id": push_id, "faults": faults, **status, **more}
+    work.record("push", pushed.ref, pushed.version, **facts, **own)
+
+
+def record_refusal(work: Workplace, push_id: str, ref: str, before: int, reason: str) -> None:
+    """(workplace, id of the intent, owner/slug, version before, why) -> it is pending no more."""
+    work.record("unpushed", ref, before + 1, push_id=push_id, reason=reason)
+
+
+def settle_pending(
+    work: Workplace, session: KaggleSession, event: dict[str, Any]
+) -> tuple[Pushed, str] | None:
+    """A pending intent, pushes being held -> (its version, its request's sha256) or None.
+
+    KaggleError where Kaggle cannot tell now: the intent stays pending.
+    """
+    ref, when, push_id = event["ref"], event.get("time", "?"), event["push_id"]
+    before = event["version"] - 1
+    log("push", f"the push of {ref} of {when} was cut off: looking for it on Kaggle")
+    source = work.locate_source(str(event.get("source_sha256")))
+    text = source.read_text(encoding="utf-8") if source.is_file() else None
+    pushed = find_arrived(session, ref, text, before)
+    if pushed is None:
+        log("push", "it never arrived there")
+        record_refusal(work, push_id, ref, before, "it never arrived")
+        return None
+    log("push", f"it arrived: {ref} version {pushed.version}, recorded now")
+    log("push", "whether Kaggle knows all its sources is not known: see its log")
+    facts = {key: value for key, value in event.items() if key not in _OWN}
+    record_push(work, push_id, pushed, facts, settled=True)
+    return pushed, str(event.get("request_sha256"))
+
+
+def settle_pushes(work: Workplace) -> None:
+    """A workplace -> its pending pushes settled, as far as Kaggle can be asked; never an error.
+
+    Without a pending push, nothing is asked.
+    """
+    if not list_pending(work.read_ledger()):
+        return
+    with hold(work, "push", wait=False) as held:
+        if not held:
+            log("push", "a push from here is under way in another process")
+            return
+        try:
+            with open_session(work.patience) as session:
+                for event in list_pending(work.read_ledger()):
+                    settle_pending(work, session, event)
+        except PipelineError as error:
+            log("push", f"whether it arrived is not known yet: {error.what}, {error.got}")
+            log("push", "the next push, runs or watch looks again")

@@ -1,0 +1,151 @@
+"""A built bundle and metadata -> a version on Kaggle, recorded with all that tells what it is."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lib.base.disk_errors import explain_disk
+from lib.base.errors import InputError, PipelineError
+from lib.base.files import sha256_bytes, write_text
+from lib.base.log import log
+from lib.kaggle.errors import KaggleError
+from lib.kaggle.git_state import GitState
+from lib.kaggle.kernels import find_latest_version
+from lib.kaggle.ledger import list_pending
+from lib.kaggle.metadata import check_metadata
+from lib.kaggle.metadata_fields import Metadata
+from lib.kaggle.one_at_a_time import hold
+from lib.kaggle.pending_push import (
+    record_intent,
+    record_push,
+    record_refusal,
+    settle_pending,
+)
+from lib.kaggle.save_kernel import Pushed, push_kernel
+from lib.kaggle.secrets import refuse_secrets
+from lib.kaggle.session import KaggleSession
+from lib.kaggle.workspace import Workplace
+
+
+@dataclass(frozen=True)
+class Cargo:
+    """What is pushed, and how it was made."""
+
+    source: Path  # the built kernel
+    bundle_sha256: str  # of its sources; the run's manifest names the same
+    recipe: str
+    overrides: tuple[str, ...]  # "key=value", as given
+    config: dict[str, Any]
+    git: GitState
+
+
+def check_clean(git: GitState, allow_dirty: bool) -> None:
+    """(GitState, --allow-dirty) -> nothing; InputError where no commit would tell the run."""
+    if not git.changed:
+        return
+    names = ", ".join(git.changed[:5]) + (", ..." if len(git.changed) > 5 else "")
+    if not allow_dirty:
+        raise InputError(
+            "push",
+            "the sources differ from the commit, so the run could not be traced to one",
+            got=names,
+            cure="commit them, or push with --allow-dirty",
+        )
+    log("push", f"warning: pushed with changes that are in no commit: {names}")
+
+
+def push_cargo(work: Workplace, session: KaggleSession, metadata: Metadata, cargo: Cargo) -> Pushed:
+    """(workplace, session, Metadata, Cargo) -> Pushed, in the ledger; PipelineError if faulty.
+
+    A version that Kaggle took with faults is recorded as well, since it runs all the same. A push
+    of the same that was cut off earlier and arrived is taken up instead of being repeated.
+    """
+    for warning in check_metadata(metadata, work.root, for_push=True):
+        log("push", f"warning: {warning}")
+    source = cargo.source.read_text(encoding="utf-8")
+    fields = json.dumps(asdict(metadata), indent=1)
+    refuse_secrets(f"the bundle {cargo.source.name}", source, session.secrets)
+    refuse_secrets("kernel-metadata.json", fields, session.secrets)
+    facts = _list_facts(metadata, cargo, source, sha256_bytes((fields + source).encode()))
+    with hold(work, "push", wait=True):
+        if pushed := _settle(work, session, metadata.ref, facts["request_sha256"]):
+            log("push", "that is this push: nothing new is sent")
+        else:
+            pushed = _push(work, session, metadata, source, facts)
+    _demand_faultless(pushed)
+    log("push", f"{pushed.ref} version {pushed.version}, bundle {cargo.bundle_sha256[:12]}")
+    log("push", f"{pushed.url}")
+    return pushed
+
+
+def _settle(work: Workplace, session: KaggleSession, ref: str, request: str) -> Pushed | None:
+    """Earlier pushes of the kernel that were cut off -> the one that was this request."""
+    same = None
+    for event in list_pending(work.read_ledger()):
+        if event["ref"] == ref and (arrived := settle_pending(work, session, event)):
+            same = arrived[0] if arrived[1] == request else same
+    return same
+
+
+def _push(
+    work: Workplace, session: KaggleSession, metadata: Metadata, source: str, facts: dict[str, Any]
+) -> Pushed:
+    """Metadata, a script and its facts -> the new version; the ledger knows before and after."""
+    ref = metadata.ref
+    before = max(find_latest_version(session, ref), work.find_last_version(ref))
+    kept = work.locate_source(facts["source_sha256"])
+    with explain_disk("push", "the script cannot be kept, so it was not pushed", kept):
+        write_text(kept, source)
+    push_id = record_intent(work, ref, before, facts)
+    try:
+        pushed = push_kernel(session, metadata, source, before)
+    except KaggleError as error:
+        if not error.lost:  # else it may have arrived all the same, and stays pending
+            record_refusal(work, push_id, ref, before, error.got)
+        raise
+    record_push(work, push_id, pushed, facts)
+    return pushed
+
+
+def _list_facts(metadata: Metadata, cargo: Cargo, source: str, request: str) -> dict[str, Any]:
+    return {
+        "commit": cargo.git.commit,
+        "changed": list(cargo.git.changed),
+        "bundle_sha256": cargo.bundle_sha256,
+        "source_sha256": sha256_bytes(source.encode()),
+        "request_sha256": request,  # of metadata and source
+        "recipe": cargo.recipe,
+        "overrides": list(cargo.overrides),
+        "config": cargo.config,
+        "machine_shape": metadata.machine_shape,
+        "weights_file": cargo.config.get("weights_file", ""),
+        "weights_sha256": cargo.config.get("weights_sha256", ""),
+    }
+
+
+def choose_machine(metadata: Metadata, accelerator: str | None) -> Metadata:
+    """(Metadata, --accelerator or None) -> Metadata with that machine_shape for this push."""
+    if accelerator is None:
+        return metadata
+    log("push", f"machine_shape {accelerator} (given by --accelerator)")
+    is_tpu = accelerator.lower().startswith("tpu")
+    return replace(metadata, machine_shape=accelerator, enable_gpu=not is_tpu, enable_tpu=is_tpu)
+
+
+def _demand_faultless(pushed: Pushed) -> None:
+    if not pushed.faults:
+        return
+    drift = any("slug drift" in fault for fault in pushed.faults)
+    cure = f"stop version {pushed.version} at {pushed.url or 'kaggle.com'}, then "
+    cure += (
+        f'set "id" in kernel-metadata.json to "{pushed.ref}" and title to match, and push again'
+        if drift
+        else "correct the lists of kernel-metadata.json and push again"
+    )
+    raise PipelineError(
+        "push",
+        "Kaggle took the push, but the run would not be the one that was meant",
+        got="; ".join(pushed.faults),
+        cure=cure,
+    )

@@ -1,0 +1,191 @@
+"""A version on Kaggle -> watched, fetched or submitted, each outcome recorded in the ledger."""
+
+from lib.base.disk_errors import explain_disk
+from lib.base.errors import InputError, PipelineError
+from lib.base.log import log
+from lib.kaggle.fetch import MANIFEST, fetch_version
+from lib.kaggle.kernels import get_status
+from lib.kaggle.metadata_fields import Metadata
+from lib.kaggle.one_at_a_time import hold
+from lib.kaggle.secrets import refuse_secrets
+from lib.kaggle.session import KaggleSession
+from lib.kaggle.submission_check import Checked, check_submission
+from lib.kaggle.submissions import (
+    count_left,
+    demand_score,
+    find_submission,
+    submit_file,
+    submit_kernel,
+    wait_for_score,
+)
+from lib.kaggle.watch import Watched, demand_complete, watch_version
+from lib.kaggle.workspace import Workplace
+
+_INTERRUPTED = 130
+
+
+def watch_and_record(work: Workplace, session: KaggleSession, ref: str, version: int) -> int:
+    """(workplace, session, owner/slug, version) -> 0 for COMPLETE; PipelineError for other ends.
+
+    Ctrl-C leaves the kernel running: 130, and a line that says how to resume.
+    """
+    try:
+        watched = watch_version(session, ref, version)
+    except KeyboardInterrupt:
+        log("watch", "stopped watching; the kernel goes on")
+        log("watch", f"to resume: python build.py watch {ref.split('/')[1]}/{version}")
+        return _INTERRUPTED
+    facts = {"status": watched.status.name, "message": watched.status.message}
+    work.record("status", ref, version, **facts, minutes=watched.minutes)
+    demand_complete("watch", watched, ref, version)
+    log("watch", f"complete; next: python build.py fetch {ref.split('/')[1]}/{version}")
+    return 0
+
+
+def fetch_and_record(work: Workplace, session: KaggleSession, ref: str, version: int) -> None:
+    """(workplace, session, owner/slug, version) -> its outputs on disk, its FID in the ledger."""
+    status = session.repeat(lambda: get_status(session, ref, version))
+    if not status.is_terminal:
+        raise PipelineError(
+            "fetch",
+            f"{ref} version {version} has not ended",
+            got=status.name,
+            cure=f"python build.py watch {ref.split('/')[1]}/{version}",
+        )
+    target = work.locate_run(ref, version)
+    with explain_disk("fetch", "the outputs cannot be written", target):
+        fetched = fetch_version(session, ref, version, target)
+    manifest = fetched.manifest or {}
+    work.record(
+        "fetch",
+        ref,
+        version,
+        status=status.name,
+        minutes=fetched.minutes,
+        fid=fetched.metrics.get("fid"),
+        floor=fetched.metrics.get("floor"),
+        bundle_sha256=manifest.get("bundle_sha256"),
+        random_weights=manifest.get("random_weights"),
+    )
+    where = target.relative_to(work.root)
+    log("fetch", f"{fetched.files} files in {where}")
+    if fetched.unverified:
+        names = ", ".join(fetched.unverified[:5])
+        log("fetch", f"not in the kernel's manifest, so not verified: {names}")
+    demand_complete("fetch", Watched(status, fetched.minutes), ref, version)
+    if fetched.manifest is None:
+        raise PipelineError(
+            "fetch",
+            "the run left no run_manifest.json, so nothing is verified",
+            got=str(where),
+            cure="look at its log there; a run of this project's bundle always leaves one",
+        )
+    _compare_bundle(work, ref, version, manifest.get("bundle_sha256"))
+    log("fetch", f"next: python build.py submit {ref.split('/')[1]}/{version} -m TEXT")
+
+
+def _compare_bundle(work: Workplace, ref: str, version: int, bundle: object) -> None:
+    push = work.find_push(ref, version)
+    if push is None:
+        log("fetch", "this version was not pushed from here: its bundle is taken as it is")
+    elif push.get("bundle_sha256") != bundle:
+        raise PipelineError(
+            "fetch",
+            "another bundle made this run than the one that was pushed",
+            expected=str(push.get("bundle_sha256"))[:12],
+            got=str(bundle)[:12],
+            cure="someone else pushed to this kernel: compare its versions on kaggle.com",
+        )
+
+
+def submit_and_record(
+    work: Workplace,
+    session: KaggleSession,
+    ref: str,
+    version: int,
+    message: str,
+    as_kernel: bool,
+) -> None:
+    """(workplace, session, owner/slug, version, message, --kernel) -> submitted once, and scored.
+
+    The description ends in a mark made of version and CSV, by which a submission whose answer was
+    lost is found again instead of being repeated.
+    """
+
+    competition = _read_competition(work.read_metadata())
+    checked = _check_run(work, session, ref, version)
+    kind = " kernel" if as_kernel else ""
+    mark = f"[{ref.split('/')[1]} v{version}{kind} {checked.sha256[:12]}]"
+    description = f"{message} {mark}"
+    refuse_secrets("the message", description, session.secrets)
+    with hold(work, "submit", wait=True):  # of two at once the later one finds the earlier's
+        number = _create(session, competition, ref, version, checked, description, mark, as_kernel)
+        work.record("submit", ref, version, submission=number, csv_sha256=checked.sha256)
+    score = wait_for_score(session, number)
+    work.record(
+        "score",
+        ref,
+        version,
+        submission=number,
+        result=score.status,
+        public=score.public,
+        private=score.private,
+    )
+    demand_score(score)
+    log("submit", f"public score   {score.public or 'not shown'}")
+    log("submit", f"private score  {score.private or 'not shown (as usual before the end)'}")
+
+
+def _check_run(work: Workplace, session: KaggleSession, ref: str, version: int) -> Checked:
+    """(workplace, session, owner/slug, version) -> its CSV, fetched if need be, and verified."""
+    folder = work.locate_run(ref, version)
+    if not (folder / MANIFEST).is_file():
+        log("submit", f"version {version} is not here yet: fetching it")
+        fetch_and_record(work, session, ref, version)
+    checked = check_submission(folder, work.find_push(ref, version))
+    log("submit", f"{checked.path.name}: 1,000 rows, finite, sha256 {checked.sha256[:12]}")
+    log("submit", f"made by bundle {checked.bundle_sha256[:12]} with weights {checked.weights}")
+    return checked
+
+
+def _create(
+    session: KaggleSession,
+    competition: str,
+    ref: str,
+    version: int,
+    checked: Checked,
+    description: str,
+    mark: str,
+    as_kernel: bool,
+) -> int:
+    """What is submitted -> the submission's number: of one with that mark, else of a new one."""
+    if found := find_submission(session, competition, mark):
+        log("submit", f"submission {found.ref} is this very file already: nothing new is sent")
+        return found.ref
+    left = count_left(session, competition)
+    if left == 0:
+        raise PipelineError(
+            "submit",
+            f"no submission to {competition} is left today",
+            cure="the allowance returns at midnight UTC; nothing was submitted",
+        )
+    log("submit", f"submissions left today: {'unknown' if left is None else left}")
+    if as_kernel:
+        name = checked.path.name
+        number = submit_kernel(session, competition, ref, version, name, description, mark)
+    else:
+        number = submit_file(session, competition, checked.path, description, mark)
+    log("submit", f"submission {number} to {competition}")
+    return number
+
+
+def _read_competition(metadata: Metadata) -> str:
+    if len(metadata.competition_sources) != 1:
+        raise InputError(
+            "submit",
+            "kernel-metadata.json must name one competition",
+            expected='"competition_sources": ["one-slug"]',
+            got=str(list(metadata.competition_sources)),
+            cure="edit kernel-metadata.json",
+        )
+    return metadata.competition_sources[0]

@@ -1,0 +1,120 @@
+"""Events of the ledger -> one Run per pushed version -> an aligned table, best first."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lib.kaggle.ledger import list_pending
+
+_TOLD = ("status", "fetch", "submit", "score")  # events that tell what became of a push
+
+
+@dataclass
+class Run:
+    """What is known of one pushed version."""
+
+    ref: str
+    version: int
+    push: dict[str, Any]
+    status: str = "PUSHED"
+    minutes: float | None = None
+    fid: float | None = None
+    floor: float | None = None
+    public: str = ""
+    private: str = ""
+
+    @property
+    def rank(self) -> tuple[float, float, str]:
+        """What sorts runs: public score, then offline FID, then the latest first."""
+        time = str(self.push.get("time", ""))
+        newest_first = "".join(chr(0x10FFFF - ord(sign)) for sign in time)
+        return _number(self.public), _number(self.fid), newest_first
+
+
+def fold_events(events: Sequence[dict[str, Any]]) -> list[Run]:
+    """Events in the order of writing -> Runs, best first; versions pushed elsewhere are not.
+
+    A push that was cut off before Kaggle's answer is one of status UNSETTLED.
+    """
+    runs = [Run(e["ref"], e["version"], e, "UNSETTLED") for e in list_pending(events)]
+    latest: dict[tuple[str, int], Run] = {}
+    for event in events:
+        key = (event["ref"], event["version"])
+        if event["event"] == "push":  # of a kernel made anew, versions count from one again
+            latest[key] = Run(*key, push=event, status=event.get("status") or "PUSHED")
+            runs.append(latest[key])
+        elif key in latest and event["event"] in _TOLD:
+            _fold(latest[key], event)
+    return sorted(runs, key=lambda run: run.rank)
+
+
+def format_runs(runs: Sequence[Run]) -> str:
+    """Runs -> the table that `build.py runs` prints."""
+    head = ["kernel", "version", "commit", "bundle", "recipe", "overrides", "status", "minutes"]
+    head += ["FID", "floor", "public", "private"]
+    table = format_table(head, [_list_cells(run) for run in runs], right=(1, 7, 8, 9, 10, 11))
+    if any(run.push.get("changed") for run in runs):
+        table += "\n+ after a commit: pushed with changes that are in no commit"
+    return table
+
+
+def format_table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()
+) -> str:
+    """(column names, rows of texts, columns of numbers) -> aligned lines."""
+    lines = [list(head), *map(list, rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    texts = []
+    for line in lines:
+        cells = [
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        texts.append("  ".join(cells).rstrip())
+    return "\n".join(texts)
+
+
+def read_number(value: Any) -> float | None:
+    """A number, or an object with its mean -> the number; None for anything else."""
+    if isinstance(value, dict):
+        value = value.get("mean")
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+
+
+def _fold(run: Run, event: dict[str, Any]) -> None:
+    run.status = str(event.get("status") or run.status)
+    run.minutes = read_number(event.get("minutes")) or run.minutes
+    run.fid = read_number(event["fid"]) if "fid" in event else run.fid
+    run.floor = read_number(event["floor"]) if "floor" in event else run.floor
+    run.public = str(event.get("public") or run.public)
+    run.private = str(event.get("private") or run.private)
+    if event["event"] == "score" and event.get("result") == "ERROR":
+        run.public = run.public or "error"
+
+
+def _list_cells(run: Run) -> list[str]:
+    push = run.push
+    dirty = "+" if push.get("changed") else ""
+    return [
+        run.ref.split("/")[1],
+        str(run.version),
+        f"{str(push.get('commit', ''))[:7]}{dirty}",
+        str(push.get("bundle_sha256", ""))[:8],
+        str(push.get("recipe", "")),
+        " ".join(map(str, push.get("overrides") or [])) or "-",
+        run.status,
+        "-" if run.minutes is None else f"{run.minutes:.1f}",
+        "-" if run.fid is None else f"{run.fid:.3f}",
+        "-" if run.floor is None else f"{run.floor:.3f}",
+        run.public or "-",
+        run.private or "-",
+    ]
+
+
+def _number(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return math.inf
+    return number if math.isfinite(number) else math.inf

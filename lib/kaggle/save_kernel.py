@@ -1,0 +1,156 @@
+"""Metadata and a source -> a new version of a kernel on Kaggle, never made twice by a retry."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from lib.base.log import log
+from lib.kaggle.errors import KaggleError, find_cure
+from lib.kaggle.kernels import find_latest_version, get_kernel, get_status
+from lib.kaggle.metadata import Metadata
+from lib.kaggle.session import KaggleSession
+
+_LOOKS = 3  # at a kernel, after an answer was lost, before the push counts as not arrived
+_INVALID = ("tags", "dataset_sources", "competition_sources", "kernel_sources", "model_sources")
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """A version that Kaggle took, and what is wrong with it, if anything."""
+
+    ref: str  # owner/slug as Kaggle named it
+    version: int
+    url: str
+    faults: tuple[str, ...]  # not empty: the run starts without its data, or elsewhere
+
+
+def push_kernel(session: KaggleSession, metadata: Metadata, source: str, before: int) -> Pushed:
+    """(session, Metadata, the script's text, the latest version before) -> the new version.
+
+    Never pushed twice by a retry: where the answer is lost, the kernel's newer versions are read
+    back and compared with the source, and the push is repeated only if it did not arrive.
+    """
+    request = _make_save_request(metadata, source)
+    what, was_lost = f"pushing {metadata.ref}", False
+    for pause in [*session.patience.list_pauses(), None]:
+        try:
+            return _check_saved(
+                session.ask_once(what, session.kernels.save_kernel, request), metadata
+            )
+        except KaggleError as error:
+            was_lost = was_lost or error.lost
+            # A refusal after a lost answer may be due to the very version that was lost.
+            if was_lost and (arrived := find_arrived(session, metadata.ref, source, before)):
+                log("push", f"the answer was lost, but version {arrived.version} is there")
+                log("push", "whether Kaggle knows all its sources is not known: see its log")
+                return arrived
+            if pause is None or not error.passing:
+                raise
+            session.wait_out(error, pause)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def find_arrived(
+    session: KaggleSession, ref: str, source: str | None, before: int
+) -> Pushed | None:
+    """(session, owner/slug, a script, the latest version before) -> the version that holds it.
+
+    None where it never arrived. A script of None is one that is not kept any more: it counts as
+    arrived where there is any newer version.
+    """
+    for pause in session.patience.list_pauses()[:_LOOKS]:
+        latest = find_latest_version(session, ref)
+        oldest = before if latest >= before else 0  # a kernel made anew counts from one again
+        for version in range(latest, oldest, -1):
+            held = get_kernel(session, ref, version).blob.source
+            if source is None or is_same_source(held or "", source):
+                return _name_arrived(ref, version)
+        if not latest and _has_status(session, ref, before + 1):
+            return _name_arrived(ref, before + 1)  # a source that may not be read back
+        session.wait_out(
+            KaggleError("the push", got="no trace of it yet", cure=""), pause
+        )  # a slow server may still be at work on it
+    return None
+
+
+def is_same_source(one: str, other: str) -> bool:
+    """Two scripts or notebooks -> whether they are the same but for how they are written down."""
+    return _strip_source(one) == _strip_source(other)
+
+
+def _strip_source(text: str) -> Any:
+    try:
+        cells = json.loads(text)["cells"]
+        return [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
+    except (ValueError, TypeError, KeyError):
+        return "\n".join(text.split("\r\n")).strip()
+
+
+def find_faults(answer: Any, metadata: Metadata) -> list[str]:
+    """(SaveKernel's answer, Metadata) -> what is wrong although the HTTP code is 200."""
+    faults = []
+    for name in _INVALID:
+        if rejected := getattr(answer, f"invalid_{name}"):
+            faults.append(f"Kaggle does not know the {name.replace('_', ' ')} {list(rejected)}")
+    ref = _read_ref(answer)
+    if ref.lower() != metadata.ref.lower():
+        faults.append(
+            f"slug drift: Kaggle named the kernel {ref!r}, kernel-metadata.json {metadata.ref!r}"
+        )
+    if not answer.version_number:
+        faults.append("the answer names no version number")
+    return faults
+
+
+def _check_saved(answer: Any, metadata: Metadata) -> Pushed:
+    if answer.error:
+        cure = find_cure(answer.error, 400)
+        raise KaggleError(f"pushing {metadata.ref} was refused", got=repr(answer.error), cure=cure)
+    faults = tuple(find_faults(answer, metadata))
+    ref = _read_ref(answer)
+    if not ref or ref.lower() == metadata.ref.lower():
+        ref = metadata.ref  # Kaggle knows no capital letters; the ledger keeps one spelling
+    return Pushed(ref, answer.version_number or 0, answer.url or "", faults)
+
+
+def _read_ref(answer: Any) -> str:
+    return "/".join(str(answer.ref).strip("/").removeprefix("code/").split("/")[:2])
+
+
+def _name_arrived(ref: str, version: int) -> Pushed:
+    return Pushed(ref, version, f"https://www.kaggle.com/code/{ref}", ())
+
+
+def _has_status(session: KaggleSession, ref: str, version: int) -> bool:
+    try:
+        session.repeat(lambda: get_status(session, ref, version))
+    except KaggleError as error:
+        if error.code in (403, 404):
+            return False
+        raise
+    return True
+
+
+def _make_save_request(metadata: Metadata, source: str) -> Any:
+    from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelRequest
+
+    request = ApiSaveKernelRequest()
+    request.id = metadata.id_no
+    request.slug = metadata.ref
+    request.new_title = metadata.title
+    request.text = source
+    request.language = metadata.language
+    request.kernel_type = metadata.kernel_type
+    request.is_private = metadata.is_private
+    request.enable_gpu = metadata.enable_gpu
+    request.enable_tpu = metadata.enable_tpu
+    request.enable_internet = metadata.enable_internet  # the client's own default is on
+    request.dataset_data_sources = list(metadata.dataset_sources)
+    request.competition_data_sources = list(metadata.competition_sources)
+    request.kernel_data_sources = list(metadata.kernel_sources)
+    request.model_data_sources = list(metadata.model_sources)
+    request.category_ids = list(metadata.keywords)
+    request.docker_image_pinning_type = metadata.docker_image_pinning_type or None
+    request.docker_image = metadata.docker_image or None
+    request.machine_shape = metadata.machine_shape or None
+    return request

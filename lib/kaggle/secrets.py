@@ -1,0 +1,66 @@
+"""A text about to leave or to be shown -> refused, or cleaned, where it holds a secret."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from lib.base.errors import InputError
+
+_PATTERNS = (
+    ("a Kaggle token", re.compile(r"KGAT_\w")),
+    ("a Kaggle key", re.compile(r"""["']key\\*["']\s*:\s*\\*["'][0-9a-fA-F]{32}\\*["']""")),
+    ("an Authorization header", re.compile(r"\b(Basic|Bearer) [A-Za-z0-9+/_.=-]{16,}")),
+)
+_HOME = re.compile(
+    r"(?<![\w.:/-])(/home/[\w.-]+|/Users/[\w.-]+|/root(?=/)|[A-Za-z]:\\+Users\\+\w+)"
+)
+_QUERY = re.compile(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]+")
+
+
+def find_secrets(text: str, secrets: Iterable[str]) -> list[tuple[int, str]]:
+    """(a text, known secrets) -> (line number from 1, what is there) of each, never itself."""
+    finds = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        finds += [(number, what) for what in _name_secrets(line, secrets)]
+        if _HOME.search(line) or _own_home() in line:
+            finds.append((number, "an absolute home path"))
+    return finds
+
+
+def refuse_secrets(what: str, text: str, secrets: Iterable[str]) -> None:
+    """(what it is, its text, known secrets) -> InputError where any is in it; nothing else."""
+    finds = find_secrets(text, secrets)
+    if not finds:
+        return
+    places = "; ".join(f"line {number}: {name}" for number, name in finds[:5])
+    raise InputError(
+        "secrets",
+        f"nothing was sent, for {what} holds what must not leave",
+        got=places,
+        cure="take it out of the source or the option it came from, and revoke a leaked token",
+    )
+
+
+def clean_line(line: str, secrets: Iterable[str]) -> str:
+    """A line to be shown -> the same with home paths and signed URLs cut; withheld if secret."""
+    if names := _name_secrets(line, secrets):
+        return f"[line withheld: it holds {names[0]}]"
+    return hide_queries(_HOME.sub("~", line.replace(_own_home(), "~/")))
+
+
+def hide_queries(text: str) -> str:
+    """A text -> the same with every URL cut at its query, where signatures are."""
+    return _QUERY.sub(r"\1?[hidden]", text)
+
+
+def _name_secrets(line: str, secrets: Iterable[str]) -> list[str]:
+    names = [name for name, pattern in _PATTERNS if pattern.search(line)]
+    if any(secret in line for secret in secrets):
+        names.append("your own Kaggle credentials")
+    return names
+
+
+def _own_home() -> str:
+    """Nothing -> this user's home folder with a slash, or a text that no line holds."""
+    home = str(Path.home())
+    return f"{home}/" if home.count("/") > 1 or home == "/root" else "\0"

@@ -1,0 +1,220 @@
+"""A verified CSV, or a version that holds one -> one submission, and then its scores."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lib.base.errors import PipelineError
+from lib.base.log import log
+from lib.kaggle.errors import KaggleError, find_cure
+from lib.kaggle.session import KaggleSession, open_plain_session
+from lib.kaggle.upload import UploadGoneError, upload_file
+
+_WHAT = "creating the submission"
+_LOOKS = 3
+_PAGES = 20
+
+
+@dataclass(frozen=True)
+class Score:
+    """A submission's state; scores as Kaggle's texts, "" where it shows none."""
+
+    ref: int
+    status: str  # PENDING, COMPLETE or ERROR
+    public: str = ""
+    private: str = ""
+    error: str = ""
+
+
+def find_submission(session: KaggleSession, competition: str, marker: str) -> Score | None:
+    """(session, competition, a text in the description) -> the latest such one without an error."""
+    for entry in _list_submissions(session, competition):
+        score = _read_score(entry)
+        if marker in (entry.description or "") and score.status != "ERROR":
+            return score
+    return None
+
+
+def count_left(session: KaggleSession, competition: str) -> int | None:
+    """(session, competition) -> submissions left today, None where Kaggle does not tell."""
+    from kagglesdk.competitions.types.competition_api_service import ApiGetSubmissionLimitsRequest
+
+    request = ApiGetSubmissionLimitsRequest()
+    request.competition_name = competition
+    try:
+        method = session.competitions.get_submission_limits
+        return int(session.ask("the submission limits", method, request).num_allowed_now)
+    except KaggleError as error:
+        if error.code in (401, 403) or error.passing:
+            raise
+        return None
+
+
+def submit_file(
+    session: KaggleSession, competition: str, path: Path, description: str, marker: str
+) -> int:
+    """(session, competition, CSV, description that holds the marker) -> the submission's number."""
+    from kagglesdk.competitions.types.competition_api_service import ApiCreateSubmissionRequest
+
+    request = ApiCreateSubmissionRequest()
+    request.competition_name = competition
+    request.blob_file_tokens = _upload(session, competition, path)
+    request.submission_description = description
+    create = session.competitions.create_submission
+    return _create(session, competition, marker, lambda: session.ask_once(_WHAT, create, request))
+
+
+def submit_kernel(
+    session: KaggleSession,
+    competition: str,
+    ref: str,
+    version: int,
+    file_name: str,
+    description: str,
+    marker: str,
+) -> int:
+    """(session, competition, kernel, version, its file, description) -> the submission's number."""
+    from kagglesdk.competitions.types.competition_api_service import ApiCreateCodeSubmissionRequest
+
+    request = ApiCreateCodeSubmissionRequest()
+    request.competition_name = competition
+    request.kernel_owner, request.kernel_slug = ref.split("/")
+    request.kernel_version = version
+    request.file_name = file_name
+    request.submission_description = description
+    create = session.competitions.create_code_submission
+    return _create(session, competition, marker, lambda: session.ask_once(_WHAT, create, request))
+
+
+def wait_for_score(session: KaggleSession, number: int) -> Score:
+    """(session, submission) -> its Score once COMPLETE or ERROR; PipelineError if too long."""
+    from kagglesdk.competitions.types.competition_api_service import ApiGetSubmissionRequest
+
+    request = ApiGetSubmissionRequest()
+    request.ref = number
+    shown = ""
+    for pause in session.patience.poll(session.patience.score_s):
+        try:
+            method = session.competitions.get_submission
+            score = _read_score(session.ask_once(f"the score of {number}", method, request))
+            text = score.status
+        except KaggleError as error:
+            if not error.passing:
+                raise
+            score, text = Score(number, "PENDING"), f"unknown ({error.got})"
+        if text != shown:
+            log("submit", f"submission {number}: {text}")
+            shown = text
+        if score.status != "PENDING":
+            return score
+        time.sleep(pause)
+    raise PipelineError(
+        "submit",
+        f"submission {number} has no score within the deadline",
+        expected=f"{session.patience.score_s / 60:g} min at most",
+        cure="run the same command again: it finds this submission and sends nothing new",
+    )
+
+
+def demand_score(score: Score) -> None:
+    """A final Score -> nothing for COMPLETE; PipelineError with Kaggle's reason for ERROR."""
+    if score.status != "COMPLETE":
+        raise PipelineError(
+            "submit",
+            f"submission {score.ref} ended as {score.status}",
+            got=score.error or "Kaggle gives no reason",
+            cure="read the reason; the CSV on disk passed our own checks",
+        )
+
+
+def _create(session: KaggleSession, competition: str, marker: str, step: Callable[[], Any]) -> int:
+    """A step that creates a submission -> its number; a lost answer is looked for first."""
+    before = {entry.ref for entry in _list_submissions(session, competition)}
+    for pause in [*session.patience.list_pauses(), None]:
+        try:
+            answer = step()
+            if answer.ref:
+                return int(answer.ref)
+            if found := _look_for(session, competition, marker, before):
+                return found
+            raise KaggleError(
+                _WHAT, got=repr(answer.message), cure=find_cure(answer.message or "", 400)
+            )
+        except KaggleError as error:
+            if not error.passing:
+                raise
+            if error.lost and (found := _look_for(session, competition, marker, before)):
+                log("submit", f"the answer was lost, but submission {found} is there")
+                return found
+            if pause is None:
+                raise
+            session.wait_out(error, pause)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _look_for(
+    session: KaggleSession, competition: str, marker: str, before: set[int]
+) -> int | None:
+    """(marker, numbers there before) -> the new submission that bears it, if it arrived."""
+    for pause in session.patience.list_pauses()[:_LOOKS]:
+        for entry in _list_submissions(session, competition):
+            if entry.ref not in before and marker in (entry.description or ""):
+                return int(entry.ref)
+        session.wait_out(KaggleError("the submission", got="no trace of it yet", cure=""), pause)
+    return None
+
+
+def _list_submissions(session: KaggleSession, competition: str) -> list[Any]:
+    """(session, competition) -> our submissions, the latest first."""
+    from kagglesdk.competitions.types.competition_api_service import ApiListSubmissionsRequest
+
+    found: list[Any] = []
+    token = ""
+    for _ in range(_PAGES):
+        request = ApiListSubmissionsRequest()
+        request.competition_name = competition
+        request.page_size = 100
+        if token:
+            request.page_token = token
+        what = f"listing the submissions to {competition}"
+        page = session.ask(what, session.competitions.list_submissions, request)
+        found += page.submissions or []
+        token = page.next_page_token or ""
+        if not token:
+            break
+    return found
+
+
+def _upload(session: KaggleSession, competition: str, path: Path) -> str:
+    """A CSV -> the token of its uploaded copy; an upload that Kaggle forgot is started over."""
+    from kagglesdk.competitions.types.competition_api_service import ApiStartSubmissionUploadRequest
+
+    request = ApiStartSubmissionUploadRequest()
+    request.competition_name = competition
+    request.file_name = path.name
+    request.content_length = path.stat().st_size
+    request.last_modified_epoch_seconds = int(path.stat().st_mtime)
+    for pause in [*session.patience.list_pauses(), None]:
+        method = session.competitions.start_submission_upload
+        started = session.ask("starting the upload", method, request)
+        try:
+            with open_plain_session(session.patience) as plain:
+                upload_file(plain, session.patience, started.create_url, path)
+            return str(started.token)
+        except UploadGoneError as error:
+            if pause is None:
+                raise
+            session.wait_out(error, pause)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _read_score(entry: Any) -> Score:
+    return Score(
+        int(entry.ref),
+        entry.status.name,
+        entry.public_score or "",
+        entry.private_score or "",
+        entry.error_description or "",
+    )

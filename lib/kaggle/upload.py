@@ -1,0 +1,80 @@
+"""A file and an upload address -> the file's bytes at Kaggle, resumed where they broke off."""
+
+import re
+import time
+from pathlib import Path
+
+import requests
+
+from lib.base.log import log
+from lib.kaggle.errors import KaggleError, explain
+from lib.kaggle.timeouts import Patience
+
+_DONE = (200, 201)
+_RESUME = 308
+
+
+class UploadGoneError(KaggleError):
+    """The upload address is not known any more: a new one is needed, and all bytes again."""
+
+
+def upload_file(plain: requests.Session, patience: Patience, url: str, path: Path) -> None:
+    """(session without credentials, patience, signed address, file) -> nothing once all is there.
+
+    After a failure the server is asked how much it has; UploadGoneError where it has forgotten.
+    """
+    what, size, start = f"uploading {path.name}", path.stat().st_size, 0
+    for pause in [*patience.list_pauses(), None]:
+        try:
+            answer = _put(plain, url, path, start, size)
+            if answer.status_code in _DONE:
+                return
+            if answer.status_code != _RESUME:
+                answer.raise_for_status()
+        except requests.RequestException as error:
+            trouble = explain(what, error)
+            if trouble.code in (403, 404, 410):
+                raise _make_gone(what, trouble) from None
+            if not trouble.passing or pause is None:
+                raise trouble from None
+            log("submit", f"{what}: {trouble.got}; asking how much arrived in {pause:.1f} s")
+        if pause is None:
+            break
+        time.sleep(pause)
+        reached = _ask_reached(plain, url, size, what)
+        if reached == size:
+            return
+        start = start if reached is None else reached
+    raise KaggleError(what, got="it does not end", cure="try again later", passing=True)
+
+
+def _put(plain: requests.Session, url: str, path: Path, start: int, size: int) -> requests.Response:
+    headers = {"Content-Type": "application/octet-stream"}
+    if start:
+        headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
+    with path.open("rb") as file:
+        file.seek(start)
+        return plain.put(url, data=file if size > start else b"", headers=headers)
+
+
+def _ask_reached(plain: requests.Session, url: str, size: int, what: str) -> int | None:
+    """(upload address, size) -> bytes the server has, None where it cannot tell now."""
+    try:
+        answer = plain.put(url, data=b"", headers={"Content-Range": f"bytes */{size}"})
+        if answer.status_code in _DONE:
+            return size
+        if answer.status_code == _RESUME:
+            found = re.fullmatch(r"bytes=0-(\d+)", answer.headers.get("Range", ""))
+            return int(found[1]) + 1 if found else 0
+        answer.raise_for_status()
+    except requests.RequestException as error:
+        trouble = explain(what, error)
+        if trouble.code in (403, 404, 410):
+            raise _make_gone(what, trouble) from None
+        if not trouble.passing:
+            raise trouble from None
+    return None
+
+
+def _make_gone(what: str, trouble: KaggleError) -> UploadGoneError:
+    return UploadGoneError(what, got=trouble.got, cure=trouble.cure, code=trouble.code)

@@ -1,0 +1,79 @@
+"""The repository's root -> the metadata, ledger and folders that the loop's commands share."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lib.base.errors import InputError
+from lib.kaggle.ledger import LEDGER, append_event, read_events
+from lib.kaggle.metadata import demand_owner, load_metadata
+from lib.kaggle.metadata_fields import FILE_NAME, Metadata
+from lib.kaggle.timeouts import Patience
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where a command of the loop works, and how long it waits for Kaggle."""
+
+    root: Path
+    patience: Patience = field(default_factory=Patience)
+
+    def read_metadata(self) -> Metadata:
+        """Nothing -> kernel-metadata.json of this root, its owner filled in."""
+        metadata = load_metadata(self.root / FILE_NAME)
+        demand_owner(metadata)
+        return metadata
+
+    def locate_run(self, ref: str, version: int) -> Path:
+        """(owner/slug, version) -> the folder of its outputs, runs/<slug>/v<N>."""
+        return self.root / "runs" / ref.split("/")[1] / f"v{version}"
+
+    def locate_source(self, sha256: str) -> Path:
+        """A pushed script's sha256 -> where its text is kept for `runs --diff`."""
+        return self.root / "runs" / "bundles" / f"{sha256[:16]}.py"
+
+    def read_ledger(self, tell: bool = False) -> list[dict[str, Any]]:
+        """Whether to name lines that are no events -> all events of this root's ledger."""
+        return read_events(self.root / LEDGER, tell)
+
+    def record(self, event: str, ref: str, version: int, **facts: Any) -> None:
+        """(kind of event, owner/slug, version, facts) -> a line in the ledger."""
+        append_event(self.root / LEDGER, event, ref, version, **facts)
+
+    def find_push(self, ref: str, version: int) -> dict[str, Any] | None:
+        """(owner/slug, version) -> its push in the ledger, None where it came from elsewhere."""
+        for event in reversed(self.read_ledger()):
+            if event["event"] == "push" and (event["ref"], event["version"]) == (ref, version):
+                return event
+        return None
+
+    def find_last_version(self, ref: str) -> int:
+        """owner/slug -> the latest version that this ledger knows, 0 for none."""
+        pushes = (event for event in self.read_ledger() if event["event"] == "push")
+        return max((event["version"] for event in pushes if event["ref"] == ref), default=0)
+
+    def choose_version(self, text: str | None) -> tuple[str, int]:
+        """ "3", "v3", "slug/3" or None for the last push -> (owner/slug, version)."""
+        metadata = self.read_metadata()
+        if text is None:
+            version = self.find_last_version(metadata.ref)
+            if not version:
+                raise InputError(
+                    "version",
+                    f"the ledger knows no push of {metadata.ref}",
+                    cure="python build.py push, or give a version number",
+                )
+            return metadata.ref, version
+        found = re.fullmatch(r"(?:([a-z0-9-]+)[/:])?v?([1-9]\d{0,8})", text)
+        if not found:
+            raise InputError(
+                "version",
+                "cannot be read",
+                expected="a number, or slug/number for another kernel",
+                got=repr(text),
+                cure="python build.py runs lists the versions",
+            )
+        return f"{metadata.owner}/{found[1] or metadata.slug}", int(found[2])

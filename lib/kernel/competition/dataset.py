@@ -1,0 +1,220 @@
+"""A folder of shards -> the clean data set on disk: pixels, ids, rejects, a contact sheet."""
+
+import csv
+import dataclasses
+import hashlib
+import io
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from lib.base.errors import InputError
+from lib.base.files import (
+    read_json,
+    replacing,
+    sha256_file,
+    write_bytes,
+    write_json,
+    write_text,
+)
+from lib.base.log import Progress, log
+from lib.base.process_pool import choose_workers, map_in_order
+from lib.kernel.competition.batches import DecodedBlock, Reject, decode_block
+from lib.kernel.competition.contact_sheet import COLUMNS, ROWS, draw_contact_sheet
+from lib.kernel.competition.images import SIZE
+from lib.kernel.competition.policies import get_policy
+from lib.kernel.competition.shard_lines import BLOCK_BYTES, DataDigest, hash_shards, read_blocks
+from lib.kernel.competition.shards import Shard, find_shards
+
+IMAGES_FILE = "clean_images_v1_uint8.npy"
+IDS_FILE = "ids.txt"
+REJECTS_FILE = "rejects.csv"
+SHEET_FILE = "contact_sheet.png"
+SUMMARY_FILE = "decode.json"
+
+_DECODER = 1  # to be raised with every change of what a line decodes to: older results are redone
+_HEADER_BYTES = 128  # of a .npy file of this shape: the format pads to multiples of 64
+_LITTLE = 4 * BLOCK_BYTES  # input that is decoded sooner than processes are started
+_WRITE = 256  # pictures a write: what is hashed and written is then still in the cache
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What one policy made of one folder of shards, and where it lies."""
+
+    folder: Path
+    policy: str
+    data_sha256: str  # of the shards' unpacked bytes
+    kept: int
+    rejected: dict[str, int]  # reason -> lines, the most frequent first
+    notes: dict[str, int]  # what was repaired or ignored in the kept records -> how often
+    grey: bool  # whether R = G = B in every pixel
+    seconds: float  # that the decoding took, whenever it was
+    sha256: dict[str, str]  # file -> digest; of IMAGES_FILE: of its pixels, without the header
+
+    def load_images(self) -> np.ndarray:
+        """Nothing -> (N, 3, 32, 32) uint8, a read-only memory map in file order."""
+        return np.load(self.folder / IMAGES_FILE, mmap_mode="r")
+
+
+def decode_dataset(
+    source: Path, target: Path, policy_name: str = "host", workers: int | None = None
+) -> Decoded:
+    """(input folder, output folder, policy, processes or None) -> the data set, decoded if need be.
+
+    A finished data set of the same shards and policy is verified and left alone.
+    """
+    shards = find_shards(source)
+    files, size = _measure(shards)
+    log("shards", f"{len(shards):,} in {files:,} files, {size / 1e6:,.1f} MB, below {source}")
+    finished = _find_finished(shards, target, policy_name)
+    if finished is not None:
+        log("dataset", f"{finished.kept:,} pictures lie in {target} already, verified")
+        return finished
+    started = time.monotonic()
+    count, reason = (0, "there is little to do") if size < _LITTLE else choose_workers(workers)
+    where = f"{count} worker processes" if count else "this process"
+    log("dataset", f"decoding by policy {policy_name} in {where} ({reason})")
+    digest = DataDigest()
+    tally = _decode_into(target, shards, policy_name, count, digest)
+    write_text(target / IDS_FILE, "".join(f"{name}\n" for name in tally.ids))
+    write_bytes(target / SHEET_FILE, draw_contact_sheet(np.concatenate(tally.first)))
+    hashes = {name: sha256_file(target / name) for name in (IDS_FILE, REJECTS_FILE, SHEET_FILE)}
+    decoded = Decoded(
+        folder=target,
+        policy=policy_name,
+        data_sha256=digest.hexdigest(),
+        kept=len(tally.ids),
+        rejected=dict(Counter(row.reason for row in tally.rejects).most_common()),
+        notes=dict(tally.notes.most_common()),
+        grey=tally.grey,
+        seconds=time.monotonic() - started,
+        sha256={IMAGES_FILE: tally.pixels_sha256.hexdigest(), **hashes},
+    )
+    write_json(target / SUMMARY_FILE, _as_json(decoded))
+    colours = "all grey (R = G = B)" if decoded.grey else "in colour"
+    log("dataset", f"kept {decoded.kept:,}, rejected {len(tally.rejects):,}; {colours}")
+    return decoded
+
+
+@dataclass
+class _Tally:
+    """What the blocks gave so far."""
+
+    ids: list[str] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    notes: Counter[str] = field(default_factory=Counter)
+    first: list[np.ndarray] = field(default_factory=list)  # pictures for the contact sheet
+    grey: bool = True
+    pixels_sha256: Any = field(default_factory=hashlib.sha256)
+
+    def add(self, block: DecodedBlock, file: BinaryIO) -> None:
+        """The next block in file order, and the file that its pixels go to."""
+        if len(self.ids) < COLUMNS * ROWS and len(block.ids):
+            self.first.append(np.broadcast_to(block.pixels, (len(block.ids), 3, SIZE, SIZE)))
+        self.ids += block.ids
+        self.rejects += block.rejects
+        self.notes.update(block.notes)
+        self.grey = self.grey and block.pixels.shape[1] == 1
+        for start in range(0, len(block.ids), _WRITE):
+            part = block.pixels[start : start + _WRITE]
+            whole = np.broadcast_to(part, (len(part), 3, SIZE, SIZE)).tobytes()
+            self.pixels_sha256.update(whole)
+            file.write(whole)
+
+
+def _decode_into(
+    target: Path, shards: tuple[Shard, ...], policy_name: str, workers: int, digest: DataDigest
+) -> _Tally:
+    """(output folder, shards, policy, processes, digest to fill) -> all that is not on disk yet."""
+    tally = _Tally()
+    decode = partial(decode_block, policy=get_policy(policy_name))
+    progress = Progress("dataset", len(shards), "shards")
+    with replacing(target / IMAGES_FILE) as file:
+        file.write(bytes(_HEADER_BYTES))  # the count that belongs there comes last
+        for block in map_in_order(decode, read_blocks(shards, digest), workers):
+            tally.add(block, file)
+            progress.update(digest.shards, f"{len(tally.ids):,} pictures kept")
+        write_bytes(target / REJECTS_FILE, _format_rejects(tally.rejects))
+        if not tally.ids:
+            reasons = Counter(row.reason for row in tally.rejects).most_common()
+            raise InputError(
+                "dataset",
+                "no record gave a picture",
+                got=", ".join(f"{count} x {reason}" for reason, count in reasons) or "no lines",
+                cure=f"look into {target / REJECTS_FILE}",
+            )
+        file.seek(0)
+        file.write(_format_header(len(tally.ids)))
+    return tally
+
+
+def _format_header(count: int) -> bytes:
+    """A number of pictures -> the header of the .npy file, always of the same length."""
+    header = io.BytesIO()
+    shape = (count, 3, SIZE, SIZE)
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": shape}
+    )
+    assert header.tell() == _HEADER_BYTES, "the pixels already stand behind 128 bytes"
+    return header.getvalue()
+
+
+def _format_rejects(rejects: list[Reject]) -> bytes:
+    """Rejects -> a CSV with a header, one row a line of a shard."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(Reject._fields)
+    writer.writerows(rejects)
+    return text.getvalue().encode(errors="backslashreplace")
+
+
+def _as_json(decoded: Decoded) -> dict[str, Any]:
+    """A finished decoding -> what decode.json holds of it."""
+    choices = dataclasses.asdict(get_policy(decoded.policy))
+    fields = {**dataclasses.asdict(decoded), "decoder": _DECODER, "choices": choices}
+    del fields["folder"]
+    return {**fields, "seconds": round(decoded.seconds, 3)}
+
+
+def _find_finished(shards: tuple[Shard, ...], target: Path, policy_name: str) -> Decoded | None:
+    """(shards, output folder, policy) -> what lies there, if it is whole and of the same making."""
+    saved = read_json(target / SUMMARY_FILE)
+    names = [item.name for item in dataclasses.fields(Decoded) if item.name != "folder"]
+    if not isinstance(saved, dict) or not set(names) <= saved.keys():
+        return None
+    values = {name: saved[name] for name in names}
+    for name in ("rejected", "notes"):  # the most frequent first again, for files sort their keys
+        values[name] = dict(Counter(values[name]).most_common())
+    decoded = Decoded(folder=target, **values)
+    same_making = (
+        decoded.policy == policy_name
+        and saved.get("decoder") == _DECODER
+        and saved.get("choices") == dataclasses.asdict(get_policy(policy_name))
+        and decoded.data_sha256 == hash_shards(shards)
+    )
+    return decoded if same_making and _is_whole(decoded) else None
+
+
+def _is_whole(decoded: Decoded) -> bool:
+    """What decode.json says -> whether the files beside it are as they were written."""
+    try:
+        for name, expected in decoded.sha256.items():
+            if name != IMAGES_FILE and sha256_file(decoded.folder / name) != expected:
+                return False
+        images = decoded.load_images()
+        pixels = hashlib.sha256(images.data).hexdigest()
+        return len(images) == decoded.kept and pixels == decoded.sha256[IMAGES_FILE]
+    except (OSError, ValueError):
+        return False
+
+
+def _measure(shards: tuple[Shard, ...]) -> tuple[int, int]:
+    """Shards -> (files on disk, their bytes)."""
+    paths = {shard.path for shard in shards}
+    return len(paths), sum(path.stat().st_size for path in paths)

@@ -1,0 +1,103 @@
+"""Images and their features -> submission.csv and images.zip, both read back and checked."""
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from lib.base.errors import PipelineError
+from lib.base.files import replacing
+from lib.base.seeds import derive_seed
+from lib.kernel.competition.submission_table import FEATURES, HEADER, name_image, read_table
+
+_TOLERANCE = 1e-3  # of a feature's standard deviation: another batch moves the last bits only
+_DOS_EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time stamp: equal images give an equal archive
+
+
+def write_submission(path: Path, features: np.ndarray) -> None:
+    """(N, 2048) float32 -> CSV with header id,f0,...,f2047; nine digits carry a float32 exactly."""
+    stage = "submission"
+    if features.ndim != 2 or features.shape[1] != FEATURES:
+        raise PipelineError(stage, "wrong shape", expected="(N, 2048)", got=str(features.shape))
+    if not np.isfinite(features).all():
+        rows = np.flatnonzero(~np.isfinite(features).all(axis=1))
+        raise PipelineError(stage, "features are not finite", got=f"rows {rows[:5].tolist()}")
+    header = ",".join(HEADER)
+    row_format = ",".join(["%.9g"] * FEATURES)
+    with replacing(path) as file:
+        file.write(f"{header}\n".encode())
+        for index, row in enumerate(features.tolist()):
+            file.write(f"{name_image(index)},{row_format % tuple(row)}\n".encode())
+
+
+def write_images(path: Path, images: np.ndarray, comment: str = "") -> None:
+    """(N, 3, 32, 32) uint8 0..255 -> a zip of dig-000000.png ...; PNGs are stored, not deflated."""
+    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        archive.comment = comment.encode()
+        for index, image in enumerate(images):
+            png = io.BytesIO()
+            Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0))).save(png, "PNG")
+            entry = zipfile.ZipInfo(f"{name_image(index)}.png", date_time=_DOS_EPOCH)
+            archive.writestr(entry, png.getvalue())
+
+
+def read_images(path: Path) -> np.ndarray:
+    """A zip of write_images -> (N, 3, 32, 32) uint8 in the order of the ids."""
+    with zipfile.ZipFile(path) as archive:
+        names = sorted(archive.namelist())
+        pictures = [
+            np.asarray(Image.open(io.BytesIO(archive.read(name))).convert("RGB")) for name in names
+        ]
+    expected = [f"{name_image(index)}.png" for index in range(len(names))]
+    if names != expected:
+        wrong = next(name for name, right in zip(names, expected, strict=True) if name != right)
+        raise PipelineError("verify", f"{path.name} names its images otherwise", got=wrong)
+    return np.stack(pictures).transpose(0, 3, 1, 2)
+
+
+def read_submission(path: Path) -> np.ndarray:
+    """submission.csv -> (N, 2048) float32; header, ids and numbers must be the host's."""
+
+    def refuse(what: str, expected: str, got: str) -> PipelineError:
+        return PipelineError("verify", what, expected=expected, got=got)
+
+    return read_table(path, refuse, in_order=True).astype(np.float32)
+
+
+def verify_submission(
+    csv_path: Path,
+    zip_path: Path,
+    count: int,
+    rows: int,
+    seed: int,
+    extract: Callable[[np.ndarray], np.ndarray],
+) -> float:
+    """Both files -> the largest deviation of recomputed features, in standard deviations.
+
+    `rows` of the images in the zip, drawn by the seed, go through `extract`, (n, 3, 32, 32) uint8
+    -> (n, 2048) float32, once more. Raises PipelineError where CSV and images do not belong
+    together.
+    """
+    written, images = read_submission(csv_path), read_images(zip_path)
+    if len(written) != count or len(images) != count:
+        got = f"{len(written)} rows and {len(images)} images"
+        raise PipelineError("verify", "counts differ", expected=str(count), got=got)
+    draw = np.random.default_rng(derive_seed(seed, "verify"))
+    chosen = np.sort(draw.choice(count, size=min(rows, count), replace=False))
+    again = extract(images[chosen])
+    spread = np.maximum(written.std(axis=0), np.float32(1e-6) + 1e-3 * np.abs(written).max())
+    deviation = np.abs(again - written[chosen]) / spread
+    worst = float(deviation.max())
+    if not worst <= _TOLERANCE:
+        row = int(chosen[deviation.max(axis=1).argmax()])
+        raise PipelineError(
+            "verify",
+            f"features of {name_image(row)} differ from those of its image in {zip_path.name}",
+            expected=f"at most {_TOLERANCE:g} standard deviations",
+            got=f"{worst:.3g}",
+            cure="run the same command again; if it stays, the device computes unsteadily",
+        )
+    return worst

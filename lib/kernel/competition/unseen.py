@@ -1,0 +1,103 @@
+"""Records' ids and a seed -> the real images that no generator is trained on and no choice sees.
+
+A generator that remembers its training images is good at those and worse at these.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lib.base.files import read_json, write_json
+from lib.base.seeds import derive_seed
+from lib.kernel.competition.dataset import IDS_FILE, Decoded
+from lib.kernel.config import Config
+
+FROM = 5_000  # images; of fewer, training and FID need every one
+LEAST = 1_000  # as many as are submitted
+SHARE = 10  # one image of so many
+CPU_MEASURED = 1_000  # of them, at most, pass Inception on a CPU: a minute of two cores
+_TIME_SHARE = 0.1  # of a run bounded by time, that their features may take at most
+_LEAST_MEASURED = 500  # FID against fewer says little
+_PARTS = 10  # at least, that those set aside consist of: an id of more images stays in training
+MARK = "unseen.json"  # in a training folder: which images its weights never saw
+
+
+@dataclass(frozen=True)
+class Aside:
+    """The records set aside, by id, for two policies may keep different ones of the same shards."""
+
+    ids: frozenset[str]
+    note: str  # how many they are, or why there are none
+
+
+def set_aside(ids: Sequence[str], config: Config, work: Path) -> Aside:
+    """(ids of the host's decoding, Config, training folder) -> a random tenth, at least 1,000.
+
+    A training folder with checkpoints decides: weights that were trained on these images, by a
+    version from before this rule, go on with all of them. One without is marked.
+    """
+    if config.is_public:
+        return _keep_all(f"recipe {config.recipe} trains on all, as described")
+    if len(ids) < FROM:
+        return _keep_all(f"there are {len(ids):,}, and only of {FROM:,} or more some are set aside")
+    chosen = _draw(ids, max(LEAST, len(ids) // SHARE), config.seed)
+    count = sum(name in chosen for name in ids)
+    if count < LEAST:
+        return _keep_all("too many records share their ids")
+    digest = hashlib.sha256("\n".join(sorted(chosen)).encode()).hexdigest()
+    if not any(work.rglob("checkpoint_*.pt")):
+        write_json(work / MARK, {"images": count, "sha256": digest})
+    elif (read_json(work / MARK) or {}).get("sha256") != digest:
+        return _keep_all("the training that this run goes on from saw all of them already")
+    words = "real images, drawn at random, are kept from training and from every choice."
+    return Aside(frozenset(chosen), f"{count:,} {words}")
+
+
+def load_ids(decoded: Decoded) -> list[str]:
+    """A decoding -> its images' ids, in file order."""
+    ids = (decoded.folder / IDS_FILE).read_bytes().decode().split("\n")[:-1]
+    assert len(ids) == decoded.kept, f"{len(ids)} ids of {decoded.kept} images"
+    return ids
+
+
+def part_images(decoded: Decoded, ids: frozenset[str]) -> tuple[np.ndarray, np.ndarray]:
+    """(a decoding, ids set aside) -> its other images and those, (N, 3, 32, 32) uint8 each."""
+    images = decoded.load_images()
+    if not ids:
+        return images, images[:0]
+    is_aside = np.fromiter((name in ids for name in load_ids(decoded)), bool, len(images))
+    return images[~is_aside], images[is_aside]
+
+
+def fit_unseen(there: int, on_gpu: bool, config: Config, left_s: float, feature_s: float) -> int:
+    """(images set aside, device, Config, seconds left, an image) -> how many pass Inception.
+
+    A run bounded by steps asks no clock.
+    """
+    wanted = there if on_gpu else min(there, CPU_MEASURED)
+    if config.steps:
+        return wanted
+    fitting = min(wanted, int(_TIME_SHARE * max(left_s, 0.0) / feature_s))
+    return fitting if fitting >= min(_LEAST_MEASURED, wanted) else 0
+
+
+def _keep_all(reason: str) -> Aside:
+    return Aside(frozenset(), f"No real images are kept from training: {reason}.")
+
+
+def _draw(ids: Sequence[str], wanted: int, seed: int) -> set[str]:
+    """-> ids of `wanted` images or a few more: all images of one id go together."""
+    counts = Counter(ids)
+    names = list(counts)
+    chosen: set[str] = set()
+    left, most = wanted, max(wanted // _PARTS, 1)
+    for place in np.random.default_rng(derive_seed(seed, "unseen")).permutation(len(names)):
+        name = names[place]
+        if left > 0 and counts[name] <= most:
+            chosen.add(name)
+            left -= counts[name]
+    return chosen

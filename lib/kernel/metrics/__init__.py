@@ -1,0 +1,4 @@
+"""Images become Inception features here.
+
+FID and its relatives are measured on them.
+"""

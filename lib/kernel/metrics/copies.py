@@ -1,0 +1,119 @@
+"""Generated, unseen real and training images -> whether a generator copies, in numbers and words.
+
+A real image that no generator saw has a nearest training image too. A generator that draws new
+pictures is about as far from its training images as those are; one that copies is nearer.
+"""
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from lib.base.seeds import derive_seed
+from lib.kernel.metrics.kid_prdc import find_neighbours
+
+QUERIES = 200  # images of either kind: some seconds beside 60,000 training images
+_FEWEST = 20  # of either kind: fewer say nothing
+_SURE = 3.0  # standard errors
+_Digests = frozenset[bytes]
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """Distances to the nearest training image, root mean squares of grey levels, 0 for a copy."""
+
+    generated: np.ndarray  # (n,)
+    unseen: np.ndarray  # (n,), as many; empty: no real images were set aside
+
+    @property
+    def share_nearer(self) -> float:
+        """Of all pairs, those whose generated image is the nearer one; equal ones count half."""
+        other = self.unseen[None, :]
+        nearer, equal = self.generated[:, None] < other, self.generated[:, None] == other
+        return float(nearer.mean() + equal.mean() / 2)
+
+    @property
+    def metrics(self) -> dict[str, float | int | None]:
+        """What metrics.json and the report's table hold."""
+        return {
+            "nearest_training_rms": _median(self.generated),
+            "nearest_training_rms_unseen": _median(self.unseen),
+            "nearest_images": len(self.generated),
+            "exact_copies": int((self.generated == 0).sum()),
+            "exact_copies_unseen": int((self.unseen == 0).sum()) if len(self.unseen) else None,
+        }
+
+    def describe(self) -> str:
+        """Nothing -> plain sentences: how near, and what follows."""
+        count = len(self.generated)
+        if not len(self.unseen) or count < _FEWEST:
+            why = "too few unseen real images, or generated ones, are there to compare"
+            return f"Whether the generator copies its training images is not known: {why}."
+        copies = [int((side == 0).sum()) for side in (self.generated, self.unseen)]
+        medians = [float(np.median(side)) for side in (self.generated, self.unseen)]
+        return (
+            f"A generated image is {medians[0]:.3g} grey levels a pixel away from the nearest "
+            f"training image (median of {count}, {copies[0]} of them exact copies), a real image "
+            f"that no generator saw {medians[1]:.3g} ({copies[1]} exact copies). "
+            f"{self._conclude(copies)} Pictures that repeat in the training images are left out."
+        )
+
+    def _conclude(self, copies: list[int]) -> str:
+        share, count = self.share_nearer, len(self.generated)
+        error = float(np.sqrt((2 * count + 1) / 12) / count)  # of Mann and Whitney's statistic
+        pairs = f"in {share:.0%} of pairs, where 50 % would be alike"
+        if copies[0] - copies[1] > _SURE * np.sqrt(sum(copies)):
+            return f"Generated images are nearer ({pairs}): the generator copies training images."
+        if share > 0.5 + _SURE * error:
+            why = "it nearly copies, or its pictures are plainer than real ones"
+            return f"Generated images are nearer ({pairs}): {why}; look at both."
+        if share < 0.5 - _SURE * error:
+            return f"Generated images are farther away ({pairs}): no sign of copying."
+        return f"Generated images are about as near ({pairs}): no sign of copying."
+
+
+def measure_nearness(
+    generated: np.ndarray, unseen: np.ndarray, training: np.ndarray, seed: int
+) -> Nearness:
+    """(N, C, 32, 32), (U, C, 32, 32), (M, C, 32, 32) uint8 -> Nearness of as many of either.
+
+    Pictures that stand in training more than once are left out on both sides alike: flat boxes
+    that the data themselves repeat, of which an honest generator draws some as well.
+    """
+    repeated = _find_repeated(training)
+    own = _draw_some(generated, repeated, seed)
+    other = _draw_some(unseen, repeated, seed)
+    if len(unseen):
+        count = min(len(own), len(other))
+        own, other = own[:count], other[:count]
+    if not len(own):
+        return Nearness(np.empty(0), np.empty(0))
+    _, distances = find_neighbours(np.concatenate([own, other]), training)
+    scaled = distances[:, 0] / np.sqrt(own[0].size)
+    return Nearness(scaled[: len(own)], scaled[len(own) :])
+
+
+def _median(distances: np.ndarray) -> float | None:
+    return float(np.median(distances)) if len(distances) else None
+
+
+def _hash(image: np.ndarray) -> bytes:
+    return hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+
+
+def _find_repeated(images: np.ndarray) -> _Digests:
+    counts = Counter(_hash(image) for image in images)
+    return frozenset(digest for digest, count in counts.items() if count > 1)
+
+
+def _draw_some(images: np.ndarray, without: _Digests, seed: int) -> np.ndarray:
+    """-> at most QUERIES of the images, drawn at random, none of them among `without`."""
+    order = np.random.default_rng(derive_seed(seed, "nearness")).permutation(len(images))
+    rows: list[int] = []
+    for row in order:
+        if len(rows) == QUERIES:
+            break
+        if _hash(images[row]) not in without:
+            rows.append(int(row))
+    return images[np.array(rows, np.int64)]

@@ -1,0 +1,118 @@
+"""Images and what decides their features -> a folder of verified chunks for later processes.
+
+The chunks hold each distinct image once; `places.bin` tells which of them each image is, so that
+the folder alone gives the features of all of them.
+"""
+
+import hashlib
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lib.base.errors import InputError
+from lib.base.files import write_bytes
+from lib.base.log import log
+
+_DIGEST_BYTES = 32
+_PLACES = "places.bin"
+CHUNKS = "features-*.bin"
+
+
+class ChunkStore:
+    """Numbered (n, width) float32 arrays in one folder, each behind its own sha256."""
+
+    def __init__(self, folder: Path, width: int) -> None:
+        self._folder = folder
+        self._width = width
+
+    def read(self, number: int, count: int) -> NDArray[np.float32] | None:
+        """A chunk's number and its rows -> the array, or None where it is absent or broken."""
+        array = _read_array(self._path(number))
+        if array is None:
+            return None
+        if array.shape == (count, self._width) and array.dtype == np.float32:
+            return array
+        log("features", f"{self._path(number).name} is damaged and not taken")
+        return None
+
+    def write(self, number: int, array: NDArray[np.float32]) -> None:
+        """A chunk's number and its array -> a file, whole or absent."""
+        _write_array(self._path(number), array)
+
+    def write_places(self, place: NDArray[np.int64]) -> None:
+        """(N,) place of each image among the distinct ones -> a file, if it does not say so yet."""
+        path = self._folder / _PLACES
+        known = _read_array(path)
+        if known is None or not np.array_equal(known, place):
+            _write_array(path, place)
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"features-{number:04d}.bin"
+
+
+def read_cached(folder: Path) -> NDArray[np.float32]:
+    """A folder that cached_features filled -> (N, width) float32 in the order of its images."""
+    paths = sorted(folder.glob(CHUNKS))
+    chunks, place = [_read_array(path) for path in paths], _read_array(folder / _PLACES)
+    broken = [path.name for path, chunk in zip(paths, chunks, strict=True) if chunk is None]
+    whole = [chunk for chunk in chunks if chunk is not None]
+    count = sum(map(len, whole))
+    if broken or place is None or count != (int(place.max()) + 1 if place.size else 0):
+        missing = "no features" if not paths else f"{_PLACES} is not there or damaged"
+        missing = f"{count:,} features" if place is not None else missing
+        raise InputError(
+            "features",
+            f"{folder} is not whole",
+            expected=f"features-0000.bin ... and {_PLACES} of one finished run of this version",
+            got=f"damaged: {', '.join(broken[:3])}" if broken else missing,
+            cure="give the shards or images themselves, with --weights FILE",
+        )
+    return np.concatenate(whole)[place]
+
+
+def _read_array(path: Path) -> NDArray[Any] | None:
+    """A file of _write_array -> its array, or None where it is absent or broken; says which."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    if hashlib.sha256(payload).digest() == digest:
+        return np.load(io.BytesIO(payload), allow_pickle=False)
+    log("features", f"{path.name} is damaged and not taken")
+    return None
+
+
+def _write_array(path: Path, array: NDArray[Any]) -> None:
+    """An array -> a file behind its own sha256, whole or absent."""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    payload = buffer.getvalue()
+    write_bytes(path, hashlib.sha256(payload).digest() + payload)
+
+
+def hash_key(images: NDArray[np.uint8], parts: tuple[str, ...]) -> str:
+    """Images and words -> 32 hex digits that change with any of them."""
+    digest = hashlib.sha256(repr((images.shape, parts)).encode())
+    digest.update(np.ascontiguousarray(images).data)
+    return digest.hexdigest()[:32]
+
+
+def find_distinct(images: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(N, 3, H, W) uint8 -> (M,) rows of the distinct ones in order, (N,) places among them.
+
+    About half of the competition's images are flat boxes, of which many are the same.
+    """
+    known: dict[bytes, int] = {}
+    first: list[int] = []
+    place = np.empty(len(images), np.int64)
+    for row, image in enumerate(images):
+        digest = hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+        if digest not in known:
+            known[digest] = len(first)
+            first.append(row)
+        place[row] = known[digest]
+    return np.array(first, np.int64), place

@@ -1,0 +1,278 @@
+"""uint8 images, real or generated -> Inception features, by the host's exact path or a named other.
+
+What is guaranteed on a CPU: the network always sees batches of one size, the last one filled up,
+each on one core, and an image's features do not depend on its neighbours in the batch. So equal
+images have equal features, to the bit, alone or among others, before and after a resumption, with
+the same torch. Another machine may differ in the last bits.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lib.base.errors import InputError, PipelineError
+from lib.base.files import sha256_file
+from lib.base.log import Progress, log
+from lib.kernel.config import Config
+from lib.kernel.device.runtime import Device
+from lib.kernel.device.side_by_side import Cores
+from lib.kernel.metrics.feature_cache import ChunkStore, find_distinct, hash_key
+from lib.kernel.metrics.inception import (
+    FEATURES,
+    INPUT_PX,
+    RANDOM_PX,
+    fold_batch_norms,
+    load_inception,
+)
+from lib.kernel.metrics.preprocess import Preprocessing, list_preprocessings, resize_on_device
+
+Images = NDArray[np.uint8]
+Features = NDArray[np.float32]
+
+_CPU_BATCH = 8  # measured: larger ones leave the cache, smaller ones starve the second core
+_GPU_BATCH = 100
+_RESIZE_THREADS = 4  # Pillow resizes outside the interpreter's lock
+_AHEAD = 3  # batches resized while a GPU works
+_CHUNK = 1000  # images between two savings
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A network with its preprocessing: everything between an image and its 2,048 features."""
+
+    network: nn.Module
+    preprocessing: Preprocessing
+    device: torch.device
+    dtype: torch.dtype  # of the network; float32 on the exact path
+    is_fast: bool  # resized on the device, in `dtype`: for training, never for what is reported
+    weights: str  # for the report
+    weights_hash: str  # of the cache's key
+
+    @property
+    def batch(self) -> int:
+        """Images that always pass the network together."""
+        return _GPU_BATCH if self.device.type == "cuda" else _CPU_BATCH
+
+    def describe(self) -> str:
+        """Nothing -> one sentence for the report: network, weights, preprocessing, path."""
+        network = "TF-ported Inception-V3" if self.preprocessing.tf_layout else "Inception-V3"
+        kind = str(self.dtype).removeprefix("torch.")
+        path = (
+            f"fast path ({kind}, resized on the device)" if self.is_fast else f"exact path, {kind}"
+        )
+        return f"{network}, {self.weights}; {self.preprocessing.words}; {path}"
+
+    def extract(self, images: Images) -> Features:
+        """(N, 3, H, W) uint8 -> (N, 2048) float32."""
+        return extract_features(images, self)
+
+
+def load_extractor(
+    config: Config, weights: Path | None, device: Device, *, fast: bool = False
+) -> Extractor:
+    """(Config, weights file or None for random ones, Device) -> Extractor; says which it is.
+
+    The fast path needs the host's preprocessing; on a CPU it differs by the resize alone. Random
+    weights read pictures of RANDOM_PX, a twelfth of the work: their features mean nothing anyway.
+    """
+    way = list_preprocessings(RANDOM_PX if weights is None else INPUT_PX)[config.preprocessing]
+    network = load_inception(weights, config.seed, device.torch_device, tf_layout=way.tf_layout)
+    fold_batch_norms(network)
+    is_fast = fast and way.name == "host"
+    dtype = (device.amp_dtype if is_fast else None) or torch.float32
+    network.to(dtype=dtype)
+    if not device.is_cuda or dtype != torch.float32:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if weights is None:
+        digest = f"random-{config.seed}-{RANDOM_PX}px"
+        words = f"RANDOM WEIGHTS of seed {config.seed}, pictures of {RANDOM_PX} px"
+    else:
+        digest = sha256_file(weights)
+        words = f"weights {weights.name} (sha256 {digest[:8]})"
+    extractor = Extractor(network, way, device.torch_device, dtype, is_fast, words, digest)
+    log("features", extractor.describe())
+    return extractor
+
+
+def extract_features(images: Images, extractor: Extractor) -> Features:
+    """(N, 3, H, W) uint8 -> (N, 2048) float32; each distinct image passes the network once."""
+    _check_images(images)
+    first, place = find_distinct(images)
+    progress = Progress("features", len(first), "images")
+    return _run_network(images, first, extractor, progress, 0)[place]
+
+
+def cached_features(
+    images: Images,
+    extractor: Extractor,
+    folder: Path,
+    key: str,
+    *,
+    least: int = 0,
+    deadline: float = math.inf,
+) -> Features:
+    """(N, 3, H, W) uint8, a cache folder, what else decides -> (N, 2048) float32, kept there.
+
+    Kept in verified chunks under a hash of images, weights, preprocessing, device, torch and
+    `key` (the decoding policy): the same call again reads them, a broken one is computed again,
+    and a stopped one goes on after its last whole chunk. Where the next chunk would not end before
+    the deadline, a value of time.monotonic(), only the first rows come back, `least` of them or
+    more.
+    """
+    _check_images(images)
+    first, place = find_distinct(images)
+    store = _open_store(images, extractor, folder, key)
+    note = f", {len(first):,} of them distinct" if len(first) < len(images) else ""
+    log("features", f"{len(images):,} images{note}")
+    progress = Progress("features", len(first), "images")
+    chunks: list[Features] = []
+    each_s = 0.0  # of the newest images that passed the network
+    for start in range(0, len(first), _CHUNK):
+        rows = first[start : start + _CHUNK]
+        whole = int(first[start])  # rows before it have their features by now
+        if whole >= max(least, 1) and time.monotonic() + each_s * len(rows) > deadline:
+            log("features", f"{whole:,} of {len(images):,} images: the clock leaves no time")
+            return np.concatenate(chunks)[place[:whole]]
+        chunk = store.read(start // _CHUNK, len(rows))
+        if chunk is None:
+            started = time.monotonic()
+            chunk = _run_network(images, rows, extractor, progress, start)
+            each_s = (time.monotonic() - started) / len(rows)
+            store.write(start // _CHUNK, chunk)
+        chunks.append(chunk)
+    store.write_places(place)
+    return np.concatenate(chunks)[place]
+
+
+def count_missing(images: Images, extractor: Extractor, folder: Path, key: str) -> int:
+    """As cached_features -> how many images would have to pass the network."""
+    first, _ = find_distinct(images)
+    store = _open_store(images, extractor, folder, key)
+    chunks = [first[start : start + _CHUNK] for start in range(0, len(first), _CHUNK)]
+    return sum(len(rows) for k, rows in enumerate(chunks) if store.read(k, len(rows)) is None)
+
+
+@contextmanager
+def exact_arithmetic() -> Iterator[None]:
+    """Within the block float32 is float32 (no TF32) and cuDNN takes repeatable kernels."""
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.backends.cudnn.flags(
+            enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+        ):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
+
+
+def _open_store(images: Images, extractor: Extractor, folder: Path, key: str) -> ChunkStore:
+    parts = (
+        *(extractor.weights_hash, extractor.preprocessing.name, str(extractor.is_fast)),
+        *(str(extractor.dtype), extractor.device.type, torch.__version__, key),
+    )
+    return ChunkStore(folder / hash_key(images, parts), FEATURES)
+
+
+def _run_network(
+    images: Images, rows: NDArray[np.int64], extractor: Extractor, progress: Progress, done: int
+) -> Features:
+    """Images, the rows to take -> (rows, 2048) float32, in batches of one size."""
+    size = extractor.batch
+    result = np.empty((len(rows), FEATURES), np.float32)
+    batches = [rows[start : start + size] for start in range(0, len(rows), size)]
+    on_gpu = extractor.device.type == "cuda"
+    stream = _stream_on_gpu if on_gpu else _stream_on_cpu
+    at = 0
+    progress.update(done)
+    for features in stream(images, batches, size, extractor):
+        result[at : at + len(features)] = features
+        at += len(features)
+        progress.update(done + at)
+    if not np.isfinite(result).all():
+        raise PipelineError(
+            "features",
+            "the network's output is not finite",
+            expected="finite numbers",
+            got=extractor.describe(),
+            cure="check the weights file; on the fast path try the exact one",
+        )
+    return result
+
+
+def _stream_on_cpu(
+    images: Images, batches: list[NDArray[np.int64]], size: int, extractor: Extractor
+) -> Iterator[Features]:
+    """Row numbers in batches -> the features of each; every core has a batch of its own.
+
+    Each of the network's 94 layers would else wait for the slowest core: on a machine that others
+    use as well, that costs most of the time.
+    """
+
+    def measure(batch: NDArray[np.int64]) -> Features:
+        with torch.inference_mode():
+            pictures = _resize(images[np.resize(batch, size)], extractor)
+            features = extractor.network(_prepare(pictures, extractor))
+        return np.asarray(features[: len(batch)].float().numpy())
+
+    alone = Device(extractor.device, None, "cpu")
+    with exact_arithmetic(), Cores(alone) as cores:
+        yield from cores.stream(measure, batches)
+
+
+def _stream_on_gpu(
+    images: Images, batches: list[NDArray[np.int64]], size: int, extractor: Extractor
+) -> Iterator[Features]:
+    """Row numbers in batches -> the features of each; a few are resized ahead of use."""
+
+    def prepare(batch: NDArray[np.int64]) -> Tensor:
+        return _resize(images[np.resize(batch, size)], extractor)
+
+    with ThreadPoolExecutor(_RESIZE_THREADS) as pool:
+        waiting = [pool.submit(prepare, batch) for batch in batches[:_AHEAD]]
+        for number, batch in enumerate(batches):
+            pictures = waiting.pop(0).result()
+            if number + _AHEAD < len(batches):
+                waiting.append(pool.submit(prepare, batches[number + _AHEAD]))
+            with exact_arithmetic(), torch.inference_mode():
+                features = extractor.network(_prepare(pictures, extractor))
+            yield features[: len(batch)].float().cpu().numpy()
+
+
+def _resize(images: Images, extractor: Extractor) -> Tensor:
+    """(B, 3, H, W) uint8 -> (B, 3, px, px) of resize's kind; on the fast path as they are."""
+    if extractor.is_fast:
+        return torch.from_numpy(images)
+    return torch.stack([extractor.preprocessing.resize(image) for image in images])
+
+
+def _prepare(pictures: Tensor, extractor: Extractor) -> Tensor:
+    """A batch of _resize -> the network's input on its device."""
+    pictures = pictures.to(extractor.device)
+    if extractor.is_fast:
+        scaled = resize_on_device(pictures, extractor.preprocessing.px).to(extractor.dtype)
+    else:
+        scaled = extractor.preprocessing.scale(pictures)
+    if extractor.device.type == "cuda" and extractor.dtype == torch.float32:
+        return scaled.contiguous()
+    return scaled.contiguous(memory_format=torch.channels_last)
+
+
+def _check_images(images: Images) -> None:
+    if images.ndim != 4 or images.shape[1] != 3 or images.dtype != np.uint8 or not len(images):
+        raise InputError(
+            "features",
+            "the images have the wrong form",
+            expected="(N, 3, H, W) uint8 with N of at least 1",
+            got=f"{images.shape} {images.dtype}",
+            cure="triplicate grey images; keep pixels in 0..255",
+        )

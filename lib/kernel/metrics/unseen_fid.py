@@ -1,0 +1,64 @@
+"""Real images set aside and the submission's features -> their FID, beside its own floor."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lib.base.log import log
+from lib.kernel.config import Config
+from lib.kernel.curation.generated_side import Choice, draw_random
+from lib.kernel.metrics.features import Extractor, cached_features
+from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
+from lib.kernel.metrics.floor import measure_floor
+from lib.kernel.metrics.real_side import HOST_POLICY, Images, RealSide, choose_real
+
+_NO_TIME = "Their features would take too long, so there is no FID against them."
+
+
+def measure_unseen(
+    images: Images, count: int, extractor: Extractor, cache: Path, config: Config, real: RealSide
+) -> RealSide | None:
+    """(all images, how many of those set aside may pass Inception) -> their side; None of none.
+
+    The floor is what an ideal generator would have against so many real images; it comes from
+    the other real images alone.
+    """
+    count = min(count, len(images.unseen))  # a plan from before a change of what is set aside
+    if not count:
+        return None
+    rows = choose_real(len(images.unseen), count, config.seed)
+    features = cached_features(images.unseen[rows], extractor, cache / "features", HOST_POLICY)
+    draws, size = config.floor_draws, config.samples
+    floor = measure_floor(real.features, draws, config.seed, size, against=count)
+    return RealSide(features, features_to_statistics(features), floor)
+
+
+def score_unseen(
+    pool: np.ndarray, choice: Choice, side: RealSide | None, images: Images, config: Config
+) -> dict[str, Any]:
+    """(P, 2048) features of the pool, the rows submitted -> metrics and a note for the report."""
+    if side is None:
+        note = images.unseen_note
+        if len(images.unseen):
+            log("unseen", _NO_TIME)
+            note += f" {_NO_TIME}"
+        return {"fid_unseen": None, "unseen_note": note}
+    count, floor = len(side.features), side.floor
+    why = " (on a CPU more would take too long)" if count < len(images.unseen) else ""
+    note = f"{images.unseen_note} The unseen FID is against {count:,} of them{why}."
+    found: dict[str, Any] = {
+        "fid_unseen": frechet_distance(pool[choice.rows], side.statistics),
+        "unseen_measured": count,
+        "unseen_note": note,
+    }
+    if floor.is_known:
+        sizes = {"floor_unseen_size": floor.size, "floor_unseen_against": floor.rest}
+        found |= {"floor_unseen": floor.mean, "floor_unseen_se": floor.standard_error, **sizes}
+    if len(pool) > config.samples:
+        draws = draw_random(pool, side, config)
+        found["fid_unseen_random"] = float(np.mean(draws))
+        found["fid_unseen_random_se"] = float(np.std(draws, ddof=1) / np.sqrt(len(draws)))
+    numbers = [f"{key} {value:.4g}" for key, value in found.items() if isinstance(value, float)]
+    log("unseen", f"{', '.join(numbers)}, against {count:,} images that nothing was trained on")
+    return found

@@ -1,0 +1,4 @@
+"""A small diffusion model is here.
+
+Heun's method draws from it.
+"""

@@ -1,0 +1,4 @@
+"""The two public solutions are here.
+
+Both are trained by WGAN-GP.
+"""

@@ -1,0 +1,182 @@
+"""A run's artefacts -> run_manifest.json; run_manifest.json -> whether they are still the same."""
+
+import fcntl
+import importlib.metadata
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lib.base.errors import InputError
+from lib.base.files import read_json, sha256_file, write_json
+from lib.base.log import log
+from lib.kernel.config import Config, as_dict, differences
+from lib.kernel.recipes.table import number_state
+
+MANIFEST = "run_manifest.json"
+_BEFORE_TRAINING = ("weights_file", "weights_sha256", "minutes")  # of Config: what may still change
+_BY_FID = ("train/**/checkpoint_*.pt", "sweep.json", "pool.npy")  # of the scratch folder
+_PACKAGES = ("torch", "torchvision", "numpy", "pillow", "scipy", "pandas", "jinja2")
+
+
+def list_versions() -> dict[str, str]:
+    """Nothing -> name -> version of Python and of the packages that decide results."""
+    versions = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "absent"
+    return versions
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a run was made from."""
+
+    bundle_sha256: str
+    data_sha256: str
+    weights: Path | None  # Inception's file; None: random weights
+    extractor: str  # in words
+
+    def list_facts(self, config: Config, device: str) -> dict[str, Any]:
+        """(Config, the device's name) -> what report and manifest say of the run's origin."""
+        return {
+            "bundle_sha256": self.bundle_sha256,
+            "data_sha256": self.data_sha256,
+            "weights_file": config.weights_file,
+            "weights_sha256": sha256_file(self.weights) if self.weights else "",
+            "random_weights": self.weights is None,
+            "extractor": self.extractor,
+            "device": device,
+            "versions": list_versions(),
+        }
+
+
+def write_manifest(output: Path, facts: Mapping[str, Any]) -> None:
+    """(output folder, facts) -> run_manifest.json with the sha256 of every other file there."""
+    files = sorted(path for path in output.rglob("*") if path.is_file() and path.name != MANIFEST)
+    artefacts = {path.relative_to(output).as_posix(): sha256_file(path) for path in files}
+    write_json(output / MANIFEST, {**facts, "artefacts": artefacts})
+
+
+def find_damage(output: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """(output folder, its manifest) -> "name is missing" or "name was changed", one per file."""
+    damage = []
+    for name, digest in manifest["artefacts"].items():
+        path = output / name
+        if not path.is_file():
+            damage.append(f"{name} is missing")
+        elif sha256_file(path) != digest:
+            damage.append(f"{name} was changed")
+    return damage
+
+
+def identify(config: Config, data_sha256: str) -> dict[str, Any]:
+    """(Config, hash of its data) -> what decides a result and which states it goes on from."""
+    form = number_state(config.recipe)
+    return {"config": as_dict(config), "data_sha256": data_sha256, "state_form": form}
+
+
+def check_same_run(output: Path, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """(output, identity of the run there, of this run) -> InputError if result or data differ."""
+    differing = differences(dict(earlier["config"]), dict(now["config"]))
+    if earlier["data_sha256"] != now["data_sha256"]:
+        differing.append(f"data: {earlier['data_sha256'][:12]} against {now['data_sha256'][:12]}")
+    if differing:
+        raise InputError(
+            "output",
+            f"{output} holds a run of another configuration",
+            got="; ".join(differing[:4]) + ("; ..." if len(differing) > 4 else ""),
+            cure="give another --output, or the options of the run that is there",
+        )
+
+
+def read_identity(output: Path, scratch: Path) -> dict[str, Any] | None:
+    """(output, scratch) -> the identity of the finished or started run there, None for none."""
+    for path in (output / MANIFEST, scratch / "identity.json"):
+        found = read_json(path)
+        if isinstance(found, dict) and {"config", "data_sha256"} <= found.keys():
+            return found
+    if (output / "submission.csv").exists():
+        raise InputError(
+            "output",
+            f"{output} holds a submission.csv that belongs to no run known here",
+            cure="give another --output, or move that file away",
+        )
+    return None
+
+
+@contextmanager
+def locked(scratch: Path) -> Iterator[None]:
+    """A scratch folder -> the same to this process alone; the lock ends with the process."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    with (scratch / "lock").open("w") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # forked workers do not inherit it
+        except OSError:
+            raise InputError(
+                "output",
+                "another run is at work in the same output folder",
+                got=str(scratch),
+                cure="wait for it to end, or give another --output",
+            ) from None
+        yield
+
+
+def is_finished(
+    output: Path, scratch: Path, identity: Mapping[str, Any], bundle_sha256: str
+) -> bool:
+    """Whether the output holds this very run, whole; another run there is an InputError."""
+    earlier = read_identity(output, scratch)
+    if earlier is None:
+        return False
+    earlier = _take_changes(scratch, earlier, identity)
+    check_same_run(output, earlier, identity)
+    if "artefacts" not in earlier:
+        _check_state_form(scratch, earlier, identity)
+        log("run", "goes on where an earlier process stopped")
+        return False
+    damage = find_damage(output, earlier)
+    if damage:
+        _check_state_form(scratch, earlier, identity)
+        log("run", f"was finished, but {'; '.join(damage[:5])}: made anew from what is left")
+        return False
+    if earlier["bundle_sha256"] != bundle_sha256:
+        log("run", "note: another build of the kernel made it")
+    log("run", f"finished before; its {len(earlier['artefacts'])} files are verified")
+    return True
+
+
+def _take_changes(scratch: Path, earlier: dict[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """(scratch, identity there, of this run) -> the former, with this run's weights and minutes.
+
+    That is so where they alone differ and training has not begun, as after a refusal: decoded
+    images know neither, features are kept under the weights' hash, and the plan is made anew.
+    Whatever comes later was chosen by FIDs of the earlier weights, on the earlier schedule.
+    """
+    begun = "artefacts" in earlier or any(any(scratch.glob(name)) for name in _BY_FID)
+    own = {name: value for name, value in now["config"].items() if name in _BEFORE_TRAINING}
+    config = {**earlier["config"], **own}
+    if begun or config == earlier["config"]:
+        return earlier
+    if config != now["config"] or earlier["data_sha256"] != now["data_sha256"]:
+        return earlier
+    (scratch / "plan.json").unlink(missing_ok=True)
+    log("run", "its weights or minutes are others now: what it left depends on neither")
+    return {**earlier, "config": config}
+
+
+def _check_state_form(scratch: Path, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """A started run -> InputError if its training state is of networks that are no more."""
+    before = earlier.get("state_form", 1)
+    if before != now["state_form"]:
+        raise InputError(
+            "output",
+            "the run there was started by another version, whose networks were others",
+            expected=f"training state of form {now['state_form']}",
+            got=f"{before}",
+            cure=f"build with that version, or give another --output, or delete {scratch}",
+        )

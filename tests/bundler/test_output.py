@@ -1,0 +1,276 @@
+"""What a bundle looks like: readable, the same everywhere, and described by its manifest."""
+
+import ast
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lib.base.errors import InputError
+from lib.bundler.bundle import Bundle, Entry, build_bundle, write_bundle
+from tests.bundled import CASES
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _bundle(folder: Path, style: str = "code", include: tuple[str, ...] = ()) -> Bundle:
+    return build_bundle(
+        Entry((folder / "entry.py").read_bytes(), "entry.py", folder, include, style)
+    )
+
+
+def _write(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize("case", ["imports", "future", "same_names", "data", "processes"])
+def test_every_line_stands_in_the_script(case: str) -> None:
+    """In reading order, between banners, at the line that the table gives."""
+    bundle = _bundle(CASES / case)
+    lines = bundle.text.split("\n")
+    rows = [line[3:].split(None, 5) for line in lines if line.startswith("#: ")]
+    inputs = {one["path"]: one for one in bundle.manifest["inputs"]}
+    assert [row[5] for row in rows if "__bundle__" not in row[5]] == list(inputs)
+    for first, count, size, sha256, form, path in rows:
+        shown = lines[int(first) - 1 : int(first) - 1 + int(count)]
+        if path not in inputs or form != "code":
+            continue
+        raw = (CASES / case / path).read_bytes()
+        assert (len(raw), hashlib.sha256(raw).hexdigest()) == (int(size), sha256)
+        assert inputs[path]["lines"] == int(count) == raw.count(b"\n")
+        for line, own in zip(shown, raw.decode().split("\n"), strict=False):
+            assert line in ("    " + own if own else "", "#   " + own), path
+        banners = [line for line in lines if line.startswith("# ==== " + path + " ")]
+        assert len(banners) == 1, path
+
+
+@pytest.mark.parametrize(
+    ("style", "include", "sha256"),
+    [
+        ("code", (), "f259c31e3230e8a20d85c5ca3e1c5e0331103b63856bf3f439225c33f5118c5d"),
+        ("text", (), "2f4cb47c550c55fc3154ad68ae6923347576882797ea016d3cf27c1a64e40bbe"),
+        ("disk", (), "0be567cf1750876d48a28ae406e9b635badde8f788459f1fda5e4f55cb05c82b"),
+        ("code", ("data.txt",), "36f3982f516e9b7d69d75c13a91b3372e2f97a2d934c1b97225a1a0cca5aa52c"),
+    ],
+)
+def test_the_layout_is_that_of_the_template_it_had(
+    tmp_path: Path, style: str, include: tuple[str, ...], sha256: str
+) -> None:
+    """Taken from jinja2's rendering, before plain Python took its place; new runtimes change it."""
+    one = '"""A module."""\n\nVALUE = 1\n'
+    _write(tmp_path, {"one.py": one, "data.txt": "a text\n"})
+    text = "import one\n\nprint(one.VALUE, __file__)\n"
+    entry = Entry(text, "entry.py", tmp_path, include, style, preface="CONFIG = {}\n")
+    assert build_bundle(entry).sha256 == sha256
+
+
+def test_imported_modules_stand_before_their_importers() -> None:
+    paths = [one["path"] for one in _bundle(CASES / "imports").manifest["inputs"]]
+    assert paths[-1] == "entry.py"
+    assert paths.index("lib/words.py") < paths.index("lib/shapes/circle.py")
+    assert paths.index("lib/shapes/circle.py") < paths.index("lib/shapes/__init__.py")
+
+
+@pytest.mark.parametrize("case", ["imports", "data"])
+def test_runtime_is_short_and_explains_itself(case: str) -> None:
+    text = _bundle(CASES / case).text
+    runtime = text.split("# ==== runtime ", 1)[1].split("# ==== ", 1)[0]
+    runtime = runtime.split("\n", 1)[1].strip()
+    assert len(runtime.split("\n")) < 80
+    tree = ast.parse(runtime)
+    assert ast.get_docstring(tree.body[0])
+    assert max(map(len, runtime.split("\n"))) <= 100
+
+
+def test_nothing_of_the_sections_runs_where_it_stands() -> None:
+    tree = ast.parse(_bundle(CASES / "imports").text)
+    kinds = [type(node).__name__ for node in tree.body]
+    assert kinds.count("FunctionDef") == 1
+    assert kinds[-1] == "Expr"
+    sections = [node for node in tree.body if isinstance(node, ast.If)]
+    assert all(isinstance(node.test, ast.Constant) and not node.test.value for node in sections)
+    assert len(sections) == len(tree.body) - 2
+
+
+def test_equal_bytes_whatever_the_machine(tmp_path: Path) -> None:
+    """Another folder, file order, time and PYTHONHASHSEED; no path of this machine is in it."""
+    made = []
+    for number, case in enumerate(("data", "data"), 1):
+        folder = tmp_path / f"machine {number}"
+        names = sorted(path for path in (CASES / case).rglob("*") if path.is_file())
+        for name in names[:: 1 if number == 1 else -1]:
+            target = folder / name.relative_to(CASES / case)
+            if "__pycache__" not in name.parts:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(name, target)
+                os.utime(target, (number * 10**8, number * 10**8))
+        out = tmp_path / f"out {number}.py"
+        program = (
+            "import sys; from pathlib import Path; from lib.bundler.bundle import *\n"
+            "entry, out = Path(sys.argv[1]), Path(sys.argv[2])\n"
+            "made = build_bundle(Entry(entry.read_bytes(), entry.name, entry.parent))\n"
+            "write_bundle(made, out, out.with_suffix('.json'))\n"
+        )
+        subprocess.run(
+            [sys.executable, "-c", program, str(folder / "entry.py"), str(out)],
+            cwd=tmp_path if number == 2 else ROOT,
+            env={**os.environ, "PYTHONHASHSEED": str(number), "PYTHONPATH": str(ROOT)},
+            check=True,
+        )
+        made.append((out.read_bytes(), out.with_suffix(".json").read_bytes()))
+    assert made[0] == made[1]
+    assert str(tmp_path).encode() not in b"".join(made[0])
+    assert str(ROOT).encode() not in b"".join(made[0])
+
+
+def test_hash_is_of_the_whole_text_and_known_at_run_time(tmp_path: Path) -> None:
+    _write(tmp_path, {"entry.py": "print(__bundle__.sha256, NAME)\n"})
+    entry = Entry("print(__bundle__.sha256, NAME)\n", "entry.py", tmp_path, preface="NAME = 'it'\n")
+    bundle = build_bundle(entry)
+    zeroed = bundle.text.replace(bundle.sha256, "0" * 64)
+    assert hashlib.sha256(zeroed.encode()).hexdigest() == bundle.sha256
+    assert bundle.manifest["sha256"] == bundle.sha256
+    assert bundle.text.index("NAME = 'it'") < bundle.text.index("# ==== runtime")
+    (tmp_path / "out.py").write_text(bundle.text)
+    done = subprocess.run([sys.executable, "out.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == f"{bundle.sha256} it\n"
+
+
+def test_manifest_tells_who_imports_whom_and_what_comes_from_elsewhere(tmp_path: Path) -> None:
+    _write(
+        tmp_path,
+        {
+            "entry.py": "import json, numpy\nfrom lib.a import f\n",
+            "lib/__init__.py": "",
+            "lib/a.py": (
+                "from typing import TYPE_CHECKING\n"
+                "try:\n    import nowhere_one\nexcept ImportError:\n    pass\n"
+                "if TYPE_CHECKING:\n    import nowhere_two\n"
+                "import importlib\n"
+                "def f(name):\n    import nowhere_three\n    return importlib.import_module(name)\n"
+            ),
+            "lib/unreached.py": "import nowhere_four\n",
+        },
+    )
+    manifest = _bundle(tmp_path).manifest
+    assert [one["path"] for one in manifest["inputs"]] == [
+        "lib/__init__.py",
+        "lib/a.py",
+        "entry.py",
+    ]
+    assert manifest["imports"] == {"lib": {}, "lib.a": {}, "entry.py": {"lib": 2, "lib.a": 2}}
+    assert manifest["not_followed"] == {"lib/a.py": [11]}
+    external = manifest["external"]
+    assert "nowhere_four" not in external
+    assert external["numpy"] == {
+        "origin": "Kaggle's image",
+        "needed_by": [{"file": "entry.py", "line": 1, "when": "load"}],
+    }
+    found = {name: one["needed_by"][0] for name, one in external.items()}
+    assert found["nowhere_one"] == {"file": "lib/a.py", "line": 3, "when": "optional"}
+    assert found["nowhere_two"] == {"file": "lib/a.py", "line": 7, "when": "typing"}
+    assert found["nowhere_three"] == {"file": "lib/a.py", "line": 10, "when": "later"}
+    assert external["nowhere_one"]["origin"] == "not known on Kaggle"
+    assert external["json"]["origin"] == "standard library"
+    json.dumps(manifest)
+
+
+ERRORS = {  # what is wrong: (entry, other files, what the one line must say)
+    "syntax": ("import lib.a\n", {"lib/a.py": "x = 1\nif x\n"}, ("lib/a.py:2", "syntax error")),
+    "missing module": ("\nimport lib.gone\n", {"lib/__init__.py": ""}, ("entry.py:2", "lib.gone")),
+    "missing name": ("from lib import gone\n", {"lib/__init__.py": ""}, ("entry.py:1", "lib.gone")),
+    "missing relative": ("import lib\n", {"lib/__init__.py": "from .x import y\n"}, ("lib.x",)),
+    "above the top": ("import lib\n", {"lib/__init__.py": "from ..x import y\n"}, ("above",)),
+    "missing package": ("import nowhere_one\n", {}, ("entry.py:1", "nowhere_one", "Kaggle")),
+    "not text": ("import lib\n", {"lib/__init__.py": b"x = '\xff'\n"}, ("__init__.py:1", "UTF-8")),
+    "null byte": ("import lib\n", {"lib/__init__.py": b"x = 1\0\n"}, ("__init__.py:1",)),
+    "codec": ("# coding: no-such\n", {}, ("entry.py:1", "no-such")),
+    "return": ("def f():\n  pass\nreturn 1\n", {}, ("entry.py:3", "'return' outside function")),
+}
+
+
+@pytest.mark.parametrize("mistake", ERRORS)
+def test_mistakes_are_one_line_with_file_and_cure(mistake: str, tmp_path: Path) -> None:
+    text, files, words = ERRORS[mistake]
+    (tmp_path / "entry.py").write_text(text)
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        raw = content if isinstance(content, bytes) else content.encode()
+        (tmp_path / name).write_bytes(raw)
+    with pytest.raises(InputError) as caught:
+        _bundle(tmp_path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "; cure: " in message
+    assert all(word in message for word in words), message
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "try:\n    import nowhere\nexcept ModuleNotFoundError:\n    pass\n",
+        "try:\n    import lib.gone\nexcept (ImportError, OSError):\n    lib = None\n",
+        "import contextlib\nwith contextlib.suppress(ImportError):\n    import nowhere\n",
+        "import typing\nif typing.TYPE_CHECKING:\n    from nowhere import x\n",
+        "def f():\n    import nowhere\n",
+        "import sys\nif sys.platform == 'none':\n    import nowhere\n",
+        "from lib import made_at_run_time\n",
+    ],
+)
+def test_imports_that_may_fail_are_no_mistakes(text: str, tmp_path: Path) -> None:
+    made = "globals()['made_at_run_time'] = 1\n"
+    _write(tmp_path, {"entry.py": text, "lib/__init__.py": made})
+    _bundle(tmp_path)
+
+
+def test_too_large_a_script_names_its_largest_modules(tmp_path: Path) -> None:
+    big = "VALUE = 1  # " + "x" * 80 + "\n"
+    files = {"entry.py": "from lib import a, b\n", "lib/__init__.py": ""}
+    _write(tmp_path, {**files, "lib/a.py": big * 9000, "lib/b.py": big * 1000})
+    with pytest.raises(InputError, match=r"900,000; the largest: lib/a\.py 846,000, lib/b\.py"):
+        _bundle(tmp_path)
+
+
+def test_old_output_survives_what_goes_wrong(tmp_path: Path) -> None:
+    bundle = _bundle(_write(tmp_path / "in", {"entry.py": "print(1)\n"}))
+    out = tmp_path / "out" / "kernel.py"
+    write_bundle(bundle, out, out.with_suffix(".manifest.json"))
+    before = {path.name: path.read_bytes() for path in out.parent.iterdir()}
+    assert sorted(before) == ["kernel.manifest.json", "kernel.py"]
+    (tmp_path / "in" / "entry.py").write_text("print(")
+    with pytest.raises(InputError):
+        write_bundle(_bundle(tmp_path / "in"), out, out.with_suffix(".manifest.json"))
+    assert {path.name: path.read_bytes() for path in out.parent.iterdir()} == before
+
+
+def test_unreached_modules_stay_out() -> None:
+    paths = [one["path"] for one in _bundle(CASES / "unreached").manifest["inputs"]]
+    assert paths == ["lib/__init__.py", "lib/used.py", "entry.py"]
+    paths = [one["path"] for one in _bundle(CASES / "type_checking").manifest["inputs"]]
+    assert "lib/only_types.py" not in paths
+
+
+def test_include_takes_globs_of_modules_and_of_files(tmp_path: Path) -> None:
+    files = {"entry.py": "", "lib/__init__.py": "", "lib/p/__init__.py": "", "lib/p/a.py": ""}
+    _write(tmp_path, {**files, "lib/p/b.py": "", "lib/q.py": "", "notes/one.txt": "1\n"})
+
+    def paths(*include: str) -> list[str]:
+        inputs = _bundle(tmp_path, include=include).manifest["inputs"]
+        return sorted(one["path"] for one in inputs)
+
+    assert paths("lib.p.*") == [
+        "entry.py", "lib/__init__.py", "lib/p/__init__.py", "lib/p/a.py", "lib/p/b.py",
+    ]  # fmt: skip
+    assert "lib/q.py" in paths("lib.p.a", "lib.?")
+    assert paths("notes/*.txt") == ["entry.py", "notes/one.txt"]
+    with pytest.raises(InputError, match=r"--include lib\.zzz\.\* matches nothing"):
+        paths("lib.zzz.*")

@@ -1,0 +1,123 @@
+"""`build.py bundle`: its options, its messages, and bundling again at every change."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lib.base.errors import InputError
+from lib.commands.bundle import BUNDLE
+from lib.commands.options import parse_and_run
+from tests.bundled import bound_by_permissions
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def entry(tmp_path: Path) -> Path:
+    files = {
+        "in/entry.py": "from lib import b\nprint(b.f())\n",
+        "in/lib/__init__.py": "",
+        "in/lib/a.py": "def g():\n    return 1\n",
+        "in/lib/b.py": "def f():\n    from .a import g\n    return g()\n",
+        "in/lib/c.py": "",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path / "in" / "entry.py"
+
+
+def test_writes_script_and_manifest(entry: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = entry.parents[1] / "out" / "one.py"
+    assert parse_and_run(BUNDLE, [str(entry), "-o", str(out)]) == 0
+    assert sorted(path.name for path in out.parent.iterdir()) == ["one.manifest.json", "one.py"]
+    assert "4 files, bundle " in capsys.readouterr().out
+    done = subprocess.run([sys.executable, out], capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
+
+
+def test_relative_paths_are_of_the_callers_folder(
+    entry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(entry.parent / "lib")
+    assert parse_and_run(BUNDLE, ["../entry.py", "-o", "../../o.py", "--include", "lib.c"]) == 0
+    assert "# ==== lib/c.py " in (entry.parents[1] / "o.py").read_text()
+
+
+def test_explains_by_which_chain_a_module_is_reached(
+    entry: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert parse_and_run(BUNDLE, [str(entry), "--explain", "lib.a"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said == ["entry.py:1 imports lib.b", "lib/b.py:2 imports lib.a"]
+    with pytest.raises(InputError, match=r"lib\.c is not reached.*cure: --include lib\.c"):
+        parse_and_run(BUNDLE, [str(entry), "--explain", "lib.c"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["none.py", "-o", "x.py"], "no such file"),
+        (["entry.py"], "no output is named"),
+        (["entry.py", "-o", "entry.py"], "the entry itself"),
+        (["entry.py", "-o", "x.py", "--style", "cod"], "did you mean 'code'"),
+        (["entry.py", "-o", "x.py", "--styl", "code"], "did you mean '--style'"),
+        (["entry.py", "-o", "x.py", "--include", "zz.*"], "matches nothing"),
+    ],
+)
+def test_mistakes_name_their_cure(
+    words: list[str], said: str, entry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(entry.parent)
+    before = sorted(os.walk(entry.parent))
+    with pytest.raises(InputError, match=said):
+        parse_and_run(BUNDLE, words)
+    assert sorted(os.walk(entry.parent)) == before
+
+
+def test_unreadable_file_is_one_line_and_leaves_the_old_output(entry: Path) -> None:
+    """By the real command: exit code 2, the file, its cure, and no trace beside the output."""
+    prefix, out = bound_by_permissions(), entry.parents[1] / "out" / "one.py"
+    words = [*prefix, sys.executable, str(ROOT / "build.py"), "bundle", str(entry), "-o", str(out)]
+    subprocess.run(words, check=True, capture_output=True)
+    before = {path.name: path.read_bytes() for path in out.parent.iterdir()}
+    (entry.parent / "lib" / "a.py").chmod(0)
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert "lib/a.py:1: cannot be read (Permission denied); cure: make it readable" in line
+    assert {path.name: path.read_bytes() for path in out.parent.iterdir()} == before
+
+
+def test_watch_bundles_again_at_every_change(entry: Path) -> None:
+    out = entry.parents[1] / "out.py"
+    program = (
+        "import sys\nfrom lib.commands.bundle import BUNDLE\n"
+        "from lib.commands.options import parse_and_run\nparse_and_run(BUNDLE, sys.argv[1:])\n"
+    )
+    words = [sys.executable, "-c", program, str(entry), "-o", str(out), "--watch"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as watcher:
+        try:
+            _wait_for(out, "return 1")
+            (entry.parent / "lib" / "a.py").write_text("def g(:\n")
+            assert watcher.stderr is not None
+            assert "lib/a.py:1: syntax error" in watcher.stderr.readline()
+            assert "return 1" in out.read_text()
+            (entry.parent / "lib" / "a.py").write_text("def g():\n    return 22\n")
+            _wait_for(out, "return 22")
+        finally:
+            watcher.send_signal(signal.SIGTERM)
+
+
+def _wait_for(out: Path, text: str) -> None:
+    for _ in range(600):
+        if out.is_file() and text in out.read_text():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{text!r} never came")

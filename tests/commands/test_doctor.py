@@ -1,0 +1,186 @@
+"""What `doctor` finds, one ill at a time, and the ways to sign in."""
+
+import json
+import traceback
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from lib.base.files import read_json, write_json
+from lib.bundler.bundle import Entry, build_bundle, write_bundle
+from lib.commands.doctor import DOCTOR
+from lib.commands.findings import Finding, examine, format_findings
+from lib.kaggle.errors import KaggleError
+from lib.kaggle.fetch import fetch_version
+from lib.kaggle.session import open_session
+from lib.kaggle.submissions import count_left
+from tests.kaggle_desk import SIGNATURE
+from tests.kaggle_place import QUICK, REF, Place, open_place, play_complete
+from tests.kaggle_state import COMPETITION, KEY, REFRESH_TOKEN, TOKEN
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    with open_place(tmp_path, monkeypatch) as place:
+        place.server.play = play_complete
+        place.make_cargo()
+        yield place
+
+
+def find_ills(place: Place) -> dict[str, Finding]:
+    return {finding.name: finding for finding in examine(place.work) if finding.cure}
+
+
+def test_healthy_place_has_a_line_for_each_thing_and_no_cure(place: Place) -> None:
+    findings = examine(place.work)
+    assert [finding.name for finding in findings] == [
+        "credentials",
+        "client",
+        "metadata",
+        "bundle",
+        "weights",
+        "machine",
+        "ledger",
+        "kaggle",
+        "gpu hours",
+        "submissions",
+        "push",
+    ]
+    assert find_ills(place) == {}
+    lines = format_findings(findings).splitlines()
+    assert all(line.startswith("ok  ") for line in lines)
+    assert "key from kaggle.json" in lines[0]
+    assert "25.0 of 30.0 h left, renewed 2030-01-05" in lines[8]
+    assert "5 left today" in lines[9]
+    assert f"would make {REF} version 1" in lines[10]
+    assert place.server.count("SaveKernel") == 0
+    assert KEY not in format_findings(findings)
+    assert DOCTOR.name == "doctor"
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "word"),
+    [
+        ({"machine_shape": "NvidiaTeslaP100"}, "machine", "P100"),
+        ({"enable_gpu": False}, "machine", "CPU only"),
+        ({"enable_internet": False}, "weights", "internet is off"),
+        ({"id": "your-kaggle-name/tiny-test-kernel"}, "metadata", "placeholder|owner"),
+        ({"title": "Another Title"}, "metadata", "two kernels"),
+        ({"enable_gpu": "yes"}, "metadata", "enable_gpu"),
+        ({"keywords": [KEY]}, "bundle", "must not leave"),
+    ],
+    ids=str,
+)
+def test_ill_metadata_is_found(
+    place: Place, changes: dict[str, object], name: str, word: str
+) -> None:
+    place.write_metadata(**changes)
+    ills = find_ills(place)
+    assert any(part in ills[name].detail for part in word.split("|"))
+    assert KEY not in format_findings(examine(place.work))
+
+
+def test_attached_weights_do_without_internet(place: Place) -> None:
+    place.write_metadata(enable_internet=False, dataset_sources=["ada/inception"])
+    assert find_ills(place) == {}
+
+
+def test_ill_bundle_is_found(place: Place) -> None:
+    kernel = place.work.root / "build" / "kernel.py"
+    kernel.write_text("#" * 900_001)
+    assert "900,001" in find_ills(place)["bundle"].detail
+    kernel.write_text(f"key = '{KEY}'")
+    assert "must not leave" in find_ills(place)["bundle"].detail
+    kernel.unlink()
+    assert find_ills(place)["bundle"].cure == "python build.py"
+
+
+def test_last_bundle_is_named_by_its_own_hash(place: Place) -> None:
+    """Not by that of the file, which no other line of ours shows."""
+    assert examine(place.work)[-1].detail.endswith("last bundle built here none")
+    folder = place.work.root / "build"
+    bundle = build_bundle(Entry("print(1)\n", "kernel.py", place.work.root))
+    write_bundle(bundle, folder / "kernel.py", folder / "manifest.json")
+    assert examine(place.work)[-1].detail.endswith(f"built here {bundle.sha256[:12]}")
+
+
+def test_credentials_that_others_can_read_are_found(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "home" / ".kaggle" / "kaggle.json").chmod(0o644)
+    assert "chmod 600" in find_ills(place)["credentials"].cure
+
+
+def test_missing_credentials_are_found_and_nothing_is_asked(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "home" / ".kaggle" / "kaggle.json").unlink()
+    calls = len(place.server.calls)
+    ills = find_ills(place)
+    assert "KAGGLE_API_TOKEN" in ills["credentials"].cure
+    assert "no credentials" in ills["kaggle"].detail
+    assert len(place.server.calls) == calls
+
+
+def test_refused_credentials_are_found(place: Place, tmp_path: Path) -> None:
+    path = tmp_path / "home" / ".kaggle" / "kaggle.json"
+    path.write_text(json.dumps({"username": "ada", "key": "f" * 32}))
+    assert "settings" in find_ills(place)["kaggle"].cure
+
+
+def test_client_of_another_version_is_found(place: Place) -> None:
+    (place.work.root / "requirements.txt").write_text("kaggle==1.0.0\n")
+    assert find_ills(place)["client"].cure == "pip install kaggle==1.0.0"
+
+
+def test_used_up_hours_and_submissions_are_found(place: Place) -> None:
+    quota = {"timeUsed": "108000s", "totalTimeAllowed": "108000s"}
+    place.server.fail("GetAcceleratorQuotaStatistics", answer={"gpuQuota": quota})
+    place.server.daily_limit = 0
+    ills = find_ills(place)
+    assert "weekly reset" in ills["gpu hours"].cure
+    assert "midnight UTC" in ills["submissions"].cure
+
+
+@pytest.mark.parametrize("fault", [{"code": 404}, {"answer": {}}])
+def test_hours_that_kaggle_does_not_tell_are_no_ill(place: Place, fault: dict[str, object]) -> None:
+    place.server.fail("GetAcceleratorQuotaStatistics", **fault)
+    assert find_ills(place) == {}
+
+
+@pytest.mark.parametrize("hours", [-24, 1])
+def test_oauth_login_signs_in_and_is_renewed_when_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    with open_place(tmp_path, monkeypatch) as place:
+        folder = tmp_path / "home" / ".kaggle"
+        (folder / "kaggle.json").unlink()
+        end = datetime.now(UTC) + timedelta(hours=hours)
+        login = {
+            "refresh_token": REFRESH_TOKEN,
+            "access_token": TOKEN if hours > 0 else "KGAT_old",
+            "access_token_expiration": end.isoformat(),
+            "username": "ada",
+        }
+        (folder / "credentials.json").write_text(json.dumps(login))
+        with open_session(QUICK) as session:
+            assert count_left(session, COMPETITION) == 5
+            assert REFRESH_TOKEN in session.secrets
+            assert TOKEN in session.secrets
+        assert place.server.count("GenerateAccessToken") == (hours < 0)
+
+
+def test_traceback_of_a_failed_download_shows_no_signed_address(place: Place) -> None:
+    place.server.push(REF, "x")
+    place.server.fail("GET file", code=403, times=99)
+    with pytest.raises(KaggleError) as caught:
+        fetch_version(place.session, REF, 1, place.work.locate_run(REF, 1))
+    assert SIGNATURE not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_smoke_test_is_called_one(place: Place) -> None:
+    """A kernel of random weights is built for trials; a bare push of it would waste hours."""
+    manifest = place.work.root / "build" / "manifest.json"
+    built = read_json(manifest) or {}
+    write_json(manifest, {**built, "config": {"weights_file": "random"}})
+    found = find_ills(place)["bundle"]
+    assert "RANDOM WEIGHTS" in found.detail
+    assert "without --weights random" in found.cure

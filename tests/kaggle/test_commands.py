@@ -1,0 +1,128 @@
+"""The loop typed at a prompt: build.py's commands and the plain kaggle client, from the root."""
+
+import re
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from build import main
+from tests.kaggle_prompt import Prompt, open_prompt
+from tests.kaggle_state import COMPETITION
+
+
+@pytest.fixture
+def prompt(tmp_path: Path) -> Iterator[Prompt]:
+    yield from open_prompt(tmp_path)
+
+
+def test_the_whole_loop_by_build_py(prompt: Prompt) -> None:
+    (prompt.root / ".gitignore").write_text("/build/\n/runs/\n__pycache__/\n")
+    assert "init --owner" in prompt.build("push", code=2)
+    assert "ada/gan-challenge-one-file" in prompt.build("init", "--owner", "ada")
+    prompt.commit()
+    ill = prompt.build("doctor", code=1)
+    assert re.search(r"CURE +bundle +build/kernel.py is not built", ill)
+    pushed = prompt.build("push", "--recipe", "pixel", "--set", "lr=5e-4", "--wait")
+    assert "takes at most 90 min, 5% of Kaggle's 30 GPU hours a week" in pushed
+    assert "version 1" in pushed
+    assert "  | all done" in pushed
+    well = prompt.build("doctor")
+    assert "CURE" not in well
+    assert re.search(r"gpu hours +25.0 of 30.0 h left", well)
+    assert re.search(
+        r"push +would make ada/gan-challenge-one-file version 2 of commit [0-9a-f]", well
+    )
+    assert "3 files in runs/gan-challenge-one-file/v1" in prompt.build("fetch")
+    scored = prompt.build("submit", "1", "-m", "hello")
+    assert "submissions left today: 5" in scored
+    assert re.search(r"public score +\d+\.\d+\n", scored)
+    table = prompt.build("runs").splitlines()
+    assert len(table) == 2
+    row = table[1].split()
+    assert row[:2] == ["gan-challenge-one-file", "1"]
+    assert row[4:10] == ["pixel", "lr=5e-4", "COMPLETE", "1.1", "12.500", "3.250"]
+    prompt.build("push", "--recipe", "first-seed", "--accelerator", "NvidiaL4")
+    diff = prompt.build("runs", "--diff", "1", "2")
+    assert diff.count("recipe: 'pixel' against 'first-seed'") == 1
+    assert "machine_shape: 'NvidiaTeslaT4' against 'NvidiaL4'" in diff
+    assert prompt.server.versions["ada/gan-challenge-one-file"][1].request["machineShape"] == (
+        "NvidiaL4"
+    )
+    with (prompt.root / "lib" / "base" / "seeds.py").open("a") as file:
+        file.write("# changed\n")
+    assert "--allow-dirty" in prompt.build("push", code=2)
+
+
+def test_plain_client_works_from_the_root(prompt: Prompt) -> None:
+    prompt.build("init", "--owner", "ada")
+    prompt.build("--recipe", "second-seed")
+    ref = "ada/gan-challenge-one-file"
+    assert "version 1 successfully pushed" in prompt.kaggle("kernels", "push")
+    sent = prompt.server.versions[ref][0].request
+    assert sent["text"] == (prompt.root / "build" / "kernel.py").read_text()
+    assert sent["machineShape"] == "NvidiaTeslaT4"
+    assert sent["competitionDataSources"] == [COMPETITION]
+    assert "COMPLETE" in prompt.kaggle("kernels", "status", ref)
+    prompt.kaggle("kernels", "output", ref, "-p", "out")
+    csv = (prompt.root / "out" / "submission.csv").read_bytes()
+    assert csv == prompt.server.versions[ref][0].outputs["submission.csv"]
+    words = ("competitions", "submit", COMPETITION, "-f", "out/submission.csv", "-m", "plain")
+    assert "Successfully submitted" in prompt.kaggle(*words)
+    assert prompt.server.submissions[0]["content"] == csv
+
+
+def test_ctrl_c_leaves_the_kernel_running(prompt: Prompt) -> None:
+    prompt.build("init", "--owner", "ada")
+    version = prompt.server.push("ada/gan-challenge-one-file", "x")
+    version.statuses = ["RUNNING"]
+    with prompt.start(sys.executable, "build.py", "watch", "1") as process:
+        end = time.monotonic() + 600
+        while not prompt.server.count("GetKernelSessionStatus") and time.monotonic() < end:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        try:
+            out, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130, errors
+    assert "to resume: python build.py watch gan-challenge-one-file/1" in out
+    assert version.status == "RUNNING"
+
+
+def test_sweep_pushes_all_combinations(prompt: Prompt) -> None:
+    prompt.build("init", "--owner", "ada")
+    words = ("--recipe", "pixel,first-seed", "--set", "lr=1e-4,2e-4", "--allow-dirty")
+    table = prompt.build("sweep", *words)
+    refs = [f"ada/gan-challenge-one-file-{name}" for name in ("pixel", "first-seed")]
+    assert sorted(prompt.server.versions) == sorted(
+        f"{ref}-lr-{value}e-4" for ref in refs for value in (1, 2)
+    )
+    assert table.count("COMPLETE") >= 4
+    rates = set()
+    for (version,) in prompt.server.versions.values():
+        rates.add(re.search(r"'lr': (\S+),", version.request["text"])[1])
+    assert rates == {"0.0001", "0.0002"}
+
+
+@pytest.mark.parametrize(
+    ("words", "cure"),
+    [
+        (("push", "--recip", "pixel"), "did you mean '--recipe'"),
+        (("submit", "1"), "-m"),
+        (("init",), "--owner"),
+        (("fetch", "1"), "init --owner"),
+        (("fech",), "did you mean 'fetch'"),
+    ],
+    ids=str,
+)
+def test_mistake_exits_with_two_and_names_the_cure(
+    words: tuple[str, ...], cure: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    shown = capsys.readouterr().err
+    assert cure in shown
+    assert len(shown.strip().splitlines()) <= 3

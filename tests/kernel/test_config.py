@@ -1,0 +1,133 @@
+"""Config: recipes are rows, overrides are typed, and a wrong word names the nearest right one."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.base.errors import InputError
+from lib.kernel.config import KEYS, Config, as_dict, differences, make_config
+from lib.kernel.recipes.table import RECIPES
+from lib.kernel.settings import parse_override
+
+pytestmark = pytest.mark.ships
+
+
+def test_public_recipes_are_the_two_columns_of_the_competitions_table() -> None:
+    first, second = make_config("first-seed", {}), make_config("second-seed", {})
+    assert (first.latent_dim, first.gp_weight, first.lr, first.beta1, first.beta2) == (
+        100,
+        10.0,
+        1e-4,
+        0.5,
+        0.9,
+    )
+    assert (first.n_critic, first.batch, first.epochs, first.width) == (5, 64, 200, 64)
+    assert (second.latent_dim, second.gp_weight, second.lr, second.beta1, second.beta2) == (
+        128,
+        5.0,
+        1e-4,
+        0.0,
+        0.9,
+    )
+    assert (second.n_critic, second.batch, second.epochs) == (5, 128, 30)
+    assert not first.curate
+    assert not second.curate
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_makes_a_config(recipe: str) -> None:
+    assert make_config(recipe, {"seed": 3}).seed == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("steps=1e3", ("steps", 1000)),
+        ("curate=false", ("curate", False)),
+        ("curate=TRUE", ("curate", True)),
+        ("train_minutes=0.5", ("train_minutes", 0.5)),
+        ("lr=2e-4", ("lr", 2e-4)),
+        ("policy=first-seed", ("policy", "first-seed")),
+    ],
+)
+def test_overrides_have_the_fields_type(text: str, expected: tuple[str, object]) -> None:
+    key, value = parse_override(text)
+    assert (key, value) == expected
+    assert type(value) is type(expected[1])
+
+
+@pytest.mark.parametrize(
+    "text", ["steps=1.5", "steps=inf", "steps=", "steps", "lr=fast", "curate=7", "minutes=1h"]
+)
+def test_values_of_another_type_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        parse_override(text)
+
+
+@pytest.mark.parametrize(("word", "nearest"), [("curat", "curate"), ("train_minute", "train_min")])
+def test_an_unknown_key_names_the_nearest(word: str, nearest: str) -> None:
+    with pytest.raises(InputError, match=f"did you mean '{nearest}"):
+        parse_override(f"{word}=1")
+
+
+def test_an_unknown_recipe_names_the_nearest() -> None:
+    with pytest.raises(InputError, match="did you mean 'first-seed'"):
+        make_config("first_sead", {})
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [{"minutes": 0.0}, {"lr": float("nan")}, {"batch": 0}, {"samples": 1}, {"policy": "page"}],
+)
+def test_values_out_of_range_are_refused(overrides: dict[str, object]) -> None:
+    with pytest.raises(InputError):
+        make_config("first-seed", overrides)
+
+
+@given(st.text(max_size=30))
+def test_no_text_crashes_the_parser(text: str) -> None:
+    try:
+        parse_override(text)
+    except InputError:
+        return
+    assert "=" in text
+
+
+def test_differences_name_key_and_both_values() -> None:
+    assert differences({"a": 1, "b": 2}, {"a": 1, "b": 3, "c": 4}) == [
+        "b: 2 against 3",
+        "c: None against 4",
+    ]
+
+
+def test_differences_write_auto_and_say_what_was_given() -> None:
+    """A configuration from before `given` was known: what differs from auto's row was given."""
+    usual = as_older(make_config("auto", {}))
+    assert differences(usual, as_dict(make_config("auto", {}))) == []
+    assert differences(usual, as_dict(make_config("auto", {"lr": 1e-4}))) == [
+        "given: [] against ['lr']"
+    ]
+    assert differences(usual, as_dict(make_config("auto", {"batch": 8}))) == [
+        "batch: 'auto' against 8"
+    ]
+    strong = make_config("auto", {"lr": 5e-3, "judge": 9})
+    assert differences(as_older(strong), as_dict(strong)) == []
+    same = make_config("pixel", {"lr": 2e-3})
+    assert differences(as_older(make_config("pixel", {})), as_dict(same)) == []
+
+
+def as_older(config: Config) -> dict[str, object]:
+    """A Config -> its dictionary as a version wrote it that did not know what was given."""
+    return {name: value for name, value in as_dict(config).items() if name != "given"}
+
+
+def test_the_defaults_are_a_valid_run() -> None:
+    assert Config().samples == 1000
+
+
+def test_every_field_says_what_it_is() -> None:
+    assert list(KEYS) == [name for name in as_dict(Config()) if name != "given"]
+    for name, key in KEYS.items():
+        assert key.unit, name
+        assert key.words, name
+        assert (key.auto is not None) == bool(key.by), name

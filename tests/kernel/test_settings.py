@@ -1,0 +1,248 @@
+"""What is written in --set or in a kernel's CONFIG, and what a run makes of it."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import build
+from lib.base.errors import InputError
+from lib.commands.kernel_build import render_preface
+from lib.kernel.config import BAKED, KEYS, Config, as_dict, make_config, may_be_automatic
+from lib.kernel.recipes.auto.candidates import tell_candidates
+from lib.kernel.recipes.table import RECIPES, list_keys
+from lib.kernel.report.provenance import identify
+from lib.kernel.settings import explain_key, list_shown_keys, parse_override, read_block
+from lib.kernel.settled import mark_settled
+
+AUTOMATIC = {"train_minutes", "ranks", "batch", "codes", "width", "depth", "trial", "judge"}
+AUTOMATIC |= {"fid_loss", "pool", "real_limit"}
+UNUSED = [(recipe, key) for recipe in RECIPES for key in KEYS if key not in list_keys(recipe)]
+
+
+def read_preface(config: Config) -> dict[str, Any]:
+    """A Config -> CONFIG as the bundle has it."""
+    names: dict[str, Any] = {}
+    exec(render_preface(config), names)
+    return names["CONFIG"]
+
+
+def test_no_two_of_these_build_the_same_bundle() -> None:
+    """All of them and a build without --set were one and the same."""
+    texts = [{}, {"width": 64}, {"lr": 1e-4}, {"tail": 0.0}, {"fid_loss": 0.0}]
+    configs = [make_config("auto", given) for given in texts]
+    assert len({render_preface(config) for config in configs}) == len(texts)
+    assert len({str(identify(config, "ab")) for config in configs}) == len(texts)
+    for config, text in zip(configs, texts, strict=True):
+        assert text.items() <= read_preface(config).items()
+
+
+@pytest.mark.parametrize(("recipe", "key"), UNUSED)
+def test_a_key_that_is_not_used_is_refused_with_those_that_are(recipe: str, key: str) -> None:
+    value = getattr(make_config(recipe, {}), key)
+    with pytest.raises(InputError) as error:
+        make_config(recipe, {key: value})
+    assert key in error.value.what
+    told = set(re.findall(r"\w+", error.value.cure.split("it uses")[1]))
+    assert told == set(list_keys(recipe)) - {"recipe", "weights_file", "weights_sha256"}
+    with pytest.raises(InputError, match=key):
+        read_block({**read_preface(make_config(recipe, {})), key: value})
+
+
+def test_no_candidate_of_auto_uses_n_critic(capsys: pytest.CaptureFixture[str]) -> None:
+    assert build.main(["--set", "n_critic=5"]) == 2
+    told = capsys.readouterr().err
+    assert "no candidate of recipe 'auto' uses n_critic" in told
+    assert "it uses seed, minutes, " in told
+    assert len(told.splitlines()) <= 3  # the metadata's warning, what, cure
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_kernel_shows_what_its_recipe_uses_each_with_unit_and_word(recipe: str) -> None:
+    config = make_config(recipe, {})
+    lines = render_preface(config).splitlines()
+    for key in KEYS:
+        found = [line for line in lines if f"{key!r}:" in line]
+        assert len(found) == (key in list_keys(recipe)), key
+        for line in found:
+            assert line.split(" # ")[-1].startswith(f"{KEYS[key].unit}: {KEYS[key].words}")
+            assert line.lstrip().startswith("#") == (key not in list_shown_keys(config))
+    if recipe == "auto":
+        assert "'lr': ...," in " ".join(lines)
+        assert "pixel 0.002, r3gan 0.0002, edm 0.001" in " ".join(lines)
+        given = make_config("auto", {"lr": 1e-4})
+        assert set(list_shown_keys(given)) == {*list_shown_keys(config), "lr"}
+    else:
+        assert set(list_shown_keys(config)) == set(list_keys(recipe))
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@given(data=st.data())
+def test_config_comes_back_from_what_the_kernel_shows(recipe: str, data: st.DataObject) -> None:
+    usual = as_dict(make_config(recipe, {}))
+    keys = st.sets(st.sampled_from([key for key in list_keys(recipe) if key != "recipe"]))
+    config = make_config(recipe, {key: usual[key] for key in data.draw(keys)})
+    assert read_block(read_preface(config)) == config
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("key", sorted(AUTOMATIC))
+def test_auto_and_the_old_number_are_one(recipe: str, key: str) -> None:
+    assert {name for name, key in KEYS.items() if key.auto is not None} == AUTOMATIC
+    if key not in list_keys(recipe):
+        return
+    old = f"{key}={KEYS[key].auto:g}"
+    assert old in (f"{key}=0", "fid_loss=-1")
+    assert parse_override(f"{key}=auto") == parse_override(f"{key}=AUTO") == parse_override(old)
+    if not may_be_automatic(key, recipe):
+        for text in (f"{key}=auto", old):
+            with pytest.raises(InputError, match="got auto") as error:
+                make_config(recipe, dict([parse_override(text)]))
+            assert "auto" not in error.value.expected
+            assert "auto:" not in explain_key(key, recipe)
+        return
+    one, two = (make_config(recipe, dict([parse_override(t)])) for t in (f"{key}=auto", old))
+    assert one == two
+    assert render_preface(one) == render_preface(two)
+    assert read_preface(one)[key] == "auto"
+    block = {"recipe": recipe}
+    assert read_block({**block, key: "auto"}) == read_block({**block, key: KEYS[key].auto}) == one
+    assert f"auto: {KEYS[key].by}" in render_preface(one)
+
+
+@pytest.mark.parametrize("key", sorted(set(KEYS) - AUTOMATIC - set(BAKED)))
+def test_auto_is_refused_where_nothing_is_automatic(key: str) -> None:
+    with pytest.raises(InputError) as error:
+        make_config("first-seed", dict([parse_override(f"{key}=auto")]))
+    assert " or auto" not in error.value.expected
+    with pytest.raises(InputError):
+        read_block({"recipe": "first-seed", key: "auto"})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "meaning"),
+    [("judge", -1, "none"), ("fid_loss", 0.0, "none"), ("steps", 0, "none"), ("epochs", 0, "none")],
+)
+def test_none_is_no_automatic_value_and_is_described(key: str, value: float, meaning: str) -> None:
+    config = make_config("r3gan", dict([parse_override(f"{key}={value}")]))
+    assert read_preface(config)[key] == value
+    assert f"{value:g}: {meaning}" in KEYS[key].words
+
+
+@pytest.mark.parametrize(
+    ("edit", "named"),
+    [
+        ({"stepz": 3}, "did you mean 'steps'"),
+        ({"learning_rate": 1.0}, "did you mean 'lr'"),
+        ({"image_size": 64}, "32 x 32 px"),
+        ({"steps": "3"}, "expected a whole number, got '3'"),
+        ({"steps": True}, "expected a whole number, got True"),
+        ({"steps": 2.5}, "expected a whole number, got 2.5"),
+        ({"steps": float("inf")}, "expected a whole number, got inf"),
+        ({"batch": ...}, "expected a whole number or auto, got Ellipsis"),
+        ({"batch": None}, "expected a whole number or auto, got None"),
+        ({"curate": 1}, "expected true or false, got 1"),
+        ({"lr": "auto"}, "expected a number, got 'auto'"),
+        ({"lr": [1e-3]}, "expected a number, got"),
+        ({"recipe": 3}, "expected a text, got 3"),
+        ({"recipe": "pixels"}, "did you mean 'pixel'"),
+        ({"batch": -3}, "expected 1 to 65536 or auto, got -3"),
+        ({"n_critic": 5}, "does not use n_critic"),
+        ({3: 5}, "CONFIG has a key 3 that is none"),
+    ],
+)
+def test_an_edit_of_config_that_cannot_be_meant_names_its_cure(
+    edit: dict[Any, Any], named: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        read_block({**read_preface(make_config("pixel", {})), **edit})
+    assert named in str(error.value)
+    assert error.value.cure
+
+
+def test_other_edits_of_config_do_what_they_say() -> None:
+    shown = read_preface(make_config("pixel", {}))
+    edited = {**shown, "lr": 1, "steps": 1e3, "batch": 7, "sweep": False}
+    del edited["width"]
+    expected = make_config("pixel", {"lr": 1.0, "steps": 1000, "batch": 7, "sweep": False})
+    assert read_block(edited) == expected
+    assert type(read_block(edited).steps) is int
+    assert type(read_block(edited).lr) is float
+    auto = read_preface(make_config("auto", {}))
+    assert read_block({**auto, "lr": 1e-4}) == make_config("auto", {"lr": 1e-4})
+    assert read_block({"lr": 1e-4}) == make_config("auto", {"lr": 1e-4})
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        *((name, "'lr'") for name in ("learning_rate", "LR", "learning-rate")),
+        *((name, "'batch'") for name in ("batch_size", "batchsize", "bs")),
+        *((name, "'epochs'") for name in ("epoch", "num_epochs", "n_epochs")),
+        *((name, "'gp_weight'") for name in ("lambda", "lambda_gp", "gamma")),
+        *((name, "'steps'") for name in ("max_steps", "iterations", "iters")),
+        *((name, "'ema_decay'") for name in ("ema", "ema_rate")),
+        *((name, "32 x 32 px") for name in ("image_size", "img_size", "resolution")),
+        *((name, "the cores that there are") for name in ("workers", "num_workers")),
+        ("latent", "'latent_dim'"),
+        ("z_dim", "'latent_dim'"),
+        ("random_state", "'seed'"),
+        ("gpus", "'ranks'"),
+        ("recipe", "--recipe NAME"),
+        ("model", "--recipe NAME"),
+        ("weights", "--weights FILE"),
+        ("weights_file", "--weights FILE"),
+        ("weights_sha256", "--weights FILE"),
+        ("output", "--output DIR"),
+        ("curat", "'curate'"),
+    ],
+)
+def test_the_usual_names_lead_to_ours(
+    capsys: pytest.CaptureFixture[str], word: str, told: str
+) -> None:
+    assert build.main(["--set", f"{word}=1"]) == 2
+    assert told in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_candidates_are_told_with_what_was_given(capsys: pytest.CaptureFixture[str]) -> None:
+    config = make_config("auto", {"lr": 1e-4, "tail": 0.0})
+    cpu, gpu = (tell_candidates(config, is_cuda)["candidates"] for is_cuda in (False, True))
+    assert list(cpu) == ["pixel", "r3gan", "edm"]
+    assert cpu["pixel"]["width"] == 128
+    assert gpu["pixel"]["width"] == 512
+    assert cpu["pixel"]["tail"] == 0.0
+    assert cpu["pixel"]["codes"] == "auto"  # by the images' number
+    assert (cpu["r3gan"]["fid_loss"], gpu["r3gan"]["fid_loss"]) == (0.0, 0.05)
+    assert {row["lr"] for row in cpu.values()} == {1e-4}
+    assert not {"tail", "codes", "latent_dim", "fid_loss"} & cpu["edm"].keys()
+    lines = [line for line in capsys.readouterr().out.splitlines() if "would run with" in line]
+    assert len(lines) == 6
+    assert lines[0].count("(given)") == 2
+    assert "lr 0.0001 (given)" in lines[0]
+    assert lines[2].count("(given)") == 1
+    assert tell_candidates(make_config("pixel", {}), False) == {}
+
+
+def test_what_was_automatic_is_told_with_what_it_became() -> None:
+    given, used = (
+        make_config("edm", {"real_limit": 500}),
+        make_config("edm", {"batch": 32, "width": 16}),
+    )
+    found = {"pool": 5000, "ranks": 2, "train_minutes": 1.5, "judge": 250, "real_limit": 400}
+    told = mark_settled(given, used, found)
+    assert told["batch"] == "auto, settled as 32"
+    assert told["pool"] == "auto, settled as 5000"
+    assert told["judge"] == "auto, settled as 250"
+    assert told["train_minutes"] == "auto, settled as 1.5"
+    assert told["depth"] == "auto"
+    assert told["lr"] == 1e-3
+    assert "n_critic" not in told
+    auto = make_config("auto", {"tail": 0.0})
+    told = mark_settled(auto, used, {"trial": 250})
+    assert told["recipe"] == "auto, settled as edm"
+    assert told["lr"] == "each candidate's own, settled as 0.001"
+    assert told["latent_dim"] == "each candidate's own, not used by edm"
+    assert told["tail"] == "0, not used by edm"
+    assert told["trial"] == "auto, settled as 250"
