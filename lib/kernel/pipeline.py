@@ -149,7 +149,7 @@ class Run:
         with journal.stage("sample"):
             saved = folders.scratch / "pool.npy"
             count = plan.pool
-            if count > config.samples:
+            if count > config.samples and not saved.exists():
                 count = fit_pool(config, count, self._find_left_s(config, plan), speeds)
                 self._tell_pool(config, count, plan.pool)
             pool = draw_pool(saved, result.checkpoint, count, config, device)

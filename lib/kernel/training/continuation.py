@@ -41,7 +41,7 @@ def take_up(source: Path, work: Path, identity: dict[str, Any], on_gpu: bool) ->
     A resumed run keeps to what its first process found.
     """
     note = work / "continued.json"
-    if work.exists():
+    if any(work.rglob("checkpoint_*.pt")):
         return float((read_json(note) or {}).get("seconds", 0.0))
     best, seconds = None, 0.0
     for manifest in sorted(source.rglob(MANIFEST)):
@@ -51,8 +51,13 @@ def take_up(source: Path, work: Path, identity: dict[str, Any], on_gpu: bool) ->
             best, seconds = (state, found) if found > seconds else (best, seconds)
     if best is None:
         return 0.0
-    shutil.copytree(best, work)
-    write_json(note, {"seconds": seconds, "from": str(best.parent.relative_to(source))})
+    part = work.with_name(f"{work.name}.part")  # whole or absent, wherever a kill may fall
+    for folder in (part, work):
+        shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(best, part)
+    origin = str(best.parent.relative_to(source))
+    write_json(part / note.name, {"seconds": seconds, "from": origin})
+    part.rename(work)
     words = f"{format_seconds(seconds)} of training in {best.parent.relative_to(source)}"
     log("train", f"takes up {words}, an earlier version's output")
     return seconds
