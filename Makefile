@@ -4,32 +4,35 @@ BIN := .venv/bin
 FASHION := build/fashion
 OLD := build/old-packages
 
-.PHONY: demo demo-old test test-bundle check venv bench quality grids compat fashion clean
+.PHONY: help demo demo-old test test-bundle check venv bench quality grids compat fashion clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 # The main job on an embedded default: shards, one-file kernel, a run as on Kaggle. Bounded by steps
 # and sizes, so that a slow machine makes what a fast one does; made anew every time.
-demo: venv build/demo-shards
+demo: venv build/demo-shards  ## the main job on 2,000 embedded records: 2 to 5 minutes
 	@echo "demo: cleans 2,000 look-alike records, trains 250 steps of recipe pixel, draws 1,000 images and writes"
 	@echo "demo: a verified submission and a report; about 2 minutes on two free cores, 5 beside other work"
 	rm -rf build/demo build/demo.scratch
 	$(BIN)/python build.py run --input build/demo-shards --output build/demo --recipe pixel \
 	  --weights random --set steps=250 --set real_limit=300 --set sweep=false --set curate=false
 
-test: venv
+test: venv  ## the whole test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q; code=$$?; [ $$code -eq 5 ] || exit $$code
 
 # The tests of what ships once more, on the modules that the built bundle imports.
-test-bundle: venv
+test-bundle: venv  ## the kernel's tests on the built bundle's own modules
 	$(BIN)/python build.py
 	KERNEL_BUNDLE=build/kernel.py OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p tests.bundled_kernel -n 2 \
 	  --dist loadfile -q -m ships
 
-check: venv
+check: venv  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-venv: .venv/installed
+venv: .venv/installed  ## .venv with the pinned packages
 
 .venv/installed: requirements.txt
 	$(PYTHON) -m venv .venv
@@ -44,7 +47,7 @@ build/small-input: | venv
 
 # The same kernel with the oldest numpy and Pillow that Kaggle's images hold: they come first on
 # the path of an environment of their own, all other packages from .venv.
-demo-old: venv build/small-input $(OLD)/installed
+demo-old: venv build/small-input $(OLD)/installed  ## the bundle with numpy 1.26 and Pillow 10.4
 	$(BIN)/python build.py --weights random --set steps=10 --set samples=20 --set trial=20 \
 	  --set sweep=false --set curate=false
 	rm -rf build/demo-old build/demo-old.scratch
@@ -62,7 +65,7 @@ $(OLD)/installed: requirements.txt
 
 # Python 3.12 and the torch of Kaggle's image, several gigabytes: make compat PYTHON312=...
 PYTHON312 ?= python3.12
-compat: venv build/small-input
+compat: venv build/small-input  ## the bundle on Python 3.12 with torch 2.8: PYTHON312=...
 	$(PYTHON312) -m venv build/compat
 	build/compat/bin/python -m pip install --quiet --disable-pip-version-check torch==2.8.0 \
 	  torchvision==0.23.0 numpy==1.26.4 pillow==10.4.0 scipy pandas jinja2
@@ -74,25 +77,25 @@ compat: venv build/small-input
 	$(BIN)/python build.py
 
 # Fashion-MNIST's 60,000 training images as 60 shards of the competition's format (Debian, Ubuntu).
-fashion: venv
+fashion: venv  ## Fashion-MNIST as 60 shards (Debian, Ubuntu)
 	mkdir -p $(FASHION)
 	cd $(FASHION) && apt-get download dataset-fashion-mnist && dpkg -x dataset-fashion-mnist_*.deb .
 	$(BIN)/python build.py synth --kind fashion --output $(FASHION)/shards \
 	  --source $(FASHION)/usr/share/datasets/fashion-mnist
 
-bench: venv
+bench: venv  ## ratios against other tools, each measured in one run
 	for name in bundlers curate decode features fid start team train; do \
 	  $(BIN)/python -m tests.bench.$$name || exit 1; done
 
 # FID of each recipe at equal minutes, hours on a CPU: make quality WEIGHTS=FILE [MINUTES=10] [RECIPES=...]
 MINUTES ?= 10
 RECIPES ?= auto,r3gan,pixel,edm,first-seed,second-seed
-quality: venv
+quality: venv  ## every recipe's FID at equal minutes, hours: WEIGHTS=FILE
 	$(BIN)/python -m tests.bench.quality --weights $(WEIGHTS) --minutes $(MINUTES) --recipe $(RECIPES)
 
 # The README's picture: each recipe's samples after equal minutes, nothing measured.
-grids: venv
+grids: venv  ## the README's picture
 	$(BIN)/python -m tests.bench.grids
 
-clean:
+clean:  ## remove build and .venv
 	rm -rf build .venv
