@@ -186,7 +186,7 @@ class Run:
     def _note_of_real(self, data: str, extractor: Extractor) -> Path:
         """The file that tells that real features of these data lie in the cache."""
         name = f"measured-{data[:12]}-{extractor.weights_hash[:12]}.json"
-        return self._folders.cache / "features" / name
+        return self._folders.cache / name
 
     def _make_plan(
         self, config: Config, images: Images, extractor: Extractor, speeds: Speeds
