@@ -42,24 +42,25 @@ EXCEPTIONS = """
     kernel.settings                   -> kernel.recipes.table
     kernel.report.provenance          -> kernel.recipes.table
     kernel.competition.outcome        -> kernel.metrics.inception
-    kernel.metrics.real_side          -> kernel.plan kernel.speeds
-    kernel.metrics.unseen_fid         -> kernel.curation.generated_side
-    kernel.metrics.yardstick          -> kernel.curation.generated_side
-    kernel.sampling.drawing           -> kernel.recipes.edm.denoiser kernel.recipes.edm.heun
-    kernel.sampling.drawing           -> kernel.recipes.pixel.pixel kernel.recipes.pixel.pixel_draw
-    kernel.sampling.drawing           -> kernel.recipes.r3gan.r3gan_networks
+    kernel.metrics.reference          -> kernel.plan kernel.speeds
+    kernel.metrics.unseen_fid         -> kernel.curation.choose
+    kernel.metrics.validation_fid          -> kernel.curation.choose
+    kernel.sampling.draw           -> kernel.recipes.edm.denoiser kernel.recipes.edm.heun
+    kernel.sampling.draw           -> kernel.recipes.pixel.model kernel.recipes.pixel.sampler
+    kernel.sampling.draw           -> kernel.recipes.r3gan.networks
     kernel.sampling.model_file        -> kernel.recipes.edm.denoiser kernel.recipes.edm.unet
-    kernel.sampling.model_file        -> kernel.recipes.pixel.pixel kernel.recipes.wgan_gp.networks
-    kernel.sampling.model_file        -> kernel.recipes.r3gan.r3gan_networks
+    kernel.sampling.model_file        -> kernel.recipes.pixel.model kernel.recipes.wgan_gp.networks
+    kernel.sampling.model_file        -> kernel.recipes.r3gan.networks
     kernel.sampling.model_file        -> kernel.training.checkpoint
     kernel.defaults                   -> kernel.recipes.table
-    kernel.plan                       -> kernel.recipes.auto.halving kernel.recipes.table
+    kernel.plan                       -> kernel.recipes.auto.successive_halving kernel.recipes.table
     kernel.speeds                     -> kernel.recipes.table
-    kernel.training.continuation      -> kernel.recipes.table
-    kernel.training.last_stretch      -> kernel.recipes.r3gan.r3gan_networks
-    kernel.training.train             -> kernel.recipes.auto.halving kernel.recipes.edm.edm
-    kernel.training.train             -> kernel.recipes.pixel.likelihood kernel.recipes.r3gan.r3gan
-    kernel.training.train             -> kernel.recipes.table kernel.recipes.wgan_gp.wgan
+    kernel.training.resume      -> kernel.recipes.table
+    kernel.training.fid_finetune      -> kernel.recipes.r3gan.networks
+    kernel.training.train             -> kernel.recipes.auto.successive_halving
+    kernel.training.train             -> kernel.recipes.edm.trainer
+    kernel.training.train             -> kernel.recipes.pixel.trainer kernel.recipes.r3gan.trainer
+    kernel.training.train             -> kernel.recipes.table kernel.recipes.wgan_gp.trainer
     kernel.pipeline                   -> kernel.recipes.auto.candidates kernel.recipes.table
     kernel.settled                    -> kernel.recipes.table
 """

@@ -24,9 +24,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from lib.commands.offline.audit import decode_variants, judge, write_sheets
-    from lib.kernel.device.runtime import choose_device
+    from lib.kernel.device.device import choose_device
     from lib.kernel.metrics.features import load_extractor
-    from lib.kernel.metrics.weights import find_weights
+    from lib.kernel.metrics.inception_weights import find_weights
 
     source = check_input_place("audit", Path(options.input))
     target = Path(options.output) if options.output else ROOT / "build" / "audit"

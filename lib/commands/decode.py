@@ -20,7 +20,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from lib.kernel.competition.dataset import SUMMARY_FILE, decode_dataset  # numpy, Pillow
-    from lib.kernel.competition.policies import get_policy
+    from lib.kernel.competition.decode_policy import get_policy
 
     get_policy(options.policy)
     source = check_input_place("decode", Path(options.input))

@@ -29,7 +29,7 @@ def _run(options: argparse.Namespace) -> int:
 
     from lib.base.files import replacing
     from lib.commands.offline.feature_source import Source, extract_source
-    from lib.kernel.competition.policies import get_policy
+    from lib.kernel.competition.decode_policy import get_policy
 
     get_policy(options.policy)
     source = Source(place, options.weights, options.policy)

@@ -7,12 +7,12 @@ from lib.base.errors import PipelineError
 from lib.base.exit_codes import run_for_exit_code
 from lib.base.log import log
 from lib.base.places import check_output_folder
-from lib.kernel.device.runtime import find_folders
-from lib.kernel.device.team import ALONE, LostRankError, join_launched
+from lib.kernel.device.device import find_folders
+from lib.kernel.device.distributed import ALONE, RankLostError, join_launched
 from lib.kernel.pipeline import Run
 from lib.kernel.report import provenance
 from lib.kernel.settings import read_block
-from lib.kernel.training.follower import follow
+from lib.kernel.training.worker_rank import run_worker
 
 
 def main(block: Mapping[str, Any], bundle_sha256: str, template: str, debug: bool = False) -> int:
@@ -26,7 +26,7 @@ def main(block: Mapping[str, Any], bundle_sha256: str, template: str, debug: boo
         config = read_block(block)
         launched = join_launched()
         if launched and launched.rank:
-            follow(launched)
+            run_worker(launched)
             return 0
         folders = find_folders()
         for folder in (folders.output, folders.scratch, folders.cache):
@@ -36,15 +36,15 @@ def main(block: Mapping[str, Any], bundle_sha256: str, template: str, debug: boo
             with run.heartbeat:
                 try:
                     run.execute(launched)
-                except LostRankError as error:
+                except RankLostError as error:
                     if launched:  # torchrun ends the other ranks itself
                         cure = "the same command goes on here; torchrun's --max-restarts does so"
                         raise PipelineError("team", str(error), cure=cure) from error
                     log("team", f"{error}; this one goes on alone from the last checkpoint")
-                    run.team.disband()
+                    run.ranks.abandon()
                     run.execute(ALONE)
                 finally:
-                    (launched or run.team).dismiss()
+                    (launched or run.ranks).shutdown()
         return 0
 
     return run_for_exit_code(work, debug)

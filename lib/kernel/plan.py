@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from lib.base.errors import InputError
 from lib.base.log import format_seconds
 from lib.kernel.config import Config
-from lib.kernel.recipes.auto.halving import count_trials
+from lib.kernel.recipes.auto.successive_halving import count_trials
 from lib.kernel.recipes.table import AUTO, CANDIDATES
-from lib.kernel.sampling.temperature import LEAST_TRIES, MOST_TRIES
+from lib.kernel.sampling.temperature_sweep import LEAST_TRIES, MOST_TRIES
 from lib.kernel.speeds import Speeds
 
 LEAST_SHARE = 0.1  # of a run bounded by time that must be left for training

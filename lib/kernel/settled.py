@@ -7,7 +7,7 @@ from lib.kernel.config import AUTOMATIC, Config, show_value
 from lib.kernel.plan import Plan
 from lib.kernel.recipes.table import list_keys
 from lib.kernel.settings import show_settings
-from lib.kernel.training.budget import TrainResult
+from lib.kernel.training.time_limit import TrainResult
 
 
 def list_settled(plan: Plan, ranks: int, result: TrainResult) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from lib.base.log import log
 from lib.kernel.config import Config
-from lib.kernel.device.runtime import Device
+from lib.kernel.device.device import Device
 
 # For each recipe the sizes on a GPU and on a CPU, both in the order of the names.
 _SIZES: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...]]] = {

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from lib.base.log import log
-from lib.kernel.competition.batches import decode_block
-from lib.kernel.competition.policies import get_policy
+from lib.kernel.competition.decode_block import decode_block
+from lib.kernel.competition.decode_policy import get_policy
 from lib.kernel.competition.shard_lines import DataDigest, read_blocks
 from lib.kernel.competition.shards import Shard
 from lib.kernel.config import Config, as_candidate
-from lib.kernel.device.runtime import Device
+from lib.kernel.device.device import Device
 from lib.kernel.metrics.features import Extractor
 from lib.kernel.metrics.fid import Statistics, frechet_distance
 from lib.kernel.metrics.inception import FEATURES
 from lib.kernel.recipes.table import AUTO, CANDIDATES
-from lib.kernel.sampling.drawing import count_drawn, time_drawing
+from lib.kernel.sampling.draw import count_drawn, time_drawing
 from lib.kernel.sampling.model_file import build_network
 from lib.kernel.sizes import suit_sizes
 

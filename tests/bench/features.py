@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from lib.kernel.config import Config
-from lib.kernel.device.runtime import choose_device
-from lib.kernel.metrics.fast_check import measure_fast_error
+from lib.kernel.device.device import choose_device
+from lib.kernel.metrics.fast_path_bias import measure_fast_path_bias
 from lib.kernel.metrics.features import extract_features, load_extractor
 from lib.kernel.metrics.fid import features_to_statistics
 from tests.kernel.metrics.test_features import STANDIN, compute_by_the_page, draw_images
@@ -39,7 +39,7 @@ def main() -> None:
     worst = np.abs(features[: SNIPPET + 1] - expected).max() / deviation
     fast = dataclasses.replace(extractor, is_fast=True)
     half = OURS // 2
-    measure_fast_error(images[:half], extractor, fast, features_to_statistics(features[half:]))
+    measure_fast_path_bias(images[:half], extractor, fast, features_to_statistics(features[half:]))
     print(f"features on {torch.get_num_threads()} threads, all images distinct")
     print(f"the page's loop {theirs:.2f} images/s, ours {ours:.2f} images/s")
     print(

@@ -16,12 +16,12 @@ from PIL import Image, ImageDraw
 
 from lib.base.image_grid import make_grid
 from lib.kernel.config import make_config
-from lib.kernel.curation.generated_side import as_rgb
-from lib.kernel.device.runtime import Device
+from lib.kernel.curation.choose import as_rgb
+from lib.kernel.device.device import Device
 from lib.kernel.recipes.table import PUBLIC
 from lib.kernel.sampling.sample import sample_images
-from lib.kernel.training.follower import gather_team
-from lib.kernel.training.train import Budget, train
+from lib.kernel.training.train import TimeLimit, train
+from lib.kernel.training.worker_rank import start_ranks
 from tests.bench.quality import load_pictures
 
 _GRID = 64
@@ -36,13 +36,13 @@ def main() -> None:
     parser.add_argument("--input", type=Path)
     parser.add_argument("--output", type=Path, default=Path("build/grids"))
     options = parser.parse_args()
-    device = gather_team(None, 0)
+    device = start_ranks(None, 0)
     images = load_pictures(options.input, options.output)
     grids = {"real": make_grid(as_rgb(images[:_GRID]), scale=1)}
     for recipe in options.recipe.split(","):
         samples = draw_samples(recipe, images[1000:], device, options.minutes, options.output)
         grids[recipe] = make_grid(as_rgb(samples), scale=1)
-    device.team.dismiss()
+    device.ranks.shutdown()
     lay_side_by_side(grids).save(options.output / "side_by_side.png")
 
 
@@ -54,7 +54,7 @@ def draw_samples(
     work = output / recipe
     shutil.rmtree(work, ignore_errors=True)
     pictures = as_rgb(images) if config.is_public else images
-    result = train(pictures, config, device, work, work, Budget(minutes * 60))
+    result = train(pictures, config, device, work, work, TimeLimit(minutes * 60))
     steps, rate = result.history[-1]["step"], result.images_per_s
     print(f"{device.name}: {recipe}, {minutes:g} min, {steps:,.0f} steps, {rate:,.0f} images/s")
     return sample_images(result.checkpoint, _GRID, result.config, device)

@@ -24,20 +24,20 @@ from lib.base.files import sha256_file
 from lib.base.image_grid import write_grid
 from lib.kernel.competition.dataset import decode_dataset
 from lib.kernel.config import Config, make_config
+from lib.kernel.curation.choose import as_rgb, find_temperature
 from lib.kernel.curation.curate import DEFAULT_ROUNDS, choose_subset
-from lib.kernel.curation.generated_side import as_rgb, find_temperature
 from lib.kernel.defaults import fill_defaults
-from lib.kernel.device.runtime import Device
+from lib.kernel.device.device import Device
 from lib.kernel.metrics.features import Extractor, cached_features, load_extractor
 from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
 from lib.kernel.metrics.floor import measure_floor, measure_floor_against
-from lib.kernel.metrics.real_side import RealSide, split_halves
-from lib.kernel.metrics.yardstick import make_yardstick
+from lib.kernel.metrics.reference import Reference, split_halves
+from lib.kernel.metrics.validation_fid import make_validation_fid
 from lib.kernel.sampling.sample import sample_images
-from lib.kernel.sampling.temperature import MOST_TRIES
+from lib.kernel.sampling.temperature_sweep import MOST_TRIES
 from lib.kernel.settings import parse_override
-from lib.kernel.training.follower import gather_team
-from lib.kernel.training.train import Budget, TrainResult, train
+from lib.kernel.training.train import TimeLimit, TrainResult, train
+from lib.kernel.training.worker_rank import start_ranks
 from lib.synthetic.look_alike import look_alike
 
 _HELD_OUT = _COUNT = 1000
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--output", type=Path, default=Path("build/quality"))
     options = parser.parse_args()
-    device = gather_team(None, 0)
+    device = start_ranks(None, 0)
     given = {"weights_file": options.weights.name, "weights_sha256": sha256_file(options.weights)}
     extractor = load_extractor(make_config("pixel", given), options.weights, device)
     images = load_pictures(options.input, options.output)
@@ -65,16 +65,16 @@ def main() -> None:
     write_grid(options.output / "real.png", as_rgb(training[:_GRID]), columns=8, scale=2)
     features = cached_features(as_rgb(real), extractor, options.output / "cache", "host")
     floor = measure_floor(features, options.draws, 0)
-    real_side = RealSide(features, features_to_statistics(features), floor)
+    reference = Reference(features, features_to_statistics(features), floor)
     print(f"{device.name}: {len(training):,} images to train on, {len(real):,} for FID", flush=True)
     words = f"floor {floor.mean:.5f} +- {floor.standard_error:.5f}"
     print(f"{words} ({floor.describe()})", flush=True)
     for recipe in options.recipe.split(","):
         config = make_config(recipe, dict(map(parse_override, options.set)) | given)
         config = fill_defaults(config, device.is_cuda)[0]
-        result = _train(training, config, device, options, extractor, real_side)
-        _report(recipe, result, device, options, extractor, real_side)
-    device.team.dismiss()
+        result = _train(training, config, device, options, extractor, reference)
+        _report(recipe, result, device, options, extractor, reference)
+    device.ranks.shutdown()
 
 
 def load_pictures(shards: Path | None, output: Path) -> np.ndarray:
@@ -93,14 +93,14 @@ def _train(
     device: Device,
     options: argparse.Namespace,
     extractor: Extractor,
-    real: RealSide,
+    real: Reference,
 ) -> TrainResult:
     """A recipe, from nothing, for the minutes given; choices see one half of the real features."""
-    yardstick = make_yardstick(config, options.weights, device, extractor, real, 0.1)
+    validation = make_validation_fid(config, options.weights, device, extractor, real, 0.1)
     work = options.output / config.recipe
     shutil.rmtree(work, ignore_errors=True)
     pictures = as_rgb(images) if config.is_public else images
-    return train(pictures, config, device, work, work, Budget(options.minutes * 60), yardstick)
+    return train(pictures, config, device, work, work, TimeLimit(options.minutes * 60), validation)
 
 
 def _report(
@@ -109,7 +109,7 @@ def _report(
     device: Device,
     options: argparse.Namespace,
     extractor: Extractor,
-    real: RealSide,
+    real: Reference,
 ) -> None:
     """A trained recipe -> its draws' FIDs and, with a pool, the curated ones."""
     features, statistics, floor, fids = real.features, real.statistics, real.floor.mean, []

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from lib.kernel.config import make_config
-from lib.kernel.training.follower import gather_team
-from lib.kernel.training.train import build_learner
+from lib.kernel.training.train import make_trainer
+from lib.kernel.training.worker_rank import start_ranks
 from lib.synthetic.look_alike import look_alike
 
 BATCH = 32  # of each process
@@ -25,20 +25,20 @@ WARM_UP = 3  # steps
 def work(ranks: int, steps: int) -> float:
     """(processes, steps) -> images per second of the team that this process leads."""
     torch.set_num_threads(ranks)  # a team on a CPU shares them out
-    device = gather_team(None, ranks)
+    device = start_ranks(None, ranks)
     images = look_alike(2048, 0)[:, None]
     config = make_config("pixel", {"batch": BATCH * ranks})
-    device.team.tell("learn", config, images)
-    learner = build_learner(images, config, device)
-    with learner.cores:
+    device.ranks.broadcast("learn", config, images)
+    trainer = make_trainer(images, config, device)
+    with trainer.cores:
         for step in range(WARM_UP + steps):
             if step == WARM_UP:
                 started = time.perf_counter()
-            device.team.tell("step", step, 0.5, 1.0)
-            learner.advance(step, 0.5)
+            device.ranks.broadcast("step", step, 0.5, 1.0)
+            trainer.train_step(step, 0.5)
     elapsed = time.perf_counter() - started
-    device.team.tell("end")
-    device.team.dismiss()
+    device.ranks.broadcast("end")
+    device.ranks.shutdown()
     return steps * BATCH * ranks / elapsed
 
 

@@ -16,9 +16,9 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from lib.kernel.config import Config, make_config
-from lib.kernel.device.runtime import Device, choose_device
+from lib.kernel.device.device import Device, choose_device
 from lib.kernel.recipes.wgan_gp.networks import build_critic, build_generator
-from lib.kernel.recipes.wgan_gp.wgan import WganLearner
+from lib.kernel.recipes.wgan_gp.trainer import WganTrainer
 
 COUNT = 2048
 
@@ -79,11 +79,11 @@ def plain_penalty(critic: nn.Module, real: torch.Tensor, fake: torch.Tensor) -> 
 
 
 def own_loop(images: np.ndarray, config: Config, device: Device) -> Iterator[float]:
-    """Images -> one critic step of the project's learner for each next()."""
-    learner, step = WganLearner(images, config, device), 0
-    with learner.cores:
+    """Images -> one critic step of the project's trainer for each next()."""
+    trainer, step = WganTrainer(images, config, device), 0
+    with trainer.cores:
         while True:
-            learner.advance(step, 0.0)
+            trainer.train_step(step, 0.0)
             step += 1
             yield 0.0
 

@@ -9,7 +9,7 @@ from lib.base.errors import InputError
 from lib.kernel.config import make_config
 from lib.kernel.defaults import fill_defaults
 from lib.kernel.plan import demand_time, describe_plan, fit_pool, plan_run
-from lib.kernel.sampling.temperature import MOST_TRIES
+from lib.kernel.sampling.temperature_sweep import MOST_TRIES
 from lib.kernel.speeds import Speeds
 
 pytestmark = pytest.mark.ships

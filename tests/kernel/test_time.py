@@ -16,14 +16,14 @@ from lib.base.errors import InputError, PipelineError
 from lib.base.files import read_json
 from lib.kernel import pipeline, speeds
 from lib.kernel.config import Config, make_config
-from lib.kernel.device.runtime import Folders
+from lib.kernel.device.device import Folders
 from lib.kernel.metrics.features import Extractor, load_extractor
 from lib.kernel.pipeline import Run
-from lib.kernel.recipes.edm.edm import EdmLearner
-from lib.kernel.recipes.pixel.likelihood import PixelLearner
-from lib.kernel.recipes.r3gan.r3gan import R3ganLearner
-from lib.kernel.sampling import drawing
-from lib.kernel.training.learner import Learner
+from lib.kernel.recipes.edm.trainer import EdmTrainer
+from lib.kernel.recipes.pixel.trainer import PixelTrainer
+from lib.kernel.recipes.r3gan.trainer import R3ganTrainer
+from lib.kernel.sampling import draw as drawing
+from lib.kernel.training.trainer import Trainer
 from tests.local_runs import ROOT, write_input
 
 SMALL: dict[str, Any] = {
@@ -84,15 +84,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
     monkeypatch.setattr(pipeline, "load_extractor", load)
     monkeypatch.setattr(drawing, "_draw", draw)
-    for kind in (PixelLearner, R3ganLearner, EdmLearner):
+    for kind in (PixelTrainer, R3ganTrainer, EdmTrainer):
         monkeypatch.setattr(kind, "advance", _slow(kind.advance, clock))
     return clock
 
 
 def _slow(advance: Any, clock: Clock) -> Any:
-    def slowly(learner: Learner, step: int, progress: float) -> Any:
+    def slowly(trainer: Trainer, step: int, progress: float) -> Any:
         clock.now += STEP_S
-        return advance(learner, step, progress)
+        return advance(trainer, step, progress)
 
     return slowly
 
@@ -203,7 +203,7 @@ def test_no_image_is_drawn_from_untrained_weights(clock: Clock, tmp_path: Path) 
 
 def test_the_speed_of_features_counts_images_that_passed_the_network(clock: Clock) -> None:
     """Once, equal pictures were counted one by one: a run of them gave up pool and curation."""
-    device = pipeline.gather_team(None, 1)
+    device = pipeline.start_ranks(None, 1)
     extractor = pipeline.load_extractor(make_config("pixel", SMALL), None, device)
     assert speeds.time_features(extractor) == pytest.approx(clock.feature_s)
 
@@ -213,7 +213,7 @@ def test_the_speed_of_drawing_is_measured_without_drawing_a_whole_chunk(
 ) -> None:
     monkeypatch.setattr(drawing, "CHUNK", 1000)
     clock.sample_s = 0.3
-    device = pipeline.gather_team(None, 1)
+    device = pipeline.start_ranks(None, 1)
     config = make_config("pixel", SMALL)
     before = clock.now
     threads = torch.get_num_threads()

@@ -11,7 +11,7 @@ from lib.base.seeds import derive_seed
 from lib.commands.offline.feature_source import Source, read_features
 from lib.kernel.competition.submission_table import FEATURES
 from lib.kernel.curation.curate import DEFAULT_ROUNDS, choose_subset
-from lib.kernel.device.runtime import choose_device
+from lib.kernel.device.device import choose_device
 from lib.kernel.metrics.fid import (
     Statistics,
     check_features,

@@ -24,10 +24,10 @@ from lib.base.files import (
 )
 from lib.base.log import Progress, log
 from lib.base.process_pool import choose_workers, map_in_order
-from lib.kernel.competition.batches import DecodedBlock, Reject, decode_block
 from lib.kernel.competition.contact_sheet import COLUMNS, ROWS, draw_contact_sheet
-from lib.kernel.competition.images import SIZE
-from lib.kernel.competition.policies import get_policy
+from lib.kernel.competition.decode_block import DecodedBlock, Reject, decode_block
+from lib.kernel.competition.decode_policy import get_policy
+from lib.kernel.competition.decode_record import SIZE
 from lib.kernel.competition.shard_lines import BLOCK_BYTES, DataDigest, hash_shards, read_blocks
 from lib.kernel.competition.shards import Shard, find_shards
 

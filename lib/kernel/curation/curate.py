@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from lib.base.errors import InputError
 from lib.base.log import Progress, log
 from lib.base.seeds import derive_seed
-from lib.kernel.curation.curate_exchange import Nodes
-from lib.kernel.curation.curate_spectrum import (
+from lib.kernel.curation.exchange import Nodes
+from lib.kernel.curation.spectrum import (
     Frame,
     Subset,
     cut_frame,

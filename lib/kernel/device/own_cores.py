@@ -12,7 +12,7 @@ import torch
 
 
 @contextmanager
-def on_own_cores(rank: int, ranks: int) -> Iterator[None]:
+def pin_to_cores(rank: int, ranks: int) -> Iterator[None]:
     """(place among the ranks of this machine) -> a block whose threads keep to their share.
 
     This thread is meant and those that it starts inside. Where a GPU trains, where the only rank

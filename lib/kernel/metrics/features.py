@@ -23,8 +23,8 @@ from lib.base.errors import InputError, PipelineError
 from lib.base.files import sha256_file
 from lib.base.log import Progress, log
 from lib.kernel.config import Config
-from lib.kernel.device.runtime import Device
-from lib.kernel.device.side_by_side import Cores
+from lib.kernel.device.cpu_threads import Cores
+from lib.kernel.device.device import Device
 from lib.kernel.metrics.feature_cache import ChunkStore, find_distinct, hash_key
 from lib.kernel.metrics.inception import (
     FEATURES,

@@ -12,7 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from lib.base.errors import InputError
 from lib.base.seeds import derive_seed
 from lib.kernel.metrics.inception_tf import use_tf_layout
-from lib.kernel.metrics.torchvision_shim import import_torchvision
+from lib.kernel.metrics.torchvision_import import import_torchvision
 from lib.kernel.metrics.weights_kind import CURE, EXPECTED, refuse_wrong_kind
 
 FEATURES = 2048

@@ -7,18 +7,18 @@ import numpy as np
 
 from lib.base.log import log
 from lib.kernel.config import Config
-from lib.kernel.curation.generated_side import Choice, draw_random
+from lib.kernel.curation.choose import Choice, draw_random
 from lib.kernel.metrics.features import Extractor, cached_features
 from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
 from lib.kernel.metrics.floor import measure_floor
-from lib.kernel.metrics.real_side import HOST_POLICY, Images, RealSide, choose_real
+from lib.kernel.metrics.reference import HOST_POLICY, Images, Reference, choose_real
 
 _NO_TIME = "Their features would take too long, so there is no FID against them."
 
 
 def measure_unseen(
-    images: Images, count: int, extractor: Extractor, cache: Path, config: Config, real: RealSide
-) -> RealSide | None:
+    images: Images, count: int, extractor: Extractor, cache: Path, config: Config, real: Reference
+) -> Reference | None:
     """(all images, how many of those set aside may pass Inception) -> their side; None of none.
 
     The floor is what an ideal generator would have against so many real images; it comes from
@@ -31,11 +31,11 @@ def measure_unseen(
     features = cached_features(images.unseen[rows], extractor, cache / "features", HOST_POLICY)
     draws, size = config.floor_draws, config.samples
     floor = measure_floor(real.features, draws, config.seed, size, against=count)
-    return RealSide(features, features_to_statistics(features), floor)
+    return Reference(features, features_to_statistics(features), floor)
 
 
 def score_unseen(
-    pool: np.ndarray, choice: Choice, side: RealSide | None, images: Images, config: Config
+    pool: np.ndarray, choice: Choice, side: Reference | None, images: Images, config: Config
 ) -> dict[str, Any]:
     """(P, 2048) features of the pool, the rows submitted -> metrics and a note for the report."""
     if side is None:

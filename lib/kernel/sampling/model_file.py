@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from lib.kernel.config import Config
-from lib.kernel.device.runtime import Device
+from lib.kernel.device.device import Device
 from lib.kernel.recipes.edm.denoiser import Denoiser
 from lib.kernel.recipes.edm.unet import UNetShape
-from lib.kernel.recipes.pixel.pixel import PixelModel, PixelShape
-from lib.kernel.recipes.r3gan.r3gan_networks import R3ganGenerator
+from lib.kernel.recipes.pixel.model import PixelModel, PixelShape
+from lib.kernel.recipes.r3gan.networks import R3ganGenerator
 from lib.kernel.recipes.wgan_gp.networks import build_generator
 from lib.kernel.training.checkpoint import read_state, write_state
 

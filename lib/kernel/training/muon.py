@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 
 import torch
 
-from lib.kernel.device.side_by_side import Cores
-from lib.kernel.device.team import Team
+from lib.kernel.device.cpu_threads import Cores
+from lib.kernel.device.distributed import Ranks
 
 ITERATIONS = 5
 A, B, C = 3.4445, -4.7750, 2.0315  # Jordan's quintic
@@ -38,13 +38,13 @@ class Muon(torch.optim.Optimizer):
         lr: float,
         dtype: torch.dtype,
         cores: Cores,
-        team: Team,
+        ranks: Ranks,
     ) -> None:
         """(matrices, rate, format of the iterations, cores and team that share the work)."""
         super().__init__(matrices, {"lr": lr})
         self._dtype = dtype
         self._cores = cores
-        self._team = team
+        self._ranks = ranks
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -73,8 +73,8 @@ class Muon(torch.optim.Optimizer):
 
     def _orthogonalise_all(self, steps: list[torch.Tensor]) -> list[torch.Tensor]:
         """Momenta -> all of them orthogonal, a share by this rank, the others' from them."""
-        owners = share_out([_cost(step) for step in steps], self._team.count)
-        own = [at for at, owner in enumerate(owners) if owner == self._team.rank]
+        owners = share_out([_cost(step) for step in steps], self._ranks.count)
+        own = [at for at, owner in enumerate(owners) if owner == self._ranks.rank]
         found = [step.to(self._dtype) for step in steps]
         stacks = _stack_up(steps, own)
 
@@ -85,7 +85,7 @@ class Muon(torch.optim.Optimizer):
                 found[at] = step
 
         self._cores.map(work, stacks)
-        self._team.exchange(found, owners)
+        self._ranks.exchange(found, owners)
         return found
 
     def _take(self, matrices: list[torch.Tensor], steps: list[torch.Tensor], lr: float) -> None:

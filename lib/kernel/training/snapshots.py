@@ -12,9 +12,9 @@ from lib.base import files
 from lib.base.image_grid import write_grid
 from lib.base.log import log
 from lib.kernel.config import Config
-from lib.kernel.sampling.drawing import draw_images
-from lib.kernel.training.learner import Learner
-from lib.kernel.training.standing import Standing
+from lib.kernel.sampling.draw import draw_images
+from lib.kernel.training.state import TrainState
+from lib.kernel.training.trainer import Trainer
 
 GRID_IMAGES = 64
 FIRST_GUESS_S = 0.1  # for each image of an FID, until one was timed
@@ -38,34 +38,34 @@ class Snapshots:
         self._evaluate_seconds = FIRST_GUESS_S * count
         self._taken = 0
 
-    def take(self, learner: Learner, standing: Standing, is_last: bool) -> None:
+    def take(self, trainer: Trainer, standing: TrainState, is_last: bool) -> None:
         """After an epoch, or at the end of the run inside one -> files, FID, the best weights."""
         if not self._config.is_public:
             return
-        epoch = standing.epoch(learner.steps_per_epoch)
+        epoch = standing.epoch(trainer.steps_per_epoch)
         is_due = epoch % self._config.save_every == 0
         if epoch == self._taken or not (is_due or is_last):
             return
         self._taken = epoch
-        self._write(learner, epoch)
+        self._write(trainer, epoch)
         if self._evaluate is not None:
-            self._measure(learner, standing, epoch)
+            self._measure(trainer, standing, epoch)
 
-    def _write(self, learner: Learner, epoch: int) -> None:
+    def _write(self, trainer: Trainer, epoch: int) -> None:
         """-> samples_v1/epoch_XXX.png and checkpoints_v1/G_epoch_XXX.pth."""
-        config, network = self._config, learner.sampler()
+        config, network = self._config, trainer.sampler()
         # In training each core has one thread; this map's single piece has all of them.
-        grid = learner.cores.map(
-            lambda one: draw_images(one, GRID_IMAGES, config, learner.device, "grid"), [network]
+        grid = trainer.cores.map(
+            lambda one: draw_images(one, GRID_IMAGES, config, trainer.device, "grid"), [network]
         )[0]
         network.train()
         write_grid(self._leave / "samples_v1" / f"epoch_{epoch:03d}.png", grid)
         buffer = io.BytesIO()
-        torch.save({name: value.cpu() for name, value in learner.export().items()}, buffer)
+        torch.save({name: value.cpu() for name, value in trainer.export().items()}, buffer)
         name = f"G_epoch_{epoch:03d}.pth"
         files.write_bytes(self._leave / "checkpoints_v1" / name, buffer.getvalue())
 
-    def _measure(self, learner: Learner, standing: Standing, epoch: int) -> None:
+    def _measure(self, trainer: Trainer, standing: TrainState, epoch: int) -> None:
         """The FID of this epoch's samples joins the newest record, unless time is too short."""
         if self._evaluate is None:
             return
@@ -73,14 +73,14 @@ class Snapshots:
             log("train", f"epoch {epoch}: no FID, the deadline of the run is near")
             return
         started = time.monotonic()
-        network = learner.sampler()
+        network = trainer.sampler()
         count = self._config.epoch_fid
-        evaluate, device = self._evaluate, learner.device
-        fid = learner.cores.map(
+        evaluate, device = self._evaluate, trainer.device
+        fid = trainer.cores.map(
             lambda one: evaluate(draw_images(one, count, self._config, device, "epoch")), [network]
         )[0]
         network.train()
         self._evaluate_seconds = time.monotonic() - started
         standing.history[-1]["fid"] = fid
         log("train", f"epoch {epoch}: FID {fid:.4f} of {count:,} samples")
-        standing.keep_best("FID", fid, "least FID of an epoch", learner)
+        standing.keep_best("FID", fid, "least FID of an epoch", trainer)

@@ -8,31 +8,31 @@ import numpy as np
 
 from lib.base.errors import PipelineError
 from lib.kernel.config import Config
-from lib.kernel.device.runtime import Device
-from lib.kernel.metrics.yardstick import Yardstick
-from lib.kernel.recipes.auto.halving import TrialsOverError, train_best
-from lib.kernel.recipes.edm.edm import EdmLearner
-from lib.kernel.recipes.pixel.likelihood import PixelLearner
-from lib.kernel.recipes.r3gan.r3gan import R3ganLearner
+from lib.kernel.device.device import Device
+from lib.kernel.metrics.validation_fid import ValidationFid
+from lib.kernel.recipes.auto.successive_halving import TrialsOverError, halve_successively
+from lib.kernel.recipes.edm.trainer import EdmTrainer
+from lib.kernel.recipes.pixel.trainer import PixelTrainer
+from lib.kernel.recipes.r3gan.trainer import R3ganTrainer
 from lib.kernel.recipes.table import AUTO
-from lib.kernel.recipes.wgan_gp.wgan import WganLearner
-from lib.kernel.sampling.drawing import count_drawn
+from lib.kernel.recipes.wgan_gp.trainer import WganTrainer
+from lib.kernel.sampling.draw import count_drawn
 from lib.kernel.sampling.sample import sample_images
-from lib.kernel.training.budget import Budget, TrainResult
-from lib.kernel.training.judge import Judge
-from lib.kernel.training.learner import Learner
+from lib.kernel.training.loop import TrainingLoop
 from lib.kernel.training.snapshots import Snapshots
-from lib.kernel.training.training_loop import TrainingLoop
+from lib.kernel.training.time_limit import TimeLimit, TrainResult
+from lib.kernel.training.trainer import Trainer
+from lib.kernel.training.weight_selection import WeightSelection
 
-__all__ = ["Budget", "TrainResult", "train"]
+__all__ = ["TimeLimit", "TrainResult", "train"]
 
 _MARGIN = 1.2  # of the longest trial so far, for the next one
-_LEARNERS: dict[str, type[Learner]] = {
-    "first-seed": WganLearner,
-    "second-seed": WganLearner,
-    "pixel": PixelLearner,
-    "r3gan": R3ganLearner,
-    "edm": EdmLearner,
+_TRAINERS: dict[str, type[Trainer]] = {
+    "first-seed": WganTrainer,
+    "second-seed": WganTrainer,
+    "pixel": PixelTrainer,
+    "r3gan": R3ganTrainer,
+    "edm": EdmTrainer,
 }
 
 
@@ -42,29 +42,29 @@ def train(
     device: Device,
     work: Path,
     leave: Path,
-    budget: Budget,
-    yardstick: Yardstick | None = None,
+    budget: TimeLimit,
+    validation: ValidationFid | None = None,
 ) -> TrainResult:
     """(N, C, 32, 32) uint8, C = 1 or 3 -> a model file in `work`; the same call again resumes.
 
-    The `yardstick` measures samples where weights, an epoch or, in recipe auto, a recipe are chosen
-    by FID. `leave` takes what a public recipe leaves behind.
+    The `validation` measures samples where weights, an epoch or, in recipe auto, a recipe are
+    chosen by FID. `leave` takes what a public recipe leaves behind.
     """
 
-    def train_one(own: Config, folder: Path, part: Budget) -> TrainResult:
-        device.team.tell("learn", own, images)
-        learner = build_learner(images, own, device)
-        measure = yardstick.measure if yardstick else None
+    def train_one(own: Config, folder: Path, part: TimeLimit) -> TrainResult:
+        device.ranks.broadcast("learn", own, images)
+        trainer = make_trainer(images, own, device)
+        measure = validation.measure if validation else None
         snapshots = Snapshots(own, leave, part.deadline, measure)
-        judge = Judge(own, yardstick, part.deadline)
+        judge = WeightSelection(own, validation, part.deadline)
         try:
-            return TrainingLoop(learner, folder, part, snapshots, judge).run()
+            return TrainingLoop(trainer, folder, part, snapshots, judge).run()
         finally:
-            device.team.tell("end")
+            device.ranks.broadcast("end")
 
     if config.recipe == AUTO:
-        judge_trial, on_gpu = TrialJudge(config, device, budget, yardstick), device.is_cuda
-        return train_best(images, config, work, budget, train_one, judge_trial, on_gpu)
+        judge_trial, on_gpu = TrialJudge(config, device, budget, validation), device.is_cuda
+        return halve_successively(images, config, work, budget, train_one, judge_trial, on_gpu)
     return train_one(config, work, budget)
 
 
@@ -72,15 +72,15 @@ class TrialJudge:
     """The FID of a candidate's samples, as long as the clock leaves time to find it."""
 
     def __init__(
-        self, config: Config, device: Device, budget: Budget, yardstick: Yardstick | None
+        self, config: Config, device: Device, budget: TimeLimit, validation: ValidationFid | None
     ) -> None:
-        if yardstick is None:
+        if validation is None:
             raise PipelineError("auto", "nothing measures its candidates", cure="give a yardstick")
         self._config = config
         self._device = device
-        self._yardstick = yardstick
+        self._validation = validation
         self._deadline = math.inf if config.steps else budget.deadline
-        self._longest_s = yardstick.image_s * count_drawn(config.trial, device)  # until measured
+        self._longest_s = validation.image_s * count_drawn(config.trial, device)  # until measured
 
     def __call__(self, result: TrainResult) -> float:
         """What a candidate's training made -> FID; TrialsOverError where there is no time."""
@@ -89,11 +89,11 @@ class TrialJudge:
             raise TrialsOverError(f"no time for a trial of {self._longest_s:.0f} s")
         count = self._config.trial
         samples = sample_images(result.checkpoint, count, result.config, self._device, "auto")
-        fid = self._yardstick.measure(samples)
+        fid = self._validation.measure(samples)
         self._longest_s = max(self._longest_s, time.monotonic() - started)
         return fid
 
 
-def build_learner(images: np.ndarray, config: Config, device: Device) -> Learner:
-    """(N, C, 32, 32) uint8 and a recipe's Config -> its learner, weights as the seed has them."""
-    return _LEARNERS[config.recipe](images, config, device)
+def make_trainer(images: np.ndarray, config: Config, device: Device) -> Trainer:
+    """(N, C, 32, 32) uint8 and a recipe's Config -> its trainer, weights as the seed has them."""
+    return _TRAINERS[config.recipe](images, config, device)

@@ -10,7 +10,7 @@ from PIL import Image
 import build
 from lib.commands.offline.audit import HOST, Variant, decode_variants, judge, list_policies
 from lib.kernel.config import Config
-from lib.kernel.device.runtime import choose_device
+from lib.kernel.device.device import choose_device
 from lib.kernel.metrics.features import load_extractor
 from lib.synthetic.look_alike import look_alike
 from lib.synthetic.shards import write_shards

@@ -128,7 +128,7 @@ def write_pictures(folder: Path) -> list[np.ndarray]:
 
 def test_pictures_of_any_size_are_taken_by_name_as_the_host_opens_them(tmp_path, capsys):
     from lib.kernel.config import Config
-    from lib.kernel.device.runtime import choose_device
+    from lib.kernel.device.device import choose_device
     from lib.kernel.metrics.features import load_extractor
 
     expected = write_pictures(tmp_path / "pictures")

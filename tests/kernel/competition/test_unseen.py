@@ -25,15 +25,15 @@ from lib.kernel.competition.unseen import (
     set_aside,
 )
 from lib.kernel.config import Config, make_config
-from lib.kernel.device.runtime import Device, Folders
+from lib.kernel.device.device import Device, Folders
 from lib.kernel.metrics import features
 from lib.kernel.metrics.features import load_extractor
-from lib.kernel.metrics.real_side import Images, decode_images, make_plan
+from lib.kernel.metrics.reference import Images, decode_images, make_plan
 from lib.kernel.pipeline import Run
 from lib.kernel.report import provenance
-from lib.kernel.sampling import drawing
+from lib.kernel.sampling import draw as drawing
 from lib.kernel.speeds import Speeds
-from lib.kernel.training import continuation
+from lib.kernel.training import resume
 from lib.synthetic.look_alike import look_alike
 from lib.synthetic.shards import write_shards
 from tests.local_runs import ROOT, write_input
@@ -264,9 +264,9 @@ def test_a_whole_run_reports_them_and_its_continuations_keep_to_them(
     assert "goes on from step 4" in capsys.readouterr().out
     assert second["unseen"] == 6
     assert np.isfinite(second["fid_unseen"])
-    assert (tmp_path / "second" / continuation.STATE / MARK).exists()
+    assert (tmp_path / "second" / resume.STATE / MARK).exists()
 
-    (attached / continuation.STATE / MARK).unlink()  # as a version from before the rule left it
+    (attached / resume.STATE / MARK).unlink()  # as a version from before the rule left it
     third = run("third", steps=6)
     said = capsys.readouterr().out
     assert "goes on from step 4" in said
@@ -275,7 +275,7 @@ def test_a_whole_run_reports_them_and_its_continuations_keep_to_them(
     assert third["unseen"] == 0
     assert "saw all of them already" in third["unseen_note"]
     assert third["unseen_note"] in (tmp_path / "third" / "report.html").read_text()
-    assert not (tmp_path / "third" / continuation.STATE / MARK).exists()
+    assert not (tmp_path / "third" / resume.STATE / MARK).exists()
 
 
 def test_a_run_started_before_the_rule_ends_without_the_claim(
@@ -307,7 +307,7 @@ def test_no_choice_and_no_floor_looks_at_them(
         kept, away = part(decoded, ids)
         return kept, np.random.default_rng(0).integers(0, 256, away.shape, dtype=np.uint8)
 
-    monkeypatch.setattr("lib.kernel.metrics.real_side.part_images", spoil)
+    monkeypatch.setattr("lib.kernel.metrics.reference.part_images", spoil)
     spoilt = run("spoilt")
     about_time = {"seconds", "images_per_s", "judged"}
     about_them = {key for key in honest if "unseen" in key} | {"details", "score_notes"}

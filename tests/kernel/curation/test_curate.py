@@ -12,8 +12,8 @@ from lib.base.errors import InputError
 from lib.commands import curate
 from lib.commands.options import parse_and_run
 from lib.kernel.curation.curate import Curation, choose_subset
-from lib.kernel.curation.curate_exchange import place_nodes
-from lib.kernel.curation.curate_spectrum import (
+from lib.kernel.curation.exchange import place_nodes
+from lib.kernel.curation.spectrum import (
     cut_frame,
     decompose_subset,
     make_frame,

@@ -8,12 +8,12 @@ import pytest
 
 from lib.kernel.competition.dataset import Decoded
 from lib.kernel.config import make_config
-from lib.kernel.curation.generated_side import Choice, choose_images
-from lib.kernel.metrics.appraisal import Appraisal, Drawn, appraise
+from lib.kernel.curation.choose import Choice, choose_images
 from lib.kernel.metrics.copies import QUERIES, measure_nearness
+from lib.kernel.metrics.extra_metrics import Drawn, ExtraMetrics, measure_extra
 from lib.kernel.metrics.fid import features_to_statistics
 from lib.kernel.metrics.floor import measure_floor
-from lib.kernel.metrics.real_side import Images, RealSide
+from lib.kernel.metrics.reference import Images, Reference
 from lib.kernel.metrics.unseen_fid import score_unseen
 
 CONFIG = make_config("pixel", {"floor_draws": 3, "samples": 1000})
@@ -36,11 +36,11 @@ def look(images: np.ndarray) -> np.ndarray:
     return (images[:, 0, ::8, ::8].reshape(-1, 16) / 255 @ mix).astype(np.float32)
 
 
-def measure(generated: np.ndarray) -> tuple[dict[str, Any], Appraisal]:
+def measure(generated: np.ndarray) -> tuple[dict[str, Any], ExtraMetrics]:
     """A generator's samples, (N, 1, 32, 32) uint8 -> metrics and appraisal of a run with them."""
     training, unseen = draw(TRAINED, 1), draw(1000, 2)
     real, away = (
-        RealSide(
+        Reference(
             rows, features_to_statistics(rows), measure_floor(look(draw(6000, 3)), 3, 0, 1000, n)
         )
         for rows, n in ((look(training), TRAINED), (look(unseen), 1000))
@@ -51,7 +51,7 @@ def measure(generated: np.ndarray) -> tuple[dict[str, Any], Appraisal]:
     choice = choose_images(pool, real, CONFIG, 1.0)
     metrics = {**choice.metrics, **score_unseen(pool, choice, away, images, CONFIG)}
     own = Drawn(np.repeat(generated, 3, axis=1), pool, choice.rows)
-    return metrics, appraise(own, np.repeat(training, 3, axis=1), training, unseen, real, 0)
+    return metrics, measure_extra(own, np.repeat(training, 3, axis=1), training, unseen, real, 0)
 
 
 def test_a_memoriser_is_good_where_it_was_trained_and_exposed_elsewhere() -> None:

@@ -12,9 +12,9 @@ from PIL import Image
 
 from lib.base.errors import InputError, PipelineError
 from lib.kernel.config import PREPROCESSINGS, Config
-from lib.kernel.device.runtime import Device
+from lib.kernel.device.device import Device
 from lib.kernel.metrics import features as features_module
-from lib.kernel.metrics.fast_check import measure_fast_error
+from lib.kernel.metrics.fast_path_bias import measure_fast_path_bias
 from lib.kernel.metrics.feature_cache import ChunkStore, find_distinct, hash_key, read_cached
 from lib.kernel.metrics.features import (
     cached_features,
@@ -25,7 +25,7 @@ from lib.kernel.metrics.features import (
 from lib.kernel.metrics.fid import features_to_statistics
 from lib.kernel.metrics.inception import load_inception
 from lib.kernel.metrics.preprocess import list_preprocessings, resize_on_device
-from lib.kernel.metrics.torchvision_shim import import_torchvision
+from lib.kernel.metrics.torchvision_import import import_torchvision
 
 CPU = Device(torch.device("cpu"), None, "cpu")
 STANDIN = Path(
@@ -156,7 +156,7 @@ def test_error_of_the_fast_path_is_measured_and_printed(extractor, capsys):
     images = draw_images(8, seed=4)
     real = features_to_statistics(extract_features(draw_images(8, seed=5), extractor))
     fast = dataclasses.replace(extractor, is_fast=True)
-    error = measure_fast_error(images, extractor, fast, real)
+    error = measure_fast_path_bias(images, extractor, fast, real)
     assert 0 < abs(error.difference) < 0.02 * error.exact
     assert f"the fast path's FID is {error.difference:+.3g} off" in capsys.readouterr().out
 

@@ -13,7 +13,7 @@ from lib.kernel.metrics.fid import (
     rank_bound,
     statistics_distance,
 )
-from lib.kernel.metrics.torchvision_shim import import_torchvision
+from lib.kernel.metrics.torchvision_import import import_torchvision
 
 pytestmark = pytest.mark.ships
 

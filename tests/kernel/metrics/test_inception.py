@@ -12,9 +12,9 @@ import torch
 
 from lib.base.errors import InputError, PipelineError
 from lib.kernel.metrics.inception import fold_batch_norms, load_inception, read_state
+from lib.kernel.metrics.inception_weights import find_weights
 from lib.kernel.metrics.preprocess import list_preprocessings
-from lib.kernel.metrics.torchvision_shim import import_torchvision
-from lib.kernel.metrics.weights import find_weights
+from lib.kernel.metrics.torchvision_import import import_torchvision
 
 pytestmark = pytest.mark.ships
 
@@ -218,7 +218,7 @@ def test_tf_layout_is_torch_fidelitys_network(network, tmp_path):
 def test_torchvision_imports_in_a_fresh_interpreter_without_a_warning():
     """Past failure: "operator torchvision::nms does not exist" beside a CPU build of torch."""
     program = (
-        "from lib.kernel.metrics.torchvision_shim import import_torchvision as load;"
+        "from lib.kernel.metrics.torchvision_import import import_torchvision as load;"
         "models = load('torchvision.models'); assert load('torchvision.models') is models;"
         "print(models.Inception3.__name__)"
     )

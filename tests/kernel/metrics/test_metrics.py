@@ -18,7 +18,7 @@ from lib.kernel.metrics.pixel_statistics import (
     measure_pixels,
     measure_spectrum,
 )
-from lib.kernel.metrics.torchvision_shim import import_torchvision
+from lib.kernel.metrics.torchvision_import import import_torchvision
 
 pytestmark = pytest.mark.ships
 

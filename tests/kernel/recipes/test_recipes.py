@@ -12,13 +12,13 @@ import pytest
 import torch
 
 from lib.kernel.config import KEYS, Config, make_config
-from lib.kernel.device.runtime import Device
+from lib.kernel.device.device import Device
 from lib.kernel.recipes.table import CANDIDATES, PUBLIC, RECIPES, RUN_KEYS, list_keys, number_state
-from lib.kernel.sampling import drawing
+from lib.kernel.sampling import draw as drawing
 from lib.kernel.sampling.sample import sample_images
-from lib.kernel.training.last_stretch import finish_by_fid
-from lib.kernel.training.train import Budget, build_learner, train
-from tests.kernel.training.test_fid_loss import looker, real  # noqa: F401  (fixtures)
+from lib.kernel.training.fid_finetune import finetune_by_fid
+from lib.kernel.training.train import TimeLimit, make_trainer, train
+from tests.kernel.training.test_fid_gradient import looker, real  # noqa: F401  (fixtures)
 from tests.small import keep_used
 from tests.yardsticks import measure_by
 
@@ -38,8 +38,8 @@ def test_a_changed_state_has_a_new_number(recipe: str) -> None:
     count = 3 if recipe in PUBLIC else 1
     images = np.random.default_rng(0).integers(0, 256, (200, count, 32, 32), dtype=np.uint8)
     config = make_config(recipe, {"batch": 4})
-    learner = build_learner(images, config, Device(torch.device("cpu"), None, "cpu"))
-    lines = sorted(list_shapes("", learner.state_dict()["parts"]))
+    trainer = make_trainer(images, config, Device(torch.device("cpu"), None, "cpu"))
+    lines = sorted(list_shapes("", trainer.state_dict()["parts"]))
     found = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
     assert FORMS.get((recipe, number_state(recipe))) == found
 
@@ -94,9 +94,11 @@ def test_the_keys_of_a_recipe_are_those_that_its_code_reads(
     images = np.random.default_rng(0).integers(0, 256, (24, 1, 32, 32), dtype=np.uint8)
     images = np.repeat(images, 3, axis=1) if recipe in PUBLIC else images
     cpu, seen = Device(torch.device("cpu"), None, "cpu"), watch_reads(monkeypatch)
-    yardstick = measure_by(lambda samples: float(samples.mean()))
-    result = train(images, config, cpu, tmp_path / "work", tmp_path, Budget(math.inf), yardstick)
-    path, _ = finish_by_fid(result.checkpoint, result.config, cpu, looker, real, 1.0)
+    validation = measure_by(lambda samples: float(samples.mean()))
+    result = train(
+        images, config, cpu, tmp_path / "work", tmp_path, TimeLimit(math.inf), validation
+    )
+    path, _ = finetune_by_fid(result.checkpoint, result.config, cpu, looker, real, 1.0)
     sample_images(path, 4, result.config, cpu)
     if recipe == "auto":
         read = set.union(*(seen[name] for name in (*CANDIDATES, "auto")))

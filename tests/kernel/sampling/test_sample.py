@@ -10,8 +10,8 @@ from PIL import Image
 
 from lib.base.image_grid import make_grid, write_grid
 from lib.kernel.config import Config, make_config
-from lib.kernel.device.runtime import Device
-from lib.kernel.sampling import drawing
+from lib.kernel.device.device import Device
+from lib.kernel.sampling import draw as drawing
 from lib.kernel.sampling.model_file import build_network, read_model, write_model
 from lib.kernel.sampling.sample import sample_images
 from tests.small import keep_used

@@ -21,12 +21,12 @@ def test_penalty_is_two_sided_and_takes_each_picture_s_own_length() -> None:
     slope[0] = 0.5  # length sqrt(48) / 2
     slope[1, 0, 0, :2] = torch.tensor([0.12, 0.16])  # length 0.2
     expected = ((math.sqrt(48) / 2 - 1) ** 2 + 0.8**2) / 2
-    assert math.isclose(losses.slope_penalty(slope).item(), expected, rel_tol=1e-6)
+    assert math.isclose(losses.gradient_penalty(slope).item(), expected, rel_tol=1e-6)
 
 
 def test_penalty_of_a_flat_critic_has_a_gradient() -> None:
     slope = torch.zeros(2, 1, 2, 2, requires_grad=True)
-    losses.slope_penalty(slope).backward()
+    losses.gradient_penalty(slope).backward()
     assert slope.grad is not None
     assert slope.grad.isfinite().all()
 

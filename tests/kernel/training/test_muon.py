@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from lib.kernel.device.runtime import Device
-from lib.kernel.device.side_by_side import Cores
-from lib.kernel.device.team import ALONE
+from lib.kernel.device.cpu_threads import Cores
+from lib.kernel.device.device import Device
+from lib.kernel.device.distributed import ALONE
 from lib.kernel.training.muon import DECAY, Muon, orthogonalise, share_out
 
 pytestmark = pytest.mark.ships

@@ -16,18 +16,18 @@ import torch
 from PIL import Image
 
 from lib.kernel.config import Config, make_config
-from lib.kernel.device.runtime import Device
-from lib.kernel.recipes.edm.edm import EdmLearner
-from lib.kernel.recipes.pixel.likelihood import PixelLearner
-from lib.kernel.recipes.r3gan.r3gan import R3ganLearner
-from lib.kernel.recipes.wgan_gp.wgan import WganLearner
+from lib.kernel.device.device import Device
+from lib.kernel.recipes.edm.trainer import EdmTrainer
+from lib.kernel.recipes.pixel.trainer import PixelTrainer
+from lib.kernel.recipes.r3gan.trainer import R3ganTrainer
+from lib.kernel.recipes.wgan_gp.trainer import WganTrainer
 from lib.kernel.sampling.model_file import read_model
 from lib.kernel.sizes import settle_sizes
-from lib.kernel.training import training_loop
-from lib.kernel.training.budget import NoStepError
+from lib.kernel.training import loop
 from lib.kernel.training.checkpoint import list_checkpoints, load_checkpoint
-from lib.kernel.training.learner import Learner
-from lib.kernel.training.train import Budget, TrainResult, train
+from lib.kernel.training.time_limit import NoStepError
+from lib.kernel.training.train import TimeLimit, TrainResult, train
+from lib.kernel.training.trainer import Trainer
 from tests.small import keep_used
 from tests.yardsticks import measure_by
 
@@ -42,12 +42,12 @@ SMALL: dict[str, dict[str, Any]] = {
     "r3gan": {"width": 2, "latent_dim": 4, "batch": 8, "steps": 30},
     "edm": {"width": 8, "depth": 1, "batch": 8, "steps": 30},
 }
-LEARNERS: dict[str, type[Learner]] = {
-    "first-seed": WganLearner,
-    "second-seed": WganLearner,
-    "pixel": PixelLearner,
-    "r3gan": R3ganLearner,
-    "edm": EdmLearner,
+LEARNERS: dict[str, type[Trainer]] = {
+    "first-seed": WganTrainer,
+    "second-seed": WganTrainer,
+    "pixel": PixelTrainer,
+    "r3gan": R3ganTrainer,
+    "edm": EdmTrainer,
 }
 
 
@@ -63,20 +63,22 @@ def make_images(channels: int = 1, count: int = 90) -> np.ndarray:
 def test_float16_goes_on_from_a_state_of_another_format() -> None:
     """A T4 takes up what a GPU with bfloat16 left: there the gradient scaler was off."""
     images, config = make_images(), small_config("pixel")
-    before = PixelLearner(images, config, CPU)
-    before.advance(0, 0.1)
-    after = PixelLearner(images, config, Device(torch.device("cpu"), torch.float16, "cpu"))
+    before = PixelTrainer(images, config, CPU)
+    before.train_step(0, 0.1)
+    after = PixelTrainer(images, config, Device(torch.device("cpu"), torch.float16, "cpu"))
     after.load_state_dict(before.state_dict())
-    after.advance(1, 0.1)
+    after.train_step(1, 0.1)
     assert after.is_finite()
 
 
 @pytest.mark.parametrize("recipe", LEARNERS)
 def test_gradients_lie_in_memory_as_their_weights_do(recipe: str) -> None:
     """A GPU's fused Adam refuses others: first-seed and second-seed ended at their first step."""
-    learner = LEARNERS[recipe](make_images(), small_config(recipe, n_critic=1), CPU)
-    learner.advance(0, 0.1)
-    networks = [part for part in learner.parts().values() if isinstance(part, torch.nn.Module)]
+    trainer = LEARNERS[recipe](make_images(), small_config(recipe, n_critic=1), CPU)
+    trainer.train_step(0, 0.1)
+    networks = [
+        part for part in trainer.state_parts().values() if isinstance(part, torch.nn.Module)
+    ]
     for network in networks:
         for name, weight in network.named_parameters():
             assert weight.grad is not None, name
@@ -90,18 +92,18 @@ def small_config(recipe: str, **changes: Any) -> Config:
 def run(
     folder: Path,
     config: Config,
-    budget: Budget | None = None,
+    budget: TimeLimit | None = None,
     evaluate: Callable[[np.ndarray], float] | None = None,
 ) -> TrainResult:
     images = make_images(3 if config.is_public else 1)
-    leave, budget = folder / "leave", budget or Budget(600.0)
+    leave, budget = folder / "leave", budget or TimeLimit(600.0)
     return train(images, config, CPU, folder / "work", leave, budget, measure_by(evaluate))
 
 
 @pytest.fixture
 def saves_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_loop, "SAVE_EVERY_S", 0.0)
-    monkeypatch.setattr(training_loop, "SAVE_SHARE", 1e9)
+    monkeypatch.setattr(loop, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(loop, "SAVE_SHARE", 1e9)
 
 
 @pytest.mark.parametrize("recipe", list(SMALL))
@@ -109,15 +111,15 @@ def test_a_run_stopped_by_sigterm_goes_on_to_the_same_bytes(tmp_path: Path, reci
     config = small_config(recipe)
     whole = run(tmp_path / "whole", config)
     with pytest.MonkeyPatch.context() as patch:
-        learner = LEARNERS[recipe]
-        advance = learner.advance
+        trainer = LEARNERS[recipe]
+        advance = trainer.advance
 
         def advance_and_stop(self: Any, step: int, progress: float) -> Any:
             if step == 12:
                 os.kill(os.getpid(), signal.SIGTERM)
             return advance(self, step, progress)
 
-        patch.setattr(learner, "advance", advance_and_stop)
+        patch.setattr(trainer, "advance", advance_and_stop)
         with pytest.raises(SystemExit) as leaving:
             run(tmp_path / "parts", config)
     assert leaving.value.code == 143
@@ -134,9 +136,9 @@ def test_a_run_stopped_by_sigterm_goes_on_to_the_same_bytes(tmp_path: Path, reci
 _CHILD = """
 import sys
 from pathlib import Path
-from lib.kernel.training import training_loop
+from lib.kernel.training import loop
 from tests.kernel.training.test_train import run, small_config
-training_loop.SAVE_EVERY_S, training_loop.SAVE_SHARE = 0.0, 1e9
+loop.SAVE_EVERY_S, loop.SAVE_SHARE = 0.0, 1e9
 run(Path(sys.argv[1]), small_config("pixel", steps=120))
 """
 
@@ -223,21 +225,21 @@ def test_a_memory_too_small_halves_the_parts_and_changes_nothing_else(
 ) -> None:
     config = small_config(recipe, steps=6)
     images = make_images(3 if config.is_public else 1)
-    learners: list[Any] = [LEARNERS[recipe](images, config, CPU) for _ in range(2)]
+    trainers: list[Any] = [LEARNERS[recipe](images, config, CPU) for _ in range(2)]
 
     def refuse(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
         if torch.is_grad_enabled() and len(inputs[0]) > 6:  # a critic sees real and fake at once
             raise torch.OutOfMemoryError("out of memory")
 
-    crowded = learners[1]
+    crowded = trainers[1]
     crowded.cores.count = 1  # with more cores each would see few images anyway
     network = crowded.model if recipe in ("pixel", "edm") else crowded.critic
     network.register_forward_pre_hook(refuse)
     for step in range(6):
-        found, expected = crowded.advance(step, 0.1), learners[0].advance(step, 0.1)
+        found, expected = crowded.train_step(step, 0.1), trainers[0].train_step(step, 0.1)
         for name, value in expected.items():
             torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-5)
-    assert crowded.micro == least
+    assert crowded.micro_batch == least
 
 
 @pytest.mark.parametrize("recipe", list(SMALL))
@@ -262,15 +264,15 @@ def test_parts_side_by_side_give_the_same_losses_and_the_same_bytes_each_time(
 
 def test_each_epoch_shows_each_image_at_most_once_in_an_order_of_its_own() -> None:
     images = np.arange(90, dtype=np.uint8).reshape(-1, 1, 1, 1) * np.ones((1, 3, 32, 32), np.uint8)
-    learner = WganLearner(images, small_config("first-seed"), CPU)
-    assert learner.steps_per_epoch == 11
+    trainer = WganTrainer(images, small_config("first-seed"), CPU)
+    assert trainer.steps_per_epoch == 11
     epochs = [
-        torch.cat([learner.pick_batch(11 * epoch + step)[:, 0, 0, 0] for step in range(11)])
+        torch.cat([trainer.pick_batch(11 * epoch + step)[:, 0, 0, 0] for step in range(11)])
         for epoch in range(2)
     ]
     assert [len(set(epoch.tolist())) for epoch in epochs] == [88, 88]
     assert not torch.equal(*epochs)
-    assert torch.equal(learner.pick_batch(3)[:, 0, 0, 0], epochs[0][24:32])
+    assert torch.equal(trainer.pick_batch(3)[:, 0, 0, 0], epochs[0][24:32])
 
 
 def test_sizes_left_open_suit_the_device_and_given_ones_stay(
@@ -288,7 +290,7 @@ def test_sizes_left_open_suit_the_device_and_given_ones_stay(
 
 
 def test_training_time_ends_a_run_that_has_no_step_cap(tmp_path: Path) -> None:
-    result = run(tmp_path, small_config("pixel", steps=0), Budget(0.5))
+    result = run(tmp_path, small_config("pixel", steps=0), TimeLimit(0.5))
     assert 0.5 <= result.history[-1]["seconds"] < 30
     assert result.images_per_s > 0
 
@@ -299,7 +301,7 @@ def test_a_deadline_that_has_passed_gives_no_model_file_and_more_time_goes_on(
     """Once its untrained weights were written, and a submission was drawn from them."""
     config = small_config("pixel")
     with pytest.raises(NoStepError, match="deadline of the run is near, at step 0"):
-        run(tmp_path, config, Budget(600.0, deadline=time.monotonic() - 1))
+        run(tmp_path, config, TimeLimit(600.0, deadline=time.monotonic() - 1))
     assert not list(tmp_path.rglob("model.pt"))
     assert run(tmp_path, config).history[-1]["step"] == 30
 
@@ -307,14 +309,14 @@ def test_a_deadline_that_has_passed_gives_no_model_file_and_more_time_goes_on(
 def test_a_deadline_before_the_training_time_still_sees_every_schedule_to_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shares, advance = [], PixelLearner.advance
+    shares, advance = [], PixelTrainer.advance
 
-    def advance_and_note(self: PixelLearner, step: int, progress: float) -> Any:
+    def advance_and_note(self: PixelTrainer, step: int, progress: float) -> Any:
         shares.append(progress)
         return advance(self, step, progress)
 
-    monkeypatch.setattr(PixelLearner, "advance", advance_and_note)
-    run(tmp_path, small_config("pixel", steps=0), Budget(600.0, time.monotonic() + 2.0))
+    monkeypatch.setattr(PixelTrainer, "advance", advance_and_note)
+    run(tmp_path, small_config("pixel", steps=0), TimeLimit(600.0, time.monotonic() + 2.0))
     assert shares[0] < 0.1
     assert min(np.diff(shares)) > -0.05  # what closing will take is measured anew now and then
     assert shares[-1] > 0.7
@@ -322,12 +324,12 @@ def test_a_deadline_before_the_training_time_still_sees_every_schedule_to_its_en
 
 def test_the_losses_fall() -> None:
     images = make_images()
-    learner = PixelLearner(images, small_config("pixel", lr=1e-2), CPU)
-    start = learner.validate()["held_out_nll"]
+    trainer = PixelTrainer(images, small_config("pixel", lr=1e-2), CPU)
+    start = trainer.validate()["held_out_nll"]
     for step in range(60):
-        learner.advance(step, step / 60)
+        trainer.train_step(step, step / 60)
     assert math.isclose(start, math.log(256), rel_tol=0.1)
-    assert learner.validate()["held_out_nll"] < 0.7 * start
+    assert trainer.validate()["held_out_nll"] < 0.7 * start
 
 
 def test_first_seed_leaves_weights_and_grids_every_ten_epochs_and_of_a_partial_one(

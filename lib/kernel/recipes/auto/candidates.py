@@ -12,7 +12,7 @@ from lib.kernel.sizes import suit_sizes
 def settle_candidate(config: Config, recipe: str, is_cuda: bool) -> Config:
     """(Config of recipe auto, a candidate, whether there is a GPU) -> its Config, by the device.
 
-    Its sizes stay open: its learner settles and prints them.
+    Its sizes stay open: its trainer settles and prints them.
     """
     return fill_defaults(as_candidate(config, recipe), is_cuda)[0]
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import torch
 
-from lib.kernel.device.runtime import Device
+from lib.kernel.device.device import Device
 from lib.kernel.recipes.edm.denoiser import Denoiser
 
 PART, PART_ON_GPU = 25, 500  # pictures at once: what a core's cache and a GPU's memory hold

@@ -34,7 +34,7 @@ class Critic(nn.Module):
             values = nn.functional.leaky_relu(norm(conv(values)), LEAK)
         return self.convs[-1](values).flatten()
 
-    def slope(self, points: torch.Tensor) -> torch.Tensor:
+    def gradient(self, points: torch.Tensor) -> torch.Tensor:
         """(B, C, 32, 32) -> gradient of each score by its own picture, differentiable by weights.
 
         Without a norm the critic is piecewise linear: its gradient is the chain of transposed

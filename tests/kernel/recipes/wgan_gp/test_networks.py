@@ -64,7 +64,7 @@ def test_slope_is_the_gradient_and_so_are_its_own_gradients(recipe: str) -> None
     critic = build_critic(make_config(recipe, {"width": 3}), 3).double()
     points = torch.randn(4, 3, 32, 32, dtype=torch.float64, requires_grad=True)
     (expected,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
-    slope = critic.slope(points.detach())
+    slope = critic.gradient(points.detach())
     torch.testing.assert_close(slope, expected, rtol=1e-9, atol=1e-12)
     weights = [conv.weight for conv in critic.convs]
     wanted = torch.autograd.grad(expected.square().sum(), weights)

@@ -1,0 +1,192 @@
+"""A block of lines -> the pictures in it: the common ones decoded together, the others singly.
+
+The result is decode_record's, bit for bit (a test holds it). What is saved is Python's and
+Pillow's overhead for each picture: common PNGs go straight to Pillow's zip decoder, and turning,
+cropping, compositing and resizing take all pictures of one shape at once.
+"""
+
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+
+from lib.kernel.competition.batch_ops import (
+    drop_equal_channels,
+    find_boxes,
+    lay_on_white,
+    resize_stack,
+    turn,
+)
+from lib.kernel.competition.decode_policy import Policy
+from lib.kernel.competition.decode_record import ALPHA_EMPTY, BLANK, SIZE, decode_parsed, find_blank
+from lib.kernel.competition.image_files import to_eight_bits
+from lib.kernel.competition.png_batch import PlainPngReader, PngLayout, unfilter
+from lib.kernel.competition.records import Record, Rejection, as_one_line, parse_record
+from lib.kernel.competition.shard_lines import Block, split_block
+
+ID_MISSING = "id missing, named by file and line"
+
+
+class Reject(NamedTuple):
+    """One row of rejects.csv."""
+
+    file: str
+    line: int
+    id: str
+    reason: str
+
+
+class DecodedBlock(NamedTuple):
+    """What one block gave, in file order."""
+
+    pixels: np.ndarray  # (N, 1 or 3, 32, 32) uint8; one channel if all of them are grey
+    ids: list[str]
+    rejects: list[Reject]
+    notes: Counter[str]
+
+
+class _Slot(NamedTuple):
+    """A picture's place in the block."""
+
+    file: str
+    line: int
+    id: str
+    notes: list[str]
+
+
+class _Kind(NamedTuple):
+    """What pictures must share to be unpacked together."""
+
+    layout: PngLayout
+    mask: PngLayout | None
+    mask_degrees: float  # the mask's turn, clockwise, against the stored picture
+
+
+class _Member(NamedTuple):
+    """One picture of a group."""
+
+    slot: int
+    record: Record
+    rows: bytes
+    mask_rows: bytes
+
+
+_Shape = tuple[int, ...]  # channels, height, width
+_Parts = dict[_Shape, list[tuple[int, np.ndarray]]]  # slot and picture (C, H, W) by shape
+
+
+def decode_block(block: Block, policy: Policy) -> DecodedBlock:
+    """A block of lines -> its pictures, ids, rejects and counted notes."""
+    reader = PlainPngReader()
+    groups: dict[_Kind, list[_Member]] = {}
+    parts: _Parts = {}
+    slots: list[_Slot] = []
+    rejects: list[Reject] = []
+    for file, line, raw, fault in split_block(block):
+        record = Rejection(fault) if fault else parse_record(raw)
+        if isinstance(record, Rejection):
+            rejects.append(Reject(file, line, record.id, record.reason))
+            continue
+        read = _read_plainly(record, policy, reader)
+        notes = record.notes
+        if read is None:
+            decoded = decode_parsed(record, policy)
+            if isinstance(decoded, Rejection):
+                rejects.append(Reject(file, line, decoded.id, decoded.reason))
+                continue
+            notes = decoded.notes
+            picture = drop_equal_channels(decoded.pixels[None])[0]
+            parts.setdefault(picture.shape, []).append((len(slots), picture))
+        else:
+            kind, rows, mask_rows = read
+            groups.setdefault(kind, []).append(_Member(len(slots), record, rows, mask_rows))
+        slots.append(_Slot(file, line, record.id, list(notes)))
+    for kind, members in groups.items():
+        _cut_group(kind, members, policy, slots, parts)
+    return _close_block(_gather(parts, len(slots)), slots, rejects, policy)
+
+
+def _read_plainly(
+    record: Record, policy: Policy, reader: PlainPngReader
+) -> tuple[_Kind, bytes, bytes] | None:
+    """A record -> (kind, rows, mask's rows) if picture and mask are common PNGs, else None."""
+    if record.degrees % 90:
+        return None
+    picture = reader.read(record.image)
+    if picture is None:
+        return None
+    layout, rows = picture
+    if record.alpha is None:
+        return _Kind(layout, None, 0), rows, b""
+    mask = reader.read(record.alpha)
+    degrees = record.degrees if policy.alpha_frame == "rotated" else 0
+    size = (layout.height, layout.width) if degrees % 180 else (layout.width, layout.height)
+    if mask is None or mask[0].mode != "L" or (mask[0].width, mask[0].height) != size:
+        return None
+    return _Kind(layout, mask[0], degrees), rows, mask[1]
+
+
+def _cut_group(
+    kind: _Kind, members: list[_Member], policy: Policy, slots: list[_Slot], parts: _Parts
+) -> None:
+    """Pictures of one kind -> inverted, on white, cropped and turned, sorted into parts by shape.
+
+    Quarter turns and the other steps up to the resizing can change places without a difference, so
+    all is done in the stored picture's frame, and policy.order is moot.
+    """
+    colour, alpha = _unpack(kind, members, policy)
+    inverts = np.array([255 if member.record.invert else 0 for member in members], np.uint8)
+    if inverts.any():
+        colour = colour ^ inverts[:, None, None, None]
+    height, width = colour.shape[2:]
+    boxes = [(0, 0, height, width)] * len(members)
+    if alpha is not None and alpha.min() < 255:
+        if policy.alpha != "crop-drop":
+            colour = lay_on_white(colour, alpha[:, None])
+        if policy.alpha != "composite":
+            boxes = find_boxes(alpha)
+            for number in np.flatnonzero(~alpha.any(axis=(1, 2))).tolist():
+                slots[members[number].slot].notes.append(ALPHA_EMPTY)
+    for member, picture, (top, left, bottom, right) in zip(members, colour, boxes, strict=True):
+        part = turn(picture[:, top:bottom, left:right], member.record.degrees)
+        parts.setdefault(part.shape, []).append((member.slot, part))
+
+
+def _unpack(
+    kind: _Kind, members: list[_Member], policy: Policy
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Pictures of one kind -> colour (N, 1 or 3, H, W) uint8, alpha (N, H, W) uint8 or None."""
+    colour, alpha = unfilter(kind.layout, [member.rows for member in members])
+    if kind.layout.mode == "I":
+        colour = to_eight_bits(colour, policy.grey16)
+    if kind.mask is not None:
+        masks, _ = unfilter(kind.mask, [member.mask_rows for member in members])
+        alpha = turn(masks[:, 0], -kind.mask_degrees % 360)
+    return colour, alpha
+
+
+def _gather(parts: _Parts, count: int) -> np.ndarray:
+    """Pictures by shape -> (count, 1 or 3, 32, 32) uint8, in the order of their slots."""
+    pixels = np.empty((count, max((shape[0] for shape in parts), default=1), SIZE, SIZE), np.uint8)
+    for members in parts.values():
+        pixels[[slot for slot, _ in members]] = resize_stack([part for _, part in members])
+    return pixels
+
+
+def _close_block(
+    pixels: np.ndarray, slots: list[_Slot], rejects: list[Reject], policy: Policy
+) -> DecodedBlock:
+    """Pictures of all slots -> the block's result, without the blank ones if the policy says so."""
+    if policy.blank == "drop" and slots:
+        blank = find_blank(pixels)
+        rejects += [
+            Reject(slot.file, slot.line, slot.id, BLANK)
+            for slot, drop in zip(slots, blank, strict=True)
+            if drop
+        ]
+        slots = [slot for slot, drop in zip(slots, blank, strict=True) if not drop]
+        pixels = pixels[~blank]
+    notes = Counter(note for slot in slots for note in slot.notes)
+    notes.update([ID_MISSING] * sum(not slot.id for slot in slots))
+    ids = [slot.id or as_one_line(f"{slot.file}:{slot.line}") for slot in slots]
+    return DecodedBlock(pixels, ids, sorted(rejects, key=lambda row: row.line), notes)

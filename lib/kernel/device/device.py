@@ -1,0 +1,101 @@
+"""The machine -> the device and number format to train with, each choice with its reason."""
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from lib.base.log import log
+from lib.kernel.device.distributed import ALONE, Ranks
+
+_CPU_FACTS = Path("/proc/cpuinfo")
+_BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where tensors live and which format speeds up matrix products there."""
+
+    torch_device: torch.device
+    amp_dtype: torch.dtype | None  # None: float32 throughout
+    name: str
+    ranks: Ranks = ALONE
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether this is a GPU that passed the probe."""
+        return self.torch_device.type == "cuda"
+
+
+def choose_device(ranks: Ranks = ALONE) -> Device:
+    """A place in a team -> its GPU if that computes right, else the CPU; prints which and why."""
+    number = ranks.local_rank
+    if not torch.cuda.is_available():
+        return _describe_cpu("torch sees no CUDA device", ranks)
+    name = torch.cuda.get_device_name(number)
+    major, minor = torch.cuda.get_device_capability(number)
+    try:
+        _probe_cuda(number)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        return _describe_cpu(
+            f"{name} is there, but a first operation on it failed: {reason}", ranks
+        )
+    dtype = torch.bfloat16 if major >= 8 else torch.float16
+    why = "8.0 or later" if major >= 8 else "bfloat16 needs 8.0, below it is emulated and slow"
+    log("runtime", f"{name}, {str(dtype).removeprefix('torch.')} (SM {major}.{minor}: {why})")
+    return Device(torch.device("cuda", number), dtype, name, ranks)
+
+
+def _describe_cpu(why: str, ranks: Ranks) -> Device:
+    """Why there is no GPU -> the CPU, in bfloat16 where its instructions make that faster."""
+    flags = _CPU_FACTS.read_text() if _CPU_FACTS.exists() else ""
+    found = sorted(set(_BFLOAT16_FLAGS) & set(flags.split()))
+    reason = f"{', '.join(found)} here" if found else "no instructions for bfloat16 here"
+    kind = "bfloat16" if found else "float32"
+    log("runtime", f"cpu, {torch.get_num_threads()} threads, {kind} ({why}; {reason})")
+    return Device(torch.device("cpu"), torch.bfloat16 if found else None, "cpu", ranks)
+
+
+def _probe_cuda(number: int) -> None:
+    """A GPU's number -> RuntimeError unless it multiplies two matrices correctly.
+
+    `torch.cuda.is_available()` is true on a P100, for which current builds carry no kernels.
+    """
+    ones = torch.ones(64, 64, device=torch.device("cuda", number))
+    if float((ones @ ones).sum()) != 64.0**3:
+        raise RuntimeError("a product of two matrices of ones came out wrong")
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where a run reads and writes."""
+
+    input: Path
+    output: Path  # what Kaggle keeps
+    scratch: Path  # what a resumed run needs, outside the output
+    cache: Path  # what other runs can reuse: features of real images
+
+
+def find_folders() -> Folders:
+    """Environment, mounts -> KERNEL_INPUT and KERNEL_OUTPUT, else Kaggle's folders, else here."""
+    kaggle = Path("/kaggle")
+    on_kaggle = (kaggle / "input").is_dir() and (kaggle / "working").is_dir()
+    given_input, given_output = os.environ.get("KERNEL_INPUT"), os.environ.get("KERNEL_OUTPUT")
+    source = Path(given_input or (kaggle / "input" if on_kaggle else "input")).absolute()
+    target = Path(given_output or (kaggle / "working" if on_kaggle else ".")).absolute()
+    default = kaggle / "temp" if on_kaggle and not given_output else _place_scratch(target)
+    scratch = Path(os.environ.get("KERNEL_SCRATCH") or default).absolute()
+    cache = Path(os.environ.get("KERNEL_CACHE") or scratch / "cache").absolute()
+    return Folders(source, target, scratch, cache)
+
+
+def _place_scratch(target: Path) -> Path:
+    """An output folder -> "<output>.scratch" beside it, or a temporary folder of its own."""
+    if os.access(target.parent, os.W_OK):
+        return target.parent / f"{target.name}.scratch"
+    digest = hashlib.sha256(str(target).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"kernel-{digest}.scratch"

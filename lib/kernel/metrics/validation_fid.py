@@ -1,0 +1,72 @@
+"""Half of the real images and an extractor -> the FID that choices during training go by."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lib.base.errors import PipelineError
+from lib.base.log import log
+from lib.kernel.config import Config
+from lib.kernel.curation.choose import as_rgb
+from lib.kernel.device.device import Device
+from lib.kernel.metrics.fast_path_bias import measure_fast_path_bias
+from lib.kernel.metrics.features import Extractor, load_extractor
+from lib.kernel.metrics.fid import Statistics, frechet_distance
+from lib.kernel.metrics.reference import Reference, validation_half
+
+_CHECKED = 1000  # images at most that take both paths
+
+
+@dataclass(frozen=True)
+class ValidationFid:
+    """What samples are measured against while training goes on, and how."""
+
+    real: Statistics  # of the real images that choices may see, by the exact path
+    exact: Extractor
+    fast: Extractor | None  # none on a CPU
+    image_s: float  # what drawing and measuring one image may take, s: a guess until measured
+
+    def measure(self, samples: np.ndarray) -> float:
+        """(n, C, 32, 32) uint8 -> their FID by the fast path where there is one."""
+        features = self._extract(as_rgb(samples))
+        return frechet_distance(features, self.real, exact=False)  # a choice needs no ninth digit
+
+    def _extract(self, samples: np.ndarray) -> np.ndarray:
+        """(n, 3, 32, 32) uint8 -> (n, 2048), by the exact path where half precision overflows."""
+        if self.fast is not None:
+            try:
+                return self.fast.extract(samples)
+            except PipelineError as error:
+                log("judge", f"the fast path fails, the exact one serves: {error.what}")
+        return self.exact.extract(samples)
+
+    def measure_error(self, samples: np.ndarray) -> float | None:
+        """(n, C, 32, 32) uint8 -> what the fast path adds to their FID, printed; None fails."""
+        some, fast = as_rgb(samples[:_CHECKED]), self.fast or self.exact
+        try:
+            return measure_fast_path_bias(some, self.exact, fast, self.real).difference
+        except PipelineError:
+            return None
+
+
+def make_validation_fid(
+    config: Config,
+    weights: Path | None,
+    device: Device,
+    exact: Extractor,
+    real: Reference,
+    image_s: float,
+) -> ValidationFid:
+    """(config, Inception's weights, real features of the exact path, guess in s) -> ValidationFid.
+
+    The half is that which the sweep and the proof of curation use: no choice sees the other one.
+    """
+    half = validation_half(real, config.seed)
+    if config.is_public or config.judge < 0:
+        return ValidationFid(half, exact, None, image_s)
+    if not device.is_cuda:
+        log("judge", "FID in training takes the exact path (on a CPU the fast one saves little)")
+        return ValidationFid(half, exact, None, image_s)
+    fast = load_extractor(config, weights, device, fast=True)
+    return ValidationFid(half, exact, fast if fast.is_fast else None, image_s)

@@ -1,0 +1,151 @@
+"""Candidate recipes and a budget -> the one whose samples are nearest to real ones, trained on.
+
+Successive halving (arXiv:1502.07943, algorithm 1): all candidates train for a small share of the
+budget, the better half of them for as much again, the last one for all the rest. Each follows the
+schedule of a winner from its first step, so the winner goes on from its checkpoint as if there had
+been no trial.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from lib.base.errors import PipelineError
+from lib.base.files import read_json, write_json
+from lib.base.log import log
+from lib.kernel.config import Config
+from lib.kernel.recipes.auto.candidates import settle_candidate
+from lib.kernel.recipes.auto.describe_images import describe_images
+from lib.kernel.recipes.table import CANDIDATES
+from lib.kernel.training.time_limit import NoStepError, TimeLimit, TrainResult
+
+SHARE = 0.05  # of the budget, for each candidate in each rung
+SHARE_WHERE_CLEAR = 0.03  # where the pictures themselves already speak for likelihood
+
+TrainOne = Callable[[Config, Path, TimeLimit], TrainResult]
+WeightSelection = Callable[[TrainResult], float]
+
+
+class TrialsOverError(Exception):
+    """The clock leaves no time to measure another candidate."""
+
+
+class Trials:
+    """The candidates' FIDs so far, kept in a file that an interrupted run goes on from."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        saved = read_json(file) or {}
+        self.is_starved = False  # whether a candidate got no time for a single step
+        self.scores = {key: math.inf if fid is None else fid for key, fid in saved.items()}
+
+    def score(self, recipe: str, rung: int, find: Callable[[], float]) -> float:
+        """A candidate and its rung -> its FID, found only once; infinite if its training failed."""
+        key = f"{recipe}, rung {rung}"
+        if key not in self.scores:
+            try:
+                self.scores[key] = find()
+            except NoStepError as error:  # of a clock: a resumed run may have the time
+                log("auto", f"{recipe} is out: {error.what}")
+                self.is_starved = True
+                return math.inf
+            except PipelineError as error:
+                log("auto", f"{recipe} is out: {error.what}")
+                self.scores[key] = math.inf
+            finite = {k: fid if math.isfinite(fid) else None for k, fid in self.scores.items()}
+            write_json(self._file, finite)
+        return self.scores[key]
+
+
+def halve_successively(
+    images: np.ndarray,
+    config: Config,
+    work: Path,
+    budget: TimeLimit,
+    train_one: TrainOne,
+    judge: WeightSelection,
+    is_cuda: bool,
+) -> TrainResult:
+    """((N, C, 32, 32) uint8, Config of recipe auto, a folder, budget) -> the winner's result.
+
+    `train_one` trains a candidate in a folder of its own, `judge` is the FID of its samples. The
+    same call again takes up what an earlier process left in the folder. A candidate that ends with
+    FID as its loss leaves that share of its time. Where `trial` is 0 the first candidate is taken;
+    where `judge` raises TrialsOverError, the best so far.
+    Long because trials and what follows them share one schedule.
+    """
+    look = describe_images(images)
+    share = SHARE_WHERE_CLEAR if look.is_binary_like else SHARE
+    whole = 1.0 - share * count_lost_shares(len(CANDIDATES) if config.trial else 1)
+    log("auto", look.describe())
+    if config.trial:
+        log("auto", f"{', '.join(CANDIDATES)}: {share:.0%} of the budget each to begin with")
+    else:
+        log("auto", f"on with {CANDIDATES[0]}: there is no time for trials")
+    trials, alive, rung = Trials(work / "trials.json"), list(CANDIDATES), 0
+
+    def train_until(recipe: str, pause_at: float) -> TrainResult:
+        own = settle_candidate(config, recipe, is_cuda)
+        seconds = budget.train_seconds * whole * (1.0 - own.fid_loss)
+        part = dataclasses.replace(budget, train_seconds=seconds, pause_at=pause_at)
+        if config.steps:
+            own = dataclasses.replace(own, steps=max(1, round(config.steps * whole)))
+        return train_one(own, work / recipe, part)
+
+    def measure(recipe: str, pause_at: float) -> float:
+        return judge(train_until(recipe, pause_at))
+
+    while len(alive) > 1 and config.trial:
+        rung += 1
+        take = partial(measure, pause_at=rung * share / whole)
+        found: dict[str, float] = {}
+        try:
+            for recipe in alive:
+                found[recipe] = trials.score(recipe, rung, partial(take, recipe))
+        except TrialsOverError as over:
+            measured = [recipe for recipe in found if math.isfinite(found[recipe])]
+            untried = [recipe for recipe in alive if recipe not in found]
+            alive = sorted(measured, key=lambda recipe: found[recipe])[:1] or untried[:1]
+            log("auto", f"{over}: on with {alive[0]}")
+            break
+        if trials.is_starved and all(map(math.isinf, found.values())):
+            raise NoStepError("auto", "no candidate made a step")
+        alive = keep_better_half(found)
+    else:
+        alive = alive[:1]
+    result = train_until(alive[0], 1.0)
+    tried = len(trials.scores)
+    why = f"recipe {alive[0]}, the least FID of {tried} trials; " if tried else ""
+    return dataclasses.replace(result, chosen=why + result.chosen, trials=trials.scores)
+
+
+def count_lost_shares(candidates: int) -> int:
+    """How many are tried -> the shares of the budget that go to those who lose in the end."""
+    lost, rung = 0, 0
+    while candidates > 1:
+        rung, losers = rung + 1, candidates // 2
+        lost, candidates = lost + rung * losers, candidates - losers
+    return lost
+
+
+def count_trials(candidates: int) -> int:
+    """How many are tried -> how often an FID is taken."""
+    taken = 0
+    while candidates > 1:
+        taken, candidates = taken + candidates, candidates - candidates // 2
+    return taken
+
+
+def keep_better_half(found: dict[str, float]) -> list[str]:
+    """Candidates with their FIDs -> the better half, rounded up, the best first; says so."""
+    ranked = sorted(found, key=lambda recipe: found[recipe])
+    kept = ranked[: -(-len(ranked) // 2)]
+    if math.isinf(found[ranked[0]]):
+        raise PipelineError("auto", "every candidate failed", cure="see the lines above")
+    fids = ", ".join(f"{recipe} {found[recipe]:.4g}" for recipe in ranked)
+    log("auto", f"FID of the trials: {fids}; on with {' and '.join(kept)}")
+    return kept

@@ -1,0 +1,129 @@
+"""Real images -> denoising steps of the edm recipe (arXiv:2206.00364), and its held-out loss."""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from lib.base.log import log
+from lib.kernel.config import Config
+from lib.kernel.device.device import Device
+from lib.kernel.recipes.edm.denoiser import Denoiser, as_scale
+from lib.kernel.recipes.edm.unet import UNetShape
+from lib.kernel.sizes import settle_sizes
+from lib.kernel.training.ema import ShareEma
+from lib.kernel.training.hold_out import hold_out
+from lib.kernel.training.losses import denoising_loss, draw_sigmas
+from lib.kernel.training.trainer import Losses, Trainer
+
+WARM_UP = 0.02  # share of the run until the learning rate is full
+CLIP = 1.0  # Euclidean length of a step's gradient at most
+SHARES = {"average": 0.08, "short average": 0.02}  # half-lives in shares of the run so far
+
+
+class EdmTrainer(Trainer):
+    """AdamW on noisy pictures; the samples come from averages of the weights."""
+
+    def __init__(self, images: np.ndarray, config: Config, device: Device) -> None:
+        learnt, held_out = hold_out(images, config.seed)
+        config = settle_sizes(config, device)
+        super().__init__(learnt, config, device)
+        place = device.torch_device
+        self._held_out = torch.from_numpy(held_out).to(place)
+        shape = UNetShape(images.shape[1], config.width, config.depth)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed_of("weights", 0))
+            self.model = Denoiser(shape).to(place)
+        for weight in self.model.parameters():
+            if weight.ndim == 4:  # convolutions on both kinds of device run faster this way
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+        self.model.measure(self.images)
+        log("train", f"sigma_data {float(self.model.sigma_data):.3f} (measured; pictures in -1..1)")
+        self.emas = {name: ShareEma(self.model, share) for name, share in SHARES.items()}
+        faster = {"fused": True} if device.is_cuda else {"foreach": True}
+        self._adam = torch.optim.Adam(
+            self.model.parameters(), config.lr, (config.beta1, config.beta2), **faster
+        )
+        scaled = device.amp_dtype is torch.float16
+        self._scaler = torch.amp.GradScaler(place.type, enabled=scaled)
+
+    def train_step(self, step: int, progress: float) -> Losses:
+        """One step at the rate of `progress`: a short rise, then half a cosine down to nothing."""
+        rate = self.config.lr * self.lr_scale * min(1.0, (progress + 1e-4) / WARM_UP)
+        for group in self._adam.param_groups:
+            group["lr"] = rate * (0.5 + 0.5 * math.cos(math.pi * min(progress, 1.0)))
+        clean = self.model.normalise(self.pick_batch(step))
+        random = self.generator_of("noise", step)
+        start = torch.rand((), generator=random, device=random.device)
+        noise = torch.randn(clean.shape, generator=random, device=random.device)
+        sigmas = spread_sigmas(start, self.batch)
+
+        parameters = list(self.model.parameters())
+        found = self.backward_in_parts("edm", parameters, self._scaled_loss, [clean, noise, sigmas])
+        self._scaler.unscale_(self._adam)
+        torch.nn.utils.clip_grad_norm_(parameters, CLIP)
+        self._scaler.step(self._adam)
+        self._scaler.update()
+        for ema in self.emas.values():
+            ema.update(self.model)
+        return found
+
+    def state_parts(self) -> dict[str, Any]:
+        """The model, its averages, the optimiser and the gradient scaler."""
+        own = {"model": self.model, "adam": self._adam, "scaler": self._scaler}
+        return {**own, **self.emas}
+
+    def samplers(self) -> dict[str, torch.nn.Module]:
+        """The averages, which are always in eval mode."""
+        return {name: ema.network for name, ema in self.emas.items()}
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """The loss of the held-out images, the same noise each time, by the first average."""
+        if not len(self._held_out):
+            return {}
+        clean = self.model.normalise(self._held_out)
+        random = self.generator_of("held out", 0)
+        noise = torch.randn(clean.shape, generator=random, device=random.device)
+        sigmas = spread_sigmas(torch.tensor(0.5, device=random.device), len(clean))
+        total = 0.0
+        for at in range(0, len(clean), 64):
+            part = slice(at, at + 64)
+            loss = self._loss(self.sampler(), clean[part], noise[part], sigmas[part])
+            total += float(loss) * len(clean[part])
+        return {"held_out_denoising": total / len(clean), "score": total / len(clean)}
+
+    def is_finite(self) -> bool:
+        """Whether the weights and their average are finite."""
+        sums = [weight.detach().sum() for weight in self.model.parameters()]
+        return bool(torch.stack(sums).isfinite().all()) and super().is_finite()
+
+    def _scaled_loss(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, Losses]:
+        """Pictures, noise and noise levels of a part -> its scaled loss, the loss to report."""
+        loss = self._loss(self.model, *inputs)
+        return self._scaler.scale(loss), {"denoising": loss}
+
+    def _loss(
+        self,
+        model: torch.nn.Module,
+        clean: torch.Tensor,
+        noise: torch.Tensor,
+        sigmas: torch.Tensor,
+    ) -> torch.Tensor:
+        """(B, C, S, S) normalised, unit noise of that shape, (B,) -> the weighted error's mean."""
+        noisy = clean + as_scale(sigmas) * noise
+        noisy = noisy.contiguous(memory_format=torch.channels_last)
+        dtype = self.device.amp_dtype
+        with torch.autocast(self.device.torch_device.type, dtype, enabled=dtype is not None):
+            denoised = model(noisy, sigmas)
+        return denoising_loss(denoised, clean, sigmas, self.model.sigma_data)
+
+
+def spread_sigmas(start: torch.Tensor, count: int) -> torch.Tensor:
+    """(a number in [0, 1), B) -> (B,) noise levels, evenly spread over their distribution.
+
+    Each by itself is a random draw, together they vary less (arXiv:2107.00630 appendix I.1).
+    """
+    even = torch.arange(count, device=start.device) / count
+    return draw_sigmas(((start + even) % 1.0).clamp(1e-5, 1.0 - 1e-5))

@@ -1,0 +1,190 @@
+"""Real images -> maximum-likelihood steps of the pixel model, and its held-out measure."""
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from lib.base.log import log
+from lib.kernel.config import Config
+from lib.kernel.device.device import Device
+from lib.kernel.recipes.pixel.clusters import count_codes
+from lib.kernel.recipes.pixel.model import PixelModel, PixelShape
+from lib.kernel.sizes import settle_sizes
+from lib.kernel.training.ema import Ema
+from lib.kernel.training.hold_out import hold_out
+from lib.kernel.training.losses import pixel_nll
+from lib.kernel.training.muon import Muon
+from lib.kernel.training.trainer import Losses, Trainer
+
+EDGE_CHANCE = 4.0
+FIRST_PIXEL_COUNTS, FIRST_ROW_COUNTS = 32.0, 4.0  # in the loss, others 1
+FIRST_ROWS, FIRST_ROWS_COUNT = 6, 2.0
+HELD_OUT_PLACES = 128  # pixels of each: all of them would take as long as a minute of training
+WARM_UP = 0.02  # share of the run until the learning rate is full
+MATRIX_RATE = 15.0  # Muon's learning rate, times that of Adam
+CLIP = 1.0  # Euclidean length of a step's gradient at most
+
+
+class PixelTrainer(Trainer):
+    """Muon and Adam on random pixels of random images; samples come from the weights' average."""
+
+    def __init__(self, images: np.ndarray, config: Config, device: Device) -> None:
+        learnt, held_out = hold_out(images, config.seed)
+        config = _settle_codes(settle_sizes(config, device), len(learnt))
+        super().__init__(learnt, config, device)
+        place = device.torch_device
+        self._held_out = torch.from_numpy(held_out).to(place)
+        self._importance = weigh_places(images.shape[-1]).to(place)
+        shape = PixelShape(
+            images.shape[1], config.width, config.depth, images.shape[-1], config.codes
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed_of("weights", 0))
+            self.model = PixelModel(shape).to(place)
+        self.model.codebook.learn(self.images, config.seed)
+        self.ranks.exchange(list(self.model.codebook.buffers()), [0, 0])  # equal on every machine
+        self._codes = self.model.codebook.assign(self.images)
+        self.ema = Ema(self.model, config.ema_decay)
+        matrices, others = self.model.split_parameters()
+        faster = {"fused": True} if device.is_cuda else {"foreach": True}
+        betas = (config.beta1, config.beta2)
+        self._adam = torch.optim.AdamW(others, config.lr, betas, weight_decay=0.0, **faster)
+        dtype = device.amp_dtype or torch.float32
+        self._muon = Muon(matrices, config.lr, dtype, self.cores, self.ranks)
+        scaled = device.amp_dtype is torch.float16
+        self._scaler = torch.amp.GradScaler(place.type, enabled=scaled)
+
+    def train_step(self, step: int, progress: float) -> Losses:
+        """One step at the rate of `progress`: a short rise, then half a cosine down to nothing."""
+        rate = self.config.lr * self.lr_scale * min(1.0, (progress + 1e-4) / WARM_UP)
+        rate *= 0.5 + 0.5 * math.cos(math.pi * min(progress, 1.0))
+        for optimiser, times in ((self._adam, 1.0), (self._muon, MATRIX_RATE)):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * times
+        numbers = self.pick_numbers(step)
+        images, codes = self.images[numbers], self._codes[numbers]
+        random = self.generator_of("places", step)
+        places, weights = pick_places(images, self.config.targets, random, self._importance)
+
+        parameters = list(self.model.parameters())
+        inputs = [images, codes, places, weights]
+        found = self.backward_in_parts("pixel", parameters, self._loss, inputs)
+        for optimiser in (self._adam, self._muon):
+            self._scaler.unscale_(optimiser)
+        torch.nn.utils.clip_grad_norm_(parameters, CLIP)
+        # By the clip an overflow in one optimiser's gradients reaches the other's as NaN.
+        if self._scaler.is_enabled():
+            for gradient in (weight.grad for weight in parameters if weight.grad is not None):
+                torch.nan_to_num(gradient, 0.0, 0.0, 0.0, out=gradient)
+        for optimiser in (self._adam, self._muon):
+            self._scaler.step(optimiser)
+        self._scaler.update()
+        self.ema.update(self.model)
+        return found
+
+    def state_parts(self) -> dict[str, Any]:
+        """The model, its average, both optimisers and the gradient scaler."""
+        optimisers = {"adam": self._adam, "muon": self._muon, "scaler": self._scaler}
+        return {"model": self.model, "ema": self.ema, **optimisers}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """A state of state_dict -> all parts as they were, and the images' codes by its centres."""
+        super().load_state_dict(state)
+        self._codes = self.model.codebook.assign(self.images)
+
+    def samplers(self) -> dict[str, torch.nn.Module]:
+        """The average, which is always in eval mode."""
+        return {"average": self.ema.network}
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Nats for each value of the held-out images, the same ones each time, by the average."""
+        if not len(self._held_out):
+            return {}
+        random, total, model = self.generator_of("held out", 0), 0.0, self.ema.network
+        for images in self._held_out.split(64):
+            places, weights = pick_places(images, HELD_OUT_PLACES, random)
+            codes = self.model.codebook.assign(images)
+            nats = self._nll(model, images, codes, places, weights)
+            nats = nats + self.model.codebook.nats(codes) / images[0].numel()
+            total += float(nats) * len(images)
+        nll = total / len(self._held_out)
+        return {"held_out_nll": nll, "score": nll}
+
+    def is_finite(self) -> bool:
+        """Whether the weights and their average are finite."""
+        sums = [weight.detach().sum() for weight in self.model.parameters()]
+        return bool(torch.stack(sums).isfinite().all()) and super().is_finite()
+
+    def _loss(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, Losses]:
+        """Images, codes, places and weights of a part -> its scaled loss, nats to report."""
+        loss = self._nll(self.model, *inputs)
+        return self._scaler.scale(loss), {"nll": loss}
+
+    def _nll(
+        self,
+        model: torch.nn.Module,
+        images: torch.Tensor,
+        codes: torch.Tensor,
+        places: torch.Tensor,
+        weights: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """(B, C, S, S) uint8, (B,), (B, K), (B, K) -> mean nats for each of the B K C values."""
+        dtype = self.device.amp_dtype
+        with torch.autocast(self.device.torch_device.type, dtype, enabled=dtype is not None):
+            logits = model(images, places, codes)
+        chosen = images.flatten(2).gather(2, places[:, None].expand(-1, images.shape[1], -1))
+        return pixel_nll(logits, chosen.transpose(1, 2), weights)
+
+
+def _settle_codes(config: Config, images: int) -> Config:
+    """A config and the number of images -> the same, its codes no longer 0; prints them."""
+    if config.codes:
+        return config
+    codes = count_codes(images)
+    log("train", f"{codes} codes ({images:,} images teach them; --set codes=... overrules)")
+    return dataclasses.replace(config, codes=codes)
+
+
+def pick_places(
+    images: torch.Tensor,
+    wanted: int,
+    random: torch.Generator,
+    importance: torch.Tensor | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(B, C, S, S) uint8, K -> (B, K) raster numbers of pixels and their weights; 0 wants all.
+
+    Most pixels of a flat picture repeat both neighbours and teach little, so those that do not are
+    drawn EDGE_CHANCE times as often and count that much less: the expected loss stays the same.
+    With (S^2,) `importance` a pixel is drawn that much more often and does count that much more.
+    """
+    count, area = len(images), images.shape[-1] ** 2
+    if not wanted:
+        places = torch.arange(area, device=images.device).expand(count, -1)
+        return places, torch.ones_like(places, dtype=torch.float32)
+    is_edge = torch.zeros_like(images, dtype=torch.bool)
+    is_edge[..., 1:, :] |= images[..., 1:, :] != images[..., :-1, :]
+    is_edge[..., :, 1:] |= images[..., :, 1:] != images[..., :, :-1]
+    if importance is None:
+        importance = torch.ones(area, device=images.device)
+    chances = importance * (1.0 + (EDGE_CHANCE - 1.0) * is_edge.any(1).flatten(1))
+    chances = chances / chances.sum(1, keepdim=True)
+    places = torch.multinomial(chances, wanted, replacement=True, generator=random)
+    weights = importance[places] / importance.sum()
+    return places, weights / chances.gather(1, places)
+
+
+def weigh_places(side: int) -> torch.Tensor:
+    """Side of a picture -> (side^2,) what each pixel counts in training, by raster number.
+
+    The first pixels decide which kind of picture it becomes, at a cost in nats that is nothing
+    beside all that follows. What counts by place alone moves no pixel's best distribution.
+    """
+    importance = torch.ones(side, side)
+    importance[:FIRST_ROWS] = FIRST_ROWS_COUNT
+    importance[0] = FIRST_ROW_COUNTS
+    importance[0, 0] = FIRST_PIXEL_COUNTS
+    return importance.flatten()

@@ -1,0 +1,220 @@
+"""Sizes -> the generator and the critic of the small R3GAN (arXiv:2501.05441), with pixel noise.
+
+Our deviations: noise for every pixel in each block of the generator, values clipped to the range
+of a picture, and the critic's slope written out instead of differentiated.
+"""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+LEAK = 0.2  # slope of every LeakyReLU
+SIDES = (4, 8, 16, 32)  # px, the stages
+SHARES = (3, 3, 2, 1)  # channels of the stages, in widths
+BLOCKS = 2  # of a stage
+GROUP = 16  # channels of a group of the 3x3 convolutions
+NOISES = 4  # noise values of a pixel in each block
+NOISE_STRENGTH = 0.5  # of the noise at 32x32 at first; half of it at each coarser stage
+SLOPE_SCALE = 64.0  # keeps small slopes above float16's least; a power of two changes no digit
+
+
+class Block(nn.Module):
+    """x + narrow(mix(widen(x))): 1x1 to twice the channels, grouped 3x3, 1x1 that starts at zero.
+
+    The first two have variance 2 / (1 + LEAK^2) / sqrt(blocks) / fan_in (arXiv:1901.09321 with
+    three layers in a branch), so that depth changes neither values nor steps.
+    """
+
+    def __init__(self, channels: int, noise: float = 0.0) -> None:
+        super().__init__()
+        inner = 2 * channels
+        groups = inner // GROUP if inner % GROUP == 0 else 1
+        gain = math.sqrt(2.0 / (1.0 + LEAK**2)) * (len(SIDES) * BLOCKS) ** -0.25
+        self.widen = make_conv(channels, inner, gain, has_bias=True)
+        self.mix = make_conv(inner, inner, gain, has_bias=True, side=3, groups=groups)
+        self.narrow = make_conv(inner, channels, 0.0)
+        self.noise = make_conv(NOISES, inner, noise) if noise else None
+
+    def forward(
+        self,
+        values: torch.Tensor,
+        noise: torch.Tensor | None = None,
+        trace: list[torch.Tensor] | None = None,
+    ) -> torch.Tensor:
+        """(B, C, S, S), (B, NOISES, S, S) -> (B, C, S, S); turn_back's needs join the trace."""
+        wide = self.widen(values)
+        if self.noise is not None and noise is not None:
+            wide = wide + self.noise(noise)
+        wide = F.leaky_relu(wide, LEAK)
+        mixed = F.leaky_relu(self.mix(wide), LEAK)
+        if trace is not None:
+            trace += [wide.detach(), mixed.detach()]
+        return values + self.narrow(mixed)
+
+    def turn_back(self, slope: torch.Tensor, trace: list[torch.Tensor]) -> torch.Tensor:
+        """Slope by the block's output -> slope by its input; takes its part off the trace."""
+        inner = slope
+        for conv in (self.narrow, self.mix):  # True: the LeakyReLU's output is given, not its input
+            inner, output = _convolve_back(conv, inner), trace.pop()
+            inner = torch.ops.aten.leaky_relu_backward(inner, output, LEAK, True)
+        return slope + _convolve_back(self.widen, inner)
+
+
+class Resampling(nn.Module):
+    """Half or twice the side, smoothed by [1, 3, 3, 1] in both directions with zeros outside.
+
+    A 1x1 convolution changes the width where it changes, at the smaller side.
+    """
+
+    kernel: torch.Tensor
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        line = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8.0
+        self.register_buffer("kernel", line[:, None] * line, persistent=False)
+        self.change = make_conv(before, after, 1.0) if before != after else None
+
+    def shrink(self, values: torch.Tensor) -> torch.Tensor:
+        """(B, C, S, S) -> (B, C', S/2, S/2)."""
+        channels, each = values.shape[1], self.kernel.expand(values.shape[1], 1, -1, -1)
+        values = F.conv2d(values, each, stride=2, padding=1, groups=channels)
+        return values if self.change is None else self.change(values)
+
+    def turn_back(self, slope: torch.Tensor) -> torch.Tensor:
+        """Slope by the result of shrink -> slope by its input."""
+        if self.change is not None:
+            slope = _convolve_back(self.change, slope)
+        return self._spread(slope, self.kernel)
+
+    def grow(self, values: torch.Tensor) -> torch.Tensor:
+        """(B, C, S, S) -> (B, C', 2 S, 2 S): bilinear, as large as before."""
+        changed = values if self.change is None else self.change(values)
+        return self._spread(changed, 4.0 * self.kernel)
+
+    @staticmethod
+    def _spread(values: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
+        channels, each = values.shape[1], kernel.expand(values.shape[1], 1, -1, -1)
+        return F.conv_transpose2d(values, each, stride=2, padding=1, groups=channels)
+
+
+class R3ganGenerator(nn.Module):
+    """(B, numbers) standard normals -> (B, C, 32, 32) in [-1, 1]: a latent, then noise by pixel."""
+
+    def __init__(self, latent: int, width: int, channels: int) -> None:
+        super().__init__()
+        widths = [share * width for share in SHARES]
+        self.latent = latent
+        self.numbers = latent + NOISES * BLOCKS * sum(side**2 for side in SIDES)
+        self.basis = nn.Parameter(torch.randn(widths[0], SIDES[0], SIDES[0]))
+        self.mix = nn.Parameter(torch.randn(latent, widths[0]) / math.sqrt(latent))
+        self.layers = nn.ModuleList()
+        for side, before, after in zip(SIDES, [widths[0], *widths], widths, strict=False):
+            self.layers.extend([Resampling(before, after)] if side != SIDES[0] else [])
+            strength = NOISE_STRENGTH * side / SIDES[-1]
+            self.layers.extend(Block(after, strength) for _ in range(BLOCKS))
+        self.to_picture = make_conv(widths[-1], channels, 1.0, has_bias=True)
+
+    def forward(self, normals: torch.Tensor) -> torch.Tensor:
+        """(B, numbers) float32 -> (B, C, 32, 32) float32, clipped to [-1, 1]."""
+        values = (normals[:, : self.latent] @ self.mix)[..., None, None] * self.basis
+        values = values.contiguous(memory_format=torch.channels_last)
+        at = self.latent
+        for layer in self.layers:
+            if isinstance(layer, Resampling):
+                values = layer.grow(values)
+                continue
+            shape = (-1, NOISES, *values.shape[2:])
+            noise = normals[:, at : (at := at + NOISES * values[0, 0].numel())].view(shape)
+            values = layer(values, noise.contiguous(memory_format=torch.channels_last))
+        return clip(self.to_picture(values).float())
+
+
+class R3ganCritic(nn.Module):
+    """(B, C, 32, 32) in [-1, 1] -> (B,) scores, of which only differences mean anything."""
+
+    def __init__(self, width: int, channels: int) -> None:
+        super().__init__()
+        widths = [share * width for share in SHARES[::-1]]
+        self.from_picture = make_conv(channels, widths[0], 1.0, has_bias=True)
+        self.layers = nn.ModuleList(Block(widths[0]) for _ in range(BLOCKS))
+        for before, after in pairwise(widths):
+            self.layers.append(Resampling(before, after))
+            self.layers.extend(Block(after) for _ in range(BLOCKS))
+        self.basis = nn.Parameter(torch.randn(widths[-1], SIDES[0], SIDES[0]) / SIDES[0])
+        self.weigh = nn.Parameter(torch.randn(widths[-1], 1, 1) / math.sqrt(widths[-1]))
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """(B, C, 32, 32) -> (B,) float32."""
+        return self._score(self._describe(pictures, None))
+
+    def score_and_gradient(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, C, 32, 32) -> (B,) scores, (B, C, 32, 32) their gradients by the pictures, float32.
+
+        The critic is piecewise linear: its gradient is the chain of its transposed layers and of
+        the LeakyReLUs' slopes, constant almost everywhere. Written out, both can be differentiated
+        by the weights; autograd's second derivative takes every group of a convolution by itself.
+        """
+        trace: list[torch.Tensor] = []
+        values = self._describe(pictures, trace)
+        slope = (SLOPE_SCALE * self.weigh * self.basis).to(values.dtype)
+        slope = slope.expand_as(values).contiguous(memory_format=torch.channels_last)
+        for layer in reversed(self.layers):
+            if isinstance(layer, Resampling):
+                slope = layer.turn_back(slope)
+            elif isinstance(layer, Block):
+                slope = layer.turn_back(slope, trace)
+        slope = _convolve_back(self.from_picture, slope)
+        return self._score(values), slope.float() / SLOPE_SCALE
+
+    def _describe(self, pictures: torch.Tensor, trace: list[torch.Tensor] | None) -> torch.Tensor:
+        """(B, C, 32, 32) -> (B, C', 4, 4), what the head sees."""
+        values = self.from_picture(pictures).contiguous(memory_format=torch.channels_last)
+        for layer in self.layers:
+            if isinstance(layer, Resampling):
+                values = layer.shrink(values)
+            else:
+                values = layer(values, trace=trace)
+        return values
+
+    def _score(self, values: torch.Tensor) -> torch.Tensor:
+        """A depthwise 4x4 convolution and a linear layer, in float32: offsets may be large."""
+        return ((values.float() * self.basis).sum((2, 3)) * self.weigh.flatten()).sum(1)
+
+
+class _Clip(torch.autograd.Function):
+    """Values to [-1, 1]; outside, only a gradient that leads back in passes."""
+
+    @staticmethod
+    def forward(context, values: torch.Tensor) -> torch.Tensor:  # type: ignore[no-untyped-def]
+        context.save_for_backward(values)
+        return values.clamp(-1.0, 1.0)
+
+    @staticmethod
+    def backward(context, slope: torch.Tensor) -> torch.Tensor:  # type: ignore[no-untyped-def]
+        (values,) = context.saved_tensors
+        return slope * ((values.abs() <= 1.0) | (values * slope > 0.0))
+
+
+def clip(values: torch.Tensor) -> torch.Tensor:
+    """Any values -> the same in [-1, 1]: saturated pixels are exactly so and can still leave."""
+    return _Clip.apply(values)
+
+
+def make_conv(
+    inputs: int, outputs: int, gain: float, has_bias: bool = False, side: int = 1, groups: int = 1
+) -> nn.Conv2d:
+    """Sizes -> a convolution that keeps the picture's side; N(0, gain^2 / fan_in), bias 0."""
+    conv = nn.Conv2d(inputs, outputs, side, padding=side // 2, groups=groups, bias=has_bias)
+    nn.init.normal_(conv.weight, 0.0, gain / math.sqrt(conv.weight[0].numel()))
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+    return conv
+
+
+def _convolve_back(conv: nn.Conv2d, slope: torch.Tensor) -> torch.Tensor:
+    """A convolution of make_conv, slope by its output -> slope by its input."""
+    padding = conv.kernel_size[0] // 2
+    return F.conv_transpose2d(slope, conv.weight, None, padding=padding, groups=conv.groups)

@@ -1,0 +1,63 @@
+"""Stages as they run -> their seconds, and a report that tells what there is so far."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lib.base.files import read_json, write_json
+from lib.base.log import Heartbeat, format_seconds, log
+from lib.kernel.report.report import Findings, write_report
+
+
+class StageLog:
+    """Findings of a run, its clock, and the seconds of each stage, summed over resumed runs."""
+
+    def __init__(self, findings: Findings, template: str, output: Path, scratch: Path) -> None:
+        self.findings = findings
+        self.heartbeat = Heartbeat()  # to be entered while the stages run
+        self._started = time.monotonic()
+        self._template = template
+        self._report = output / "report.html"
+        self._seconds_file = scratch / "seconds.json"
+        self._seconds: dict[str, float] = read_json(self._seconds_file) or {}
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since this process took up the run."""
+        return time.monotonic() - self._started
+
+    def deadline(self, minutes: float) -> float:
+        """The run's minutes -> the value of time.monotonic() at which they are over."""
+        return self._started + minutes * 60
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """A stage's name -> its block is timed; the report is written even when it fails."""
+        start = time.monotonic()
+        self.heartbeat.begin(name)
+        try:
+            yield
+            self.findings.stage = name
+        finally:
+            spent = time.monotonic() - start
+            self._seconds[name] = round(self._seconds.get(name, 0.0) + spent, 3)
+            write_json(self._seconds_file, self._seconds)
+            self.findings.metrics["seconds"] = dict(self._seconds)
+            self.write_report()
+        log(name, f"done in {format_seconds(spent)}")
+
+    def warn(self, stage: str, message: str) -> None:
+        """A stage and a sentence -> a line in the log and a banner in the report."""
+        log(stage, message)
+        if message not in self.findings.warnings:
+            self.findings.warnings.append(message)
+
+    def describe_seconds(self) -> str:
+        """What each stage took so far, the longest first."""
+        spent = sorted(self._seconds.items(), key=lambda pair: -pair[1])
+        return ", ".join(f"{name} {format_seconds(seconds)}" for name, seconds in spent)
+
+    def write_report(self) -> None:
+        """Nothing -> report.html with what there is."""
+        write_report(self._report, self._template, self.findings)

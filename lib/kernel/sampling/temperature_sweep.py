@@ -1,0 +1,90 @@
+"""A trained model and some real images -> the temperature whose samples are nearest to them."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from lib.base.log import log
+from lib.kernel.config import COLDEST, HOTTEST, Config
+from lib.kernel.metrics.fid import Statistics, frechet_distance
+
+STEP = 0.95  # from one temperature to the next colder one
+LEAST_TRIES, MOST_TRIES = 3, 7
+_MARGIN = 1.2  # of the newest try's seconds, for the next one
+_WORTH_TRYING = 0.1  # steps from the best temperature to the parabola's least value
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What was tried."""
+
+    temperature: float  # of the least FID
+    tried: dict[str, float]  # temperature -> FID
+
+
+def tune_temperature(
+    config: Config,
+    draw: Callable[[Config], np.ndarray],
+    extract: Callable[[np.ndarray], np.ndarray],
+    real: Statistics,
+    tries: int = MOST_TRIES,
+    deadline: float = math.inf,
+) -> Sweep:
+    """(Config, its samples at n = `samples`, features, real Statistics, tries) -> Sweep.
+
+    From the configured temperature the sweep goes down or, where that is no better, up by STEP as
+    long as FID falls; a parabola through the least three then says where between them to try last.
+    All that in `tries` draws at most, and none that would not end before the deadline, a value of
+    time.monotonic(). Every temperature draws with the same seeds, so that the differences are the
+    temperature's.
+    Long because the three kinds of tries share what was found so far.
+    """
+    fids: dict[float, float] = {}  # steps downwards -> FID
+    newest_s = 0.0  # of the newest try
+
+    def heat(steps: float) -> float:
+        return round(config.temperature * STEP**steps, 6)
+
+    def has_time() -> bool:
+        if time.monotonic() + _MARGIN * newest_s <= deadline:
+            return len(fids) < tries
+        log("sweep", f"ends: another try would take {newest_s:.0f} s, the clock leaves less")
+        return False
+
+    def measure(steps: float) -> float:
+        nonlocal newest_s
+        if steps not in fids:
+            if not COLDEST <= heat(steps) <= HOTTEST:
+                return math.inf
+            started = time.monotonic()
+            samples = draw(dataclasses.replace(config, temperature=heat(steps)))
+            fids[steps] = frechet_distance(extract(samples), real)
+            newest_s = time.monotonic() - started
+            log("sweep", f"temperature {heat(steps):g}: FID {fids[steps]:.5g}")
+        return fids[steps]
+
+    best, usual = 0.0, measure(0.0)
+    if has_time():
+        direction = 1.0 if measure(1.0) < usual else -1.0
+        while has_time() and measure(best + direction) < fids[best]:
+            best += direction
+        vertex = _find_vertex(best, fids)
+        if vertex is not None and has_time():
+            measure(vertex)
+    best = min(fids, key=lambda steps: fids[steps])
+    log("sweep", f"temperature {heat(best):g} (least FID of {len(fids)})")
+    return Sweep(heat(best), {f"{heat(steps):g}": fids[steps] for steps in sorted(fids)})
+
+
+def _find_vertex(best: float, fids: dict[float, float]) -> float | None:
+    """Where the parabola through the best and its neighbours is least; None: not worth a try."""
+    if not {best - 1.0, best + 1.0} <= fids.keys():
+        return None
+    low, middle, high = fids[best - 1.0], fids[best], fids[best + 1.0]
+    bend = low - 2.0 * middle + high
+    shift = (low - high) / (2.0 * bend) if bend > 0.0 else 0.0
+    return best + shift if abs(shift) > _WORTH_TRYING else None

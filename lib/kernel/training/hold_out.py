@@ -1,0 +1,17 @@
+"""Training images -> those to learn from and a few that a trainer never sees."""
+
+import numpy as np
+
+from lib.base.log import log
+
+HELD_OUT_SHARE = 0.02
+HELD_OUT_MOST = 512  # images
+
+
+def hold_out(images: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(N, C, H, W), seed -> (most of them, the rest), both in their order."""
+    held_out = min(HELD_OUT_MOST, int(len(images) * HELD_OUT_SHARE))
+    order = np.random.default_rng(seed).permutation(len(images))
+    if held_out:
+        log("train", f"{held_out} images held out: their loss chooses the weights")
+    return images[np.sort(order[held_out:])], images[np.sort(order[:held_out])]

@@ -1,0 +1,94 @@
+"""An earlier version's output below the input folder -> its training state, taken up here.
+
+Kaggle keeps a version's output and shows it to a later one that names it in kernel_sources. What
+training needs to go on is left there beside the submission; a run that finds such a state, of the
+same data and the same networks, adds its own time to it.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lib.base.files import read_json, write_json
+from lib.base.log import format_seconds, log
+from lib.kernel.competition.unseen import MARK
+from lib.kernel.config import read_given
+from lib.kernel.recipes.table import PUBLIC
+from lib.kernel.report.provenance import MANIFEST
+from lib.kernel.training.checkpoint import list_checkpoints, load_checkpoint
+
+STATE = "training_state"  # a folder of the output
+_DECISIVE = (  # fields of Config that a state depends on
+    *("recipe", "seed", "policy", "batch", "targets", "lr", "beta1", "beta2", "n_critic"),
+    *("gp_weight", "latent_dim", "width", "depth", "codes", "ema_decay"),
+)
+
+
+def export_state(work: Path, trained: Path, output: Path) -> None:
+    """(training folder, the trained recipe's in it, output) -> the state a later run needs."""
+    newest = list_checkpoints(trained)[:1]
+    for path in [*newest, *work.glob("trials.json"), *work.glob(MARK)]:
+        target = output / STATE / path.relative_to(work)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, target)
+
+
+def import_state(source: Path, work: Path, identity: dict[str, Any], on_gpu: bool) -> float:
+    """(input folder, training folder, identity of this run, its device's kind) -> s taken over.
+
+    A resumed run keeps to what its first process found.
+    """
+    note = work / "continued.json"
+    if any(work.rglob("checkpoint_*.pt")):
+        return float((read_json(note) or {}).get("seconds", 0.0))
+    best, seconds = None, 0.0
+    for manifest in sorted(source.rglob(MANIFEST)):
+        state = manifest.parent / STATE
+        if state.is_dir() and _is_same(manifest, identity, on_gpu):
+            found = _count_seconds(state)
+            best, seconds = (state, found) if found > seconds else (best, seconds)
+    if best is None:
+        return 0.0
+    part = work.with_name(f"{work.name}.part")  # whole or absent, wherever a kill may fall
+    for folder in (part, work):
+        shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(best, part)
+    origin = str(best.parent.relative_to(source))
+    write_json(part / note.name, {"seconds": seconds, "from": origin})
+    part.rename(work)
+    words = f"{format_seconds(seconds)} of training in {best.parent.relative_to(source)}"
+    log("train", f"takes up {words}, an earlier version's output")
+    return seconds
+
+
+def _is_same(manifest: Path, identity: dict[str, Any], on_gpu: bool) -> bool:
+    """-> whether data and networks are those of this run; says what differs."""
+    earlier = read_json(manifest) or {}
+    config = earlier.get("config", {})
+    recipe = identity["config"]["recipe"]
+    wanted = {name: identity["config"][name] for name in _DECISIVE}
+    # A field that the earlier version did not know decided nothing there.
+    differing = [name for name, value in wanted.items() if config.get(name, value) != value]
+    given = set(read_given(config)) ^ set(read_given(identity["config"]))
+    differing += [
+        f"{name}, which only one was given" for name in _DECISIVE if name in given - {*differing}
+    ]
+    if earlier.get("state_form", 1) != identity["state_form"]:
+        differing.append("its version's networks")
+    suits_device = recipe not in PUBLIC  # sizes of 0 are by the device
+    if suits_device and (earlier.get("device") != "cpu") != on_gpu:
+        differing.append("GPU or CPU")
+    if earlier.get("data_sha256") != identity["data_sha256"]:
+        differing.append("data")
+    if differing:
+        log("train", f"{manifest.parent.name}: not taken up, it differs in {', '.join(differing)}")
+    return not differing
+
+
+def _count_seconds(state: Path) -> float:
+    """A state folder -> optimiser seconds of the newest whole checkpoint in it."""
+    folders = {path.parent for path in state.rglob("checkpoint_*.pt")}
+    found = [load_checkpoint(folder, torch.device("cpu")) for folder in sorted(folders)]
+    return max((float(each["standing"]["seconds"]) for each in found if each), default=0.0)

@@ -1,0 +1,102 @@
+"""Steps, losses and scores so far -> records, the best weights and a state to resume from."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import torch
+from torch import nn
+
+from lib.kernel.training.trainer import Losses, Trainer
+
+# What a score may be. Scores of two kinds are never compared: where one of a later kind was
+# measured, those of the kinds before it no longer count.
+SCORES = ("held-out loss", "FID")
+
+
+@dataclass
+class TrainState:
+    """Where a training run stands; all but the sums between two records goes into checkpoints."""
+
+    step: int = 0
+    seconds: float = 0.0  # optimiser time
+    rollbacks: int = 0
+    ended: str = ""  # why; nothing while it goes on
+    gave_up: bool = False  # it diverged too often: more time would not help
+    history: list[dict[str, float]] = field(default_factory=list)
+    best: dict[str, Any] = field(default_factory=dict)  # kind, score, why, step, epoch, weights
+    judged: dict[str, Any] = field(default_factory=dict)  # what FIDs in training took and found
+    sums: Losses = field(default_factory=dict)  # on the device, since the last record
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, losses: Losses, seconds: float) -> None:
+        """One step's losses and time join the rest; nothing waits for the device."""
+        self.step += 1
+        self.seconds += seconds
+        for name, value in losses.items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+            self.counts[name] = self.counts.get(name, 0) + 1
+
+    def has_unread(self) -> bool:
+        """-> whether steps were made since the last record."""
+        return bool(self.counts)
+
+    def read(self) -> dict[str, float]:
+        """-> mean losses since the last record; waits for the device once."""
+        if not self.sums:
+            return {}
+        values = torch.stack([value.double() for value in self.sums.values()]).tolist()
+        names = self.sums.keys()
+        return {name: value / self.counts[name] for name, value in zip(names, values, strict=True)}
+
+    def record(self, steps_per_epoch: int) -> None:
+        """The mean losses since the last record -> a history entry."""
+        place = {"step": self.step, "epoch": self.step / steps_per_epoch, "seconds": self.seconds}
+        self.history.append({**place, **self.read()})
+        self.sums.clear()
+        self.counts.clear()
+
+    def keep_best(
+        self, kind: str, score: float, why: str, trainer: Trainer, network: nn.Module | None = None
+    ) -> None:
+        """A score of SCORES, least is best -> the weights are kept if it is the best so far.
+
+        They are the network's, else those that the trainer exports.
+        """
+        before = self.best.get("kind", kind)
+        is_worse = kind == before and score >= self.best.get("score", math.inf)
+        if is_worse or SCORES.index(kind) < SCORES.index(before) or not math.isfinite(score):
+            return
+        weights = trainer.export() if network is None else network.state_dict()
+        self.best = {
+            "kind": kind,
+            "score": score,
+            "why": why,
+            "step": self.step,
+            "epoch": self.epoch(trainer.steps_per_epoch),
+            "weights": {name: weight.detach().clone() for name, weight in weights.items()},
+        }
+
+    def epoch(self, steps_per_epoch: int) -> int:
+        """-> the number of the epoch, from 1, that the last step belongs to."""
+        return max(1, -(-self.step // steps_per_epoch))
+
+    def choose(self, trainer: Trainer) -> tuple[dict[str, torch.Tensor], str, int, int]:
+        """-> (weights, words on which and why, epoch, step): the best by score, else the last."""
+        if self.best:
+            why = f"{self.best['why']}, {self.best['score']:.5f}"
+            words = f"weights of step {self.best['step']:,}, epoch {self.best['epoch']} ({why})"
+            return self.best["weights"], words, self.best["epoch"], self.best["step"]
+        epoch = self.epoch(trainer.steps_per_epoch)
+        words = f"weights of step {self.step:,}, epoch {epoch} (the last: nothing was measured)"
+        return trainer.export(), words, epoch, self.step
+
+    def as_dict(self) -> dict[str, Any]:
+        """-> what from_dict needs, tensors and plain values."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_dict(cls, state: dict[str, Any], place: torch.device) -> Self:
+        """A dictionary of as_dict -> the same standing, its sums where losses will join them."""
+        sums = {name: value.to(place) for name, value in state["sums"].items()}
+        return cls(**{**state, "sums": sums})

@@ -1,0 +1,176 @@
+"""A trainer at a validation point -> its measures on held-out data; the best weights are kept.
+
+The held-out likelihood, where a recipe has one, chooses until an FID was measured; from then on
+FIDs alone do. They are those of samples of every network that the trainer offers, such as several
+averages of the weights, all drawn with the same random numbers.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import nn
+
+from lib.base.log import log
+from lib.kernel.config import Config
+from lib.kernel.metrics.validation_fid import ValidationFid
+from lib.kernel.sampling.draw import draw_images
+from lib.kernel.training.state import TrainState
+from lib.kernel.training.trainer import Trainer
+
+GPU_IMAGES, CPU_IMAGES = 2000, 250  # drawn from each network for its FID
+LEAST_OVER_LOSS = 1000  # so many before an FID may overrule a held-out loss, which has less noise
+SHARE = 0.1  # of the training time at most goes into FIDs
+FIXED_SHARES = (0.6, 0.8, 1.0)  # of a run bounded by steps: there no clock may choose the places
+PRICE = 20.0  # training images that take as long as one drawn and measured (pixel on a CPU)
+
+
+class WeightSelection:
+    """Measures at validation points; FIDs only where they are worth their time."""
+
+    def __init__(self, config: Config, validation: ValidationFid | None, deadline: float) -> None:
+        self._config = config
+        self._validation = None if config.is_public or config.judge < 0 else validation
+        self._deadline = deadline  # a value of time.monotonic()
+        self._loss_s = 0.0  # of the newest held-out loss
+        self._has_loss = False
+        self._cost_s = 0.0  # of the newest judging; 0: none yet
+        self._said: set[str] = set()
+
+    def closing_s(self, standing: TrainState) -> float:
+        """-> seconds that the measures after the last step may take."""
+        return 2.0 * self._loss_s + (1.5 * self._cost_s if _has_fid(standing) else 0.0)
+
+    def take(self, trainer: Trainer, standing: TrainState, share: float, is_last: bool) -> None:
+        """After a record, at that share of the run -> measures in it, the best weights kept."""
+        with _keep_modes(trainer):
+            self._measure_loss(trainer, standing)
+            if self._validation is None or not self._is_due(trainer, standing, share, is_last):
+                return
+            started = time.monotonic()
+            try:
+                self._measure_fids(trainer, standing, self._validation)
+            except torch.OutOfMemoryError:
+                self._validation = None
+                log("judge", "out of memory: no FID in training from here on")
+                return
+        spent_s = standing.judged.get("seconds", 0.0) + time.monotonic() - started
+        standing.judged |= {"share": share, "seconds": spent_s}
+
+    def _measure_loss(self, trainer: Trainer, standing: TrainState) -> None:
+        started = time.monotonic()
+        measures = trainer.validate()
+        self._loss_s = time.monotonic() - started
+        if not measures:
+            return
+        self._has_loss = True
+        score = measures.pop("score")
+        standing.history[-1].update(measures)
+        words = ", ".join(f"{name} {value:.5f}" for name, value in measures.items())
+        log("train", f"step {standing.step:,}: {words}")
+        standing.keep_best("held-out loss", score, "least held-out loss", trainer)
+
+    def _count_images(self, trainer: Trainer) -> int:
+        """-> images drawn from each network."""
+        if self._config.judge or trainer.device.is_cuda:
+            return self._config.judge or GPU_IMAGES
+        return LEAST_OVER_LOSS if self._has_loss else CPU_IMAGES
+
+    def _is_due(self, trainer: Trainer, standing: TrainState, share: float, is_last: bool) -> bool:
+        """-> whether FIDs are measured now."""
+        networks = len(trainer.samplers())
+        images = self._count_images(trainer) * networks
+        guess_s = self._validation.image_s * images if self._validation else 0.0
+        cost_s = self._cost_s or guess_s
+        if is_last and _has_fid(standing):
+            wanted = True  # weights of two times can be compared only where both were measured
+        elif self._config.steps:
+            wanted = self._is_at_fixed_place(trainer, standing, share, images)
+        else:
+            wanted = self._is_worth_it(networks, standing, cost_s, is_last)
+        if wanted and time.monotonic() + 1.5 * cost_s > self._deadline:
+            log("judge", f"step {standing.step:,}: no FID, the deadline of the run is near")
+            return False
+        return wanted
+
+    def _is_at_fixed_place(
+        self, trainer: Trainer, standing: TrainState, share: float, images: int
+    ) -> bool:
+        """A run bounded by steps -> whether a fixed place was reached, and such a run is judged.
+
+        Equal runs must judge equally, so images stand for seconds.
+        """
+        trained = self._config.steps * trainer.batch
+        price = PRICE * images * len(FIXED_SHARES)
+        if not self._config.judge and price > SHARE * trained:
+            self._say_once(
+                f"no FID in training: {images:,} images, {len(FIXED_SHARES)} times, are too many "
+                f"beside {trained:,} training images (--set judge=... insists)"
+            )
+            return False
+        before = standing.judged.get("share", 0.0)
+        return any(before < fixed <= share for fixed in FIXED_SHARES)
+
+    def _is_worth_it(
+        self, networks: int, standing: TrainState, cost_s: float, is_last: bool
+    ) -> bool:
+        """A run bounded by time -> whether FIDs keep to their share of it, the end included.
+
+        The end alone is measured only where there are several networks to choose from.
+        """
+        spent_s, allowed_s = standing.judged.get("seconds", 0.0), SHARE * standing.seconds
+        fits = spent_s + (1 if is_last else 2) * cost_s <= allowed_s
+        if not fits and not _has_fid(standing):
+            self._say_once(
+                f"no FID before {2 * cost_s / SHARE:,.0f} s of training: measuring takes about "
+                f"{cost_s:.1f} s, twice that may be {SHARE:.0%} of training"
+            )
+        return fits and not (is_last and networks == 1)
+
+    def _measure_fids(
+        self, trainer: Trainer, standing: TrainState, validation: ValidationFid
+    ) -> None:
+        """The FID of each network's samples joins the newest record; the best weights are kept."""
+        started, count = time.monotonic(), self._count_images(trainer)
+        found: dict[str, float] = {}
+
+        def draw(network: nn.Module) -> tuple[np.ndarray, float]:
+            samples = draw_images(network, count, trainer.config, trainer.device, "judge")
+            return samples, validation.measure(samples)
+
+        for name, network in trainer.samplers().items():
+            # In training each core has one thread; this map's single piece has all of them.
+            samples, found[name] = trainer.cores.map(draw, [network])[0]
+            standing.history[-1][f"fid {name}"] = found[name]
+            why = f"{name}: least FID of {count:,} samples against half of the real images"
+            standing.keep_best("FID", found[name], why, trainer, network)
+        self._cost_s = time.monotonic() - started
+        words = ", ".join(f"{name} {fid:.5g}" for name, fid in found.items())
+        facts = f"{count:,} samples each, {self._cost_s:.1f} s"
+        log("judge", f"step {standing.step:,}: FID {words} ({facts})")
+        standing.judged["images"] = count
+        if validation.fast is not None and "fast_error" not in standing.judged:
+            standing.judged["fast_error"] = validation.measure_error(samples)
+
+    def _say_once(self, words: str) -> None:
+        if words not in self._said:
+            self._said.add(words)
+            log("judge", words)
+
+
+def _has_fid(standing: TrainState) -> bool:
+    return standing.best.get("kind") == "FID"
+
+
+@contextmanager
+def _keep_modes(trainer: Trainer) -> Iterator[None]:
+    """Afterwards each network is in training or in eval mode as before."""
+    parts = [part for part in trainer.state_parts().values() if isinstance(part, nn.Module)]
+    modes = [part.training for part in parts]
+    try:
+        yield
+    finally:
+        for part, mode in zip(parts, modes, strict=True):
+            part.train(mode)

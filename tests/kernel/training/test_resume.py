@@ -1,0 +1,117 @@
+"""A version's output attached as kernel_sources: training goes on from it, or the log says why."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lib.base.files import read_json
+from lib.kernel.config import make_config
+from lib.kernel.recipes.table import number_state
+from lib.kernel.report.provenance import identify
+from lib.kernel.training.resume import STATE, import_state
+from tests.local_runs import call, copy_sources, list_options, write_input
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The sources and an input folder in which a first version's output is attached."""
+    place = tmp_path_factory.mktemp("continuation")
+    sources, source = copy_sources(place / "sources"), write_input(place / "input")
+    words = ["--input", str(source), "--output", str(place / "first")]
+    done = call(sources, "build.py", "run", *words, *list_options("pixel"))
+    assert done.returncode == 0, done.stderr
+    shutil.copytree(place / "first", source / "first-version")
+    return sources, source
+
+
+def test_a_second_version_goes_on(earlier: tuple[Path, Path], tmp_path: Path) -> None:
+    sources, source = earlier
+    words = ["--input", str(source), "--output", str(tmp_path / "second"), *list_options("pixel")]
+    done = call(sources, "build.py", "run", *words, "--set", "steps=9")
+    assert done.returncode == 0, done.stderr
+    assert "of training in first-version, an earlier version's output" in done.stdout
+    assert "goes on from step 6" in done.stdout
+    assert "all 9 steps done" in done.stdout
+    history = [path.name for path in (tmp_path / "second" / STATE).iterdir()]
+    assert history == ["checkpoint_000000009.pt"]
+
+
+def test_what_differs_is_not_taken_up(
+    earlier: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, source = earlier
+    manifest = read_json(source / "first-version" / "run_manifest.json")
+    identity = {name: manifest[name] for name in ("config", "data_sha256", "state_form")}
+    assert import_state(source, tmp_path / "same", identity, on_gpu=False) > 0
+    assert (
+        import_state(source, tmp_path / "same", {}, on_gpu=False) > 0
+    )  # a resumed run keeps to it
+    for other, on_gpu in (
+        ({**identity, "data_sha256": "0" * 64}, False),
+        ({**identity, "config": {**manifest["config"], "lr": 0.5}}, False),
+        ({**identity, "state_form": 99}, False),
+        (identity, True),  # its networks would have other sizes
+    ):
+        assert import_state(source, tmp_path / "other", other, on_gpu) == 0.0
+        assert not (tmp_path / "other").exists()
+    said = capsys.readouterr().out
+    assert "first-version: not taken up, it differs in data" in said
+    assert "first-version: not taken up, it differs in lr" in said
+    assert "first-version: not taken up, it differs in its version's networks" in said
+    assert "first-version: not taken up, it differs in GPU or CPU" in said
+
+
+@pytest.mark.parametrize(("recipe", "is_taken"), [("pixel", False), ("r3gan", True)])
+def test_a_state_from_before_codes_serves_the_recipes_that_have_none(
+    earlier: tuple[Path, Path], tmp_path: Path, recipe: str, is_taken: bool
+) -> None:
+    source = tmp_path / "input"
+    shutil.copytree(earlier[1] / "first-version", source / "first-version")
+    path = source / "first-version" / "run_manifest.json"
+    manifest = read_json(path)
+    config = {**manifest["config"], "recipe": recipe}
+    older = {name: value for name, value in config.items() if name != "codes"}
+    del manifest["state_form"]
+    path.write_text(json.dumps({**manifest, "config": older}))
+    form = number_state(recipe)
+    identity = {"config": config, "data_sha256": manifest["data_sha256"], "state_form": form}
+    assert (import_state(source, tmp_path / "work", identity, on_gpu=False) > 0) == is_taken
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "differing"),
+    [
+        ({}, {}, ""),
+        ({"lr": 5e-3}, {"lr": 5e-3}, ""),
+        ({}, {"tail": 0.0}, ""),  # of drawing alone: no state depends on it
+        ({}, {"lr": 1e-4}, "lr, which only one was given"),
+        ({"lr": 5e-3}, {"lr": 5e-3, "width": 64}, "width, which only one was given"),
+        ({}, {"lr": 5e-3}, "lr"),
+    ],
+)
+@pytest.mark.parametrize("is_older", [True, False])
+def test_a_state_of_auto_is_of_what_was_given(
+    earlier: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    before: dict[str, float],
+    now: dict[str, float],
+    differing: str,
+    is_older: bool,
+) -> None:
+    """An older version's manifest does not say what was given: what differs from auto's row was."""
+    source, identity = tmp_path / "input", identify(make_config("auto", now), "ab" * 32)
+    shutil.copytree(earlier[1] / "first-version", source / "first-version")
+    path = source / "first-version" / "run_manifest.json"
+    manifest = {**read_json(path), **identify(make_config("auto", before), "ab" * 32)}
+    if is_older:
+        del manifest["config"]["given"]
+    path.write_text(json.dumps(manifest))
+    assert (import_state(source, tmp_path / "work", identity, on_gpu=False) > 0) == (not differing)
+    assert (
+        capsys.readouterr()
+        .out.rstrip()
+        .endswith(f"it differs in {differing}" if differing else "an earlier version's output")
+    )
