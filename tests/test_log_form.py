@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-LOG = (Path(__file__).parents[1] / "docs" / "LOG.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[1] / "docs"
+LOG, DESIGN = ((DOCS / name).read_text(encoding="utf-8") for name in ("LOG.md", "DESIGN.md"))
 PARTS = ["Question", "Setting", "Numbers", "Decision"]
 WIDEST = 120  # characters of a line outside tables
 HEADINGS = re.findall(r"^## (.+)$", LOG, re.MULTILINE)
@@ -43,7 +44,7 @@ def test_each_entry_has_its_four_parts() -> None:
 
 
 def test_entries_refer_to_entries_that_are_there() -> None:
-    for number in re.findall(r"\bentry\s+(\d+)", LOG):
+    for number in re.findall(r"\bentry\s+(\d+)", LOG + DESIGN):
         assert 1 <= int(number) <= len(ENTRIES), f"entry {number}"
 
 
