@@ -15,8 +15,9 @@ from lib.bundler.notebook import build_notebook, write_notebook
 from lib.kaggle.git_state import read_git_state
 from lib.kaggle.metadata import check_metadata
 from lib.kaggle.metadata_fields import FILE_NAME, parse_metadata, read_fields
-from lib.kernel.config import KEYS, Config, as_candidate, as_dict, show_value
-from lib.kernel.recipes.table import CANDIDATES, list_keys
+from lib.kernel.config import KEYS, Config, as_dict, show_value
+from lib.kernel.configure import as_candidate
+from lib.kernel.recipes.table import ROWS, find_preset
 from lib.kernel.settings import explain_key, list_shown_keys
 
 FORMS = {"script": ".py", "notebook": ".ipynb"}  # kernel_type -> ending of code_file
@@ -96,18 +97,19 @@ def render_preface(config: Config) -> str:
     Of recipe auto a key in which candidates differ is a comment unless it was given: a line of it
     would be handed to all of them.
     """
-    recipe, shown, lines = config.recipe, list_shown_keys(config), []
+    preset, lines = find_preset(config.recipe), []
+    shown = list_shown_keys(config, preset)
+    rows = [(each, as_candidate(config, preset, each)) for each in preset.candidates]
     for name in KEYS:
-        words = explain_key(name, recipe) if name in list_keys(recipe) else ""
+        words = explain_key(name, preset) if name in preset.keys else ""
         value = f"{name!r}: {show_value(name, getattr(config, name))!r},"
         if name in shown:
             lines.append(f"    {value:<29} # {words}")
         elif words:
-            values = [(each, as_candidate(config, each)) for each in CANDIDATES]
             own = [
-                f"{each} {show_value(name, getattr(row, name))}"
-                for each, row in values
-                if name in list_keys(each)
+                f"{each.name} {show_value(name, getattr(row, name))}"
+                for each, row in rows
+                if name in each.keys
             ]
             lines.append(f"    {f'# {name!r}: ...,':<29} # {words}; else: {', '.join(own)}")
     head = "# What this run does; edit it as you like. A key that is not here is the recipe's own."
@@ -125,7 +127,8 @@ def render_entry(templates: Path) -> str:
         autoescape=False,
     )
     report = (templates / "report.html.j2").read_text(encoding="utf-8")
-    return environment.get_template("entry.py.j2").render(report_template=quote_text(report))
+    entry = environment.get_template("entry.py.j2")
+    return entry.render(report_template=quote_text(report), recipes=list(ROWS.values()))
 
 
 def quote_text(text: str) -> str:

@@ -9,9 +9,9 @@ from typing import NoReturn
 
 from lib.base.errors import InputError, nearest_name
 from lib.base.files import sha256_file
-from lib.kernel.config import RANDOM_WEIGHTS, Config, make_config
+from lib.kernel.config import RANDOM_WEIGHTS, Config
 from lib.kernel.metrics.weights_kind import refuse_wrong_kind
-from lib.kernel.recipes.table import DEFAULT_RECIPE, RECIPES
+from lib.kernel.recipes.table import DEFAULT_RECIPE, ROWS, make_config
 from lib.kernel.settings import parse_override
 
 
@@ -53,7 +53,7 @@ def parse_and_run(command: Command, words: Sequence[str]) -> int:
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
     """A parser -> the same with the options that decide a run's Config."""
-    parser.add_argument("--recipe", default=DEFAULT_RECIPE, metavar="NAME", help=", ".join(RECIPES))
+    parser.add_argument("--recipe", default=DEFAULT_RECIPE, metavar="NAME", help=", ".join(ROWS))
     parser.add_argument("--minutes", metavar="M", help="wall clock of the whole run")
     parser.add_argument("--seed", metavar="S", help="the same seed draws the same submission")
     parser.add_argument(

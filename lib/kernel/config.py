@@ -1,4 +1,4 @@
-"""A recipe's name and what was given -> one frozen, checked Config.
+"""Everything that decides a run's result: one frozen Config, each key checked and explained.
 
 Long because each key says here what it is: nothing else explains it, neither to users nor readers.
 """
@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib.base.errors import InputError, nearest_name
-from lib.kernel.recipes.table import AUTO, CANDIDATES, PUBLIC, RECIPES, list_keys
 
+IMAGE_PX = 32  # the side of all pictures
 TORCHVISION_WEIGHTS = "inception_v3_google-0cc3c7bd.pth"
 RANDOM_WEIGHTS = "random"
 PREPROCESSINGS = ("host", "imagenet-norm", "nearest", "tf-fid")
 COLDEST, HOTTEST = 0.01, 100.0  # temperatures that samples may be drawn at
-POLICIES = ("host", "first-seed", "second-seed")
+OFFICIAL = "host"  # how the competition itself reads records and prepares pictures
+POLICIES = (OFFICIAL, "first-seed", "second-seed")
 _WEEK = 60.0 * 24 * 7  # min
 
 
@@ -148,27 +149,14 @@ class Config:
     given: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_choice("recipe", self.recipe, RECIPES)
         check_choice("policy", self.policy, POLICIES)
         check_choice("preprocessing", self.preprocessing, PREPROCESSINGS)
         for name, key in KEYS.items():
             value = getattr(self, name)
-            is_automatic = may_be_automatic(name, self.recipe)
-            if math.isinf(key.most) or (is_automatic and value == key.auto):
+            if math.isinf(key.most) or value == key.auto:
                 continue
             if not key.least <= value <= key.most:  # also refuses NaN
-                raise InputError(
-                    "config",
-                    f"{name} is out of range",
-                    expected=f"{key.least:g} to {key.most:g}{' or auto' * is_automatic}",
-                    got=f"{show_value(name, value)}",
-                    cure=f"give another value: --set {name}=..., in a kernel its line of CONFIG",
-                )
-
-    @property
-    def is_public(self) -> bool:
-        """Whether the recipe is one of the two public solutions, kept as they were."""
-        return self.recipe in PUBLIC
+                raise refuse_range(name, value, key.auto is not None)
 
 
 KEYS: Mapping[str, Key] = {
@@ -178,78 +166,22 @@ BAKED = ("recipe", "weights_file", "weights_sha256")  # given by options of thei
 AUTOMATIC = "auto"  # how a value that the run settles itself is written
 
 
-def may_be_automatic(name: str, recipe: str) -> bool:
-    """A key and a recipe -> whether it may be "auto" there; sizes of public recipes are kept."""
-    return KEYS[name].auto is not None and not (recipe in PUBLIC and name in ("batch", "width"))
+def refuse_range(name: str, value: Any, may_be_auto: bool) -> InputError:
+    """A key, a value out of its range, whether it may be "auto" -> the error to raise."""
+    key = KEYS[name]
+    return InputError(
+        "config",
+        f"{name} is out of range",
+        expected=f"{key.least:g} to {key.most:g}{' or auto' * may_be_auto}",
+        got=f"{show_value(name, value)}",
+        cure=f"give another value: --set {name}=..., in a kernel its line of CONFIG",
+    )
 
 
 def show_value(name: str, value: Any) -> Any:
     """A key and its value inside -> the value as it is written: "auto" for the number of that."""
     key = KEYS.get(name)
     return AUTOMATIC if key and key.auto is not None and value == key.auto else value
-
-
-def make_config(recipe: str, overrides: Mapping[str, Any]) -> Config:
-    """(recipe name, key -> value as given) -> Config; the overrides win over the recipe's own row.
-
-    Raises InputError where the recipe, or every candidate of auto, makes nothing of a key.
-    """
-    check_choice("recipe", recipe, RECIPES)
-    known = list_keys(recipe)
-    unused = [name for name in overrides if name not in known]
-    if unused:
-        those = ", ".join(unused)
-        told = [name for name in known if name not in BAKED]
-        words = (
-            "no candidate of recipe 'auto' uses"
-            if recipe == AUTO
-            else f"recipe {recipe!r} does not use"
-        )
-        raise InputError(
-            "config", f"{words} {those}", cure=f"leave out {those}; it uses {', '.join(told)}"
-        )
-    own = list_own_keys() if recipe == AUTO else ()
-    given = tuple(name for name in own if name in overrides)
-    return Config(**{"recipe": recipe, **RECIPES[recipe], **overrides, "given": given})
-
-
-def list_own_keys() -> tuple[str, ...]:
-    """-> keys that a candidate of recipe auto has another value of than auto's row."""
-    rows = {
-        recipe: Config(**{"recipe": recipe, **RECIPES[recipe]}) for recipe in (AUTO, *CANDIDATES)
-    }
-
-    def differs(name: str) -> bool:
-        knowing = [rows[recipe] for recipe in CANDIDATES if name in list_keys(recipe)]
-        return any(getattr(row, name) != getattr(rows[AUTO], name) for row in knowing)
-
-    return tuple(name for name in KEYS if name != "recipe" and differs(name))
-
-
-def as_candidate(config: Config, recipe: str) -> Config:
-    """(Config of recipe auto, a candidate) -> its Config: its row, what was given that it uses."""
-    left = set(list_own_keys()) - set(config.given)
-    names = [name for name in list_keys(recipe) if name != "recipe" and name not in left]
-    return make_config(recipe, {name: getattr(config, name) for name in names})
-
-
-def read_given(values: Mapping[str, Any]) -> list[str]:
-    """A configuration as a dictionary -> its `given`; before there was one, what differs was."""
-    if isinstance(given := values.get("given"), list) or values.get("recipe") != AUTO:
-        return given or []
-    usual = make_config(AUTO, {})
-    own = [name for name in list_own_keys() if name in values]
-    return [name for name in own if values[name] != getattr(usual, name)]
-
-
-def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """Two configurations as dictionaries -> "key: here against there" for all that differ."""
-    one, other = ({**values, "given": read_given(values)} for values in (one, other))
-    return [
-        f"{key}: {show_value(key, one.get(key))!r} against {show_value(key, other.get(key))!r}"
-        for key in sorted(one.keys() | other.keys())
-        if one.get(key) != other.get(key)
-    ]
 
 
 def as_dict(config: Config) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from lib.kernel.config import Config
-from lib.kernel.recipes.table import AUTO
+from lib.kernel.preset import Preset
 
 _GPU_POOL, _CPU_POOL = 20_000, 5_000
 _CPU_REAL = 10_000  # ten minutes of Inception on two cores
@@ -13,8 +13,8 @@ _GPU_FID_LOSS = 0.05
 _GPU_TRIAL, _CPU_TRIAL = 2000, 250
 
 
-def fill_defaults(config: Config, is_cuda: bool) -> tuple[Config, list[str]]:
-    """(config, whether there is a GPU) -> (config with its zeros filled in, the reasons)."""
+def fill_defaults(config: Config, preset: Preset, is_cuda: bool) -> tuple[Config, list[str]]:
+    """(config, its recipe, whether there is a GPU) -> the same, its zeros filled in; reasons."""
     chosen: dict[str, Any] = {}
     reasons = []
     if config.curate and not config.pool:
@@ -26,7 +26,7 @@ def fill_defaults(config: Config, is_cuda: bool) -> tuple[Config, list[str]]:
     if config.epoch_fid > _CPU_EPOCH_FID and not is_cuda:
         chosen["epoch_fid"] = _CPU_EPOCH_FID
         reasons.append(f"FID of each epoch by {_CPU_EPOCH_FID} images (CPU default)")
-    if config.recipe == AUTO and not config.trial:
+    if preset.candidates and not config.trial:
         chosen["trial"] = _GPU_TRIAL if is_cuda else _CPU_TRIAL
         kind = "GPU" if is_cuda else "CPU"
         reasons.append(f"trials of {chosen['trial']:,} images for each FID ({kind} default)")

@@ -1,50 +1,55 @@
-"""CONFIG, this bundle's hash and the environment -> the exit code of a whole run."""
+"""The frame of a run: its configuration, folders and their lock, other ranks, the exit code."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
 
 from lib.base.errors import PipelineError
 from lib.base.exit_codes import run_for_exit_code
 from lib.base.log import log
 from lib.base.places import check_output_folder
-from lib.kernel.device.device import find_folders
-from lib.kernel.device.distributed import ALONE, RankLostError, join_launched
-from lib.kernel.pipeline import Run
+from lib.kernel.device.ranks import RankLostError
+from lib.kernel.folders import find_folders
+from lib.kernel.pipeline import Setting
 from lib.kernel.report import provenance
-from lib.kernel.settings import read_block
-from lib.kernel.training.worker_rank import run_worker
+from lib.kernel.report.report import Findings
+from lib.kernel.report.stage_log import StageLog
+from lib.kernel.settings import read_block, show_settings
+from lib.kernel.stages import Kernel
 
 
-def main(block: Mapping[str, Any], bundle_sha256: str, template: str, debug: bool = False) -> int:
-    """(CONFIG as it stands there, hash of this bundle, the report's template) -> exit code.
+def main(run: Callable[[Kernel, Setting], None], kernel: Kernel, debug: bool = False) -> int:
+    """(pipeline.run, what the entry names) -> exit code.
 
-    Under torchrun this is rank 0 or follows it; else rank 0 recruits the others when it needs them,
+    Under torchrun this is rank 0 or follows it; else rank 0 starts the others when it needs them,
     and goes on without them if one is lost.
     """
 
     def work() -> int:
-        config = read_block(block)
-        launched = join_launched()
-        if launched and launched.rank:
-            run_worker(launched)
+        recipes = {recipe.name: recipe for recipe in kernel.recipes}
+        given = read_block(kernel.block, {name: each.preset for name, each in recipes.items()})
+        kernel.stages.check(given)
+        recipe, starter = recipes[given.recipe], kernel.stages.ranks
+        launched = starter.join_launched() if starter else None
+        if starter and launched and launched.rank:
+            starter.run_worker(launched, recipe, kernel.stages.make_graphs)
             return 0
         folders = find_folders()
         for folder in (folders.output, folders.scratch, folders.cache):
             check_output_folder("output", folder)
         with provenance.locked(folders.scratch):
-            run = Run(config, bundle_sha256, template, folders)
-            with run.heartbeat:
+            title = f"{kernel.competition.title}: recipe {recipe.name}, seed {given.seed}"
+            findings = Findings(title, show_settings(given, recipe.preset))
+            template, places = kernel.report_template, (folders.output, folders.scratch)
+            stage_log = StageLog(findings, template, *places)
+            setting = Setting(recipe, given, folders, stage_log, launched)
+            with stage_log.heartbeat:
                 try:
-                    run.execute(launched)
+                    run(kernel, setting)
                 except RankLostError as error:
                     if launched:  # torchrun ends the other ranks itself
                         cure = "the same command goes on here; torchrun's --max-restarts does so"
-                        raise PipelineError("team", str(error), cure=cure) from error
-                    log("team", f"{error}; this one goes on alone from the last checkpoint")
-                    run.ranks.abandon()
-                    run.execute(ALONE)
-                finally:
-                    (launched or run.ranks).shutdown()
+                        raise PipelineError("ranks", str(error), cure=cure) from error
+                    log("ranks", f"{error}; this one goes on alone from the last checkpoint")
+                    run(kernel, setting.alone())
         return 0
 
     return run_for_exit_code(work, debug)

@@ -1,13 +1,13 @@
 """A time budget and measured speeds -> how many images each stage handles and how long to train."""
 
+import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lib.base.errors import InputError
 from lib.base.log import format_seconds
 from lib.kernel.config import Config
-from lib.kernel.recipes.auto.successive_halving import count_trials
-from lib.kernel.recipes.table import AUTO, CANDIDATES
 from lib.kernel.sampling.temperature_sweep import LEAST_TRIES, MOST_TRIES
 from lib.kernel.speeds import Speeds
 
@@ -15,6 +15,9 @@ LEAST_SHARE = 0.1  # of a run bounded by time that must be left for training
 _TRAINING_SHARE = 0.5  # of what the submitted images leave; evaluation yields first
 LEAST_REAL = 2000  # two draws of 1,000: below that the floor says little
 _LEAST_TRIAL = 50
+UNSEEN_ON_CPU = 1_000  # images set aside, at most, pass Inception on a CPU: a minute of two cores
+_UNSEEN_SHARE = 0.1  # of a run bounded by time, that their features may take at most
+_LEAST_UNSEEN = 500  # FID against fewer says little
 _TRIAL_SHARE = 0.2  # of the training time may pass with the FIDs of recipe auto's trials
 
 
@@ -34,6 +37,15 @@ class Plan:
     unseen: int = 0  # real images set aside that pass Inception
     passing: int = 0  # real images, those set aside among them, whose features are not known yet
     closing_s: float = 30.0  # of reserve_s: what follows the submission's features
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Images that are to pass Inception if there is time."""
+
+    real: int  # that may serve for FID
+    missing: int  # of them, whose features are not known yet
+    unseen: int  # set aside
 
 
 def bounds_training(config: Config) -> bool:
@@ -65,11 +77,19 @@ def demand_time(config: Config, speeds: Speeds, real: int, spent_s: float) -> fl
     )
 
 
-def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds: Speeds) -> Plan:
+def plan_run(
+    config: Config,
+    remaining_s: float,
+    real: int,
+    missing: int,
+    speeds: Speeds,
+    candidates: Sequence[str] = (),
+) -> Plan:
     """(config, seconds left, real images wanted, those whose features are missing) -> Plan.
 
     Sizes come from the configuration; only where they would leave training less than half of
     the time do they yield, the sweep first, then the pool, then real images; the reasons are told.
+    Where recipes compete, `candidates` are their names.
     Steps and minutes that were asked of training are kept: then all the time is theirs if need be.
     Long because the order in which they yield is one thought.
     """
@@ -79,7 +99,7 @@ def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds
     if config.curate and 0 < config.pool < config.samples:
         reasons.append(f"a pool of {config.pool:,} gives no choice of {config.samples:,}")
     tries = MOST_TRIES if config.sweep else 0
-    trials = count_trials(len(CANDIDATES)) if config.recipe == AUTO else 0
+    trials = count_trials(len(candidates))
 
     def reserve(pool_size: int) -> float:
         curation = speeds.curate_s if pool_size > config.samples else 0.0
@@ -95,7 +115,7 @@ def plan_run(config: Config, remaining_s: float, real: int, missing: int, speeds
     least_train_s = min(wanted_train_s, least_train_s)
     trial = _fit_trial(config, speeds, trials, least_train_s)
     if trial < config.trial and trials:
-        kept = f"trials of {trial} images for each FID" if trial else f"no trials, {CANDIDATES[0]}"
+        kept = f"trials of {trial} images for each FID" if trial else f"no trials, {candidates[0]}"
         reasons.append(f"{kept}: more would take too long")
     while tries and left(real, pool) < least_train_s:
         tries = tries - 1 if tries > LEAST_TRIES else 0
@@ -153,8 +173,47 @@ def fit_pool(config: Config, wanted: int, left_s: float, speeds: Speeds) -> int:
     return fitting if fitting >= 2 * config.samples else config.samples
 
 
+def count_trials(candidates: int) -> int:
+    """How many compete by successive halving -> how often an FID is taken."""
+    taken = 0
+    while candidates > 1:
+        taken, candidates = taken + candidates, candidates - candidates // 2
+    return taken
+
+
+def fit_unseen(there: int, on_gpu: bool, config: Config, left_s: float, feature_s: float) -> int:
+    """(images set aside, device, Config, seconds left, an image) -> how many pass Inception.
+
+    A run bounded by steps asks no clock.
+    """
+    wanted = there if on_gpu else min(there, UNSEEN_ON_CPU)
+    if config.steps:
+        return wanted
+    fitting = min(wanted, int(_UNSEEN_SHARE * max(left_s, 0.0) / feature_s))
+    return fitting if fitting >= min(_LEAST_UNSEEN, wanted) else 0
+
+
+def make_plan(
+    config: Config,
+    candidates: Sequence[str],
+    images: Wanted,
+    on_gpu: bool,
+    spent_s: float,
+    speeds: Speeds,
+) -> Plan:
+    """(config, names of what competes, images to measure, device, seconds gone, speeds) -> Plan.
+
+    InputError where training would get too little.
+    """
+    spare_s = demand_time(config, speeds, min(images.real, images.missing, LEAST_REAL), spent_s)
+    aside = fit_unseen(images.unseen, on_gpu, config, spare_s, speeds.feature_s)
+    left_s = config.minutes * 60 - spent_s - aside * speeds.feature_s
+    plan = plan_run(config, left_s, images.real, images.missing, speeds, candidates)
+    return dataclasses.replace(plan, unseen=aside, passing=plan.passing + aside)
+
+
 def _fit_trial(config: Config, speeds: Speeds, trials: int, train_s: float) -> int:
-    """-> images for each FID of recipe auto's trials, 0 where none fit; steps ask no clock."""
+    """Images for each FID of recipe auto's trials, 0 where none fit; steps ask no clock."""
     if not trials or config.steps:
         return config.trial
     allowed_s = _TRIAL_SHARE * train_s / trials

@@ -4,17 +4,9 @@ from collections.abc import Mapping
 from typing import Any, get_type_hints
 
 from lib.base.errors import InputError
-from lib.kernel.config import (
-    AUTOMATIC,
-    BAKED,
-    KEYS,
-    Config,
-    list_own_keys,
-    make_config,
-    may_be_automatic,
-    show_value,
-)
-from lib.kernel.recipes.table import AUTO, DEFAULT_RECIPE, list_keys
+from lib.kernel.config import AUTOMATIC, BAKED, KEYS, Config, check_choice, show_value
+from lib.kernel.configure import configure, may_be_automatic
+from lib.kernel.preset import Preset
 from lib.kernel.usual_names import name_cure
 
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -37,10 +29,11 @@ def parse_override(text: str) -> tuple[str, Any]:
         raise _refuse(f"--set {text}", key, value, f"write --set {key}=VALUE") from None
 
 
-def read_block(block: Mapping[str, Any]) -> Config:
+def read_block(block: Mapping[str, Any], presets: Mapping[str, Preset]) -> Config:
     """CONFIG, from the top of a kernel, maybe edited there -> Config; a key in it counts as given.
 
-    Raises InputError for unknown keys, for values of another type and for all that make_config
+    The presets are those of the kernel's recipes, the first of which serves where CONFIG names
+    none. Raises InputError for unknown keys, for values of another type and for all that configure
     refuses. A key that was taken out has the recipe's own value.
     """
     types, values = get_type_hints(Config), {}
@@ -54,30 +47,31 @@ def read_block(block: Mapping[str, Any]) -> Config:
         except (ValueError, OverflowError):
             cure = f"edit the line of {key!r} in CONFIG at the top of the script"
             raise _refuse(f"CONFIG[{key!r}]", key, value, cure) from None
-    return make_config(values.pop("recipe", DEFAULT_RECIPE), values)
+    recipe = values.pop("recipe", next(iter(presets)))
+    check_choice("recipe", recipe, presets)
+    return configure(presets[recipe], values)
 
 
-def list_shown_keys(config: Config) -> list[str]:
-    """A Config -> the keys that its kernel shows, in the order of the class.
+def list_shown_keys(config: Config, preset: Preset) -> list[str]:
+    """(Config, its recipe) -> the keys that its kernel shows, in the order of the class.
 
-    Of recipe auto those in which candidates differ are left out unless they were given, for a key
+    Those in which a recipe's candidates differ are left out unless they were given, for a key
     that is shown there is handed to all of them.
     """
-    left = set(list_own_keys()) - set(config.given) if config.recipe == AUTO else set()
-    used = list_keys(config.recipe)
-    return [name for name in KEYS if name in used and name not in left]
+    left = set(preset.disputed_keys) - set(config.given)
+    return [name for name in KEYS if name in preset.keys and name not in left]
 
 
-def explain_key(name: str, recipe: str) -> str:
+def explain_key(name: str, preset: Preset) -> str:
     """A key and a recipe -> its unit and a word of what it does there, for a comment."""
     key = KEYS[name]
-    by = f"; auto: {key.by}" if may_be_automatic(name, recipe) else ""
+    by = f"; auto: {key.by}" if may_be_automatic(name, preset) else ""
     return f"{key.unit}: {key.words}{by}"
 
 
-def show_settings(config: Config) -> dict[str, Any]:
-    """A Config -> the keys that its recipe uses, each value as it is written, for a report."""
-    shown, used = list_shown_keys(config), list_keys(config.recipe)
+def show_settings(config: Config, preset: Preset) -> dict[str, Any]:
+    """(Config, its recipe) -> the keys that this uses, each value as it is written."""
+    shown, used = list_shown_keys(config, preset), preset.keys
     return {
         name: show_value(name, getattr(config, name)) if name in shown else "each candidate's own"
         for name in KEYS

@@ -5,9 +5,9 @@ from typing import Any
 
 from lib.kernel.config import AUTOMATIC, Config, show_value
 from lib.kernel.plan import Plan
-from lib.kernel.recipes.table import list_keys
+from lib.kernel.preset import Preset
 from lib.kernel.settings import show_settings
-from lib.kernel.training.time_limit import TrainResult
+from lib.kernel.training.result import TrainResult
 
 
 def list_settled(plan: Plan, ranks: int, result: TrainResult) -> dict[str, Any]:
@@ -17,12 +17,16 @@ def list_settled(plan: Plan, ranks: int, result: TrainResult) -> dict[str, Any]:
     return {**facts, **judged, "train_minutes": plan.train_s / 60}
 
 
-def mark_settled(given: Config, used: Config, found: Mapping[str, Any]) -> dict[str, Any]:
-    """(Config as given, as used at last, list_settled) -> key -> value, or "auto, settled as 32".
+def mark_settled(
+    given: Config, preset: Preset, used: Config, found: Mapping[str, Any]
+) -> dict[str, Any]:
+    """(Config as given, its recipe, as used at last, list_settled) -> key -> value as written.
 
-    Of recipe auto the keys that the winner does not use say so.
+    Where the run settled a value it is "auto, settled as 32". Where recipes competed, the keys
+    that the winner does not use say so.
     """
-    known, marked = list_keys(used.recipe), show_settings(given)
+    known = preset.find_candidate(used.recipe).keys
+    marked = show_settings(given, preset)
     for name, before in marked.items():
         after = getattr(used, name) if name in known else before
         if before == AUTOMATIC and name in found:

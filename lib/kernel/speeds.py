@@ -1,26 +1,19 @@
 """A machine, a recipe and a few images -> seconds that each kind of work takes here."""
 
-import dataclasses
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from lib.base.log import log
-from lib.kernel.competition.decode_block import decode_block
-from lib.kernel.competition.decode_policy import get_policy
-from lib.kernel.competition.shard_lines import DataDigest, read_blocks
-from lib.kernel.competition.shards import Shard
-from lib.kernel.config import Config, as_candidate
+from lib.kernel.config import Config
+from lib.kernel.configure import as_candidate
 from lib.kernel.device.device import Device
 from lib.kernel.metrics.features import Extractor
 from lib.kernel.metrics.fid import Statistics, frechet_distance
 from lib.kernel.metrics.inception import FEATURES
-from lib.kernel.recipes.table import AUTO, CANDIDATES
+from lib.kernel.recipe import Recipe
 from lib.kernel.sampling.draw import count_drawn, time_drawing
-from lib.kernel.sampling.model_file import build_network
-from lib.kernel.sizes import suit_sizes
 
 _ENOUGH_S = 2.0  # of Inception, to learn its speed
 _BATCHES = 4  # of Inception at most, after one that warms up
@@ -29,7 +22,6 @@ _FIDS = 60.0  # such FIDs that closing takes: FID, KID, precision and recall, ne
 _CLOSING_S = 8.0  # the CSV, the zip, the report
 _CPU_VERIFIED = 64  # rows whose features are computed anew on a CPU; on a GPU all are
 _CURATE_S = 120.0  # proof and choice together
-_SOME_CODES = 16  # of pixel, whose speed does not depend on them
 
 
 @dataclass(frozen=True)
@@ -53,35 +45,12 @@ class Speeds:
         return drawn * self.sample_s + count * self.feature_s
 
 
-@dataclass(frozen=True)
-class Glance:
-    """The first images of the shards, and how many records there are at least."""
-
-    images: np.ndarray  # (N, 1 or 3, 32, 32) uint8; N is 0 where the first block holds none
-    records: int
-
-
-def glance_at(shards: Iterable[Shard], policy: str, most: int) -> Glance:
-    """(shards, policy, records to count at most) -> Glance; reads and decodes no more than that."""
-    images, records = np.empty((0, 1, 32, 32), np.uint8), 0
-    for block in read_blocks(shards, DataDigest()):
-        records += block.data.count(b"\n") + (not block.data.endswith(b"\n"))
-        if not len(images):
-            images = decode_block(block, get_policy(policy)).pixels
-        if records >= most:
-            break
-    return Glance(images, records)
-
-
-def find_channels(glance: Glance, config: Config) -> int:
-    """(the first images, config) -> channels of the pictures that will be drawn, most likely."""
-    return 3 if config.is_public or not len(glance.images) else glance.images.shape[1]
-
-
-def measure_speeds(config: Config, device: Device, extractor: Extractor, channels: int) -> Speeds:
-    """(config, device, extractor, channels of the pictures) -> Speeds, printed."""
+def measure_speeds(
+    recipe: Recipe, config: Config, device: Device, extractor: Extractor, channels: int
+) -> Speeds:
+    """(recipe, config, device, extractor, channels of the pictures) -> Speeds, printed."""
     feature_s = time_features(extractor)
-    sample_s = _time_recipes(config, device, channels)
+    sample_s = _time_recipe(recipe, config, device, channels)
     closing_s = _CLOSING_S + _FIDS * _time_fid() + count_verified(config, device) * feature_s
     words = f"features take {feature_s * 1000:.1f} ms an image, drawing {sample_s * 1000:.1f} ms"
     log("plan", f"{words} (measured)")
@@ -111,20 +80,22 @@ def time_features(extractor: Extractor) -> float:
     return (time.monotonic() - started) / (batches * size)
 
 
-def _time_recipes(config: Config, device: Device, channels: int) -> float:
-    """A config -> seconds to draw an image, by an untrained network; of auto the mean."""
-    if config.recipe == AUTO:
-        each = [_time_recipes(as_candidate(config, name), device, channels) for name in CANDIDATES]
-        return sum(each) / len(each)
-    sized = config if config.is_public else suit_sizes(config, device.is_cuda)
-    sized = dataclasses.replace(sized, codes=config.codes or _SOME_CODES)
-    network = build_network(sized, channels)
+def _time_recipe(recipe: Recipe, config: Config, device: Device, channels: int) -> float:
+    """Time the drawing by an untrained network, s an image; the mean of candidates."""
+    if recipe.candidates:
+        pairs = [
+            (each, as_candidate(config, recipe.preset, each.preset)) for each in recipe.candidates
+        ]
+        each_s = [_time_recipe(one, own, device, channels) for one, own in pairs]
+        return sum(each_s) / len(each_s)
+    sized = recipe.preset.sizes.resolve(config, device.is_cuda)
+    network = recipe.build_network(sized, channels)
     network.to(device.torch_device).eval().requires_grad_(False)
-    return time_drawing(network, sized, device)
+    return time_drawing(recipe, network, sized, device)
 
 
 def _time_fid() -> float:
-    """-> seconds that one FID of _ROWS images takes here."""
+    """Time one FID of _ROWS images, s."""
     features = np.random.default_rng(0).standard_normal((_ROWS, FEATURES))
     real = Statistics(np.zeros(FEATURES), np.eye(FEATURES), 10 * FEATURES)
     started = time.monotonic()

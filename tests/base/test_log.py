@@ -8,8 +8,8 @@ import torch
 
 from lib.base import log as progress
 from lib.base.log import Heartbeat, log
-from lib.kernel.config import make_config
 from lib.kernel.device.device import Device
+from lib.kernel.recipes.table import make_config
 from lib.kernel.sampling import draw as drawing
 from lib.kernel.sampling.model_file import build_network
 

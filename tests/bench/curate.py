@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from lib.base.files import sha256_file
-from lib.kernel.config import make_config
 from lib.kernel.curation.curate import DEFAULT_ROUNDS, choose_subset
 from lib.kernel.device.device import choose_device
 from lib.kernel.metrics.features import cached_features, load_extractor
 from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
 from lib.kernel.metrics.floor import measure_floor_against
+from lib.kernel.recipes.table import make_config
 from lib.synthetic.look_alike import look_alike
 
 _WEIGHTS = "INCEPTION_STANDIN"

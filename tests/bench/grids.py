@@ -15,12 +15,12 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from lib.base.image_grid import make_grid
-from lib.kernel.config import make_config
 from lib.kernel.curation.choose import as_rgb
 from lib.kernel.device.device import Device
-from lib.kernel.recipes.table import PUBLIC
-from lib.kernel.sampling.sample import sample_images
-from lib.kernel.training.train import TimeLimit, train
+from lib.kernel.recipes.table import PUBLIC, make_config
+from lib.kernel.sampling.draw import sample_images
+from lib.kernel.training.time_limit import TimeLimit
+from lib.kernel.training.train import train
 from lib.kernel.training.worker_rank import start_ranks
 from tests.bench.quality import load_pictures
 
@@ -57,7 +57,7 @@ def draw_samples(
     result = train(pictures, config, device, work, work, TimeLimit(minutes * 60))
     steps, rate = result.history[-1]["step"], result.images_per_s
     print(f"{device.name}: {recipe}, {minutes:g} min, {steps:,.0f} steps, {rate:,.0f} images/s")
-    return sample_images(result.checkpoint, _GRID, result.config, device)
+    return sample_images(result.model.path, _GRID, result.model.config, device)
 
 
 def lay_side_by_side(grids: dict[str, np.ndarray]) -> Image.Image:

@@ -23,7 +23,7 @@ import numpy as np
 from lib.base.files import sha256_file
 from lib.base.image_grid import write_grid
 from lib.kernel.competition.dataset import decode_dataset
-from lib.kernel.config import Config, make_config
+from lib.kernel.config import Config
 from lib.kernel.curation.choose import as_rgb, find_temperature
 from lib.kernel.curation.curate import DEFAULT_ROUNDS, choose_subset
 from lib.kernel.defaults import fill_defaults
@@ -33,10 +33,13 @@ from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
 from lib.kernel.metrics.floor import measure_floor, measure_floor_against
 from lib.kernel.metrics.reference import Reference, split_halves
 from lib.kernel.metrics.validation_fid import make_validation_fid
-from lib.kernel.sampling.sample import sample_images
+from lib.kernel.recipes.table import make_config
+from lib.kernel.sampling.draw import sample_images
 from lib.kernel.sampling.temperature_sweep import MOST_TRIES
 from lib.kernel.settings import parse_override
-from lib.kernel.training.train import TimeLimit, TrainResult, train
+from lib.kernel.training.result import TrainResult
+from lib.kernel.training.time_limit import TimeLimit
+from lib.kernel.training.train import train
 from lib.kernel.training.worker_rank import start_ranks
 from lib.synthetic.look_alike import look_alike
 
@@ -113,16 +116,16 @@ def _report(
 ) -> None:
     """A trained recipe -> its draws' FIDs and, with a pool, the curated ones."""
     features, statistics, floor, fids = real.features, real.statistics, real.floor.mean, []
-    config = result.config
+    config = result.model.config
     if config.sweep:
         saved = options.output / recipe / "sweep.json"
         found = find_temperature(
-            saved, result.checkpoint, config, device, extractor, real, MOST_TRIES
+            saved, result.model.path, config, device, extractor, real, MOST_TRIES
         )
         config = dataclasses.replace(config, temperature=found.temperature)
     started = time.monotonic()
     count = max(options.draws * _COUNT, options.pool)
-    samples = sample_images(result.checkpoint, count, config, device, "bench")
+    samples = sample_images(result.model.path, count, config, device, "bench")
     seconds = time.monotonic() - started
     own = extractor.extract(as_rgb(samples))
     for draw in range(options.draws):

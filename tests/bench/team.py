@@ -13,10 +13,10 @@ import time
 import numpy as np
 import torch
 
-from lib.kernel.config import make_config
-from lib.kernel.training.train import make_trainer
+from lib.kernel.recipes.table import make_config
 from lib.kernel.training.worker_rank import start_ranks
 from lib.synthetic.look_alike import look_alike
+from tests.small import make_trainer
 
 BATCH = 32  # of each process
 WARM_UP = 3  # steps

@@ -15,8 +15,9 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from lib.kernel.config import Config, make_config
+from lib.kernel.config import Config
 from lib.kernel.device.device import Device, choose_device
+from lib.kernel.recipes.table import make_config
 from lib.kernel.recipes.wgan_gp.networks import build_critic, build_generator
 from lib.kernel.recipes.wgan_gp.trainer import WganTrainer
 

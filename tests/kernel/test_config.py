@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.base.errors import InputError
-from lib.kernel.config import KEYS, Config, as_dict, differences, make_config
-from lib.kernel.recipes.table import RECIPES
+from lib.kernel.config import KEYS, Config, as_dict
+from lib.kernel.configure import differences
+from lib.kernel.recipes.table import RECIPES, make_config
 from lib.kernel.settings import parse_override
 
 pytestmark = pytest.mark.ships

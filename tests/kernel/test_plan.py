@@ -6,9 +6,9 @@ import math
 import pytest
 
 from lib.base.errors import InputError
-from lib.kernel.config import make_config
 from lib.kernel.defaults import fill_defaults
 from lib.kernel.plan import demand_time, describe_plan, fit_pool, plan_run
+from lib.kernel.recipes.table import make_config
 from lib.kernel.sampling.temperature_sweep import MOST_TRIES
 from lib.kernel.speeds import Speeds
 

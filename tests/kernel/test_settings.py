@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 import build
 from lib.base.errors import InputError
 from lib.commands.kernel_build import render_preface
-from lib.kernel.config import BAKED, KEYS, Config, as_dict, make_config, may_be_automatic
+from lib.kernel.config import BAKED, KEYS, Config, as_dict, may_be_automatic
 from lib.kernel.recipes.auto.candidates import tell_candidates
-from lib.kernel.recipes.table import RECIPES, list_keys
+from lib.kernel.recipes.table import RECIPES, list_keys, make_config
 from lib.kernel.report.provenance import identify
 from lib.kernel.settings import explain_key, list_shown_keys, parse_override, read_block
 from lib.kernel.settled import mark_settled

@@ -15,13 +15,14 @@ from torch import nn
 from lib.base.errors import InputError, PipelineError
 from lib.base.files import read_json
 from lib.kernel import pipeline, speeds
-from lib.kernel.config import Config, make_config
+from lib.kernel.config import Config
 from lib.kernel.device.device import Folders
 from lib.kernel.metrics.features import Extractor, load_extractor
 from lib.kernel.pipeline import Run
 from lib.kernel.recipes.edm.trainer import EdmTrainer
 from lib.kernel.recipes.pixel.trainer import PixelTrainer
 from lib.kernel.recipes.r3gan.trainer import R3ganTrainer
+from lib.kernel.recipes.table import make_config
 from lib.kernel.sampling import draw as drawing
 from lib.kernel.training.trainer import Trainer
 from tests.local_runs import ROOT, write_input

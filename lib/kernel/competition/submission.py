@@ -9,11 +9,17 @@ import numpy as np
 from PIL import Image
 
 from lib.base.errors import PipelineError
-from lib.base.files import replacing
+from lib.base.files import replacing, write_bytes, write_text
+from lib.base.log import log
 from lib.base.seeds import derive_seed
+from lib.kernel.competition.contract import Remarks
 from lib.kernel.competition.submission_table import FEATURES, HEADER, name_image, read_table
 
+TABLE_FILE, ARCHIVE_FILE = "submission.csv", "images.zip"
 _TOLERANCE = 1e-3  # of a feature's standard deviation: another batch moves the last bits only
+_NOTE = """submission.csv: {samples:,} rows of Inception-V3 features, images in images.zip.
+recipe {recipe}, seed {seed}; features by {extractor}
+{warning}"""
 _DOS_EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time stamp: equal images give an equal archive
 
 
@@ -65,6 +71,29 @@ def read_submission(path: Path) -> np.ndarray:
         return PipelineError("verify", what, expected=expected, got=got)
 
     return read_table(path, refuse, in_order=True).astype(np.float32)
+
+
+def write_files(output: Path, images: np.ndarray, features: np.ndarray, remarks: Remarks) -> None:
+    """Write submission.csv, its note and images.zip: (n, 3, 32, 32) uint8, (n, 2048) float32."""
+    table = output / TABLE_FILE
+    write_submission(table, features)
+    facts = {"samples": len(images), "recipe": remarks.recipe, "seed": remarks.seed}
+    note = _NOTE.format(**facts, extractor=remarks.extractor, warning=remarks.warning)
+    write_text(output / "submission.txt", note.rstrip() + "\n")
+    write_images(output / ARCHIVE_FILE, images, comment=remarks.warning)
+    if remarks.epoch is not None:
+        copy = output / f"submission_epoch_{remarks.epoch:03d}.csv"
+        write_bytes(copy, table.read_bytes())
+
+
+def verify_files(
+    output: Path, count: int, rows: int, seed: int, extract: Callable[[np.ndarray], np.ndarray]
+) -> float:
+    """Check the files of write_files -> the largest deviation, see verify_submission."""
+    table, archive = output / TABLE_FILE, output / ARCHIVE_FILE
+    worst = verify_submission(table, archive, count, rows, seed, extract)
+    log("verify", f"{rows} rows computed anew differ by at most {worst:.1e} standard deviations")
+    return worst
 
 
 def verify_submission(

@@ -13,17 +13,15 @@ import numpy as np
 
 from lib.base.files import read_json, write_json
 from lib.base.seeds import derive_seed
+from lib.kernel.competition.contract import UNSEEN_MARK
 from lib.kernel.competition.dataset import IDS_FILE, Decoded
 from lib.kernel.config import Config
+from lib.kernel.recipe import Recipe
 
 FROM = 5_000  # images; of fewer, training and FID need every one
 LEAST = 1_000  # as many as are submitted
 SHARE = 10  # one image of so many
-CPU_MEASURED = 1_000  # of them, at most, pass Inception on a CPU: a minute of two cores
-_TIME_SHARE = 0.1  # of a run bounded by time, that their features may take at most
-_LEAST_MEASURED = 500  # FID against fewer says little
 _PARTS = 10  # at least, that those set aside consist of: an id of more images stays in training
-MARK = "unseen.json"  # in a training folder: which images its weights never saw
 
 
 @dataclass(frozen=True)
@@ -34,14 +32,16 @@ class Aside:
     note: str  # how many they are, or why there are none
 
 
-def set_aside(ids: Sequence[str], config: Config, work: Path) -> Aside:
-    """(ids of the host's decoding, Config, training folder) -> a random tenth, at least 1,000.
+def set_aside(ids: Sequence[str], recipe: Recipe, config: Config, work: Path) -> Aside:
+    """(ids of the official decoding, recipe, Config, training folder) -> a random tenth.
+
+    They are at least 1,000.
 
     A training folder with checkpoints decides: weights that were trained on these images, by a
     version from before this rule, go on with all of them. One without is marked.
     """
-    if config.is_public:
-        return _keep_all(f"recipe {config.recipe} trains on all, as described")
+    if not recipe.sets_images_aside:
+        return _keep_all(f"recipe {recipe.name} trains on all, as described")
     if len(ids) < FROM:
         return _keep_all(f"there are {len(ids):,}, and only of {FROM:,} or more some are set aside")
     chosen = _draw(ids, max(LEAST, len(ids) // SHARE), config.seed)
@@ -50,8 +50,8 @@ def set_aside(ids: Sequence[str], config: Config, work: Path) -> Aside:
         return _keep_all("too many records share their ids")
     digest = hashlib.sha256("\n".join(sorted(chosen)).encode()).hexdigest()
     if not any(work.rglob("checkpoint_*.pt")):
-        write_json(work / MARK, {"images": count, "sha256": digest})
-    elif (read_json(work / MARK) or {}).get("sha256") != digest:
+        write_json(work / UNSEEN_MARK, {"images": count, "sha256": digest})
+    elif (read_json(work / UNSEEN_MARK) or {}).get("sha256") != digest:
         return _keep_all("the training that this run goes on from saw all of them already")
     words = "real images, drawn at random, are kept from training and from every choice."
     return Aside(frozenset(chosen), f"{count:,} {words}")
@@ -73,24 +73,12 @@ def part_images(decoded: Decoded, ids: frozenset[str]) -> tuple[np.ndarray, np.n
     return images[~is_aside], images[is_aside]
 
 
-def fit_unseen(there: int, on_gpu: bool, config: Config, left_s: float, feature_s: float) -> int:
-    """(images set aside, device, Config, seconds left, an image) -> how many pass Inception.
-
-    A run bounded by steps asks no clock.
-    """
-    wanted = there if on_gpu else min(there, CPU_MEASURED)
-    if config.steps:
-        return wanted
-    fitting = min(wanted, int(_TIME_SHARE * max(left_s, 0.0) / feature_s))
-    return fitting if fitting >= min(_LEAST_MEASURED, wanted) else 0
-
-
 def _keep_all(reason: str) -> Aside:
     return Aside(frozenset(), f"No real images are kept from training: {reason}.")
 
 
 def _draw(ids: Sequence[str], wanted: int, seed: int) -> set[str]:
-    """-> ids of `wanted` images or a few more: all images of one id go together."""
+    """Draw ids of `wanted` images or a few more: all images of one id go together."""
     counts = Counter(ids)
     names = list(counts)
     chosen: set[str] = set()

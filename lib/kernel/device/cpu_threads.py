@@ -5,17 +5,16 @@ run side by side, each on one core, wait once. Small operations gain most, and o
 other programs share an operation no longer waits for its slowest core a thousand times a second.
 """
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
-from types import TracebackType
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Self, TypeVar
 
 import torch
 
 from lib.kernel.device.device import Device
-from lib.kernel.device.own_cores import pin_to_cores
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -41,12 +40,7 @@ class Cores:
             torch.set_num_threads(1)  # the small operations between two maps do not wait either
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
@@ -87,3 +81,34 @@ class Cores:
         finally:
             for future in begun:
                 future.cancel()
+
+
+@contextmanager
+def pin_to_cores(rank: int, ranks: int) -> Iterator[None]:
+    """Pin each CPU rank's threads to its share of the cores: this one and those begun inside.
+
+    Left to itself the scheduler queues a short-lived thread of one rank behind another rank's step,
+    and then all ranks wait for it. Where a GPU trains, where the only rank of a machine does or
+    where there are fewer cores than ranks, threads go anywhere as before.
+    """
+    cores = _list_cores()
+    if not 1 < ranks <= len(cores):
+        yield
+        return
+    _keep_to(cores[len(cores) * rank // ranks : len(cores) * (rank + 1) // ranks])
+    try:
+        yield
+    finally:
+        _keep_to(cores)
+
+
+def _list_cores() -> list[int]:
+    """-> those that this thread may use, where they are what trains and can be chosen."""
+    if torch.cuda.is_available() or not hasattr(os, "sched_setaffinity"):
+        return []
+    return sorted(os.sched_getaffinity(0))
+
+
+def _keep_to(cores: list[int]) -> None:
+    with suppress(OSError):  # a sandbox may forbid it, which costs speed only
+        os.sched_setaffinity(0, cores)

@@ -9,14 +9,13 @@ from collections.abc import Callable
 import torch
 
 from lib.base.log import log
+from lib.kernel.device.plain_steps import Compute, Losses, PlainSteps
 
 WARM_UPS = 2  # on a stream of their own: libraries allocate what they need before the capture
 RTOL, ATOL = 1e-2, 1e-3  # of a gradient's entries, the latter of its largest
 ALIKE = 0.95  # least share of entries within them, the mean over the gradients
 LEAST_FREE = 0.3  # of the GPU's memory beside a graph: optimisers, samples and features need some
 
-Losses = dict[str, torch.Tensor]  # scalars on the device, detached
-Compute = Callable[[list[torch.Tensor]], tuple[list[torch.Tensor], Losses]]
 Capture = Callable[[Callable[[], None]], Callable[[], None]]
 
 
@@ -42,7 +41,12 @@ class StepGraph:
         return self._gradients, dict(zip(self._losses, values, strict=True))
 
 
-class StepGraphs:
+def make_graphs() -> "StepGraphs":
+    """Make a trainer's graphs, of which there are none yet."""
+    return StepGraphs(capture_on_gpu)
+
+
+class StepGraphs(PlainSteps):
     """A learner's steps by name, each with its graph where there is one."""
 
     def __init__(self, capture: Capture | None) -> None:
@@ -70,7 +74,7 @@ class StepGraphs:
         return (self.made.get(name) or compute)(inputs)
 
     def free(self) -> bool:
-        """Out of memory -> whether graphs held some, which is free from here on."""
+        """Free the memory that graphs hold, if any; there are none from here on."""
         held = any(self.made.values())
         self.made.clear()
         if held:

@@ -1,18 +1,20 @@
-"""The machine -> the device and number format to train with, each choice with its reason."""
+"""The device and the number format to train with, each choice with its reason."""
 
-import hashlib
-import os
-import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from lib.base.log import log
-from lib.kernel.device.distributed import ALONE, Ranks
+from lib.kernel.device.plain_steps import PlainSteps
+from lib.kernel.device.ranks import ALONE, Ranks
 
 _CPU_FACTS = Path("/proc/cpuinfo")
 _BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
+
+
+MakeGraphs = Callable[[], PlainSteps]  # make_graphs of lib/kernel/device/cuda_graph.py
 
 
 @dataclass(frozen=True)
@@ -23,15 +25,21 @@ class Device:
     amp_dtype: torch.dtype | None  # None: float32 throughout
     name: str
     ranks: Ranks = ALONE
+    make_graphs: MakeGraphs | None = None  # None: launched one by one
 
     @property
     def is_cuda(self) -> bool:
         """Whether this is a GPU that passed the probe."""
         return self.torch_device.type == "cuda"
 
+    def autocast(self) -> torch.autocast:
+        """Open a block whose matrix products are made in the short format, where there is one."""
+        dtype = self.amp_dtype
+        return torch.autocast(self.torch_device.type, dtype, enabled=dtype is not None)
 
-def choose_device(ranks: Ranks = ALONE) -> Device:
-    """A place in a team -> its GPU if that computes right, else the CPU; prints which and why."""
+
+def choose_device(ranks: Ranks = ALONE, make_graphs: MakeGraphs | None = None) -> Device:
+    """Choose the rank's GPU if that computes right, else the CPU; print which and why."""
     number = ranks.local_rank
     if not torch.cuda.is_available():
         return _describe_cpu("torch sees no CUDA device", ranks)
@@ -47,7 +55,7 @@ def choose_device(ranks: Ranks = ALONE) -> Device:
     dtype = torch.bfloat16 if major >= 8 else torch.float16
     why = "8.0 or later" if major >= 8 else "bfloat16 needs 8.0, below it is emulated and slow"
     log("runtime", f"{name}, {str(dtype).removeprefix('torch.')} (SM {major}.{minor}: {why})")
-    return Device(torch.device("cuda", number), dtype, name, ranks)
+    return Device(torch.device("cuda", number), dtype, name, ranks, make_graphs)
 
 
 def _describe_cpu(why: str, ranks: Ranks) -> Device:
@@ -68,34 +76,3 @@ def _probe_cuda(number: int) -> None:
     ones = torch.ones(64, 64, device=torch.device("cuda", number))
     if float((ones @ ones).sum()) != 64.0**3:
         raise RuntimeError("a product of two matrices of ones came out wrong")
-
-
-@dataclass(frozen=True)
-class Folders:
-    """Where a run reads and writes."""
-
-    input: Path
-    output: Path  # what Kaggle keeps
-    scratch: Path  # what a resumed run needs, outside the output
-    cache: Path  # what other runs can reuse: features of real images
-
-
-def find_folders() -> Folders:
-    """Environment, mounts -> KERNEL_INPUT and KERNEL_OUTPUT, else Kaggle's folders, else here."""
-    kaggle = Path("/kaggle")
-    on_kaggle = (kaggle / "input").is_dir() and (kaggle / "working").is_dir()
-    given_input, given_output = os.environ.get("KERNEL_INPUT"), os.environ.get("KERNEL_OUTPUT")
-    source = Path(given_input or (kaggle / "input" if on_kaggle else "input")).absolute()
-    target = Path(given_output or (kaggle / "working" if on_kaggle else ".")).absolute()
-    default = kaggle / "temp" if on_kaggle and not given_output else _place_scratch(target)
-    scratch = Path(os.environ.get("KERNEL_SCRATCH") or default).absolute()
-    cache = Path(os.environ.get("KERNEL_CACHE") or scratch / "cache").absolute()
-    return Folders(source, target, scratch, cache)
-
-
-def _place_scratch(target: Path) -> Path:
-    """An output folder -> "<output>.scratch" beside it, or a temporary folder of its own."""
-    if os.access(target.parent, os.W_OK):
-        return target.parent / f"{target.name}.scratch"
-    digest = hashlib.sha256(str(target).encode()).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"kernel-{digest}.scratch"

@@ -1,4 +1,4 @@
-"""Processes, one for each GPU -> one training: rank 0 leads, the others follow its messages.
+"""Several processes that train together: rank 0 leads, the others follow its messages.
 
 Every rank holds the same weights, takes its slice of the same batch and adds its gradients to the
 others' by torch.distributed; equal sums make equal steps. DistributedDataParallel would not do: it
@@ -21,7 +21,8 @@ import torch.distributed as dist
 import torch.multiprocessing
 
 from lib.base.log import log
-from lib.kernel.device.own_cores import pin_to_cores
+from lib.kernel.device.cpu_threads import pin_to_cores
+from lib.kernel.device.ranks import ALONE, RankLostError, Ranks
 
 _GATHERING = timedelta(minutes=5)  # until all ranks have started
 _PATIENCE = timedelta(hours=13)  # followers wait while rank 0 decodes and measures
@@ -29,16 +30,12 @@ _IN_STEP = timedelta(minutes=30)  # ranks of one step; then NCCL ends a run that
 
 _NAME = "rank"  # of spawned processes, before their number
 
-Work = Callable[["Ranks"], None]  # what the other ranks do: a function of a module
-
-
-class RankLostError(Exception):
-    """Another process of the team ended or fell silent; this one is whole."""
+Work = Callable[[Ranks], None]  # what the other ranks do: a function of a module
 
 
 @contextmanager
 def _noticing_loss() -> Iterator[None]:
-    """A block that exchanges something -> RankLostError where the other side is gone."""
+    """Raise RankLostError where the other side of an exchange in this block is gone."""
     try:
         yield
     except RuntimeError as error:  # torch.distributed's own errors are RuntimeErrors too
@@ -46,23 +43,13 @@ def _noticing_loss() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Ranks:
-    """This process's place among those that train together; one alone sends nothing."""
+class DistributedRanks(Ranks):
+    """Several processes, each with its place among them."""
 
-    rank: int = 0
-    count: int = 1
-    local_rank: int = 0  # its GPU on this machine
-    local_count: int = 1  # ranks on this machine
     _objects: Any = field(default=None, repr=False)  # process group of messages
 
-    def slice_of(self, batch: int) -> slice:
-        """Images of a step -> those of this rank, shared out as evenly as can be."""
-        return slice(batch * self.rank // self.count, batch * (self.rank + 1) // self.count)
-
     def all_reduce(self, tensors: list[torch.Tensor]) -> None:
-        """Tensors of this rank -> in their place the sums over all ranks, in one exchange."""
-        if self.count == 1:
-            return
+        """Replace the tensors of each rank by their sums over all ranks, in one exchange."""
         flat = torch.cat([tensor.flatten().float() for tensor in tensors])
         with _noticing_loss():
             dist.all_reduce(flat)
@@ -71,9 +58,7 @@ class Ranks:
             tensor.copy_(total.view_as(tensor))
 
     def exchange(self, tensors: list[torch.Tensor], owners: list[int]) -> None:
-        """Tensors and the rank that made each -> in their place what those ranks made."""
-        if self.count == 1:
-            return
+        """Replace each tensor by that of the rank which owns it."""
         for owner in range(self.count):
             theirs = [t for t, by in zip(tensors, owners, strict=True) if by == owner]
             if not theirs:
@@ -87,35 +72,32 @@ class Ranks:
                     tensor.copy_(part.view_as(tensor))
 
     def broadcast(self, *message: Any) -> None:
-        """Rank 0's message -> all the others, who `hear` it."""
-        if self.count > 1:
-            with _noticing_loss():
-                dist.broadcast_object_list([message], src=0, group=self._objects)
+        """Send rank 0's message to all the others, who `receive` it."""
+        with _noticing_loss():
+            dist.broadcast_object_list([message], src=0, group=self._objects)
 
     def receive(self) -> Any:
-        """-> the next message of rank 0."""
+        """Wait for the next message of rank 0."""
         box: list[Any] = [None]
         dist.broadcast_object_list(box, src=0, group=self._objects)
         return box[0]
 
     def gather(self, own: Any) -> list[Any]:
         """Something of each rank -> on rank 0 all of them in order, elsewhere nothing."""
-        if self.count == 1:
-            return [own]
         found: list[Any] | None = [None] * self.count if self.rank == 0 else None
         with _noticing_loss():
             dist.gather_object(own, found, dst=0, group=self._objects)
         return found or []
 
     def shutdown(self) -> None:
-        """At the end of rank 0's work -> the others leave too."""
-        if self.count > 1 and dist.is_initialized():
+        """Let the others leave at the end of rank 0's work."""
+        if dist.is_initialized():
             with suppress(RankLostError):
                 self.broadcast("leave")
             dist.destroy_process_group()
 
     def abandon(self) -> None:
-        """After a loss -> the spawned processes that are left end, and nothing waits for them."""
+        """End the spawned processes that are left after a loss; nothing waits for them."""
         for child in torch.multiprocessing.active_children():
             if child.name.startswith(_NAME):
                 child.terminate()
@@ -123,22 +105,19 @@ class Ranks:
             dist.destroy_process_group()
 
 
-ALONE = Ranks()
-
-
 def join_launched() -> Ranks | None:
-    """Under torchrun -> this process's place among all nodes' ranks, else nothing."""
+    """Find this process's place among all nodes' ranks under torchrun; None elsewhere."""
     if not dist.is_torchelastic_launched():
         return None
     rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     local = int(os.environ["LOCAL_RANK"])
     if count == 1:
         return ALONE
-    return _introduce(Ranks(rank, count, local, int(os.environ["LOCAL_WORLD_SIZE"])))
+    return _introduce(DistributedRanks(rank, count, local, int(os.environ["LOCAL_WORLD_SIZE"])))
 
 
 def spawn_ranks(wanted: int, gpus: int, work: Work) -> Ranks:
-    """(processes or 0 for one a GPU, GPUs, what the others do) -> rank 0's Ranks, others spawned.
+    """Spawn the other ranks: (processes or 0 for one a GPU, GPUs, what they do) -> rank 0's Ranks.
 
     If they cannot be gathered this process trains alone, and says so.
     """
@@ -159,14 +138,14 @@ def spawn_ranks(wanted: int, gpus: int, work: Work) -> Ranks:
     try:
         ranks = _meet(0, count, port)
     except RuntimeError as error:
-        log("team", f"this process trains alone: {str(error).splitlines()[0]}")
+        log("ranks", f"this process trains alone: {str(error).splitlines()[0]}")
         return ALONE
-    log("team", f"{count} processes train together ({'one a GPU' if gpus else 'config'})")
+    log("ranks", f"{count} processes train together ({'one a GPU' if gpus else 'config'})")
     return ranks
 
 
 def _serve(rank: int, count: int, port: int, threads: int, work: Work) -> None:
-    """A spawned process -> rank `rank`, which follows until it is dismissed."""
+    """Be rank `rank`, in a spawned process, until rank 0 lets it leave."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # rank 0 saves and then dismisses
     torch.set_num_threads(threads)
     ranks = _meet(rank, count, port)
@@ -178,7 +157,9 @@ def _meet(rank: int, count: int, port: int) -> Ranks:
     """(rank, ranks, port on this machine) -> Ranks, once all have come."""
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     store = dist.TCPStore("127.0.0.1", port, count, rank == 0, timeout=_GATHERING)
-    return _introduce(Ranks(rank, count, rank, count), store=store, rank=rank, world_size=count)
+    return _introduce(
+        DistributedRanks(rank, count, rank, count), store=store, rank=rank, world_size=count
+    )
 
 
 def _backend(local_rank: int) -> str:
@@ -189,8 +170,8 @@ def _backend(local_rank: int) -> str:
     return "cpu:gloo,cuda:nccl"
 
 
-def _introduce(ranks: Ranks, **place: Any) -> Ranks:
-    """Ranks, where they meet if torchrun did not say -> the same, connected to the others."""
+def _introduce(ranks: DistributedRanks, **place: Any) -> Ranks:
+    """Connect these ranks; `place` says where they meet if torchrun did not."""
     with pin_to_cores(ranks.local_rank, ranks.local_count):  # gloo's threads
         dist.init_process_group(_backend(ranks.local_rank), timeout=_IN_STEP, **place)
         objects = dist.new_group(backend="gloo", timeout=_PATIENCE)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from lib.kernel.metrics.choice import Drawn
 from lib.kernel.metrics.copies import measure_nearness
 from lib.kernel.metrics.fid import frechet_distance, rank_bound
 from lib.kernel.metrics.kid_prdc import find_neighbours, measure_kid, measure_manifold
@@ -14,15 +15,6 @@ from lib.kernel.metrics.reference import Reference
 _NEIGHBOURS_SHOWN = 8  # generated images beside their nearest training images
 _NEAREST = 3
 _LARGE = 20_000  # uncurated images for the FID that literature quotes beside 50,000
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """The generated images."""
-
-    pool: np.ndarray  # (P, 3, 32, 32) uint8
-    features: np.ndarray  # (P, 2048)
-    rows: np.ndarray  # those submitted
 
 
 @dataclass(frozen=True)

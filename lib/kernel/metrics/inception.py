@@ -20,6 +20,11 @@ TORCHVISION_CLASSES = 1000
 TF_CLASSES = 1008  # of the network ported from TensorFlow
 INPUT_PX = 299  # side of the pictures that the host's network reads
 RANDOM_PX = 75  # the smallest that the network takes: random features mean nothing at any size
+RANDOM_WARNING = (
+    "RANDOM WEIGHTS: the features come from a seeded random network that looks at pictures of "
+    f"{RANDOM_PX} px, not from Inception-V3. "
+    "They test the machinery; the submission is worthless and its FID says nothing."
+)
 _OPTIONAL = ("fc.", "AuxLogits.")  # neither has a part in the features
 _COUNTER = ".num_batches_tracked"  # of batch norms, in files of later versions of torch alone
 _CALIBRATION_IMAGES = 4  # of each of four kinds

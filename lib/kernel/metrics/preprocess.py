@@ -83,6 +83,11 @@ def resize_on_device(images: Tensor, px: int = INPUT_PX) -> Tensor:
     return wide.round_() / 255
 
 
+def as_rgb(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(N, C, H, W) uint8, C = 1 or 3 -> (N, 3, H, W), grey triplicated."""
+    return np.repeat(images, 3, axis=1) if images.shape[1] == 1 else images
+
+
 def scale_to_unit(pictures: Tensor) -> Tensor:
     """(N, 3, H, W) uint8 -> float32 0..1, to the bit what ToTensor gives, on any device.
 

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 from lib.base.log import log
+from lib.kernel.competition.contract import Images
 from lib.kernel.config import Config
-from lib.kernel.curation.choose import Choice, draw_random
-from lib.kernel.metrics.features import Extractor, cached_features
+from lib.kernel.metrics.choice import Choice, draw_random
+from lib.kernel.metrics.features import Extractor
 from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
 from lib.kernel.metrics.floor import measure_floor
-from lib.kernel.metrics.reference import HOST_POLICY, Images, Reference, choose_real
+from lib.kernel.metrics.reference import Reference, choose_real, extract_real
 
 _NO_TIME = "Their features would take too long, so there is no FID against them."
 
@@ -28,7 +29,7 @@ def measure_unseen(
     if not count:
         return None
     rows = choose_real(len(images.unseen), count, config.seed)
-    features = cached_features(images.unseen[rows], extractor, cache / "features", HOST_POLICY)
+    features = extract_real(images.unseen[rows], extractor, cache)
     draws, size = config.floor_draws, config.samples
     floor = measure_floor(real.features, draws, config.seed, size, against=count)
     return Reference(features, features_to_statistics(features), floor)

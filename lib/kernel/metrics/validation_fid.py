@@ -1,4 +1,4 @@
-"""Half of the real images and an extractor -> the FID that choices during training go by."""
+"""FID against the validation half of the real images; it chooses weights, epochs and recipes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +8,13 @@ import numpy as np
 from lib.base.errors import PipelineError
 from lib.base.log import log
 from lib.kernel.config import Config
-from lib.kernel.curation.choose import as_rgb
 from lib.kernel.device.device import Device
 from lib.kernel.metrics.fast_path_bias import measure_fast_path_bias
 from lib.kernel.metrics.features import Extractor, load_extractor
 from lib.kernel.metrics.fid import Statistics, frechet_distance
+from lib.kernel.metrics.preprocess import as_rgb
 from lib.kernel.metrics.reference import Reference, validation_half
+from lib.kernel.recipe import Recipe
 
 _CHECKED = 1000  # images at most that take both paths
 
@@ -51,6 +52,7 @@ class ValidationFid:
 
 
 def make_validation_fid(
+    recipe: Recipe,
     config: Config,
     weights: Path | None,
     device: Device,
@@ -63,7 +65,7 @@ def make_validation_fid(
     The half is that which the sweep and the proof of curation use: no choice sees the other one.
     """
     half = validation_half(real, config.seed)
-    if config.is_public or config.judge < 0:
+    if not recipe.selects_weights or config.judge < 0:
         return ValidationFid(half, exact, None, image_s)
     if not device.is_cuda:
         log("judge", "FID in training takes the exact path (on a CPU the fast one saves little)")

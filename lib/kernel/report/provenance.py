@@ -12,8 +12,10 @@ from typing import Any
 from lib.base.errors import InputError
 from lib.base.files import read_json, sha256_file, write_json
 from lib.base.log import log
-from lib.kernel.config import Config, as_dict, differences
-from lib.kernel.recipes.table import number_state
+from lib.kernel.config import Config, as_dict
+from lib.kernel.configure import differences
+from lib.kernel.preset import Preset
+from lib.kernel.recipe import Recipe
 
 MANIFEST = "run_manifest.json"
 _BEFORE_TRAINING = ("weights_file", "weights_sha256", "minutes")  # of Config: what may still change
@@ -74,15 +76,17 @@ def find_damage(output: Path, manifest: Mapping[str, Any]) -> list[str]:
     return damage
 
 
-def identify(config: Config, data_sha256: str) -> dict[str, Any]:
-    """(Config, hash of its data) -> what decides a result and which states it goes on from."""
-    form = number_state(config.recipe)
+def identify(config: Config, recipe: Recipe, data_sha256: str) -> dict[str, Any]:
+    """(Config, its recipe, hash of its data) -> what decides a result and which states fit it."""
+    form = recipe.state_form
     return {"config": as_dict(config), "data_sha256": data_sha256, "state_form": form}
 
 
-def check_same_run(output: Path, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def check_same_run(
+    output: Path, earlier: Mapping[str, Any], now: Mapping[str, Any], preset: Preset
+) -> None:
     """(output, identity of the run there, of this run) -> InputError if result or data differ."""
-    differing = differences(dict(earlier["config"]), dict(now["config"]))
+    differing = differences(dict(earlier["config"]), dict(now["config"]), preset)
     if earlier["data_sha256"] != now["data_sha256"]:
         differing.append(f"data: {earlier['data_sha256'][:12]} against {now['data_sha256'][:12]}")
     if differing:
@@ -127,14 +131,14 @@ def locked(scratch: Path) -> Iterator[None]:
 
 
 def is_finished(
-    output: Path, scratch: Path, identity: Mapping[str, Any], bundle_sha256: str
+    output: Path, scratch: Path, identity: Mapping[str, Any], bundle_sha256: str, preset: Preset
 ) -> bool:
-    """Whether the output holds this very run, whole; another run there is an InputError."""
+    """Tell whether the output holds this very run, whole; another run there is an InputError."""
     earlier = read_identity(output, scratch)
     if earlier is None:
         return False
     earlier = _take_changes(scratch, earlier, identity)
-    check_same_run(output, earlier, identity)
+    check_same_run(output, earlier, identity, preset)
     if "artefacts" not in earlier:
         _check_state_form(scratch, earlier, identity)
         log("run", "goes on where an earlier process stopped")

@@ -27,7 +27,30 @@ class Findings:
     curation: Sequence[tuple[int, float]] = ()  # round, FID
     spectra: Mapping[str, Sequence[float]] = field(default_factory=dict)  # whose -> power
     figures: dict[str, bytes] = field(default_factory=dict)  # caption -> PNG
-    provenance: dict[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def add(self, found: "Found") -> None:
+        """Add what a stage found to the rest; of what was told before, the newest counts."""
+        self.metrics |= found.metrics
+        if found.notes:
+            self.metrics["score_notes"] = [*self.metrics.get("score_notes", []), *found.notes]
+        self.figures |= found.figures
+        for name in ("history", "curation", "spectra", "provenance"):
+            if (value := getattr(found, name)) is not None:
+                setattr(self, name, value)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one stage found."""
+
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    notes: Sequence[str] = ()  # sentences beside the score
+    figures: Mapping[str, bytes] = field(default_factory=dict)  # caption -> PNG
+    history: Sequence[Mapping[str, float]] | None = None
+    curation: Sequence[tuple[int, float]] | None = None
+    spectra: Mapping[str, Sequence[float]] | None = None
+    provenance: Mapping[str, Any] | None = None
 
 
 def write_report(path: Path, template: str, findings: Findings) -> None:

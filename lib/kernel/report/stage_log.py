@@ -1,13 +1,14 @@
-"""Stages as they run -> their seconds, and a report that tells what there is so far."""
+"""The stages of a run: their seconds, what they found, and a report that tells it so far."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from lib.base.files import read_json, write_json
 from lib.base.log import Heartbeat, format_seconds, log
-from lib.kernel.report.report import Findings, write_report
+from lib.kernel.report.report import Findings, Found, write_report
 
 
 class StageLog:
@@ -33,7 +34,7 @@ class StageLog:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """A stage's name -> its block is timed; the report is written even when it fails."""
+        """Time the stage in this block; the report is written even when it fails."""
         start = time.monotonic()
         self.heartbeat.begin(name)
         try:
@@ -47,8 +48,16 @@ class StageLog:
             self.write_report()
         log(name, f"done in {format_seconds(spent)}")
 
+    def add(self, found: Found) -> None:
+        """Add what a stage found; the report shows it from the end of the stage on."""
+        self.findings.add(found)
+
+    def show_config(self, config: Mapping[str, Any]) -> None:
+        """Show the configuration with the values that the run settled."""
+        self.findings.config = config
+
     def warn(self, stage: str, message: str) -> None:
-        """A stage and a sentence -> a line in the log and a banner in the report."""
+        """Write a line into the log and a banner into the report."""
         log(stage, message)
         if message not in self.findings.warnings:
             self.findings.warnings.append(message)
@@ -59,5 +68,5 @@ class StageLog:
         return ", ".join(f"{name} {format_seconds(seconds)}" for name, seconds in spent)
 
     def write_report(self) -> None:
-        """Nothing -> report.html with what there is."""
+        """Write report.html with what there is."""
         write_report(self._report, self._template, self.findings)

@@ -1,47 +1,70 @@
-"""A network and a count -> that many uint8 images, the i-th a function of (seed, stage, i)."""
+"""Trained weights -> uint8 images, the i-th a function of (seed, stage, i).
+
+Images are drawn in chunks of a fixed size, shared out among cores and ranks.
+"""
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 import numpy as np
 import torch
 from torch import nn
 
-from lib.base.log import Progress
+from lib.base.log import Progress, log
 from lib.base.seeds import derive_seed
-from lib.kernel.config import Config
+from lib.kernel.config import IMAGE_PX, Config
 from lib.kernel.device.cpu_threads import Cores
 from lib.kernel.device.device import Device
-from lib.kernel.recipes.edm.denoiser import Denoiser
-from lib.kernel.recipes.edm.heun import draw_by_heun
-from lib.kernel.recipes.pixel.model import PixelModel
-from lib.kernel.recipes.pixel.sampler import draw_pictures
-from lib.kernel.recipes.r3gan.networks import R3ganGenerator
+from lib.kernel.recipe import Recipe, Tick
+from lib.kernel.sampling.model_file import Model, read_model
 
 # Images drawn at once; always whole, for a product's last bit depends on its size.
 CHUNK = 125  # a core's cache holds their hidden layers, and 250 images keep two cores busy
 CHUNK_ON_GPU = 2000
-SIDE = 32  # px
 _TIMED_S = 1.5  # of drawing, to learn its speed
 _TIMED_SHARES = 3  # of a chunk's work at least; the first one warms up
-
-Tick = Callable[[float], None]  # hears which share of a chunk's work is done
 
 
 class _EnoughError(Exception):
     """The speed of drawing is known: the chunk need not be drawn to its end."""
 
 
-def draw_images(
-    network: nn.Module, count: int, config: Config, device: Device, stage: str
+def sample_images(model: Model, count: int, device: Device, stage: str = "sample") -> np.ndarray:
+    """(trained model, images wanted) -> (count, C, 32, 32) uint8; image i is of (seed, stage, i).
+
+    The device's ranks draw side by side.
+    """
+    network, config = read_model(model, device), model.config
+    if "temperature" in model.recipe.preset.training_keys and config.temperature != 1.0:
+        log(stage, f"draws at temperature {config.temperature:g}")
+    device.ranks.broadcast("draw", model.path.read_bytes(), count, config, stage)
+    return draw_share(model.recipe, network, count, config, device, stage)
+
+
+def draw_share(
+    recipe: Recipe, network: nn.Module, count: int, config: Config, device: Device, stage: str
 ) -> np.ndarray:
-    """A generator or pixel model in eval mode -> (count, C, 32, 32) uint8.
+    """A network and a count -> that many images on rank 0; other ranks hand theirs over."""
+    ranks, total = device.ranks, count_chunks(count, device)
+    own = range(total)[ranks.rank :: ranks.count]
+    shares = ranks.gather(draw_chunks(recipe, network, own, config, device, stage))
+    if not shares:
+        return np.empty((0, 1, IMAGE_PX, IMAGE_PX), np.uint8)
+    chunks = [shares[number % ranks.count][number // ranks.count] for number in range(total)]
+    return np.concatenate(chunks)[:count]
+
+
+def draw_images(
+    recipe: Recipe, network: nn.Module, count: int, config: Config, device: Device, stage: str
+) -> np.ndarray:
+    """(recipe, its network in eval mode, images wanted) -> (count, C, 32, 32) uint8.
 
     The random numbers come from the CPU's generator, so that they are the same on every device.
     """
-    chunks = draw_chunks(network, range(count_chunks(count, device)), config, device, stage)
+    wanted = range(count_chunks(count, device))
+    chunks = draw_chunks(recipe, network, wanted, config, device, stage)
     return np.concatenate(chunks)[:count]
 
 
@@ -56,7 +79,12 @@ def count_drawn(count: int, device: Device) -> int:
 
 
 def draw_chunks(
-    network: nn.Module, wanted: Sequence[int], config: Config, device: Device, stage: str
+    recipe: Recipe,
+    network: nn.Module,
+    wanted: Sequence[int],
+    config: Config,
+    device: Device,
+    stage: str,
 ) -> list[np.ndarray]:
     """Numbers of chunks -> (chunk size, C, 32, 32) uint8 each, whoever draws the others.
 
@@ -75,7 +103,7 @@ def draw_chunks(
                 shares[number] = share
                 progress.update(sum(shares.values()) * size)
 
-        return draw_chunk(network, number, config, device, stage, tick)
+        return draw_chunk(recipe, network, number, config, device, stage, tick)
 
     chunks: list[np.ndarray] = []
     with Cores(device) as cores:
@@ -84,19 +112,21 @@ def draw_chunks(
     return chunks
 
 
-def time_drawing(network: nn.Module, config: Config, device: Device) -> float:
-    """A network, trained or not -> seconds that drawing an image takes here, all cores at work.
+def time_drawing(recipe: Recipe, network: nn.Module, config: Config, device: Device) -> float:
+    """Time the drawing by a recipe's network, trained or not, all cores at work: s an image.
 
     The first chunk of each core is begun and given up as soon as its speed is known.
     """
     with Cores(device) as cores:
         spans = cores.map(
-            lambda number: _time_chunk(network, number, config, device), range(cores.count)
+            lambda number: _time_chunk(recipe, network, number, config, device), range(cores.count)
         )
         return sum(spans) / len(spans) / cores.count / _chunk_size(device)
 
 
-def _time_chunk(network: nn.Module, number: int, config: Config, device: Device) -> float:
+def _time_chunk(
+    recipe: Recipe, network: nn.Module, number: int, config: Config, device: Device
+) -> float:
     """A chunk's number -> seconds that the whole chunk would take."""
     heard: list[tuple[float, float]] = [(0.0, time.monotonic())]
 
@@ -108,51 +138,26 @@ def _time_chunk(network: nn.Module, number: int, config: Config, device: Device)
             raise _EnoughError
 
     with suppress(_EnoughError):
-        draw_chunk(network, number, config, device, "timing", tick)
+        draw_chunk(recipe, network, number, config, device, "timing", tick)
     begin, end = heard[min(1, len(heard) - 2)], heard[-1]
     return (end[1] - begin[1]) / (end[0] - begin[0])
 
 
 def draw_chunk(
-    network: nn.Module, number: int, config: Config, device: Device, stage: str, tick: Tick
+    recipe: Recipe,
+    network: nn.Module,
+    number: int,
+    config: Config,
+    device: Device,
+    stage: str,
+    tick: Tick,
 ) -> np.ndarray:
     """A chunk's number -> (chunk size, C, 32, 32) uint8; `tick` hears 1.0 at its end at last."""
     random = torch.Generator().manual_seed(derive_seed(config.seed, f"draw/{stage}", number))
     with torch.inference_mode():
-        images = _draw(network, _chunk_size(device), random, config, device, tick)
+        images = recipe.draw(network, _chunk_size(device), random, config, device, tick)
     return images.cpu().numpy()
 
 
 def _chunk_size(device: Device) -> int:
     return CHUNK_ON_GPU if device.is_cuda else CHUNK
-
-
-def _draw(
-    network: nn.Module,
-    size: int,
-    random: torch.Generator,
-    config: Config,
-    device: Device,
-    tick: Tick,
-) -> torch.Tensor:
-    """-> (size, C, 32, 32) uint8 on the device."""
-    if isinstance(network, PixelModel):
-        side, channels = network.shape.side, network.shape.channels
-        uniforms = torch.rand((size, side, side, channels), generator=random)
-        codes = network.codebook.draw(torch.rand(size, generator=random).to(device.torch_device))
-        uniforms = uniforms.to(device.torch_device)
-        return draw_pictures(network, codes, uniforms, config.temperature, config.tail, tick)
-    if isinstance(network, Denoiser):
-        noise = torch.randn((size, network.shape.channels, SIDE, SIDE), generator=random)
-        return draw_by_heun(network, noise * config.temperature, device, tick)
-    if isinstance(network, R3ganGenerator):
-        normals = torch.randn((size, network.numbers), generator=random) * config.temperature
-    else:
-        normals = torch.randn((size, config.latent_dim, 1, 1), generator=random)
-    parts = normals.to(device.torch_device).split(CHUNK)  # all at once would not fit every GPU
-    pictures = []
-    for done, part in enumerate(parts, start=1):
-        pictures.append(network(part))
-        tick(done / len(parts))
-    whole = torch.cat(pictures)
-    return (whole * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)

@@ -1,6 +1,7 @@
-"""Trained weights -> a file that says what network they belong to; that file -> the network."""
+"""Trained weights in a file that says what network they belong to; that file -> the network."""
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -8,20 +9,24 @@ from torch import nn
 
 from lib.kernel.config import Config
 from lib.kernel.device.device import Device
-from lib.kernel.recipes.edm.denoiser import Denoiser
-from lib.kernel.recipes.edm.unet import UNetShape
-from lib.kernel.recipes.pixel.model import PixelModel, PixelShape
-from lib.kernel.recipes.r3gan.networks import R3ganGenerator
-from lib.kernel.recipes.wgan_gp.networks import build_generator
+from lib.kernel.recipe import Recipe
 from lib.kernel.training.checkpoint import read_state, write_state
 
-_SIZES = (
-    "recipe",
-    "width",
-    "depth",
-    "latent_dim",
-    "codes",
-)  # of Config, what the weights' shapes depend on
+_SIZES = ("recipe", "width", "depth", "latent_dim", "codes")  # of Config, that shapes depend on
+
+
+@dataclass(frozen=True)
+class Model:
+    """Trained weights and all that drawing from them takes."""
+
+    path: Path  # a file of write_model
+    recipe: Recipe  # that was trained, never one that tries others
+    config: Config  # of that recipe, its sizes resolved
+
+    def at_temperature(self, temperature: float) -> "Model":
+        """The same weights, whose samples are drawn at another temperature."""
+        config = dataclasses.replace(self.config, temperature=temperature)
+        return dataclasses.replace(self, config=config)
 
 
 def write_model(
@@ -34,20 +39,10 @@ def write_model(
     return path
 
 
-def read_model(path: Path, config: Config, device: Device) -> nn.Module:
-    """A file of write_model -> its network on the device, in eval mode, without gradients."""
-    state = read_state(path, torch.device("cpu"))
-    network = build_network(dataclasses.replace(config, **state["sizes"]), state["channels"])
+def read_model(model: Model, device: Device) -> nn.Module:
+    """A model -> its network on the device, in eval mode, without gradients."""
+    state = read_state(model.path, torch.device("cpu"))
+    config = dataclasses.replace(model.config, **state["sizes"])
+    network = model.recipe.build_network(config, state["channels"])
     network.load_state_dict(state["weights"])
     return network.to(device.torch_device).eval().requires_grad_(False)
-
-
-def build_network(config: Config, channels: int) -> nn.Module:
-    """(config, picture channels) -> the network that makes the recipe's samples."""
-    if config.recipe == "pixel":
-        return PixelModel(PixelShape(channels, config.width, config.depth, codes=config.codes))
-    if config.recipe == "r3gan":
-        return R3ganGenerator(config.latent_dim, config.width, channels)
-    if config.recipe == "edm":
-        return Denoiser(UNetShape(channels, config.width, config.depth))
-    return build_generator(config, channels)

@@ -4,13 +4,21 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
+from lib.base.files import read_json, write_json
 from lib.base.log import log
 from lib.kernel.config import COLDEST, HOTTEST, Config
+from lib.kernel.device.device import Device
+from lib.kernel.metrics.features import Extractor
 from lib.kernel.metrics.fid import Statistics, frechet_distance
+from lib.kernel.metrics.preprocess import as_rgb
+from lib.kernel.metrics.reference import Reference, validation_half
+from lib.kernel.sampling.draw import sample_images
+from lib.kernel.sampling.model_file import Model
 
 STEP = 0.95  # from one temperature to the next colder one
 LEAST_TRIES, MOST_TRIES = 3, 7
@@ -26,7 +34,7 @@ class Sweep:
     tried: dict[str, float]  # temperature -> FID
 
 
-def tune_temperature(
+def try_temperatures(
     config: Config,
     draw: Callable[[Config], np.ndarray],
     extract: Callable[[np.ndarray], np.ndarray],
@@ -78,6 +86,32 @@ def tune_temperature(
     best = min(fids, key=lambda steps: fids[steps])
     log("sweep", f"temperature {heat(best):g} (least FID of {len(fids)})")
     return Sweep(heat(best), {f"{heat(steps):g}": fids[steps] for steps in sorted(fids)})
+
+
+def tune_temperature(
+    saved: Path,
+    model: Model,
+    device: Device,
+    extractor: Extractor,
+    reference: Reference,
+    tries: int,
+    deadline: float,
+) -> Sweep:
+    """(file, model, tries and end at most) -> the best temperature against the validation half.
+
+    A resumed run finds the file and tries nothing.
+    """
+    if earlier := read_json(saved):
+        return Sweep(**earlier)
+
+    def draw(tried: Config) -> np.ndarray:
+        own = model.at_temperature(tried.temperature)
+        return as_rgb(sample_images(own, tried.samples, device, "sweep"))
+
+    half = validation_half(reference, model.config.seed)
+    sweep = try_temperatures(model.config, draw, extractor.extract, half, tries, deadline)
+    write_json(saved, asdict(sweep))
+    return sweep
 
 
 def _find_vertex(best: float, fids: dict[float, float]) -> float | None:

@@ -4,11 +4,12 @@ The loss goes by one quarter of the real images, another one guards: weights who
 quarter is not lower than before are dropped. The half that no choice may see stays unseen.
 """
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import cast
 
 import torch
 from torch import nn
@@ -17,15 +18,14 @@ from lib.base.errors import PipelineError
 from lib.base.files import read_json, sha256_file, write_json
 from lib.base.log import log
 from lib.base.seeds import derive_seed
-from lib.kernel.config import Config
-from lib.kernel.curation.choose import as_rgb
+from lib.kernel.config import OFFICIAL, Config
 from lib.kernel.device.device import Device
 from lib.kernel.metrics.features import Extractor
 from lib.kernel.metrics.fid import Statistics, features_to_statistics, frechet_distance
+from lib.kernel.metrics.preprocess import as_rgb
 from lib.kernel.metrics.reference import Reference, split_halves
-from lib.kernel.recipes.r3gan.networks import R3ganGenerator
 from lib.kernel.sampling.draw import draw_images
-from lib.kernel.sampling.model_file import read_model, write_model
+from lib.kernel.sampling.model_file import Model, read_model, write_model
 from lib.kernel.training.checkpoint import read_state
 from lib.kernel.training.fid_gradient import FidGradient, describe
 from lib.kernel.training.fid_population import FIRST, draw_population
@@ -53,75 +53,78 @@ class Finetuning:
     kept_steps: int = 0  # behind the weights that were kept
 
     @property
+    def note(self) -> str:
+        """A sentence to stand beside the score."""
+        return NOTE
+
+    @property
     def is_kept(self) -> bool:
         """Whether its weights are better than those before."""
         return self.after < self.before
 
 
 def finetune_by_fid(
-    checkpoint: Path,
-    config: Config,
-    device: Device,
-    exact: Extractor,
-    real: Reference,
-    seconds: float,
-) -> tuple[Path, Finetuning | None]:
-    """(model file, Inception on the exact path, real features, s it may take) -> file, Finetuning.
+    model: Model, device: Device, exact: Extractor, reference: Reference, seconds: float
+) -> tuple[Model, Finetuning | None]:
+    """(model, device, exact Inception, real images, s it may take) -> model, Finetuning.
 
-    The file is the given one where the recipe is no one-pass generator, or nothing was gained. A
-    run bounded by steps makes its share of them, whatever the clock says. A resumed run finds what
-    an earlier process made of the same weights.
+    The model is the given one where nothing was gained. A run bounded by steps makes its share of
+    them, whatever the clock says. A resumed run finds what an earlier process made of the same
+    weights.
     Long because every way out is told here.
     """
-    network = read_model(checkpoint, config, device)
-    if not isinstance(network, R3ganGenerator) or config.fid_loss <= 0 or seconds <= 0:
-        return checkpoint, None
-    steps = math.ceil(config.fid_loss * config.steps) if config.steps else 10**9
-    if exact.preprocessing.name != "host":
+    config = model.config
+    if config.fid_loss <= 0 or seconds <= 0:
+        return model, None
+    if exact.preprocessing.name != OFFICIAL:
         log("fid loss", f"none: its gradient does not know {exact.preprocessing.name!r}")
-        return checkpoint, None
-    saved, path = checkpoint.with_name("fid_loss.json"), checkpoint.with_name("model_by_fid.pt")
-    origin = {"model": sha256_file(checkpoint), "share": config.fid_loss, "steps": config.steps}
+        return model, None
+    steps = math.ceil(config.fid_loss * config.steps) if config.steps else 10**9
+    saved = model.path.with_name("fid_loss.json")
+    better = dataclasses.replace(model, path=model.path.with_name("model_by_fid.pt"))
+    origin = {"model": sha256_file(model.path), "share": config.fid_loss, "steps": config.steps}
     origin["population"] = FIRST
     earlier = read_json(saved)
     if earlier and earlier["origin"] == origin:
-        stretch = Finetuning(**earlier["stretch"])
-        return (path if stretch.is_kept else checkpoint), stretch
+        finetuning = Finetuning(**earlier["stretch"])
+        return (better if finetuning.is_kept else model), finetuning
     limits = (steps, math.inf if config.steps else time.monotonic() + seconds)
+    network = read_model(model, device)
     try:
-        stretch = _lower_fid(network, config, device, exact, real, limits)
+        finetuning = _lower_fid(network, model, device, exact, reference, limits)
     except torch.OutOfMemoryError:
         log("fid loss", "none: out of memory; the weights before it stay")
-        return checkpoint, None
+        return model, None
     except PipelineError as error:
         log("fid loss", f"none: {error.what}; the weights before it stay")
-        return checkpoint, None
-    words = f"FID {stretch.before:.5g} -> {stretch.after:.5g} against the guarding quarter"
-    fate = "kept" if stretch.is_kept else "dropped: no better"
-    log("fid loss", f"{words} after {stretch.steps} steps, {stretch.seconds:.0f} s ({fate})")
-    if stretch.is_kept:
-        channels = read_state(checkpoint, torch.device("cpu"))["channels"]
-        write_model(path, network.state_dict(), config, channels)
-    write_json(saved, {"origin": origin, "stretch": asdict(stretch)})
-    return (path if stretch.is_kept else checkpoint), stretch
+        return model, None
+    words = f"FID {finetuning.before:.5g} -> {finetuning.after:.5g} against the guarding quarter"
+    fate = "kept" if finetuning.is_kept else "dropped: no better"
+    log("fid loss", f"{words} after {finetuning.steps} steps, {finetuning.seconds:.0f} s ({fate})")
+    if finetuning.is_kept:
+        channels = read_state(model.path, torch.device("cpu"))["channels"]
+        write_model(better.path, network.state_dict(), config, channels)
+    write_json(saved, {"origin": origin, "stretch": asdict(finetuning)})
+    return (better if finetuning.is_kept else model), finetuning
 
 
 def _lower_fid(
-    network: R3ganGenerator,
-    config: Config,
+    network: nn.Module,
+    model: Model,
     device: Device,
     exact: Extractor,
-    real: Reference,
+    reference: Reference,
     limits: tuple[int, float],
 ) -> Finetuning:
     """(generator, ..., most steps and a value of time.monotonic()) -> Finetuning, best weights."""
     started, (most, until) = time.monotonic(), limits
-    used, _ = split_halves(len(real.features), config.seed)
-    taught, guarding = (features_to_statistics(real.features[used[k::2]]) for k in (0, 1))
+    config = model.config
+    used, _ = split_halves(len(reference.features), config.seed)
+    taught, guarding = (features_to_statistics(reference.features[used[k::2]]) for k in (0, 1))
     count = GUARD_ON_GPU if device.is_cuda else GUARD_ON_CPU
 
     def guard() -> float:
-        samples = as_rgb(draw_images(network, count, config, device, "guard"))
+        samples = as_rgb(draw_images(model.recipe, network, count, config, device, "guard"))
         return frechet_distance(exact.extract(samples), guarding, exact=False)
 
     before = best = guard()
@@ -149,7 +152,7 @@ def _lower_fid(
 
 
 def _make_stepper(
-    network: R3ganGenerator,
+    network: nn.Module,
     config: Config,
     device: Device,
     exact: Extractor,
@@ -159,9 +162,11 @@ def _make_stepper(
     """-> a function that makes the step of a number, size of the population, drawn at once."""
     place = device.torch_device
 
+    numbers = cast(int, network.numbers)  # that a picture is made from
+
     def draw(purpose: str, step: int) -> torch.Tensor:
         random = torch.Generator(place).manual_seed(derive_seed(config.seed, purpose, step))
-        return torch.randn((BATCH, network.numbers), generator=random, device=place)
+        return torch.randn((BATCH, numbers), generator=random, device=place)
 
     def look(normals: torch.Tensor) -> torch.Tensor:
         return describe(exact.network, network(normals), torch.float32, exact.preprocessing.px)

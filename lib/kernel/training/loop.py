@@ -1,4 +1,7 @@
-"""A trainer and a budget -> its steps, with log, checkpoints, clock and ways out of trouble."""
+"""What is due between two training steps: log, checkpoints, measures, clock, the way back.
+
+The loop itself is in lib/kernel/training/train.py.
+"""
 
 import math
 import time
@@ -8,12 +11,14 @@ import torch
 
 from lib.base.errors import PipelineError
 from lib.base.log import Progress, format_seconds, log
-from lib.kernel.sampling.model_file import write_model
+from lib.kernel.device.plain_steps import Losses
+from lib.kernel.recipe import Recipe
+from lib.kernel.sampling.model_file import Model, write_model
 from lib.kernel.training.checkpoint import load_checkpoint, save_checkpoint
-from lib.kernel.training.signal_guard import SignalGuard
+from lib.kernel.training.result import TrainResult
 from lib.kernel.training.snapshots import Snapshots
 from lib.kernel.training.state import TrainState
-from lib.kernel.training.time_limit import NoStepError, TimeLimit, TrainResult
+from lib.kernel.training.time_limit import NoStepError, TimeLimit
 from lib.kernel.training.trainer import Trainer
 from lib.kernel.training.weight_selection import WeightSelection
 
@@ -24,196 +29,192 @@ SAVE_SHARE = 0.05  # of the time at most goes into saving
 LOOK_EVERY_S = 5.0  # between synchronisations that read the losses
 ROLLBACKS = 3
 SHRINK = 0.5  # of the learning rate at each of them
-_CPU = torch.device("cpu")  # states are read here: a follower must not wake rank 0's GPU for them
+_CPU = torch.device("cpu")  # states are read here: a worker must not wake rank 0's GPU for them
 
 
-class TrainingLoop:
-    """The steps of one trainer, and around them the log, the checkpoints and the clock."""
+class LoopGuard:
+    """What watches over the steps of one trainer."""
 
     def __init__(
         self,
         trainer: Trainer,
         work: Path,
-        budget: TimeLimit,
+        limit: TimeLimit,
         snapshots: Snapshots,
-        judge: WeightSelection,
+        selection: WeightSelection,
     ) -> None:
+        self.state = TrainState()
         self._trainer = trainer
         self._config = trainer.config
         self._work = work
-        self._budget = budget
+        self._limit = limit
         self._snapshots = snapshots
-        self._judge = judge
-        self._state = TrainState()
+        self._selection = selection
         self._last_step = self._find_last_step()
         self._save_seconds = 0.0
         self._validated = 0  # the step
         self._next_look = self._next_save = 0.0
         by_steps = math.isfinite(self._last_step)
-        total = self._last_step if by_steps else budget.train_seconds
-        self._progress = Progress("train", total, "steps" if by_steps else "s of training")
+        total = self._last_step if by_steps else limit.train_seconds
+        self._log = Progress("train", total, "steps" if by_steps else "s of training")
 
-    def run(self) -> TrainResult:
-        """Steps until the step cap, the epochs, the seconds or the deadline end them."""
-        self._resume()
-        with SignalGuard() as stops, self._trainer.cores:
-            while not self._state.ended:
-                self._state.ended = self._find_end()
-                if self._state.ended:
-                    self._close()
-                else:
-                    self._step()
-                if stops.requested:
-                    self._look()
-                    self._save()
-                    stops.leave()
-        return self._finish()
+    def resume(self) -> None:
+        """Restore the newest whole checkpoint; where there is none, save the first one."""
+        saved = load_checkpoint(self._work, _CPU)
+        if saved is None:
+            self._save()  # a divergence in the first minute needs somewhere to go back to
+            return
+        self._restore(saved)
+        state = self.state
+        if state.ended and not state.gave_up and not self._find_end():
+            state.ended = ""  # a clock ended it, and now there is more time
+        log("train", f"goes on from step {state.step:,} (checkpoint)")
+
+    def goes_on(self) -> bool:
+        """Tell whether another step is to be made; after the last one close all records."""
+        while not self.state.ended:
+            self.state.ended = self._find_end()
+            if not self.state.ended:
+                return True
+            self._close()  # where weights turn out not to be finite, it goes back
+        return False
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is done, 0 to 1; a step cap makes it depend on steps alone."""
+        by_step = self.state.step / self._last_step
+        if self._config.steps:
+            return min(1.0, by_step)
+        seconds, left_s = self.state.seconds, self._find_left_s()
+        total_s = min(self._limit.train_seconds, seconds + max(left_s, 0.0))
+        return min(1.0, max(by_step, seconds / max(total_s, 1e-9)))
+
+    def after_step(self, losses: Losses, before: float, seconds: float) -> None:
+        """Take the losses, progress before and seconds of a step; do whatever is due after it."""
+        state, per_epoch = self.state, self._trainer.steps_per_epoch
+        state.add(losses, seconds)
+        after, now = self.progress, time.monotonic()
+        epoch_ends = state.step % per_epoch == 0
+        validates = int(before * VALIDATIONS) < int(after * VALIDATIONS)
+        records = int(before * RECORDS) < int(after * RECORDS) or epoch_ends or validates
+        if (records or now >= self._next_look) and not self._look():
+            return
+        if records:
+            state.record(per_epoch)
+        if validates:
+            self._validate()
+        if epoch_ends:
+            self._snapshots.take(self._trainer, state, is_last=False)
+        if now >= self._next_save:
+            self._save()
+
+    def save_whole(self) -> None:
+        """Save the state as it is now, once its weights were seen to be finite."""
+        self._look()
+        self._save()
+
+    def finish(self, recipe: Recipe) -> TrainResult:
+        """Write the chosen weights into a model file, and say what they are."""
+        state, trainer = self.state, self._trainer
+        if not state.step:
+            raise NoStepError("train", f"no step was made: {state.ended}")
+        weights, chosen, epoch, step = state.choose(trainer)
+        channels = trainer.images.shape[1]
+        path = write_model(self._work / "model.pt", weights, self._config, channels)
+        rate = state.step * trainer.batch / max(state.seconds, 1e-9)
+        log("train", f"{chosen}; {rate:,.1f} images/s")
+        model = Model(path, recipe, self._config)
+        return TrainResult(model, state.history, rate, chosen, epoch, step, state.judged)
 
     def _find_last_step(self) -> float:
-        """The step cap and the epochs -> the step that ends the run, or infinity."""
+        """The step that ends the run by step cap or epochs, or infinity."""
         steps, epochs = self._config.steps, self._config.epochs * self._trainer.steps_per_epoch
         last = min([float(cap) for cap in (steps, epochs) if cap], default=math.inf)
-        bounds = (last, self._budget.train_seconds, self._budget.deadline)
+        bounds = (last, self._limit.train_seconds, self._limit.deadline)
         if all(math.isinf(bound) for bound in bounds):
             raise PipelineError("train", "nothing would end it", cure="give steps or seconds")
         return last
 
     def _find_end(self) -> str:
-        """-> why training ends here, or nothing; a clock that fires before the steps do says so."""
-        standing = self._state
-        if standing.step >= self._last_step:
-            return f"all {standing.step:,} steps done"
-        if standing.step and self._share_done() >= self._budget.pause_at < 1.0:
-            return f"its trial is over at step {standing.step:,}"
-        now = f"at step {standing.step:,} after {format_seconds(standing.seconds)} of training"
-        if standing.seconds >= self._budget.train_seconds:
+        """Tell why training ends here, or "" for not yet; a clock before the steps says so."""
+        state = self.state
+        if state.step >= self._last_step:
+            return f"all {state.step:,} steps done"
+        if state.step and self.progress >= self._limit.pause_at < 1.0:
+            return f"its trial is over at step {state.step:,}"
+        now = f"at step {state.step:,} after {format_seconds(state.seconds)} of training"
+        if state.seconds >= self._limit.train_seconds:
             return f"the training time is used up, {now}"
         if self._find_left_s() <= 0.0:
             return f"the deadline of the run is near, {now}"
         return ""
 
     def _find_left_s(self) -> float:
-        """-> seconds until the deadline less what closing takes; saves and measures shorten it."""
-        reserve_s = 2.0 * self._save_seconds + self._judge.closing_s(self._state)
-        return self._budget.deadline - time.monotonic() - reserve_s
-
-    def _share_done(self) -> float:
-        """-> share of the run that is done, 0 to 1; a step cap makes it depend on steps alone."""
-        by_step = self._state.step / self._last_step
-        if self._config.steps:
-            return min(1.0, by_step)
-        seconds, left_s = self._state.seconds, self._find_left_s()
-        total_s = min(self._budget.train_seconds, seconds + max(left_s, 0.0))
-        return min(1.0, max(by_step, seconds / max(total_s, 1e-9)))
-
-    def _step(self) -> None:
-        """One step of the trainer and whatever is due after it."""
-        standing, before = self._state, self._share_done()
-        started = time.monotonic()
-        self._trainer.ranks.broadcast("step", standing.step, before, self._trainer.lr_scale)
-        losses = self._trainer.train_step(standing.step, before)
-        standing.add(losses, time.monotonic() - started)
-        after, now = self._share_done(), time.monotonic()
-        epoch_ends = standing.step % self._trainer.steps_per_epoch == 0
-        validates = int(before * VALIDATIONS) < int(after * VALIDATIONS)
-        records = int(before * RECORDS) < int(after * RECORDS) or epoch_ends or validates
-        if (records or now >= self._next_look) and not self._look():
-            return
-        if records:
-            standing.record(self._trainer.steps_per_epoch)
-        if validates:
-            self._validate()
-        if epoch_ends:
-            self._snapshots.take(self._trainer, standing, is_last=False)
-        if now >= self._next_save:
-            self._save()
+        """Seconds until the deadline less what closing takes; saves and measures shorten it."""
+        reserve_s = 2.0 * self._save_seconds + self._selection.closing_s(self.state)
+        return self._limit.deadline - time.monotonic() - reserve_s
 
     def _look(self) -> bool:
-        """-> whether losses and weights are finite so far; if not, back to the last good ones."""
+        """Tell whether losses and weights are finite; if not, go back to the last good ones."""
         started = time.monotonic()
-        means = self._state.read()  # waits for the device
+        means = self.state.read()  # waits for the device
         is_finite = all(map(math.isfinite, means.values())) and self._trainer.is_finite()
-        self._state.seconds += time.monotonic() - started
+        self.state.seconds += time.monotonic() - started
         self._next_look = time.monotonic() + LOOK_EVERY_S
         if not is_finite:
             self._roll_back()
             return False
         note = ", ".join(f"{name} {value:.4f}" for name, value in means.items())
         by_steps = math.isfinite(self._last_step)
-        self._progress.update(self._state.step if by_steps else self._state.seconds, note)
+        self._log.update(self.state.step if by_steps else self.state.seconds, note)
         return True
 
     def _roll_back(self) -> None:
-        """-> the last good state with a smaller learning rate; after a few times, the end."""
-        bad_step, times = self._state.step, self._state.rollbacks + 1
-        state = load_checkpoint(self._work, _CPU)
-        if state is None:
+        """Restore the last good state at a smaller learning rate; after a few times, end."""
+        bad_step, times = self.state.step, self.state.rollbacks + 1
+        saved = load_checkpoint(self._work, _CPU)
+        if saved is None:
             raise PipelineError("train", f"diverged by step {bad_step} and no checkpoint is whole")
-        self._restore(state)
-        self._state.rollbacks = times
+        self._restore(saved)
+        self.state.rollbacks = times
         self._trainer.lr_scale = SHRINK**times
-        log("train", f"not finite by step {bad_step:,}: back to step {self._state.step:,}")
+        log("train", f"not finite by step {bad_step:,}: back to step {self.state.step:,}")
         if times > ROLLBACKS:
-            self._state.gave_up = True
-            self._state.ended = f"diverged {times} times, the last good weights serve"
+            self.state.gave_up = True
+            self.state.ended = f"diverged {times} times, the last good weights serve"
         else:
             log("train", f"learning rate times {self._trainer.lr_scale:g} from here on")
         self._save()
 
     def _validate(self) -> None:
-        """Held-out measures join the newest record; the best weights so far are kept."""
-        share = self._share_done()
-        is_last = bool(self._state.ended) or share >= 1.0
-        self._judge.take(self._trainer, self._state, share, is_last)
-        self._validated = self._state.step
+        """Add held-out measures to the newest record, and keep the best weights so far."""
+        share = self.progress
+        is_last = bool(self.state.ended) or share >= 1.0
+        self._selection.take(self._trainer, self.state, share, is_last)
+        self._validated = self.state.step
 
     def _close(self) -> None:
-        """After the last step -> the last record, the partial epoch's snapshot, a checkpoint."""
-        log("train", f"ends: {self._state.ended}")
-        if self._state.step == 0 or not self._look():
+        """Make the last record, the partial epoch's snapshot and a checkpoint."""
+        log("train", f"ends: {self.state.ended}")
+        if self.state.step == 0 or not self._look():
             return
-        if self._state.has_unread():
-            self._state.record(self._trainer.steps_per_epoch)
-        if self._validated != self._state.step:
+        if self.state.has_unread():
+            self.state.record(self._trainer.steps_per_epoch)
+        if self._validated != self.state.step:
             self._validate()
-        self._snapshots.take(self._trainer, self._state, is_last=True)
+        self._snapshots.take(self._trainer, self.state, is_last=True)
         self._save()
 
-    def _resume(self) -> None:
-        """The newest whole checkpoint -> the state it holds; without one, the first checkpoint."""
-        state = load_checkpoint(self._work, _CPU)
-        if state is None:
-            self._save()  # a divergence in the first minute needs somewhere to go back to
-            return
-        self._restore(state)
-        standing = self._state
-        if standing.ended and not standing.gave_up and not self._find_end():
-            standing.ended = ""  # a clock ended it, and now there is more time
-        log("train", f"goes on from step {standing.step:,} (checkpoint)")
-
-    def _restore(self, state: dict) -> None:
-        self._trainer.ranks.broadcast("restore", state["learner"])
-        self._trainer.load_state_dict(state["learner"])
-        self._state = TrainState.from_dict(state["standing"], self._trainer.device.torch_device)
+    def _restore(self, saved: dict) -> None:
+        self._trainer.ranks.broadcast("restore", saved["learner"])
+        self._trainer.load_state_dict(saved["learner"])
+        self.state = TrainState.from_dict(saved["standing"], self._trainer.device.torch_device)
 
     def _save(self) -> None:
-        """The state -> a checkpoint; the next one is due when saving costs little enough."""
+        """Save a checkpoint; the next one is due when saving costs little enough."""
         started = time.monotonic()
-        state = {"learner": self._trainer.state_dict(), "standing": self._state.as_dict()}
-        save_checkpoint(self._work, self._state.step, state)
+        state = {"learner": self._trainer.state_dict(), "standing": self.state.as_dict()}
+        save_checkpoint(self._work, self.state.step, state)
         now = time.monotonic()
         self._save_seconds = now - started
         self._next_save = now + max(SAVE_EVERY_S, self._save_seconds / SAVE_SHARE)
-
-    def _finish(self) -> TrainResult:
-        """The final state -> the model file and what is said of it."""
-        standing, trainer = self._state, self._trainer
-        if not standing.step:
-            raise NoStepError("train", f"no step was made: {standing.ended}")
-        weights, chosen, epoch, step = standing.choose(trainer)
-        channels = trainer.images.shape[1]
-        path = write_model(self._work / "model.pt", weights, self._config, channels)
-        rate = standing.step * trainer.batch / max(standing.seconds, 1e-9)
-        log("train", f"{chosen}; {rate:,.1f} images/s")
-        words = (chosen, epoch, step, self._config, standing.judged)
-        return TrainResult(path, standing.history, rate, *words)

@@ -1,4 +1,4 @@
-"""An earlier version's output below the input folder -> its training state, taken up here.
+"""Training goes on from the state that an earlier version of the kernel left in its output.
 
 Kaggle keeps a version's output and shows it to a later one that names it in kernel_sources. What
 training needs to go on is left there beside the submission; a run that finds such a state, of the
@@ -13,9 +13,9 @@ import torch
 
 from lib.base.files import read_json, write_json
 from lib.base.log import format_seconds, log
-from lib.kernel.competition.unseen import MARK
-from lib.kernel.config import read_given
-from lib.kernel.recipes.table import PUBLIC
+from lib.kernel.competition.contract import UNSEEN_MARK
+from lib.kernel.configure import read_given
+from lib.kernel.recipe import Recipe
 from lib.kernel.report.provenance import MANIFEST
 from lib.kernel.training.checkpoint import list_checkpoints, load_checkpoint
 
@@ -27,16 +27,18 @@ _DECISIVE = (  # fields of Config that a state depends on
 
 
 def export_state(work: Path, trained: Path, output: Path) -> None:
-    """(training folder, the trained recipe's in it, output) -> the state a later run needs."""
+    """Copy what a later run needs: (training folder, the trained recipe's in it, output)."""
     newest = list_checkpoints(trained)[:1]
-    for path in [*newest, *work.glob("trials.json"), *work.glob(MARK)]:
+    for path in [*newest, *work.glob("trials.json"), *work.glob(UNSEEN_MARK)]:
         target = output / STATE / path.relative_to(work)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, target)
 
 
-def import_state(source: Path, work: Path, identity: dict[str, Any], on_gpu: bool) -> float:
-    """(input folder, training folder, identity of this run, its device's kind) -> s taken over.
+def import_state(
+    source: Path, work: Path, recipe: Recipe, identity: dict[str, Any], on_gpu: bool
+) -> float:
+    """(input folder, training folder, recipe, identity of this run, device) -> s taken over.
 
     A resumed run keeps to what its first process found.
     """
@@ -46,7 +48,7 @@ def import_state(source: Path, work: Path, identity: dict[str, Any], on_gpu: boo
     best, seconds = None, 0.0
     for manifest in sorted(source.rglob(MANIFEST)):
         state = manifest.parent / STATE
-        if state.is_dir() and _is_same(manifest, identity, on_gpu):
+        if state.is_dir() and _is_same(manifest, recipe, identity, on_gpu):
             found = _count_seconds(state)
             best, seconds = (state, found) if found > seconds else (best, seconds)
     if best is None:
@@ -63,21 +65,22 @@ def import_state(source: Path, work: Path, identity: dict[str, Any], on_gpu: boo
     return seconds
 
 
-def _is_same(manifest: Path, identity: dict[str, Any], on_gpu: bool) -> bool:
-    """-> whether data and networks are those of this run; says what differs."""
+def _is_same(manifest: Path, recipe: Recipe, identity: dict[str, Any], on_gpu: bool) -> bool:
+    """Tell whether data and networks are those of this run; print what differs."""
     earlier = read_json(manifest) or {}
     config = earlier.get("config", {})
-    recipe = identity["config"]["recipe"]
     wanted = {name: identity["config"][name] for name in _DECISIVE}
     # A field that the earlier version did not know decided nothing there.
     differing = [name for name, value in wanted.items() if config.get(name, value) != value]
-    given = set(read_given(config)) ^ set(read_given(identity["config"]))
+    given = set(read_given(config, recipe.preset)) ^ set(
+        read_given(identity["config"], recipe.preset)
+    )
     differing += [
         f"{name}, which only one was given" for name in _DECISIVE if name in given - {*differing}
     ]
     if earlier.get("state_form", 1) != identity["state_form"]:
         differing.append("its version's networks")
-    suits_device = recipe not in PUBLIC  # sizes of 0 are by the device
+    suits_device = not recipe.preset.keeps_sizes
     if suits_device and (earlier.get("device") != "cpu") != on_gpu:
         differing.append("GPU or CPU")
     if earlier.get("data_sha256") != identity["data_sha256"]:

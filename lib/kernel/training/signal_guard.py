@@ -1,8 +1,8 @@
-"""SIGTERM and Ctrl-C -> a request that a loop answers between two steps."""
+"""SIGTERM and Ctrl-C become a request that a loop answers between two steps."""
 
 import signal
 import threading
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, NoReturn, Self
 
 from lib.base.log import log
@@ -21,16 +21,11 @@ class SignalGuard:
                 self._before[number] = signal.signal(number, self._ask)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._restore()
 
     def leave(self) -> NoReturn:
-        """-> KeyboardInterrupt after Ctrl-C, else SystemExit with the shell's code."""
+        """Raise KeyboardInterrupt after Ctrl-C, else SystemExit with the shell's code."""
         if self.requested == signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(128 + self.requested)

@@ -2,16 +2,17 @@
 
 import io
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from lib.base import files
 from lib.base.image_grid import write_grid
 from lib.base.log import log
 from lib.kernel.config import Config
+from lib.kernel.metrics.validation_fid import ValidationFid
+from lib.kernel.recipe import Recipe
 from lib.kernel.sampling.draw import draw_images
 from lib.kernel.training.state import TrainState
 from lib.kernel.training.trainer import Trainer
@@ -25,38 +26,41 @@ class Snapshots:
 
     def __init__(
         self,
+        recipe: Recipe,
         config: Config,
         leave: Path,
         deadline: float,
-        evaluate: Callable[[np.ndarray], float] | None,
+        validation: ValidationFid | None,
     ) -> None:
+        self._recipe = recipe
         self._config = config
         self._leave = leave
         self._deadline = deadline
-        count = config.epoch_fid if config.is_public else 0
-        self._evaluate = evaluate if count else None
+        count = config.epoch_fid if recipe.leaves_snapshots else 0
+        self._evaluate = validation.measure if validation and count else None
         self._evaluate_seconds = FIRST_GUESS_S * count
         self._taken = 0
 
-    def take(self, trainer: Trainer, standing: TrainState, is_last: bool) -> None:
+    def take(self, trainer: Trainer, state: TrainState, is_last: bool) -> None:
         """After an epoch, or at the end of the run inside one -> files, FID, the best weights."""
-        if not self._config.is_public:
+        if not self._recipe.leaves_snapshots:
             return
-        epoch = standing.epoch(trainer.steps_per_epoch)
+        epoch = state.epoch(trainer.steps_per_epoch)
         is_due = epoch % self._config.save_every == 0
         if epoch == self._taken or not (is_due or is_last):
             return
         self._taken = epoch
         self._write(trainer, epoch)
         if self._evaluate is not None:
-            self._measure(trainer, standing, epoch)
+            self._measure(trainer, state, epoch)
 
     def _write(self, trainer: Trainer, epoch: int) -> None:
         """-> samples_v1/epoch_XXX.png and checkpoints_v1/G_epoch_XXX.pth."""
-        config, network = self._config, trainer.sampler()
+        recipe, config, network = self._recipe, self._config, trainer.sampler()
         # In training each core has one thread; this map's single piece has all of them.
         grid = trainer.cores.map(
-            lambda one: draw_images(one, GRID_IMAGES, config, trainer.device, "grid"), [network]
+            lambda one: draw_images(recipe, one, GRID_IMAGES, config, trainer.device, "grid"),
+            [network],
         )[0]
         network.train()
         write_grid(self._leave / "samples_v1" / f"epoch_{epoch:03d}.png", grid)
@@ -65,7 +69,7 @@ class Snapshots:
         name = f"G_epoch_{epoch:03d}.pth"
         files.write_bytes(self._leave / "checkpoints_v1" / name, buffer.getvalue())
 
-    def _measure(self, trainer: Trainer, standing: TrainState, epoch: int) -> None:
+    def _measure(self, trainer: Trainer, state: TrainState, epoch: int) -> None:
         """The FID of this epoch's samples joins the newest record, unless time is too short."""
         if self._evaluate is None:
             return
@@ -76,11 +80,12 @@ class Snapshots:
         network = trainer.sampler()
         count = self._config.epoch_fid
         evaluate, device = self._evaluate, trainer.device
+        drawn = partial(draw_images, self._recipe)
         fid = trainer.cores.map(
-            lambda one: evaluate(draw_images(one, count, self._config, device, "epoch")), [network]
+            lambda one: evaluate(drawn(one, count, self._config, device, "epoch")), [network]
         )[0]
         network.train()
         self._evaluate_seconds = time.monotonic() - started
-        standing.history[-1]["fid"] = fid
+        state.history[-1]["fid"] = fid
         log("train", f"epoch {epoch}: FID {fid:.4f} of {count:,} samples")
-        standing.keep_best("FID", fid, "least FID of an epoch", trainer)
+        state.keep_best("FID", fid, "least FID of an epoch", trainer)

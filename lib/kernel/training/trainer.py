@@ -1,4 +1,7 @@
-"""Resident images -> the batch of a step; a batch -> gradients, in parts that fit the memory."""
+"""The base of every recipe's trainer: batches, and gradients in parts that fit the memory.
+
+A recipe adds its networks and `train_step`.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -14,14 +17,14 @@ from lib.base.log import log
 from lib.base.seeds import derive_seed
 from lib.kernel.config import Config
 from lib.kernel.device.cpu_threads import Cores
-from lib.kernel.device.cuda_graph import Losses, StepGraphs, capture_on_gpu
 from lib.kernel.device.device import Device
+from lib.kernel.device.plain_steps import Losses, PlainSteps
 
 LossOf = Callable[..., tuple[torch.Tensor, Losses]]  # of a part: its mean loss, what to report
 
 
 class Trainer(ABC):
-    """One recipe's networks, optimisers and step; the loop around it is train's."""
+    """One recipe's networks, optimisers and step; the loop around it is in train.py."""
 
     def __init__(self, images: np.ndarray, config: Config, device: Device) -> None:
         """(N, C, 32, 32) uint8 images become resident on the device as they are."""
@@ -44,7 +47,8 @@ class Trainer(ABC):
         self.lr_scale = 1.0  # shrinks after a divergence
         self.micro_batch = self.batch  # images at once; shrinks when the memory does not suffice
         self.cores = Cores(device)
-        self.graphs = StepGraphs(capture_on_gpu if device.is_cuda and config.graphs else None)
+        has_graphs = device.make_graphs and device.is_cuda and config.graphs
+        self.graphs = device.make_graphs() if has_graphs and device.make_graphs else PlainSteps()
         self._order: tuple[int, torch.Tensor] | None = None
 
     @abstractmethod
@@ -53,36 +57,36 @@ class Trainer(ABC):
 
     @abstractmethod
     def state_parts(self) -> dict[str, Any]:
-        """-> everything with a state_dict that a resumed run needs, by name."""
+        """Name everything with a state_dict that a resumed run needs."""
 
     @abstractmethod
     def samplers(self) -> dict[str, nn.Module]:
-        """-> the networks that samples may be drawn from by name, in eval mode, the best first."""
+        """Name the networks that samples may be drawn from, in eval mode, the best first."""
 
     def sampler(self) -> nn.Module:
-        """-> the network that samples are drawn from where nothing was measured."""
+        """The network that samples are drawn from where nothing was measured."""
         return next(iter(self.samplers().values()))
 
     def export(self) -> dict[str, torch.Tensor]:
-        """-> that network's weights."""
+        """The weights of that network."""
         return self.sampler().state_dict()
 
     def is_finite(self) -> bool:
-        """-> whether no weight is infinite or NaN; waits for the device."""
+        """Tell whether no weight is infinite or NaN; waits for the device."""
         sums = torch.stack([weight.detach().double().sum() for weight in self.export().values()])
         return bool(sums.isfinite().all())
 
     def validate(self) -> dict[str, float]:
-        """-> measures on held-out images, where the recipe has any; least "score" is best."""
+        """Measure held-out images, where the recipe has any; the least "score" is best."""
         return {}
 
     def state_dict(self) -> dict[str, Any]:
-        """-> all parts' states."""
+        """All parts' states."""
         states = {name: part.state_dict() for name, part in self.state_parts().items()}
         return {"parts": states, "rate_scale": self.lr_scale, "micro": self.micro_batch}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """A state of state_dict -> all parts as they were."""
+        """Restore all parts from a state of state_dict."""
         for name, part in self.state_parts().items():
             if own := state["parts"][name]:  # of a gradient scaler that was off there is none
                 part.load_state_dict(own)
@@ -123,7 +127,7 @@ class Trainer(ABC):
 
         `loss_of` sees a slice of each input, whole ones where they are scalars, and reads nothing
         else that differs from step to step, for on a GPU a graph of its kernels is replayed. Each
-        rank of the team takes its slice, and on a CPU each core a part of that, unless a
+        rank takes its slice, and on a CPU each core a part of that, unless a
         normalisation ties the batch together. The gradients add up to those of the whole batch.
         Where the memory does not suffice the parts are halved and the step begins again; its
         randomness was drawn before.
@@ -145,7 +149,7 @@ class Trainer(ABC):
         return losses
 
     def _make_room(self) -> None:
-        """Out of memory -> without graphs, or with half as many images at once."""
+        """After a lack of memory give up graphs, or take half as many images at once."""
         if self.graphs.free():
             return
         if self.micro_batch == 1:
@@ -170,7 +174,7 @@ class Trainer(ABC):
         is_divisible: bool,
         inputs: list[torch.Tensor],
     ) -> tuple[list[torch.Tensor], Losses]:
-        """-> gradients that lie in memory as their weights do, and losses, of this rank's slice."""
+        """Gradients that lie in memory as their weights do, and losses, of this rank's slice."""
         own = self.ranks.slice_of(self.batch) if is_divisible else slice(0, self.batch)
         most = -(-(own.stop - own.start) // self.cores.count) if is_divisible else self.batch
         step = min(self.micro_batch, most)

@@ -16,6 +16,7 @@ from torch import nn
 from lib.base.log import log
 from lib.kernel.config import Config
 from lib.kernel.metrics.validation_fid import ValidationFid
+from lib.kernel.recipe import Recipe
 from lib.kernel.sampling.draw import draw_images
 from lib.kernel.training.state import TrainState
 from lib.kernel.training.trainer import Trainer
@@ -30,36 +31,40 @@ PRICE = 20.0  # training images that take as long as one drawn and measured (pix
 class WeightSelection:
     """Measures at validation points; FIDs only where they are worth their time."""
 
-    def __init__(self, config: Config, validation: ValidationFid | None, deadline: float) -> None:
+    def __init__(
+        self, recipe: Recipe, config: Config, validation: ValidationFid | None, deadline: float
+    ) -> None:
+        self._recipe = recipe
         self._config = config
-        self._validation = None if config.is_public or config.judge < 0 else validation
+        is_wanted = recipe.selects_weights and config.judge >= 0
+        self._validation = validation if is_wanted else None
         self._deadline = deadline  # a value of time.monotonic()
         self._loss_s = 0.0  # of the newest held-out loss
         self._has_loss = False
         self._cost_s = 0.0  # of the newest judging; 0: none yet
         self._said: set[str] = set()
 
-    def closing_s(self, standing: TrainState) -> float:
+    def closing_s(self, state: TrainState) -> float:
         """-> seconds that the measures after the last step may take."""
-        return 2.0 * self._loss_s + (1.5 * self._cost_s if _has_fid(standing) else 0.0)
+        return 2.0 * self._loss_s + (1.5 * self._cost_s if _has_fid(state) else 0.0)
 
-    def take(self, trainer: Trainer, standing: TrainState, share: float, is_last: bool) -> None:
+    def take(self, trainer: Trainer, state: TrainState, share: float, is_last: bool) -> None:
         """After a record, at that share of the run -> measures in it, the best weights kept."""
         with _keep_modes(trainer):
-            self._measure_loss(trainer, standing)
-            if self._validation is None or not self._is_due(trainer, standing, share, is_last):
+            self._measure_loss(trainer, state)
+            if self._validation is None or not self._is_due(trainer, state, share, is_last):
                 return
             started = time.monotonic()
             try:
-                self._measure_fids(trainer, standing, self._validation)
+                self._measure_fids(trainer, state, self._validation)
             except torch.OutOfMemoryError:
                 self._validation = None
                 log("judge", "out of memory: no FID in training from here on")
                 return
-        spent_s = standing.judged.get("seconds", 0.0) + time.monotonic() - started
-        standing.judged |= {"share": share, "seconds": spent_s}
+        spent_s = state.judged.get("seconds", 0.0) + time.monotonic() - started
+        state.judged |= {"share": share, "seconds": spent_s}
 
-    def _measure_loss(self, trainer: Trainer, standing: TrainState) -> None:
+    def _measure_loss(self, trainer: Trainer, state: TrainState) -> None:
         started = time.monotonic()
         measures = trainer.validate()
         self._loss_s = time.monotonic() - started
@@ -67,10 +72,10 @@ class WeightSelection:
             return
         self._has_loss = True
         score = measures.pop("score")
-        standing.history[-1].update(measures)
+        state.history[-1].update(measures)
         words = ", ".join(f"{name} {value:.5f}" for name, value in measures.items())
-        log("train", f"step {standing.step:,}: {words}")
-        standing.keep_best("held-out loss", score, "least held-out loss", trainer)
+        log("train", f"step {state.step:,}: {words}")
+        state.keep_best("held-out loss", score, "least held-out loss", trainer)
 
     def _count_images(self, trainer: Trainer) -> int:
         """-> images drawn from each network."""
@@ -78,25 +83,25 @@ class WeightSelection:
             return self._config.judge or GPU_IMAGES
         return LEAST_OVER_LOSS if self._has_loss else CPU_IMAGES
 
-    def _is_due(self, trainer: Trainer, standing: TrainState, share: float, is_last: bool) -> bool:
+    def _is_due(self, trainer: Trainer, state: TrainState, share: float, is_last: bool) -> bool:
         """-> whether FIDs are measured now."""
         networks = len(trainer.samplers())
         images = self._count_images(trainer) * networks
         guess_s = self._validation.image_s * images if self._validation else 0.0
         cost_s = self._cost_s or guess_s
-        if is_last and _has_fid(standing):
+        if is_last and _has_fid(state):
             wanted = True  # weights of two times can be compared only where both were measured
         elif self._config.steps:
-            wanted = self._is_at_fixed_place(trainer, standing, share, images)
+            wanted = self._is_at_fixed_place(trainer, state, share, images)
         else:
-            wanted = self._is_worth_it(networks, standing, cost_s, is_last)
+            wanted = self._is_worth_it(networks, state, cost_s, is_last)
         if wanted and time.monotonic() + 1.5 * cost_s > self._deadline:
-            log("judge", f"step {standing.step:,}: no FID, the deadline of the run is near")
+            log("judge", f"step {state.step:,}: no FID, the deadline of the run is near")
             return False
         return wanted
 
     def _is_at_fixed_place(
-        self, trainer: Trainer, standing: TrainState, share: float, images: int
+        self, trainer: Trainer, state: TrainState, share: float, images: int
     ) -> bool:
         """A run bounded by steps -> whether a fixed place was reached, and such a run is judged.
 
@@ -110,49 +115,47 @@ class WeightSelection:
                 f"beside {trained:,} training images (--set judge=... insists)"
             )
             return False
-        before = standing.judged.get("share", 0.0)
+        before = state.judged.get("share", 0.0)
         return any(before < fixed <= share for fixed in FIXED_SHARES)
 
-    def _is_worth_it(
-        self, networks: int, standing: TrainState, cost_s: float, is_last: bool
-    ) -> bool:
+    def _is_worth_it(self, networks: int, state: TrainState, cost_s: float, is_last: bool) -> bool:
         """A run bounded by time -> whether FIDs keep to their share of it, the end included.
 
         The end alone is measured only where there are several networks to choose from.
         """
-        spent_s, allowed_s = standing.judged.get("seconds", 0.0), SHARE * standing.seconds
+        spent_s, allowed_s = state.judged.get("seconds", 0.0), SHARE * state.seconds
         fits = spent_s + (1 if is_last else 2) * cost_s <= allowed_s
-        if not fits and not _has_fid(standing):
+        if not fits and not _has_fid(state):
             self._say_once(
                 f"no FID before {2 * cost_s / SHARE:,.0f} s of training: measuring takes about "
                 f"{cost_s:.1f} s, twice that may be {SHARE:.0%} of training"
             )
         return fits and not (is_last and networks == 1)
 
-    def _measure_fids(
-        self, trainer: Trainer, standing: TrainState, validation: ValidationFid
-    ) -> None:
+    def _measure_fids(self, trainer: Trainer, state: TrainState, validation: ValidationFid) -> None:
         """The FID of each network's samples joins the newest record; the best weights are kept."""
         started, count = time.monotonic(), self._count_images(trainer)
         found: dict[str, float] = {}
 
         def draw(network: nn.Module) -> tuple[np.ndarray, float]:
-            samples = draw_images(network, count, trainer.config, trainer.device, "judge")
+            samples = draw_images(
+                self._recipe, network, count, trainer.config, trainer.device, "judge"
+            )
             return samples, validation.measure(samples)
 
         for name, network in trainer.samplers().items():
             # In training each core has one thread; this map's single piece has all of them.
             samples, found[name] = trainer.cores.map(draw, [network])[0]
-            standing.history[-1][f"fid {name}"] = found[name]
+            state.history[-1][f"fid {name}"] = found[name]
             why = f"{name}: least FID of {count:,} samples against half of the real images"
-            standing.keep_best("FID", found[name], why, trainer, network)
+            state.keep_best("FID", found[name], why, trainer, network)
         self._cost_s = time.monotonic() - started
         words = ", ".join(f"{name} {fid:.5g}" for name, fid in found.items())
         facts = f"{count:,} samples each, {self._cost_s:.1f} s"
-        log("judge", f"step {standing.step:,}: FID {words} ({facts})")
-        standing.judged["images"] = count
-        if validation.fast is not None and "fast_error" not in standing.judged:
-            standing.judged["fast_error"] = validation.measure_error(samples)
+        log("judge", f"step {state.step:,}: FID {words} ({facts})")
+        state.judged["images"] = count
+        if validation.fast is not None and "fast_error" not in state.judged:
+            state.judged["fast_error"] = validation.measure_error(samples)
 
     def _say_once(self, words: str) -> None:
         if words not in self._said:
@@ -160,8 +163,8 @@ class WeightSelection:
             log("judge", words)
 
 
-def _has_fid(standing: TrainState) -> bool:
-    return standing.best.get("kind") == "FID"
+def _has_fid(state: TrainState) -> bool:
+    return state.best.get("kind") == "FID"
 
 
 @contextmanager

@@ -1,42 +1,42 @@
-"""Rank 0's messages -> the same steps and a share of the samples, on every other rank."""
+"""Every rank but the first: it follows rank 0's messages, in training and in drawing."""
 
-import dataclasses
 import tempfile
+from functools import partial
 from pathlib import Path
 
-import torch
-
 from lib.kernel.config import Config
-from lib.kernel.device.device import Device, choose_device
-from lib.kernel.device.distributed import ALONE, Ranks, spawn_ranks
-from lib.kernel.sampling.model_file import read_model
-from lib.kernel.sampling.sample import draw_share
-from lib.kernel.training.train import make_trainer
+from lib.kernel.device.device import Device, MakeGraphs, choose_device
+from lib.kernel.device.distributed import join_launched, spawn_ranks
+from lib.kernel.device.ranks import Ranks
+from lib.kernel.recipe import Recipe
+from lib.kernel.sampling.draw import draw_share
+from lib.kernel.sampling.model_file import Model, read_model
 from lib.kernel.training.trainer import Trainer
 
-
-def start_ranks(launched: Ranks | None, ranks: int) -> Device:
-    """(torchrun's team, if any; processes wanted, 0 for one a GPU) -> rank 0's device and team."""
-    device = choose_device(launched or ALONE)
-    gpus = torch.cuda.device_count() if device.is_cuda else 0
-    return dataclasses.replace(device, ranks=launched or spawn_ranks(ranks, gpus, run_worker))
+__all__ = ["join_launched", "run_worker", "spawn_workers"]
 
 
-def run_worker(ranks: Ranks) -> None:
-    """A rank other than 0 -> its part of everything that rank 0 asks for, until it is dismissed."""
-    device = choose_device(ranks)
+def spawn_workers(wanted: int, gpus: int, recipe: Recipe, make_graphs: MakeGraphs | None) -> Ranks:
+    """(processes wanted or 0 for one a GPU, GPUs) -> rank 0's Ranks; the others run_worker."""
+    work = partial(run_worker, recipe=recipe, make_graphs=make_graphs)
+    return spawn_ranks(wanted, gpus, work)
+
+
+def run_worker(ranks: Ranks, recipe: Recipe, make_graphs: MakeGraphs | None) -> None:
+    """Do this rank's part of everything that rank 0 asks for, until it lets the others leave."""
+    device = choose_device(ranks, make_graphs)
     while True:
         match ranks.receive():
             case ("learn", config, images):
-                _learn(make_trainer(images, config, device))
+                _train(recipe.find(config.recipe).make_trainer(images, config, device))
             case ("draw", content, count, config, stage):
-                _draw(content, count, config, device, stage)
+                _draw(recipe.find(config.recipe), content, count, config, device, stage)
             case ("leave",):
                 return
 
 
-def _learn(trainer: Trainer) -> None:
-    """A trainer -> the steps that rank 0's takes, until those end."""
+def _train(trainer: Trainer) -> None:
+    """Make the steps that rank 0's trainer makes, until those end."""
     with trainer.cores:
         while True:
             match trainer.ranks.receive():
@@ -51,10 +51,12 @@ def _learn(trainer: Trainer) -> None:
                     raise AssertionError(f"rank 0 asks for {other[0]} in the middle of training")
 
 
-def _draw(content: bytes, count: int, config: Config, device: Device, stage: str) -> None:
-    """The bytes of a model file -> this rank's share of the images, handed to rank 0."""
+def _draw(
+    recipe: Recipe, content: bytes, count: int, config: Config, device: Device, stage: str
+) -> None:
+    """Draw this rank's share of the images by the bytes of a model file, and hand it to rank 0."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.pt"
         path.write_bytes(content)
-        network = read_model(path, config, device)
-    draw_share(network, count, config, device, stage)
+        network = read_model(Model(path, recipe, config), device)
+    draw_share(recipe, network, count, config, device, stage)

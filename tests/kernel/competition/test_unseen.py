@@ -24,12 +24,13 @@ from lib.kernel.competition.unseen import (
     part_images,
     set_aside,
 )
-from lib.kernel.config import Config, make_config
+from lib.kernel.config import Config
 from lib.kernel.device.device import Device, Folders
 from lib.kernel.metrics import features
 from lib.kernel.metrics.features import load_extractor
 from lib.kernel.metrics.reference import Images, decode_images, make_plan
 from lib.kernel.pipeline import Run
+from lib.kernel.recipes.table import make_config
 from lib.kernel.report import provenance
 from lib.kernel.sampling import draw as drawing
 from lib.kernel.speeds import Speeds

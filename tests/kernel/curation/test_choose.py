@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from lib.kernel.config import make_config
 from lib.kernel.curation.choose import choose_images
 from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
 from lib.kernel.metrics.floor import measure_floor
 from lib.kernel.metrics.reference import Reference, split_halves
+from lib.kernel.recipes.table import make_config
 
 
 def draw(count, seed):

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from lib.kernel.config import make_config
 from lib.kernel.device import cuda_graph
 from lib.kernel.device.cuda_graph import Capture, Compute, capture_on_gpu, make_graph
 from lib.kernel.device.device import Device, choose_device
+from lib.kernel.recipes.table import make_config
 from lib.kernel.training.trainer import Trainer
 from tests.kernel.training.test_train import CPU, LEARNERS, SMALL, make_images
 from tests.small import keep_used

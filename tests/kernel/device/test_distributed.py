@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from lib.kernel.device.cpu_threads import Cores
+from lib.kernel.device.cpu_threads import Cores, pin_to_cores
 from lib.kernel.device.device import Device
 from lib.kernel.device.distributed import Ranks
-from lib.kernel.device.own_cores import pin_to_cores
 from lib.kernel.training.checkpoint import read_state
 from tests.local_runs import ROOT, call, copy_sources, list_options, write_input
 
@@ -23,10 +22,11 @@ import math, os, sys
 from pathlib import Path
 import numpy as np, torch
 from lib.synthetic.look_alike import look_alike
-from lib.kernel.config import make_config
+from lib.kernel.recipes.table import make_config
 from lib.kernel.training.worker_rank import start_ranks
-from lib.kernel.sampling.sample import sample_images
-from lib.kernel.training.train import TimeLimit, train
+from lib.kernel.sampling.draw import sample_images
+from lib.kernel.training.time_limit import TimeLimit
+from lib.kernel.training.train import train
 from tests.small import keep_used
 
 recipe, ranks, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
@@ -42,7 +42,7 @@ if __name__ == "__main__":
             print("gloo on", *sorted(os.sched_getaffinity(int(thread.name))))
     for attempt in range(2):  # the second one finds the first one's end and goes on to the same
         result = train(images, config, device, folder, folder, TimeLimit(math.inf))
-    samples = sample_images(result.checkpoint, 600, result.config, device)
+    samples = sample_images(result.model.path, 600, result.model.config, device)
     device.ranks.shutdown()
     np.save(folder / "samples.npy", samples)
 """

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from lib.kernel.competition.dataset import Decoded
-from lib.kernel.config import make_config
 from lib.kernel.curation.choose import Choice, choose_images
 from lib.kernel.metrics.copies import QUERIES, measure_nearness
 from lib.kernel.metrics.extra_metrics import Drawn, ExtraMetrics, measure_extra
@@ -15,6 +14,7 @@ from lib.kernel.metrics.fid import features_to_statistics
 from lib.kernel.metrics.floor import measure_floor
 from lib.kernel.metrics.reference import Images, Reference
 from lib.kernel.metrics.unseen_fid import score_unseen
+from lib.kernel.recipes.table import make_config
 
 CONFIG = make_config("pixel", {"floor_draws": 3, "samples": 1000})
 TRAINED = 1500

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from lib.kernel.config import make_config
 from lib.kernel.defaults import fill_defaults
 from lib.kernel.metrics import extra_metrics
 from lib.kernel.metrics.extra_metrics import Drawn, measure_extra
 from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
 from lib.kernel.metrics.floor import measure_floor
 from lib.kernel.metrics.reference import Reference
+from lib.kernel.recipes.table import make_config
 
 
 @pytest.mark.parametrize("count", [29, 30, 40])

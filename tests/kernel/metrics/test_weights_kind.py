@@ -14,9 +14,9 @@ import torch
 
 import build
 from lib.commands.kernel_build import build_kernel
-from lib.kernel.config import make_config
 from lib.kernel.metrics.inception import check_weights, load_inception
 from lib.kernel.metrics.weights_kind import refuse_wrong_kind
+from lib.kernel.recipes.table import make_config
 from tests.local_runs import RECIPES, ROOT, call, copy_sources, write_input
 
 

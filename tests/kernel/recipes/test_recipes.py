@@ -11,15 +11,24 @@ import numpy as np
 import pytest
 import torch
 
-from lib.kernel.config import KEYS, Config, make_config
+from lib.kernel.config import KEYS, Config
 from lib.kernel.device.device import Device
-from lib.kernel.recipes.table import CANDIDATES, PUBLIC, RECIPES, RUN_KEYS, list_keys, number_state
+from lib.kernel.recipes.table import (
+    CANDIDATES,
+    PUBLIC,
+    RECIPES,
+    RUN_KEYS,
+    list_keys,
+    make_config,
+    number_state,
+)
 from lib.kernel.sampling import draw as drawing
-from lib.kernel.sampling.sample import sample_images
+from lib.kernel.sampling.draw import sample_images
 from lib.kernel.training.fid_finetune import finetune_by_fid
-from lib.kernel.training.train import TimeLimit, make_trainer, train
+from lib.kernel.training.time_limit import TimeLimit
+from lib.kernel.training.train import train
 from tests.kernel.training.test_fid_gradient import looker, real  # noqa: F401  (fixtures)
-from tests.small import keep_used
+from tests.small import keep_used, make_trainer
 from tests.yardsticks import measure_by
 
 # (recipe, number of its state) -> fingerprint of its tensors, names and shapes.
@@ -98,8 +107,8 @@ def test_the_keys_of_a_recipe_are_those_that_its_code_reads(
     result = train(
         images, config, cpu, tmp_path / "work", tmp_path, TimeLimit(math.inf), validation
     )
-    path, _ = finetune_by_fid(result.checkpoint, result.config, cpu, looker, real, 1.0)
-    sample_images(path, 4, result.config, cpu)
+    path, _ = finetune_by_fid(result.model.path, result.model.config, cpu, looker, real, 1.0)
+    sample_images(path, 4, result.model.config, cpu)
     if recipe == "auto":
         read = set.union(*(seen[name] for name in (*CANDIDATES, "auto")))
         assert "trial" in seen["auto"]

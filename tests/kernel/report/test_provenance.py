@@ -7,7 +7,7 @@ import pytest
 
 from lib.base.errors import InputError
 from lib.base.files import read_json, write_json
-from lib.kernel.config import make_config
+from lib.kernel.recipes.table import make_config
 from lib.kernel.report.provenance import (
     check_same_run,
     find_damage,

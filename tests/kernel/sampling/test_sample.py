@@ -9,11 +9,12 @@ import torch
 from PIL import Image
 
 from lib.base.image_grid import make_grid, write_grid
-from lib.kernel.config import Config, make_config
+from lib.kernel.config import Config
 from lib.kernel.device.device import Device
+from lib.kernel.recipes.table import make_config
 from lib.kernel.sampling import draw as drawing
+from lib.kernel.sampling.draw import sample_images
 from lib.kernel.sampling.model_file import build_network, read_model, write_model
-from lib.kernel.sampling.sample import sample_images
 from tests.small import keep_used
 
 pytestmark = pytest.mark.ships

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from lib.base.errors import PipelineError
-from lib.kernel.config import Config, make_config
+from lib.kernel.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.metrics import features
 from lib.kernel.metrics.features import Extractor, load_extractor
@@ -19,6 +19,7 @@ from lib.kernel.metrics.fid import Statistics, features_to_statistics, frechet_d
 from lib.kernel.metrics.floor import measure_floor
 from lib.kernel.metrics.preprocess import resize_on_device
 from lib.kernel.metrics.reference import Reference
+from lib.kernel.recipes.table import make_config
 from lib.kernel.sampling import draw as drawing
 from lib.kernel.sampling.model_file import build_network, read_model, write_model
 from lib.kernel.training import fid_finetune, fid_population

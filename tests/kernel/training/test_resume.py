@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from lib.base.files import read_json
-from lib.kernel.config import make_config
-from lib.kernel.recipes.table import number_state
+from lib.kernel.recipes.table import make_config, number_state
 from lib.kernel.report.provenance import identify
 from lib.kernel.training.resume import STATE, import_state
 from tests.local_runs import call, copy_sources, list_options, write_input

@@ -13,20 +13,22 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from lib.kernel.sizes import settle_sizes
 from PIL import Image
 
-from lib.kernel.config import Config, make_config
+from lib.kernel.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.edm.trainer import EdmTrainer
 from lib.kernel.recipes.pixel.trainer import PixelTrainer
 from lib.kernel.recipes.r3gan.trainer import R3ganTrainer
+from lib.kernel.recipes.table import make_config
 from lib.kernel.recipes.wgan_gp.trainer import WganTrainer
 from lib.kernel.sampling.model_file import read_model
-from lib.kernel.sizes import settle_sizes
 from lib.kernel.training import loop
 from lib.kernel.training.checkpoint import list_checkpoints, load_checkpoint
-from lib.kernel.training.time_limit import NoStepError
-from lib.kernel.training.train import TimeLimit, TrainResult, train
+from lib.kernel.training.result import TrainResult
+from lib.kernel.training.time_limit import NoStepError, TimeLimit
+from lib.kernel.training.train import train
 from lib.kernel.training.trainer import Trainer
 from tests.small import keep_used
 from tests.yardsticks import measure_by
@@ -127,7 +129,7 @@ def test_a_run_stopped_by_sigterm_goes_on_to_the_same_bytes(tmp_path: Path, reci
     assert state is not None
     assert state["standing"]["step"] == 13
     parts = run(tmp_path / "parts", config)
-    assert parts.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+    assert parts.checkpoint.read_bytes() == whole.model.path.read_bytes()
     for entry in (*whole.history, *parts.history):
         entry.pop("seconds")
     assert parts.history == whole.history
@@ -154,7 +156,7 @@ def test_a_run_killed_outright_goes_on_to_the_same_bytes(tmp_path: Path) -> None
     assert child.wait() == -signal.SIGKILL, "it ended before it could be killed"
     config = small_config("pixel", steps=120)
     killed, whole = run(tmp_path / "killed", config), run(tmp_path / "whole", config)
-    assert killed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+    assert killed.checkpoint.read_bytes() == whole.model.path.read_bytes()
 
 
 @pytest.mark.usefixtures("saves_often")
@@ -212,7 +214,7 @@ def test_endless_divergence_ends_with_the_last_good_weights(
     assert state is not None
     assert state["standing"]["step"] == 10
     assert state["standing"]["ended"].startswith("diverged 4 times")
-    assert result.checkpoint.exists()
+    assert result.model.path.exists()
     again = run(tmp_path, small_config("pixel"))
     assert again.history == result.history
 
@@ -352,6 +354,6 @@ def test_second_seed_takes_the_epoch_of_the_least_fid(tmp_path: Path) -> None:
     assert result.epoch == 2
     assert [entry["fid"] for entry in result.history if "fid" in entry] == [3.0, 1.0, 2.0]
     kept = torch.load(tmp_path / "leave" / "checkpoints_v1" / "G_epoch_002.pth", weights_only=True)
-    chosen = read_model(result.checkpoint, config, CPU).state_dict()
+    chosen = read_model(result.model.path, config, CPU).state_dict()
     assert all(torch.equal(chosen[name], weight) for name, weight in kept.items())
     assert len(list((tmp_path / "leave" / "samples_v1").iterdir())) == 3

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from lib.kernel.config import Config, make_config
+from lib.kernel.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.metrics.features import load_extractor
 from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
@@ -22,11 +22,14 @@ from lib.kernel.metrics.floor import measure_floor
 from lib.kernel.metrics.reference import Reference, split_halves
 from lib.kernel.metrics.validation_fid import make_validation_fid
 from lib.kernel.recipes.pixel.trainer import PixelTrainer
+from lib.kernel.recipes.table import make_config
 from lib.kernel.sampling import draw as drawing
 from lib.kernel.sampling.model_file import read_model
 from lib.kernel.training import weight_selection
+from lib.kernel.training.result import TrainResult
 from lib.kernel.training.state import TrainState
-from lib.kernel.training.train import TimeLimit, TrainResult, train
+from lib.kernel.training.time_limit import TimeLimit
+from lib.kernel.training.train import train
 from lib.kernel.training.weight_selection import WeightSelection
 from tests.yardsticks import measure_by
 
@@ -87,7 +90,7 @@ def test_the_network_and_the_time_of_the_least_fid_are_taken(
     taken = [(row["step"], row["fid average"], row["fid raw"]) for row in result.history
              if "fid raw" in row]  # fmt: skip
     assert taken == [(6, 5.0, 4.0), (8, 3.0, 1.0), (10, 2.0, 6.0)]
-    chosen = read_model(result.checkpoint, make_small(), CPU).state_dict()
+    chosen = read_model(result.model.path, make_small(), CPU).state_dict()
     assert all(torch.equal(chosen[name], weight) for name, weight in weights[7].items())
     said = "weights of step 8, epoch 1 (raw: least FID of 4 samples against half of the real"
     assert result.chosen.startswith(said)
@@ -124,7 +127,7 @@ def test_a_judged_run_that_was_stopped_ends_with_the_same_bytes(
         with pytest.raises(SystemExit):
             run(tmp_path / "parts", make_small(), count_black)
     parts = run(tmp_path / "parts", make_small(), count_black)
-    assert parts.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+    assert parts.checkpoint.read_bytes() == whole.model.path.read_bytes()
     for entry in (*whole.history, *parts.history):
         entry.pop("seconds")
     assert parts.history == whole.history

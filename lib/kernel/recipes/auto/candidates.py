@@ -1,38 +1,39 @@
-"""A Config of recipe auto and the device -> what each candidate runs with, told and to be run."""
+"""What each candidate runs with: told before the trials, and settled for each of them."""
 
 from typing import Any
 
 from lib.base.log import log
-from lib.kernel.config import Config, as_candidate, make_config, show_value
+from lib.kernel.config import Config, show_value
+from lib.kernel.configure import as_candidate, configure
 from lib.kernel.defaults import fill_defaults
-from lib.kernel.recipes.table import AUTO, CANDIDATES, list_training_keys
-from lib.kernel.sizes import suit_sizes
+from lib.kernel.recipe import Recipe
 
 
-def settle_candidate(config: Config, recipe: str, is_cuda: bool) -> Config:
-    """(Config of recipe auto, a candidate, whether there is a GPU) -> its Config, by the device.
+def settle_candidate(config: Config, recipe: Recipe, candidate: Recipe, is_cuda: bool) -> Config:
+    """(Config, its recipe, a candidate, whether there is a GPU) -> the candidate's, by the device.
 
     Its sizes stay open: its trainer settles and prints them.
     """
-    return fill_defaults(as_candidate(config, recipe), is_cuda)[0]
+    own = as_candidate(config, recipe.preset, candidate.preset)
+    return fill_defaults(own, candidate.preset, is_cuda)[0]
 
 
-def tell_candidates(config: Config, is_cuda: bool) -> dict[str, Any]:
-    """(Config, whether there is a GPU) -> {"candidates": candidate -> key -> value as written}.
+def tell_candidates(recipe: Recipe, config: Config, is_cuda: bool) -> dict[str, Any]:
+    """(recipe, Config, whether there is a GPU) -> candidate -> key -> value as it is written.
 
     These are the keys of training and drawing, sizes settled; all other keys are the run's own.
-    Prints a line for each candidate, which says what was given. Of other recipes there are none.
+    Prints a line for each candidate, which says what was given.
     """
-    if config.recipe != AUTO:
-        return {}
     described: dict[str, dict[str, Any]] = {}
-    for recipe in CANDIDATES:
-        row, own = make_config(recipe, {}), as_candidate(config, recipe)
-        used = suit_sizes(settle_candidate(config, recipe, is_cuda), is_cuda)
-        words, described[recipe] = [], {}
-        for name in list_training_keys(recipe):
-            value = described[recipe][name] = show_value(name, getattr(used, name))
+    for candidate in recipe.candidates:
+        row = configure(candidate.preset, {})
+        own = as_candidate(config, recipe.preset, candidate.preset)
+        settled = settle_candidate(config, recipe, candidate, is_cuda)
+        used = candidate.preset.sizes.resolve(settled, is_cuda)
+        words, described[candidate.name] = [], {}
+        for name in candidate.preset.training_keys:
+            value = described[candidate.name][name] = show_value(name, getattr(used, name))
             is_given = name in config.given or getattr(own, name) != getattr(row, name)
             words.append(f"{name} {value}{' (given)' if is_given else ''}")
-        log("auto", f"{recipe} would run with {', '.join(words)}")
-    return {"candidates": described}
+        log("auto", f"{candidate.name} would run with {', '.join(words)}")
+    return described

@@ -8,6 +8,7 @@ been no trial.
 
 import dataclasses
 import math
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,16 +19,22 @@ from lib.base.errors import PipelineError
 from lib.base.files import read_json, write_json
 from lib.base.log import log
 from lib.kernel.config import Config
+from lib.kernel.device.device import Device
+from lib.kernel.metrics.validation_fid import ValidationFid
+from lib.kernel.recipe import Recipe
 from lib.kernel.recipes.auto.candidates import settle_candidate
 from lib.kernel.recipes.auto.describe_images import describe_images
-from lib.kernel.recipes.table import CANDIDATES
-from lib.kernel.training.time_limit import NoStepError, TimeLimit, TrainResult
+from lib.kernel.sampling.draw import count_drawn, sample_images
+from lib.kernel.training.result import TrainResult
+from lib.kernel.training.time_limit import NoStepError, TimeLimit
+from lib.kernel.training.train import train
 
 SHARE = 0.05  # of the budget, for each candidate in each rung
 SHARE_WHERE_CLEAR = 0.03  # where the pictures themselves already speak for likelihood
 
-TrainOne = Callable[[Config, Path, TimeLimit], TrainResult]
-WeightSelection = Callable[[TrainResult], float]
+_MARGIN = 1.2  # of the longest trial so far, for the next one
+
+TrainOne = Callable[[Recipe, Config, Path, TimeLimit], TrainResult]
 
 
 class TrialsOverError(Exception):
@@ -61,16 +68,65 @@ class Trials:
         return self.scores[key]
 
 
+def train_best(
+    images: np.ndarray,
+    recipe: Recipe,
+    config: Config,
+    device: Device,
+    work: Path,
+    output: Path,
+    limit: TimeLimit,
+    validation: ValidationFid | None = None,
+) -> TrainResult:
+    """As train of lib/kernel/training/train.py -> the result of the candidate of the least FID.
+
+    `validation` measures the candidates' samples.
+    """
+    if validation is None:
+        raise PipelineError("auto", "nothing measures its candidates", cure="give a validation")
+
+    def train_one(candidate: Recipe, own: Config, folder: Path, part: TimeLimit) -> TrainResult:
+        return train(images, candidate, own, device, folder, output, part, validation)
+
+    judge, on_gpu = TrialJudge(config, device, limit, validation), device.is_cuda
+    return halve_successively(images, recipe, config, work, limit, train_one, judge, on_gpu)
+
+
+class TrialJudge:
+    """The FID of a candidate's samples, as long as the clock leaves time to find it."""
+
+    def __init__(
+        self, config: Config, device: Device, limit: TimeLimit, validation: ValidationFid
+    ) -> None:
+        self._count = config.trial  # images
+        self._device = device
+        self._validation = validation
+        self._deadline = math.inf if config.steps else limit.deadline
+        self._longest_s = validation.image_s * count_drawn(config.trial, device)  # until measured
+
+    def __call__(self, result: TrainResult) -> float:
+        """What a candidate's training made -> FID; TrialsOverError where there is no time."""
+        started = time.monotonic()
+        if started + _MARGIN * self._longest_s > self._deadline:
+            raise TrialsOverError(f"no time for a trial of {self._longest_s:.0f} s")
+        fid = self._validation.measure(
+            sample_images(result.model, self._count, self._device, "auto")
+        )
+        self._longest_s = max(self._longest_s, time.monotonic() - started)
+        return fid
+
+
 def halve_successively(
     images: np.ndarray,
+    recipe: Recipe,
     config: Config,
     work: Path,
-    budget: TimeLimit,
+    limit: TimeLimit,
     train_one: TrainOne,
-    judge: WeightSelection,
+    judge: Callable[[TrainResult], float],
     is_cuda: bool,
 ) -> TrainResult:
-    """((N, C, 32, 32) uint8, Config of recipe auto, a folder, budget) -> the winner's result.
+    """((N, C, 32, 32) uint8, recipe with candidates, Config, folder) -> the result of the best.
 
     `train_one` trains a candidate in a folder of its own, `judge` is the FID of its samples. The
     same call again takes up what an earlier process left in the folder. A candidate that ends with
@@ -80,36 +136,38 @@ def halve_successively(
     """
     look = describe_images(images)
     share = SHARE_WHERE_CLEAR if look.is_binary_like else SHARE
-    whole = 1.0 - share * count_lost_shares(len(CANDIDATES) if config.trial else 1)
+    names = [candidate.name for candidate in recipe.candidates]
+    whole = 1.0 - share * count_lost_shares(len(names) if config.trial else 1)
     log("auto", look.describe())
     if config.trial:
-        log("auto", f"{', '.join(CANDIDATES)}: {share:.0%} of the budget each to begin with")
+        log("auto", f"{', '.join(names)}: {share:.0%} of the budget each to begin with")
     else:
-        log("auto", f"on with {CANDIDATES[0]}: there is no time for trials")
-    trials, alive, rung = Trials(work / "trials.json"), list(CANDIDATES), 0
+        log("auto", f"on with {names[0]}: there is no time for trials")
+    trials, alive, rung = Trials(work / "trials.json"), names, 0
 
-    def train_until(recipe: str, pause_at: float) -> TrainResult:
-        own = settle_candidate(config, recipe, is_cuda)
-        seconds = budget.train_seconds * whole * (1.0 - own.fid_loss)
-        part = dataclasses.replace(budget, train_seconds=seconds, pause_at=pause_at)
+    def train_until(name: str, pause_at: float) -> TrainResult:
+        candidate = recipe.find(name)
+        own = settle_candidate(config, recipe, candidate, is_cuda)
+        seconds = limit.train_seconds * whole * (1.0 - own.fid_loss)
+        part = dataclasses.replace(limit, train_seconds=seconds, pause_at=pause_at)
         if config.steps:
             own = dataclasses.replace(own, steps=max(1, round(config.steps * whole)))
-        return train_one(own, work / recipe, part)
+        return train_one(candidate, own, work / name, part)
 
-    def measure(recipe: str, pause_at: float) -> float:
-        return judge(train_until(recipe, pause_at))
+    def measure(name: str, pause_at: float) -> float:
+        return judge(train_until(name, pause_at))
 
     while len(alive) > 1 and config.trial:
         rung += 1
         take = partial(measure, pause_at=rung * share / whole)
         found: dict[str, float] = {}
         try:
-            for recipe in alive:
-                found[recipe] = trials.score(recipe, rung, partial(take, recipe))
+            for name in alive:
+                found[name] = trials.score(name, rung, partial(take, name))
         except TrialsOverError as over:
-            measured = [recipe for recipe in found if math.isfinite(found[recipe])]
-            untried = [recipe for recipe in alive if recipe not in found]
-            alive = sorted(measured, key=lambda recipe: found[recipe])[:1] or untried[:1]
+            measured = [name for name in found if math.isfinite(found[name])]
+            untried = [name for name in alive if name not in found]
+            alive = sorted(measured, key=lambda name: found[name])[:1] or untried[:1]
             log("auto", f"{over}: on with {alive[0]}")
             break
         if trials.is_starved and all(map(math.isinf, found.values())):
@@ -130,14 +188,6 @@ def count_lost_shares(candidates: int) -> int:
         rung, losers = rung + 1, candidates // 2
         lost, candidates = lost + rung * losers, candidates - losers
     return lost
-
-
-def count_trials(candidates: int) -> int:
-    """How many are tried -> how often an FID is taken."""
-    taken = 0
-    while candidates > 1:
-        taken, candidates = taken + candidates, candidates - candidates // 2
-    return taken
 
 
 def keep_better_half(found: dict[str, float]) -> list[str]:

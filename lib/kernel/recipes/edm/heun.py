@@ -61,10 +61,9 @@ def draw_by_heun(
     The network may work in the device's short format; the ODE itself is float32. `tick` hears now
     and then which share of the work is done.
     """
-    dtype = device.amp_dtype
 
     def denoise(noisy: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(device.torch_device.type, dtype, enabled=dtype is not None):
+        with device.autocast():
             return denoiser(noisy, sigma)
 
     parts = noise.split(PART_ON_GPU if device.is_cuda else PART)

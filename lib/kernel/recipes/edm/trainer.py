@@ -1,6 +1,5 @@
 """Real images -> denoising steps of the edm recipe (arXiv:2206.00364), and its held-out loss."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,22 @@ from lib.base.log import log
 from lib.kernel.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.edm.denoiser import Denoiser, as_scale
+from lib.kernel.recipes.edm.preset import EDM_PRESET
 from lib.kernel.recipes.edm.unet import UNetShape
-from lib.kernel.sizes import settle_sizes
 from lib.kernel.training.ema import ShareEma
 from lib.kernel.training.hold_out import hold_out
 from lib.kernel.training.losses import denoising_loss, draw_sigmas
+from lib.kernel.training.optimise import (
+    is_all_finite,
+    make_adam,
+    make_scaler,
+    set_lr,
+    take_step,
+    use_channels_last,
+    warm_up_and_anneal,
+)
 from lib.kernel.training.trainer import Losses, Trainer
 
-WARM_UP = 0.02  # share of the run until the learning rate is full
 CLIP = 1.0  # Euclidean length of a step's gradient at most
 SHARES = {"average": 0.08, "short average": 0.02}  # half-lives in shares of the run so far
 
@@ -27,7 +34,7 @@ class EdmTrainer(Trainer):
 
     def __init__(self, images: np.ndarray, config: Config, device: Device) -> None:
         learnt, held_out = hold_out(images, config.seed)
-        config = settle_sizes(config, device)
+        config = EDM_PRESET.sizes.settle(config, device.is_cuda)
         super().__init__(learnt, config, device)
         place = device.torch_device
         self._held_out = torch.from_numpy(held_out).to(place)
@@ -35,24 +42,17 @@ class EdmTrainer(Trainer):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed_of("weights", 0))
             self.model = Denoiser(shape).to(place)
-        for weight in self.model.parameters():
-            if weight.ndim == 4:  # convolutions on both kinds of device run faster this way
-                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+        use_channels_last(self.model.parameters())
         self.model.measure(self.images)
         log("train", f"sigma_data {float(self.model.sigma_data):.3f} (measured; pictures in -1..1)")
         self.emas = {name: ShareEma(self.model, share) for name, share in SHARES.items()}
-        faster = {"fused": True} if device.is_cuda else {"foreach": True}
-        self._adam = torch.optim.Adam(
-            self.model.parameters(), config.lr, (config.beta1, config.beta2), **faster
-        )
-        scaled = device.amp_dtype is torch.float16
-        self._scaler = torch.amp.GradScaler(place.type, enabled=scaled)
+        betas = (config.beta1, config.beta2)
+        self._adam = make_adam(device, self.model.parameters(), config.lr, betas)
+        self._scaler = make_scaler(device)
 
     def train_step(self, step: int, progress: float) -> Losses:
         """One step at the rate of `progress`: a short rise, then half a cosine down to nothing."""
-        rate = self.config.lr * self.lr_scale * min(1.0, (progress + 1e-4) / WARM_UP)
-        for group in self._adam.param_groups:
-            group["lr"] = rate * (0.5 + 0.5 * math.cos(math.pi * min(progress, 1.0)))
+        set_lr(self._adam, warm_up_and_anneal(self.config.lr * self.lr_scale, progress))
         clean = self.model.normalise(self.pick_batch(step))
         random = self.generator_of("noise", step)
         start = torch.rand((), generator=random, device=random.device)
@@ -61,10 +61,7 @@ class EdmTrainer(Trainer):
 
         parameters = list(self.model.parameters())
         found = self.backward_in_parts("edm", parameters, self._scaled_loss, [clean, noise, sigmas])
-        self._scaler.unscale_(self._adam)
-        torch.nn.utils.clip_grad_norm_(parameters, CLIP)
-        self._scaler.step(self._adam)
-        self._scaler.update()
+        take_step(self._scaler, [self._adam], parameters, CLIP)
         for ema in self.emas.values():
             ema.update(self.model)
         return found
@@ -96,8 +93,7 @@ class EdmTrainer(Trainer):
 
     def is_finite(self) -> bool:
         """Whether the weights and their average are finite."""
-        sums = [weight.detach().sum() for weight in self.model.parameters()]
-        return bool(torch.stack(sums).isfinite().all()) and super().is_finite()
+        return is_all_finite(self.model.parameters()) and super().is_finite()
 
     def _scaled_loss(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, Losses]:
         """Pictures, noise and noise levels of a part -> its scaled loss, the loss to report."""
@@ -114,8 +110,7 @@ class EdmTrainer(Trainer):
         """(B, C, S, S) normalised, unit noise of that shape, (B,) -> the weighted error's mean."""
         noisy = clean + as_scale(sigmas) * noise
         noisy = noisy.contiguous(memory_format=torch.channels_last)
-        dtype = self.device.amp_dtype
-        with torch.autocast(self.device.torch_device.type, dtype, enabled=dtype is not None):
+        with self.device.autocast():
             denoised = model(noisy, sigmas)
         return denoising_loss(denoised, clean, sigmas, self.model.sigma_data)
 

@@ -1,7 +1,6 @@
 """Real images -> maximum-likelihood steps of the pixel model, and its held-out measure."""
 
 import dataclasses
-import math
 from typing import Any
 
 import numpy as np
@@ -12,18 +11,25 @@ from lib.kernel.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.pixel.clusters import count_codes
 from lib.kernel.recipes.pixel.model import PixelModel, PixelShape
-from lib.kernel.sizes import settle_sizes
+from lib.kernel.recipes.pixel.preset import PIXEL_PRESET
 from lib.kernel.training.ema import Ema
 from lib.kernel.training.hold_out import hold_out
 from lib.kernel.training.losses import pixel_nll
 from lib.kernel.training.muon import Muon
+from lib.kernel.training.optimise import (
+    is_all_finite,
+    make_adam,
+    make_scaler,
+    set_lr,
+    take_step,
+    warm_up_and_anneal,
+)
 from lib.kernel.training.trainer import Losses, Trainer
 
 EDGE_CHANCE = 4.0
 FIRST_PIXEL_COUNTS, FIRST_ROW_COUNTS = 32.0, 4.0  # in the loss, others 1
 FIRST_ROWS, FIRST_ROWS_COUNT = 6, 2.0
 HELD_OUT_PLACES = 128  # pixels of each: all of them would take as long as a minute of training
-WARM_UP = 0.02  # share of the run until the learning rate is full
 MATRIX_RATE = 15.0  # Muon's learning rate, times that of Adam
 CLIP = 1.0  # Euclidean length of a step's gradient at most
 
@@ -33,7 +39,8 @@ class PixelTrainer(Trainer):
 
     def __init__(self, images: np.ndarray, config: Config, device: Device) -> None:
         learnt, held_out = hold_out(images, config.seed)
-        config = _settle_codes(settle_sizes(config, device), len(learnt))
+        config = PIXEL_PRESET.sizes.settle(config, device.is_cuda)
+        config = _settle_codes(config, len(learnt))
         super().__init__(learnt, config, device)
         place = device.torch_device
         self._held_out = torch.from_numpy(held_out).to(place)
@@ -49,21 +56,19 @@ class PixelTrainer(Trainer):
         self._codes = self.model.codebook.assign(self.images)
         self.ema = Ema(self.model, config.ema_decay)
         matrices, others = self.model.split_parameters()
-        faster = {"fused": True} if device.is_cuda else {"foreach": True}
         betas = (config.beta1, config.beta2)
-        self._adam = torch.optim.AdamW(others, config.lr, betas, weight_decay=0.0, **faster)
+        self._adam = make_adam(
+            device, others, config.lr, betas, torch.optim.AdamW, weight_decay=0.0
+        )
         dtype = device.amp_dtype or torch.float32
         self._muon = Muon(matrices, config.lr, dtype, self.cores, self.ranks)
-        scaled = device.amp_dtype is torch.float16
-        self._scaler = torch.amp.GradScaler(place.type, enabled=scaled)
+        self._scaler = make_scaler(device)
 
     def train_step(self, step: int, progress: float) -> Losses:
         """One step at the rate of `progress`: a short rise, then half a cosine down to nothing."""
-        rate = self.config.lr * self.lr_scale * min(1.0, (progress + 1e-4) / WARM_UP)
-        rate *= 0.5 + 0.5 * math.cos(math.pi * min(progress, 1.0))
-        for optimiser, times in ((self._adam, 1.0), (self._muon, MATRIX_RATE)):
-            for group in optimiser.param_groups:
-                group["lr"] = rate * times
+        rate = warm_up_and_anneal(self.config.lr * self.lr_scale, progress)
+        set_lr(self._adam, rate)
+        set_lr(self._muon, rate * MATRIX_RATE)
         numbers = self.pick_numbers(step)
         images, codes = self.images[numbers], self._codes[numbers]
         random = self.generator_of("places", step)
@@ -72,16 +77,7 @@ class PixelTrainer(Trainer):
         parameters = list(self.model.parameters())
         inputs = [images, codes, places, weights]
         found = self.backward_in_parts("pixel", parameters, self._loss, inputs)
-        for optimiser in (self._adam, self._muon):
-            self._scaler.unscale_(optimiser)
-        torch.nn.utils.clip_grad_norm_(parameters, CLIP)
-        # By the clip an overflow in one optimiser's gradients reaches the other's as NaN.
-        if self._scaler.is_enabled():
-            for gradient in (weight.grad for weight in parameters if weight.grad is not None):
-                torch.nan_to_num(gradient, 0.0, 0.0, 0.0, out=gradient)
-        for optimiser in (self._adam, self._muon):
-            self._scaler.step(optimiser)
-        self._scaler.update()
+        take_step(self._scaler, [self._adam, self._muon], parameters, CLIP)
         self.ema.update(self.model)
         return found
 
@@ -116,8 +112,7 @@ class PixelTrainer(Trainer):
 
     def is_finite(self) -> bool:
         """Whether the weights and their average are finite."""
-        sums = [weight.detach().sum() for weight in self.model.parameters()]
-        return bool(torch.stack(sums).isfinite().all()) and super().is_finite()
+        return is_all_finite(self.model.parameters()) and super().is_finite()
 
     def _loss(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, Losses]:
         """Images, codes, places and weights of a part -> its scaled loss, nats to report."""
@@ -133,8 +128,7 @@ class PixelTrainer(Trainer):
         weights: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """(B, C, S, S) uint8, (B,), (B, K), (B, K) -> mean nats for each of the B K C values."""
-        dtype = self.device.amp_dtype
-        with torch.autocast(self.device.torch_device.type, dtype, enabled=dtype is not None):
+        with self.device.autocast():
             logits = model(images, places, codes)
         chosen = images.flatten(2).gather(2, places[:, None].expand(-1, images.shape[1], -1))
         return pixel_nll(logits, chosen.transpose(1, 2), weights)

@@ -1,7 +1,6 @@
 """Real images -> critic and generator steps of R3GAN (arXiv:2501.05441) and several averages."""
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,11 @@ from lib.kernel.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.r3gan.augment import Mover, measure_symmetries, move_pixels
 from lib.kernel.recipes.r3gan.networks import R3ganCritic, R3ganGenerator
-from lib.kernel.sizes import settle_sizes
+from lib.kernel.recipes.r3gan.preset import R3GAN_PRESET
+from lib.kernel.training.adversarial import AdversarialTrainer
 from lib.kernel.training.ema import ShareEma
 from lib.kernel.training.losses import critic_loss, pairing_loss, zero_gradient_penalty
-from lib.kernel.training.trainer import Losses, Trainer
+from lib.kernel.training.trainer import Losses
 
 BURN_IN = 0.5  # share of the run until every schedule has reached its end
 RATE_WIDTH = 128  # that the learning rate is meant for; narrower networks take larger steps
@@ -27,43 +27,39 @@ AUGMENT_END = 0.55  # chance of each kind of change
 HALF_LIVES = (0.05, 0.15, 0.02)  # shares of the run so far; the first where nothing is measured
 
 
-class R3ganTrainer(Trainer):
+class R3ganTrainer(AdversarialTrainer):
     """A step is one of the critic and one of the generator, as in the paper's algorithm.
 
     Every schedule runs on the share of the run that is done, whatever its length.
     """
 
+    generator: R3ganGenerator
+    critic: R3ganCritic
+
     def __init__(self, images: np.ndarray, config: Config, device: Device) -> None:
-        config = settle_sizes(config, device)
-        super().__init__(images, config, device)
-        channels, place = images.shape[1], device.torch_device
+        config = R3GAN_PRESET.sizes.settle(config, device.is_cuda)
+        channels, latent = images.shape[1], config.latent_dim
+        rate = config.lr * math.sqrt(RATE_WIDTH / config.width)
+
+        def build() -> tuple[nn.Module, nn.Module]:
+            own = R3ganGenerator(latent, config.width, channels)
+            return own, R3ganCritic(config.width, channels)
+
+        super().__init__(images, config, device, build, lr=rate, betas=(config.beta1, BETA2_START))
+        log("train", f"learning rate {rate:.2g} (lr is meant for width {RATE_WIDTH})")
+        self._rate = rate
         symmetries = measure_symmetries(images, config.seed)
+        place = device.torch_device
         self._mover = Mover(symmetries, images.shape[-1], place) if symmetries else None
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed_of("weights", 0))
-            self.generator = R3ganGenerator(config.latent_dim, config.width, channels).to(place)
-            self.critic = R3ganCritic(config.width, channels).to(place)
-        for weight in (*self.generator.parameters(), *self.critic.parameters()):
-            layout = torch.channels_last if weight.ndim == 4 else torch.contiguous_format
-            weight.data = weight.data.contiguous(memory_format=layout)  # faster on both devices
         self.averages = {
             f"average of {share:.0%}": ShareEma(self.generator, share) for share in HALF_LIVES
         }
-        self._rate = config.lr * math.sqrt(RATE_WIDTH / config.width)
-        log("train", f"learning rate {self._rate:.2g} (lr is meant for width {RATE_WIDTH})")
-        self._critic_adam = self._make_adam(self.critic.parameters())
-        self._generator_adam = self._make_adam(self.generator.parameters())
-        scaled = device.amp_dtype is torch.float16
-        self._critic_scaler = torch.amp.GradScaler(place.type, enabled=scaled)
-        self._generator_scaler = torch.amp.GradScaler(place.type, enabled=scaled)
 
     def train_step(self, step: int, progress: float) -> Losses:
         """One critic step, then one generator step."""
         rate = self._rate * self.lr_scale * anneal(1.0, RATE_END, progress)
         betas = (self.config.beta1, anneal(BETA2_START, self.config.beta2, progress))
-        for adam in (self._critic_adam, self._generator_adam):
-            for group in adam.param_groups:
-                group["lr"], group["betas"] = rate, betas
+        self.set_rates(rate, betas)
         found = self._step_critic(step, progress)
         found |= self._step_generator(step, progress)
         for average in self.averages.values():
@@ -72,25 +68,11 @@ class R3ganTrainer(Trainer):
 
     def state_parts(self) -> dict[str, Any]:
         """Both networks, their optimisers and gradient scalers, the averages."""
-        return {
-            "generator": self.generator,
-            "critic": self.critic,
-            "critic_adam": self._critic_adam,
-            "generator_adam": self._generator_adam,
-            "critic_scaler": self._critic_scaler,
-            "generator_scaler": self._generator_scaler,
-            **self.averages,
-        }
+        return {**super().state_parts(), **self.averages}
 
     def samplers(self) -> dict[str, nn.Module]:
         """The averages of the generator, which are always in eval mode, by their half-lives."""
         return {name: average.network for name, average in self.averages.items()}
-
-    def is_finite(self) -> bool:
-        """Whether all weights of both networks and of the first average are finite."""
-        weights = (*self.generator.parameters(), *self.critic.parameters())
-        sums = torch.stack([weight.detach().sum() for weight in weights])
-        return bool(sums.isfinite().all()) and super().is_finite()
 
     def _step_critic(self, step: int, progress: float) -> Losses:
         """Fresh pairs of real and fake pictures: arXiv:2501.05441 eq. 2, R1 and R2.
@@ -103,12 +85,7 @@ class R3ganTrainer(Trainer):
         places = self._draw_places(random, progress)
         weight = self.config.gp_weight * anneal(1.0, PENALTY_END, progress)
         inputs = [real, normals, torch.full((), weight, device=real.device), *places]
-        found = self.backward_in_parts(
-            "critic", self.critic.parameters(), self._critic_loss, inputs
-        )
-        self._critic_scaler.step(self._critic_adam)
-        self._critic_scaler.update()
-        return found
+        return self.step_critic_by(self._critic_loss, inputs)
 
     def _step_generator(self, step: int, progress: float) -> Losses:
         """Fresh pairs; the gradient passes through the critic, whose weights need none."""
@@ -118,14 +95,7 @@ class R3ganTrainer(Trainer):
         )
         real, normals = self._as_pictures(self.images[chosen]), self._draw_normals(random)
         places = self._draw_places(random, progress)
-
-        inputs = [real, normals, *places]
-        found = self.backward_in_parts(
-            "generator", self.generator.parameters(), self._generator_loss, inputs
-        )
-        self._generator_scaler.step(self._generator_adam)
-        self._generator_scaler.update()
-        return found
+        return self.step_generator_by(self._generator_loss, [real, normals, *places])
 
     def _critic_loss(
         self,
@@ -135,10 +105,10 @@ class R3ganTrainer(Trainer):
         places: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, Losses]:
         """Real pictures, normals of fakes, the penalty's weight, moves -> scaled loss."""
-        with torch.no_grad(), self._autocast():
+        with torch.no_grad(), self.device.autocast():
             fake = self.generator(normals)
         both = self._change(torch.cat([real, fake]), places)
-        with self._autocast():
+        with self.device.autocast():
             scores, slopes = self.critic.score_and_gradient(both)
         difference = pairing_loss(*scores.chunk(2))
         on_real, on_fake = map(zero_gradient_penalty, slopes.chunk(2))
@@ -151,17 +121,12 @@ class R3ganTrainer(Trainer):
         self, real: torch.Tensor, normals: torch.Tensor, places: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, Losses]:
         """Real pictures, normals of fakes, moves -> scaled loss, the loss to report."""
-        with self._autocast():
+        with self.device.autocast():
             fake = self.generator(normals)
             both = self._change(torch.cat([real, fake]), places)
             of_real, of_fake = self.critic(both).chunk(2)
         loss = pairing_loss(of_fake, of_real)
         return self._generator_scaler.scale(loss), {"generator": loss}
-
-    def _make_adam(self, weights: Iterable[nn.Parameter]) -> torch.optim.Adam:
-        betas = (self.config.beta1, BETA2_START)
-        faster = {"fused": True} if self.device.is_cuda else {"foreach": True}
-        return torch.optim.Adam(weights, self._rate, betas, **faster)
 
     def _draw_normals(self, random: torch.Generator) -> torch.Tensor:
         shape = (self.batch, self.generator.numbers)
@@ -185,10 +150,6 @@ class R3ganTrainer(Trainer):
     def _as_pictures(images: torch.Tensor) -> torch.Tensor:
         """(B, C, S, S) uint8 -> float32 in [-1, 1]."""
         return images.float().div_(127.5).sub_(1.0)
-
-    def _autocast(self) -> torch.autocast:
-        dtype = self.device.amp_dtype
-        return torch.autocast(self.device.torch_device.type, dtype, enabled=dtype is not None)
 
 
 def anneal(start: float, end: float, progress: float) -> float:

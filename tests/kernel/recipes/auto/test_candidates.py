@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from lib.base.files import read_json
-from lib.kernel.config import make_config
 from lib.kernel.main import main
+from lib.kernel.recipes.table import make_config
 from lib.kernel.sampling import draw as drawing
 from tests.kernel.report.test_report import TEMPLATE
 from tests.kernel.test_settings import read_preface

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from lib.base.errors import PipelineError
-from lib.kernel.config import Config, as_candidate, make_config
+from lib.kernel.config import Config
+from lib.kernel.configure import as_candidate
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.auto import successive_halving
 from lib.kernel.recipes.auto.describe_images import describe_images
@@ -18,10 +19,11 @@ from lib.kernel.recipes.auto.successive_halving import (
     count_lost_shares,
     count_trials,
 )
-from lib.kernel.recipes.table import CANDIDATES
+from lib.kernel.recipes.table import CANDIDATES, make_config
 from lib.kernel.sampling import draw as drawing
-from lib.kernel.training.time_limit import NoStepError
-from lib.kernel.training.train import TimeLimit, TrainResult, train
+from lib.kernel.training.result import TrainResult
+from lib.kernel.training.time_limit import NoStepError, TimeLimit
+from lib.kernel.training.train import train
 from lib.synthetic.look_alike import look_alike
 from tests.yardsticks import measure_by
 
@@ -62,11 +64,11 @@ def test_the_best_of_three_goes_on_from_its_trial(
     result = run(tmp_path, pictures)
     assert len(result.trials) == 5
     best = min(result.trials, key=lambda key: result.trials[key])
-    assert result.config.recipe == best.split(",")[0]
-    assert result.chosen.startswith(f"recipe {result.config.recipe}")
+    assert result.model.config.recipe == best.split(",")[0]
+    assert result.chosen.startswith(f"recipe {result.model.config.recipe}")
     said = capsys.readouterr().out
     assert "neighbours are equal" in said
-    assert f"on with {result.config.recipe}" in said
+    assert f"on with {result.model.config.recipe}" in said
     assert "goes on from step" in said  # the winner's checkpoint, not a new beginning
     assert result.history[-1]["step"] == round(30 * (1 - 3 * successive_halving.SHARE_WHERE_CLEAR))
 
@@ -90,7 +92,7 @@ def test_an_interrupted_run_ends_as_an_unstopped_one(
         train(pictures, config, CPU, work, leave, TimeLimit(math.inf), validation)
     resumed = run(tmp_path / "cut", pictures)
     assert resumed.trials == whole.trials
-    assert resumed.checkpoint.read_bytes() == whole.checkpoint.read_bytes()
+    assert resumed.checkpoint.read_bytes() == whole.model.path.read_bytes()
 
 
 def test_a_candidate_that_fails_is_out(
@@ -157,14 +159,14 @@ def test_on_a_gpu_r3gan_leaves_time_for_its_last_stretch_unless_told_otherwise(
     )
     assert seconds["r3gan"] == pytest.approx(left * seconds["pixel"])
     assert seconds["edm"] == seconds["pixel"]
-    assert best.config.fid_loss == 0.0  # of pixel, which wins a tie
+    assert best.model.config.fid_loss == 0.0  # of pixel, which wins a tie
 
 
 def test_without_time_for_trials_the_first_candidate_has_the_whole_budget(
     tmp_path: Path, pictures: np.ndarray, three: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = run(tmp_path, pictures, trial=0)
-    assert (result.config.recipe, result.trials) == (CANDIDATES[0], {})
+    assert (result.model.config.recipe, result.trials) == (CANDIDATES[0], {})
     assert result.history[-1]["step"] == 30
     assert f"on with {CANDIDATES[0]}: there is no time for trials" in capsys.readouterr().out
 
@@ -188,7 +190,7 @@ def test_where_the_clock_ends_the_trials_the_best_so_far_goes_on(
     best = successive_halving.halve_successively(
         pictures, config, tmp_path, TimeLimit(1000.0), train_quickly, judge, False
     )
-    assert best.config.recipe == taken
+    assert best.model.config.recipe == taken
 
 
 def test_a_candidate_that_failed_does_not_go_on_where_the_clock_ends_the_trials(
@@ -206,7 +208,7 @@ def test_a_candidate_that_failed_does_not_go_on_where_the_clock_ends_the_trials(
     best = successive_halving.halve_successively(
         pictures, config, tmp_path, whole, train_one, judge, False
     )
-    assert best.config.recipe == "r3gan"
+    assert best.model.config.recipe == "r3gan"
 
 
 def test_no_step_in_any_trial_is_told_as_such_and_not_kept(
@@ -225,7 +227,7 @@ def test_no_step_in_any_trial_is_told_as_such_and_not_kept(
     best = successive_halving.halve_successively(
         pictures, config, tmp_path, whole, train_quickly, lambda _: 1.0, False
     )
-    assert best.config.recipe == "pixel"
+    assert best.model.config.recipe == "pixel"
 
 
 def test_the_data_are_looked_at() -> None:

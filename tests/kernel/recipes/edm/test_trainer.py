@@ -6,15 +6,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from lib.kernel.sizes import settle_sizes
 from torch import nn
 
-from lib.kernel.config import Config, make_config
+from lib.kernel.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.edm.denoiser import Denoiser, as_scale, precondition
 from lib.kernel.recipes.edm.heun import SIGMA_MAX, SIGMA_MIN, list_sigmas, solve_heun
 from lib.kernel.recipes.edm.trainer import EdmTrainer, spread_sigmas
 from lib.kernel.recipes.edm.unet import UNet, UNetShape
-from lib.kernel.sizes import settle_sizes
+from lib.kernel.recipes.table import make_config
 from lib.kernel.training.losses import denoising_loss, draw_sigmas
 
 CPU = Device(torch.device("cpu"), None, "cpu")

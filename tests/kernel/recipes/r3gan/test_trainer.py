@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from lib.kernel.sizes import settle_sizes
 from torch.nn import functional as F
 
-from lib.kernel.config import Config, make_config
+from lib.kernel.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.r3gan import augment
 from lib.kernel.recipes.r3gan.networks import (
@@ -21,8 +22,8 @@ from lib.kernel.recipes.r3gan.networks import (
     clip,
 )
 from lib.kernel.recipes.r3gan.trainer import R3ganTrainer, anneal
+from lib.kernel.recipes.table import make_config
 from lib.kernel.sampling.draw import draw_images
-from lib.kernel.sizes import settle_sizes
 from lib.kernel.training import losses
 from lib.kernel.training.ema import ShareEma
 

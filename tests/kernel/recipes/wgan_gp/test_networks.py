@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lib.base.errors import InputError
-from lib.kernel.config import make_config
+from lib.kernel.recipes.table import make_config
 from lib.kernel.recipes.wgan_gp.networks import build_critic, build_generator
 from lib.kernel.training.ema import Ema
 

@@ -1,0 +1,86 @@
+"""The contract of a competition: all that a run needs to know of its data and its submission.
+
+The rest of the kernel knows a competition by this alone. The GAN Challenge's own is in
+lib/kernel/competition/gan_challenge.py, and in the modules beside it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from lib.kernel.config import Config
+from lib.kernel.recipe import Recipe
+
+UNSEEN_MARK = "unseen.json"  # in a training folder: which images its weights never saw
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images that were read."""
+
+    real: np.ndarray  # (N, 3, S, S) uint8, read as the competition's host does: FID's real side
+    training: np.ndarray  # (M, C, S, S) uint8, read as the recipe does; C = 1 where all is grey
+    unseen: np.ndarray  # (U, 3, S, S) uint8, as the host does: set aside, in neither of the above
+    unseen_own: np.ndarray  # (V, C, S, S) uint8: of the same records, as the recipe does
+    unseen_note: str  # how many were set aside, or why none
+    metrics: Mapping[str, Any]  # what was kept and rejected, as metrics.json holds it
+
+
+@dataclass(frozen=True)
+class Glance:
+    """The first images of the input, and how many records there are at least."""
+
+    images: np.ndarray  # (N, 1 or 3, S, S) uint8; N is 0 where the first block holds none
+    records: int
+
+
+@dataclass(frozen=True)
+class Remarks:
+    """What is written beside a submission."""
+
+    recipe: str
+    seed: int
+    extractor: str  # in words
+    warning: str = ""
+    epoch: int | None = None  # that a copy of the submission is named after
+
+
+class ReadImages(Protocol):
+    """How the input becomes images."""
+
+    def __call__(
+        self, source: Path, cache: Path, recipe: Recipe, config: Config, digest: str, work: Path
+    ) -> Images:
+        """(input folder, folder to decode into, ..., hash of the input, training folder)."""
+
+
+class VerifySubmission(Protocol):
+    """How the files that were written are checked."""
+
+    def __call__(
+        self,
+        output: Path,
+        count: int,
+        rows: int,
+        seed: int,
+        extract: Callable[[np.ndarray], np.ndarray],
+    ) -> float:
+        """Recompute `rows` images' features -> the largest deviation, in standard deviations."""
+
+
+@dataclass(frozen=True)
+class Competition:
+    """One competition."""
+
+    title: str
+    image_px: int  # side of its images
+    hash_input: Callable[[Path], str]  # input folder -> a hash of the data in it
+    glance: Callable[[Path, Config, int], Glance]  # input folder, ..., records to count at most
+    read_images: ReadImages
+    # (output folder, (n, 3, S, S) uint8, (n, 2048) float32, what is told beside them)
+    write_submission: Callable[[Path, np.ndarray, np.ndarray, Remarks], None]
+    verify_submission: VerifySubmission
+    read_submission: Callable[[Path], np.ndarray]  # its file -> (n, 2048) float32

@@ -1,0 +1,82 @@
+"""The GAN Challenge: shards of base64 records in, submission.csv and images.zip out."""
+
+from pathlib import Path
+
+import numpy as np
+
+from lib.base.log import log
+from lib.kernel.competition.contract import Competition, Glance, Images
+from lib.kernel.competition.dataset import Decoded, decode_dataset
+from lib.kernel.competition.decode_block import decode_block
+from lib.kernel.competition.decode_policy import get_policy
+from lib.kernel.competition.shard_lines import DataDigest, hash_shards, read_blocks
+from lib.kernel.competition.shards import find_shards
+from lib.kernel.competition.submission import read_submission, verify_files, write_files
+from lib.kernel.competition.unseen import load_ids, part_images, set_aside
+from lib.kernel.config import IMAGE_PX, OFFICIAL, Config
+from lib.kernel.recipe import Recipe
+
+
+def hash_input(source: Path) -> str:
+    """Input folder -> a hash of the shards' unpacked bytes."""
+    return hash_shards(find_shards(source))
+
+
+def glance(source: Path, config: Config, most: int) -> Glance:
+    """(input folder, config, records to count at most) -> Glance; reads and decodes no more."""
+    images, records = np.empty((0, 1, IMAGE_PX, IMAGE_PX), np.uint8), 0
+    for block in read_blocks(find_shards(source), DataDigest()):
+        records += block.data.count(b"\n") + (not block.data.endswith(b"\n"))
+        if not len(images):
+            images = decode_block(block, get_policy(config.policy)).pixels
+        if records >= most:
+            break
+    return Glance(images, records)
+
+
+def read_images(
+    source: Path, cache: Path, recipe: Recipe, config: Config, digest: str, work: Path
+) -> Images:
+    """Shards in a folder -> both decodings, each kept under its policy's name in the cache.
+
+    The training folder `work` tells which images its weights never saw, see set_aside.
+    """
+
+    def decode(policy: str) -> Decoded:
+        return decode_dataset(source, cache / f"decoded-{digest[:12]}-{policy}", policy)
+
+    official = decode(OFFICIAL)
+    own = official if config.policy == OFFICIAL else decode(config.policy)
+    aside = set_aside(load_ids(official), recipe, config, work)
+    log("unseen", aside.note)
+    real, unseen = part_images(official, aside.ids)
+    training, unseen_own = part_images(own, aside.ids)
+    if own.grey and recipe.channels is None:
+        log("dataset", "one channel, triplicated at the end (every image is grey)")
+        training, unseen_own = training[:, :1], unseen_own[:, :1]
+    elif own.grey:
+        log("dataset", "three channels although every image is grey (as the public recipe did)")
+    metrics = {
+        "policy": own.policy,
+        "kept": own.kept,
+        "rejected": sum(own.rejected.values()),
+        "rejected_by_reason": own.rejected,
+        "notes": own.notes,
+        "grey": own.grey,
+        "unseen": len(unseen),
+        "unseen_note": aside.note,
+        "fid_unseen": None,
+    }
+    return Images(real, training, unseen, unseen_own, aside.note, metrics)
+
+
+GAN_CHALLENGE = Competition(
+    title="GAN Challenge",
+    image_px=IMAGE_PX,
+    hash_input=hash_input,
+    glance=glance,
+    read_images=read_images,
+    write_submission=write_files,
+    verify_submission=verify_files,
+    read_submission=read_submission,
+)

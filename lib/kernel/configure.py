@@ -1,0 +1,74 @@
+"""A recipe's row and what was given -> its Config; two configurations -> what differs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lib.base.errors import InputError
+from lib.kernel.config import BAKED, KEYS, Config, refuse_range, show_value
+from lib.kernel.preset import Preset
+
+
+def configure(preset: Preset, overrides: Mapping[str, Any]) -> Config:
+    """(recipe, key -> value as given) -> Config; the overrides win over the recipe's own row.
+
+    Raises InputError where the recipe, or every candidate of it, makes nothing of a key.
+    """
+    unused = [name for name in overrides if name not in preset.keys]
+    if unused:
+        those = ", ".join(unused)
+        told = [name for name in preset.keys if name not in BAKED]
+        subject = (
+            f"no candidate of recipe {preset.name!r} uses"
+            if preset.candidates
+            else f"recipe {preset.name!r} does not use"
+        )
+        raise InputError(
+            "config", f"{subject} {those}", cure=f"leave out {those}; it uses {', '.join(told)}"
+        )
+    for name, value in overrides.items():
+        is_fixed = KEYS[name].auto is not None and not may_be_automatic(name, preset)
+        if is_fixed and not KEYS[name].least <= value <= KEYS[name].most:
+            raise refuse_range(name, value, may_be_auto=False)
+    given = tuple(name for name in preset.disputed_keys if name in overrides)
+    return Config(**{"recipe": preset.name, **preset.defaults, **overrides, "given": given})
+
+
+def may_be_automatic(name: str, preset: Preset) -> bool:
+    """A key and a recipe -> whether it may be "auto" there; sizes of public recipes are kept."""
+    is_fixed = preset.keeps_sizes and name in ("batch", "width")
+    return KEYS[name].auto is not None and not is_fixed
+
+
+def as_candidate(config: Config, preset: Preset, candidate: Preset) -> Config:
+    """(Config of a recipe that tries others, its row, theirs) -> the candidate's Config.
+
+    It is the candidate's own row with what was given that it uses.
+    """
+    left = set(preset.disputed_keys) - set(config.given)
+    names = [name for name in candidate.keys if name != "recipe" and name not in left]
+    return configure(candidate, {name: getattr(config, name) for name in names})
+
+
+def read_given(values: Mapping[str, Any], preset: Preset | None) -> list[str]:
+    """A configuration as a dictionary -> its `given`; before there was one, what differs was."""
+    if isinstance(given := values.get("given"), list):
+        return given
+    if preset is None or values.get("recipe") != preset.name:
+        return []
+    own = [name for name in preset.disputed_keys if name in values]
+    return [name for name in own if values[name] != getattr(preset.usual, name)]
+
+
+def differences(
+    one: Mapping[str, Any], other: Mapping[str, Any], preset: Preset | None = None
+) -> list[str]:
+    """Two configurations as dictionaries -> "key: here against there" for all that differ.
+
+    The row of a recipe with candidates tells what was given to a version that did not say so.
+    """
+    one, other = ({**values, "given": read_given(values, preset)} for values in (one, other))
+    return [
+        f"{key}: {show_value(key, one.get(key))!r} against {show_value(key, other.get(key))!r}"
+        for key in sorted(one.keys() | other.keys())
+        if one.get(key) != other.get(key)
+    ]

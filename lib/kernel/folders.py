@@ -1,0 +1,38 @@
+"""Where a run reads and writes."""
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where a run reads and writes."""
+
+    input: Path
+    output: Path  # what Kaggle keeps
+    scratch: Path  # what a resumed run needs, outside the output
+    cache: Path  # what other runs can reuse: features of real images
+
+
+def find_folders() -> Folders:
+    """Find KERNEL_INPUT and KERNEL_OUTPUT, else Kaggle's folders, else those here."""
+    kaggle = Path("/kaggle")
+    on_kaggle = (kaggle / "input").is_dir() and (kaggle / "working").is_dir()
+    given_input, given_output = os.environ.get("KERNEL_INPUT"), os.environ.get("KERNEL_OUTPUT")
+    source = Path(given_input or (kaggle / "input" if on_kaggle else "input")).absolute()
+    target = Path(given_output or (kaggle / "working" if on_kaggle else ".")).absolute()
+    default = kaggle / "temp" if on_kaggle and not given_output else _place_scratch(target)
+    scratch = Path(os.environ.get("KERNEL_SCRATCH") or default).absolute()
+    cache = Path(os.environ.get("KERNEL_CACHE") or scratch / "cache").absolute()
+    return Folders(source, target, scratch, cache)
+
+
+def _place_scratch(target: Path) -> Path:
+    """An output folder -> "<output>.scratch" beside it, or a temporary folder of its own."""
+    if os.access(target.parent, os.W_OK):
+        return target.parent / f"{target.name}.scratch"
+    digest = hashlib.sha256(str(target).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"kernel-{digest}.scratch"

@@ -1,0 +1,28 @@
+"""The row of recipe auto: its candidates, and the values that are the run's own."""
+
+from lib.kernel.preset import Preset
+from lib.kernel.recipes.edm.preset import EDM_PRESET
+from lib.kernel.recipes.pixel.preset import PIXEL_PRESET
+from lib.kernel.recipes.r3gan.preset import R3GAN_PRESET
+
+CANDIDATES = (PIXEL_PRESET, R3GAN_PRESET, EDM_PRESET)
+
+AUTO_PRESET = Preset(
+    name="auto",
+    defaults={
+        "policy": "host",
+        "epochs": 0,
+        "batch": 0,
+        "lr": 1e-4,
+        "beta1": 0.5,
+        "beta2": 0.9,
+        "n_critic": 5,
+        "gp_weight": 10.0,
+        "sweep": True,
+    },
+    training_keys=(
+        *dict.fromkeys(key for candidate in CANDIDATES for key in candidate.training_keys),
+        "trial",
+    ),
+    candidates=CANDIDATES,
+)

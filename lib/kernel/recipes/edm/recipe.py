@@ -1,0 +1,35 @@
+"""Recipe edm, as the run is handed it."""
+
+import torch
+from torch import nn
+
+from lib.kernel.config import IMAGE_PX, Config
+from lib.kernel.device.device import Device
+from lib.kernel.recipe import Recipe, Tick
+from lib.kernel.recipes.edm.denoiser import Denoiser
+from lib.kernel.recipes.edm.heun import draw_by_heun
+from lib.kernel.recipes.edm.preset import EDM_PRESET
+from lib.kernel.recipes.edm.trainer import EdmTrainer
+from lib.kernel.recipes.edm.unet import UNetShape
+
+
+def build_network(config: Config, channels: int) -> nn.Module:
+    """(config, picture channels) -> the denoiser, freshly initialised."""
+    return Denoiser(UNetShape(channels, config.width, config.depth))
+
+
+def draw(
+    network: nn.Module,
+    count: int,
+    random: torch.Generator,
+    config: Config,
+    device: Device,
+    tick: Tick,
+) -> torch.Tensor:
+    """(denoiser, images, the CPU's generator) -> (count, C, 32, 32) uint8 on the device."""
+    assert isinstance(network, Denoiser)
+    noise = torch.randn((count, network.shape.channels, IMAGE_PX, IMAGE_PX), generator=random)
+    return draw_by_heun(network, noise * config.temperature, device, tick)
+
+
+EDM = Recipe(EDM_PRESET, EdmTrainer, build_network, draw)

@@ -1,0 +1,31 @@
+"""The row of recipe pixel: its values and the keys that it reads."""
+
+from lib.kernel.preset import SELECTION_KEYS, TRAINER_KEYS, Preset, SizesByDevice
+
+SIZES = SizesByDevice(("width", "depth", "batch"), on_gpu=(512, 6, 256), on_cpu=(128, 2, 32))
+
+PIXEL_PRESET = Preset(
+    name="pixel",
+    defaults={
+        "policy": "host",
+        "epochs": 0,
+        "batch": 0,
+        "lr": 2e-3,
+        "beta1": 0.9,
+        "beta2": 0.99,
+        "n_critic": 1,
+        "gp_weight": 0.0,
+        "width": 0,
+        "depth": 0,
+        "ema_decay": 0.999,
+        "targets": 128,
+        "tail": 0.001,
+        "sweep": True,
+    },
+    training_keys=(
+        *TRAINER_KEYS,
+        *SELECTION_KEYS,
+        *("codes", "targets", "depth", "ema_decay", "tail"),
+    ),
+    sizes=SIZES,
+)

@@ -1,0 +1,40 @@
+"""Recipe pixel, as the run is handed it."""
+
+import torch
+from torch import nn
+
+from lib.kernel.config import Config
+from lib.kernel.device.device import Device
+from lib.kernel.recipe import Recipe, Tick
+from lib.kernel.recipes.pixel.model import PixelModel, PixelShape
+from lib.kernel.recipes.pixel.preset import PIXEL_PRESET
+from lib.kernel.recipes.pixel.sampler import draw_pictures
+from lib.kernel.recipes.pixel.trainer import PixelTrainer
+
+_SOME_CODES = 16  # where the images' number is not known yet; the speed does not depend on them
+
+
+def build_network(config: Config, channels: int) -> nn.Module:
+    """(config, picture channels) -> the model, freshly initialised."""
+    codes = config.codes or _SOME_CODES
+    return PixelModel(PixelShape(channels, config.width, config.depth, codes=codes))
+
+
+def draw(
+    network: nn.Module,
+    count: int,
+    random: torch.Generator,
+    config: Config,
+    device: Device,
+    tick: Tick,
+) -> torch.Tensor:
+    """(model, images, the CPU's generator) -> (count, C, 32, 32) uint8 on the device."""
+    assert isinstance(network, PixelModel)
+    side, channels = network.shape.side, network.shape.channels
+    uniforms = torch.rand((count, side, side, channels), generator=random)
+    codes = network.codebook.draw(torch.rand(count, generator=random).to(device.torch_device))
+    uniforms = uniforms.to(device.torch_device)
+    return draw_pictures(network, codes, uniforms, config.temperature, config.tail, tick)
+
+
+PIXEL = Recipe(PIXEL_PRESET, PixelTrainer, build_network, draw, state_form=3)

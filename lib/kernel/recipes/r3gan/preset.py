@@ -1,0 +1,23 @@
+"""The row of recipe r3gan: its values and the keys that it reads."""
+
+from lib.kernel.preset import SELECTION_KEYS, TRAINER_KEYS, Preset, SizesByDevice
+
+R3GAN_PRESET = Preset(
+    name="r3gan",
+    defaults={
+        "policy": "host",
+        "epochs": 0,
+        "batch": 0,
+        "lr": 2e-4,
+        "beta1": 0.0,
+        "beta2": 0.99,
+        "n_critic": 1,
+        "gp_weight": 10.0,
+        "latent_dim": 64,
+        "width": 0,
+        "sweep": True,
+        "fid_loss": -1.0,
+    },
+    training_keys=(*TRAINER_KEYS, *SELECTION_KEYS, "gp_weight", "latent_dim", "fid_loss"),
+    sizes=SizesByDevice(("width", "batch"), on_gpu=(128, 128), on_cpu=(8, 32)),
+)

@@ -1,0 +1,34 @@
+"""Recipe r3gan, as the run is handed it."""
+
+import torch
+from torch import nn
+
+from lib.kernel.config import Config
+from lib.kernel.device.device import Device
+from lib.kernel.recipe import Recipe, Tick
+from lib.kernel.recipes.r3gan.networks import R3ganGenerator
+from lib.kernel.recipes.r3gan.preset import R3GAN_PRESET
+from lib.kernel.recipes.r3gan.trainer import R3ganTrainer
+from lib.kernel.sampling.one_pass import draw_in_one_pass
+
+
+def build_network(config: Config, channels: int) -> nn.Module:
+    """(config, picture channels) -> the generator, freshly initialised."""
+    return R3ganGenerator(config.latent_dim, config.width, channels)
+
+
+def draw(
+    network: nn.Module,
+    count: int,
+    random: torch.Generator,
+    config: Config,
+    device: Device,
+    tick: Tick,
+) -> torch.Tensor:
+    """(generator, images, the CPU's generator) -> (count, C, 32, 32) uint8 on the device."""
+    assert isinstance(network, R3ganGenerator)
+    normals = torch.randn((count, network.numbers), generator=random) * config.temperature
+    return draw_in_one_pass(network, normals, device, tick)
+
+
+R3GAN = Recipe(R3GAN_PRESET, R3ganTrainer, build_network, draw)

@@ -1,0 +1,42 @@
+"""The rows of the two public solutions: their values as published, and the keys that they read."""
+
+from lib.kernel.preset import TRAINER_KEYS, Preset
+
+_KEYS = (*TRAINER_KEYS, "n_critic", "gp_weight", "latent_dim", "save_every", "epoch_fid")
+
+FIRST_SEED_PRESET = Preset(
+    name="first-seed",
+    defaults={
+        "policy": "first-seed",
+        "epochs": 200,
+        "batch": 64,
+        "lr": 1e-4,
+        "beta1": 0.5,
+        "beta2": 0.9,
+        "n_critic": 5,
+        "gp_weight": 10.0,
+        "latent_dim": 100,
+        "width": 64,
+        "curate": False,
+    },
+    training_keys=_KEYS,
+)
+SECOND_SEED_PRESET = Preset(
+    name="second-seed",
+    defaults={
+        "policy": "second-seed",
+        "epochs": 30,
+        "batch": 128,
+        "lr": 1e-4,
+        "beta1": 0.0,
+        "beta2": 0.9,
+        "n_critic": 5,
+        "gp_weight": 5.0,
+        "latent_dim": 128,
+        "width": 64,
+        "curate": False,
+        "save_every": 1,
+        "epoch_fid": 1000,
+    },
+    training_keys=_KEYS,
+)

@@ -1,0 +1,37 @@
+"""The images that a trained model draws for the submission, and their features."""
+
+from pathlib import Path
+
+import numpy as np
+
+from lib.base.files import replacing
+from lib.kernel.device.device import Device
+from lib.kernel.metrics.features import Extractor, cached_features
+from lib.kernel.metrics.preprocess import as_rgb
+from lib.kernel.sampling.draw import sample_images
+from lib.kernel.sampling.model_file import Model
+
+POOL_FILE = "pool.npy"  # in the scratch folder
+
+
+def draw_pool(saved: Path, model: Model, count: int, device: Device) -> np.ndarray:
+    """(file, model, count) -> (count, 3, 32, 32) uint8, a memory map of that file.
+
+    A resumed run finds the file and draws nothing.
+    """
+    if not saved.exists():
+        pool = as_rgb(sample_images(model, count, device))
+        with replacing(saved) as file:
+            np.save(file, pool)
+    return np.load(saved, mmap_mode="r")
+
+
+def extract_pool(
+    pool: np.ndarray, extractor: Extractor, scratch: Path, least: int, deadline: float
+) -> np.ndarray:
+    """(P, 3, 32, 32) uint8 -> (Q, 2048) float32 features, Q below P where the deadline comes first.
+
+    The features of at least `least` images are computed whatever the clock says, a value of
+    time.monotonic().
+    """
+    return cached_features(pool, extractor, scratch, "pool", least=least, deadline=deadline)

@@ -1,0 +1,87 @@
+"""What trainers of a generator and a critic share: both networks, their optimisers, their state."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from lib.kernel.config import Config
+from lib.kernel.device.device import Device
+from lib.kernel.training.optimise import (
+    is_all_finite,
+    make_adam,
+    make_scaler,
+    set_lr,
+    take_step,
+    use_channels_last,
+)
+from lib.kernel.training.trainer import Losses, LossOf, Trainer
+
+
+class AdversarialTrainer(Trainer):
+    """A generator and a critic, each with its Adam and its gradient scaler."""
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        config: Config,
+        device: Device,
+        build: Callable[[], tuple[nn.Module, nn.Module]],
+        lr: float,
+        betas: tuple[float, float],
+    ) -> None:
+        """`build` makes generator and critic, in this order, from the run's own seed."""
+        super().__init__(images, config, device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed_of("weights", 0))
+            generator, critic = build()
+        self.generator = generator.to(device.torch_device)
+        self.critic = critic.to(device.torch_device)
+        use_channels_last(self._list_weights())
+        self._critic_adam = make_adam(device, self.critic.parameters(), lr, betas)
+        self._generator_adam = make_adam(device, self.generator.parameters(), lr, betas)
+        self._critic_scaler = make_scaler(device)
+        self._generator_scaler = make_scaler(device)
+
+    def state_parts(self) -> dict[str, Any]:
+        """Both networks, their optimisers and gradient scalers."""
+        return {
+            "generator": self.generator,
+            "critic": self.critic,
+            "critic_adam": self._critic_adam,
+            "generator_adam": self._generator_adam,
+            "critic_scaler": self._critic_scaler,
+            "generator_scaler": self._generator_scaler,
+        }
+
+    def is_finite(self) -> bool:
+        """Whether all weights of both networks and of what samples are finite."""
+        return is_all_finite(self._list_weights()) and super().is_finite()
+
+    def set_rates(self, lr: float, betas: tuple[float, float] | None = None) -> None:
+        """Set both optimisers' learning rate, and their betas if given."""
+        for adam in (self._critic_adam, self._generator_adam):
+            set_lr(adam, lr, betas)
+
+    def step_critic_by(self, loss_of: LossOf, inputs: list[torch.Tensor]) -> Losses:
+        """(the critic's loss, its inputs) -> mean losses, after a step of the critic."""
+        found = self.backward_in_parts("critic", self.critic.parameters(), loss_of, inputs)
+        take_step(self._critic_scaler, [self._critic_adam])
+        return found
+
+    def step_generator_by(
+        self, loss_of: LossOf, inputs: list[torch.Tensor], is_divisible: bool = True
+    ) -> Losses:
+        """(the generator's loss, its inputs) -> mean losses, after a step of the generator.
+
+        The gradient passes through the critic, whose weights need none.
+        """
+        weights = self.generator.parameters()
+        found = self.backward_in_parts("generator", weights, loss_of, inputs, is_divisible)
+        take_step(self._generator_scaler, [self._generator_adam])
+        return found
+
+    def _list_weights(self) -> tuple[nn.Parameter, ...]:
+        return (*self.generator.parameters(), *self.critic.parameters())
