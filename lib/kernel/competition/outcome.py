@@ -31,7 +31,7 @@ def write_outcome(
     extractor: str,
     epoch: int,
 ) -> None:
-    """(n, 3, 32, 32) uint8, (n, 2048) float32 -> submission.csv, its note, images.zip."""
+    """Write (n, 3, 32, 32) uint8, (n, 2048) float32 as submission.csv, its note and images.zip."""
     warning = RANDOM_WARNING if config.weights_file == RANDOM_WEIGHTS else ""
     write_submission(output / "submission.csv", features)
     facts = {"samples": len(images), "recipe": config.recipe, "seed": config.seed}
@@ -65,7 +65,7 @@ def summarise(metrics: Mapping[str, Any], config: Config) -> str:
 
 
 def write_metrics(output: Path, config: Config, findings: Findings, extractor: str) -> None:
-    """Findings -> metrics.json."""
+    """Write what was found as metrics.json."""
     facts: dict[str, Any] = {
         "recipe": config.recipe,
         "seed": config.seed,

@@ -90,7 +90,7 @@ def _keep_all(reason: str) -> Aside:
 
 
 def _draw(ids: Sequence[str], wanted: int, seed: int) -> set[str]:
-    """-> ids of `wanted` images or a few more: all images of one id go together."""
+    """Draw ids of `wanted` images or a few more: all images of one id go together."""
     counts = Counter(ids)
     names = list(counts)
     chosen: set[str] = set()

@@ -33,7 +33,7 @@ class Journal:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """A stage's name -> its block is timed; the report is written even when it fails."""
+        """Time the block of a stage; the report is written even when it fails."""
         start = time.monotonic()
         self.heartbeat.begin(name)
         try:
@@ -48,7 +48,7 @@ class Journal:
         log(name, f"done in {format_seconds(spent)}")
 
     def warn(self, stage: str, message: str) -> None:
-        """A stage and a sentence -> a line in the log and a banner in the report."""
+        """Say a sentence on a stage as a line in the log and as a banner in the report."""
         log(stage, message)
         if message not in self.findings.warnings:
             self.findings.warnings.append(message)
@@ -59,5 +59,5 @@ class Journal:
         return ", ".join(f"{name} {format_seconds(seconds)}" for name, seconds in spent)
 
     def write_report(self) -> None:
-        """Nothing -> report.html with what there is."""
+        """Write report.html with what there is."""
         write_report(self._report, self._template, self.findings)
