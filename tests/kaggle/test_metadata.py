@@ -1,12 +1,11 @@
 """kernel-metadata.json: what Kaggle would refuse, bend or silently misread is an error here."""
 
-import contextlib
 import json
 import string
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from slugify import slugify as client_slugify  # what the kaggle client asks
 
@@ -170,10 +169,20 @@ def test_warnings_name_what_would_surprise(tmp_path: Path) -> None:
     st.sampled_from(sorted(METADATA)),
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text()),
 )
+@example("dataset_sources", ["ada/inception", "ada/other"])
+@example("title", "Another Title")
 def test_any_value_of_a_field_passes_or_is_a_mistake(key: str, value: object) -> None:
-    with contextlib.suppress(InputError):
+    refused = None
+    try:
         metadata = parse_metadata({**METADATA, key: value})
-        assert isinstance(check_metadata(metadata, Path("/nowhere"), for_push=False), list)
+        check_metadata(metadata, Path("/nowhere"), for_push=False)
+    except InputError as error:
+        refused = error
+    if refused:
+        assert (str(refused).split(":")[0], bool(refused.cure)) == ("metadata", True)
+    else:
+        read = metadata.ref if key == "id" else getattr(metadata, key)
+        assert read == (tuple(value) if isinstance(value, list) else value or type(read)())
 
 
 @given(st.text(alphabet=string.ascii_letters + string.digits + " -_.:!()+/", max_size=40))
