@@ -126,10 +126,10 @@ def test_good_variants_pass(tmp_path: Path) -> None:
 def test_file_that_is_no_object_is_a_mistake(tmp_path: Path, text: str) -> None:
     path = tmp_path / "kernel-metadata.json"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=r"kernel-metadata\.json.*expected a JSON object, got"):
         load_metadata(path)
     path.unlink()
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="there is no such file"):
         load_metadata(path)
 
 
@@ -205,7 +205,11 @@ def test_init_fills_in_the_owner_and_keeps_the_rest(tmp_path: Path) -> None:
 def test_init_does_not_overwrite_another_owner_or_write_nonsense(tmp_path: Path) -> None:
     path = write(tmp_path)
     before = path.read_bytes()
-    for owner, slug in (("bob", None), ("ada", "ab"), ("ada", "Ungültig")):
-        with pytest.raises(InputError):
+    for owner, slug, words in (
+        ("bob", None, "already has an owner, got ada"),
+        ("ada", "ab", "expected a slug of 5 or more .*, got .ab"),
+        ("ada", "Ungültig", "expected a slug of 5 or more .*, got .Ungültig"),
+    ):
+        with pytest.raises(InputError, match=words):
             fill_metadata(tmp_path, owner, slug)
     assert path.read_bytes() == before

@@ -139,8 +139,9 @@ def as_older(config: Config) -> dict[str, object]:
     return {name: value for name, value in as_dict(config).items() if name != "given"}
 
 
-def test_the_defaults_are_a_valid_run() -> None:
-    assert Config().samples == 1000
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_defaults_are_a_valid_run_of_a_whole_submission(recipe: str) -> None:
+    assert make_config(recipe, {}).samples == 1000
 
 
 def test_every_field_says_what_it_is() -> None:

@@ -137,7 +137,6 @@ def test_a_null_under_one_key_leaves_the_others():
 
 
 _PERFECT = _text(_pack(GREY))
-assert _PERFECT.endswith("=") or len(_pack(GREY)) % 3 == 0
 
 
 @pytest.mark.parametrize(
