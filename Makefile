@@ -18,7 +18,7 @@ demo: venv build/demo-shards  ## the main job on 2,000 embedded records: 2 to 5 
 	$(BIN)/python build.py run --input build/demo-shards --output build/demo --recipe pixel \
 	  --weights random --set steps=250 --set real_limit=300 --set sweep=false --set curate=false
 
-test: venv  ## the whole test suite
+test: venv  ## the whole test suite, and its ten slowest tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q; code=$$?; [ $$code -eq 5 ] || exit $$code
 
 # The tests of what ships once more, on the modules that the built bundle imports.

@@ -80,12 +80,11 @@ def list_imports(tree: ast.Module) -> set[str]:
     return found
 
 
-@cache
-def read_arrows() -> set[Arrow]:
-    """All modules of lib/ -> who imports whom; folders themselves are no modules."""
+def find_arrows(root: Path) -> set[Arrow]:
+    """All modules of a root's lib/ -> who imports whom; folders themselves are no modules."""
     modules = {
-        name[:-3].replace("/", "."): path
-        for name, path in zip(NAMES, FILES, strict=True)
+        ".".join(path.relative_to(root).with_suffix("").parts): path
+        for path in root.glob("lib/**/*.py")
         if path.name != "__init__.py"
     }
     trees = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in modules.items()}
@@ -94,6 +93,11 @@ def read_arrows() -> set[Arrow]:
         for name, tree in trees.items()
         for imported in list_imports(tree) & modules.keys()
     }
+
+
+@cache
+def read_arrows() -> set[Arrow]:
+    return find_arrows(ROOT)
 
 
 def name_room(module: str) -> str:

@@ -148,7 +148,7 @@ def run(kernel: Kernel, setting: Setting) -> None:
             if plan is None:
                 assert speeds is not None
                 plan = divide_time(tools, images, speeds)
-            reference, unseen = measure_real(tools, images, plan)
+            reference, unseen = measure_real_images(tools, images, plan)
             write_json(note_of_real(tools, data), {"real": plan.real})
 
         with stage_log.stage("train"):
@@ -261,7 +261,9 @@ def divide_time(tools: Tools, images: Images, speeds: Speeds) -> Plan:
     return plan
 
 
-def measure_real(tools: Tools, images: Images, plan: Plan) -> tuple[Reference, Reference | None]:
+def measure_real_images(
+    tools: Tools, images: Images, plan: Plan
+) -> tuple[Reference, Reference | None]:
     """Features, statistics and floor of the real images that serve, and of those set aside."""
     config, cache = tools.config, tools.folders.cache
     rows = choose_real(len(images.real), plan.real, config.seed)

@@ -59,7 +59,7 @@ def spoil(
 
 
 def disturb(fields: dict[str, Any], masked: bool, draw: np.random.Generator) -> bool:
-    """(a record, changed in place; by a random mask?) -> whether it now decodes otherwise."""
+    """Change a record in place, maybe by a random mask; return whether it now decodes otherwise."""
     if masked:
         width, height = fields["size"]
         mask = draw.integers(0, 256, size=(height, width), dtype=np.uint8)

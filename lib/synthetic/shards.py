@@ -38,7 +38,7 @@ def write_shards(
     records_per_shard: int = RECORDS_PER_SHARD,
     chaos: float = CHAOS_SHARE,
 ) -> list[Written]:
-    """(N, 32, 32) uint8 -> folder/shard_00/data.jsonl ... and the truth about every line."""
+    """Write (N, 32, 32) uint8 as shard_00/data.jsonl ..., and return the truth about every line."""
     draw = np.random.default_rng(derive_seed(seed, "shards"))
     shards = -(-len(images) // records_per_shard)
     digits = max(2, len(str(shards - 1)))
@@ -57,7 +57,7 @@ def write_shards(
 
 
 def write_demo_shards(folder: Path, records: int = 600, seed: int = 0) -> list[Written]:
-    """A folder -> a few small shards of look-alikes in it, for a run that shows the whole path."""
+    """Write a few small shards of look-alikes, for a run that shows the whole path."""
     return write_shards(look_alike(records, seed), folder, seed, records_per_shard=200)
 
 

@@ -1,0 +1,1 @@
+"""Ratios against other tools are measured here: `make bench`."""

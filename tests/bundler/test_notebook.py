@@ -92,7 +92,7 @@ def test_notebook_writes_data_and_fails_where_the_script_does(tmp_path: Path) ->
         nbformat.v4.new_code_cell("%%writefile source/fails.py\nimport sys; sys.exit(3)"),
         nbformat.v4.new_code_cell(fails),
     ]
-    with pytest.raises(nbclient.exceptions.CellExecutionError):
+    with pytest.raises(nbclient.exceptions.CellExecutionError, match=r"SystemExit.* 3"):
         _execute(notebook, tmp_path)
     inputs = {one["path"]: one["sha256"] for one in built.manifest["inputs"]}
     assert _printed(notebook.cells[-3]).strip() == inputs["lib/inner/blob.bin"]

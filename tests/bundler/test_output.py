@@ -228,8 +228,14 @@ def test_mistakes_are_one_line_with_file_and_cure(mistake: str, tmp_path: Path) 
 )
 def test_imports_that_may_fail_are_no_mistakes(text: str, tmp_path: Path) -> None:
     made = "globals()['made_at_run_time'] = 1\n"
-    _write(tmp_path, {"entry.py": text, "lib/__init__.py": made})
-    _bundle(tmp_path)
+    _write(tmp_path, {"entry.py": text + "print('to the end')\n", "lib/__init__.py": made})
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone" / "kernel.py").write_text(_bundle(tmp_path).text)
+    command = [sys.executable, "-I", "kernel.py"]
+    done = subprocess.run(
+        command, cwd=tmp_path / "alone", capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("to the end\n", "")
 
 
 def test_too_large_a_script_names_its_largest_modules(tmp_path: Path) -> None:
@@ -247,7 +253,7 @@ def test_old_output_survives_what_goes_wrong(tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in out.parent.iterdir()}
     assert sorted(before) == ["kernel.manifest.json", "kernel.py"]
     (tmp_path / "in" / "entry.py").write_text("print(")
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="'\\(' was never closed"):
         write_bundle(_bundle(tmp_path / "in"), out, out.with_suffix(".manifest.json"))
     assert {path.name: path.read_bytes() for path in out.parent.iterdir()} == before
 

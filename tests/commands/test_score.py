@@ -13,7 +13,6 @@ import pytest
 import build
 from lib.commands.offline.copies import count_copies
 from lib.commands.offline.scoring import format_scores, read_any_submission, score_features
-from lib.commands.score import SCORE
 from lib.kernel.competition.submission import write_submission
 from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
 from lib.kernel.metrics.kid_prdc import measure_kid
@@ -205,7 +204,3 @@ def test_unreadable_files_are_named(tmp_path, submission, real_path, capsys):
         code, out, err = run(["score", path, "--real", real], capsys)
         assert (code, out) == (2, ""), (path, real)
         assert words in err
-
-
-def test_the_command_is_registered():
-    assert build.load_command("score") is SCORE

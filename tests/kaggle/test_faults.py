@@ -247,7 +247,7 @@ def test_lost_push_to_a_kernel_made_anew_is_found(place: Place) -> None:
 def test_lost_answer_that_cannot_be_looked_up_is_never_repeated(place: Place) -> None:
     place.server.fail("CreateSubmission", reset="after")
     place.server.fail("ListSubmissions", code=500, times=99, skip=1)
-    with pytest.raises(KaggleError):
+    with pytest.raises(KaggleError, match=r"listing the submissions to .* failed, got HTTP 500"):
         run_submit(place)
     assert place.server.count("CreateSubmission") == 1
 
@@ -259,14 +259,19 @@ def test_retry_after_is_kept_to(place: Place, capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [{}, {"ref": 5}, {"code": 400, "message": "soft error"}, {"versionNumber": "x", "ref": []}],
+    ("answer", "words"),
+    [
+        ({}, "the answer names no version number"),
+        ({"ref": 5}, "Kaggle named the kernel '5', .*; the answer names no version number"),
+        ({"code": 400, "message": "soft error"}, 'was refused, got HTTP 400: "soft error"'),
+        ({"versionNumber": "x", "ref": []}, r"Kaggle named the kernel '\[\]'"),
+    ],
 )
 def test_answer_that_is_not_of_the_protocol_is_an_error(
-    place: Place, answer: dict[str, object]
+    place: Place, answer: dict[str, object], words: str
 ) -> None:
     place.server.fail("SaveKernel", answer=answer, times=99)
-    with pytest.raises(PipelineError):
+    with pytest.raises(PipelineError, match=words):
         place.push()
 
 

@@ -1,12 +1,11 @@
 """kernel-metadata.json: what Kaggle would refuse, bend or silently misread is an error here."""
 
-import contextlib
 import json
 import string
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from slugify import slugify as client_slugify  # what the kaggle client asks
 
@@ -127,10 +126,10 @@ def test_good_variants_pass(tmp_path: Path) -> None:
 def test_file_that_is_no_object_is_a_mistake(tmp_path: Path, text: str) -> None:
     path = tmp_path / "kernel-metadata.json"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=r"kernel-metadata\.json.*expected a JSON object, got"):
         load_metadata(path)
     path.unlink()
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="there is no such file"):
         load_metadata(path)
 
 
@@ -170,10 +169,20 @@ def test_warnings_name_what_would_surprise(tmp_path: Path) -> None:
     st.sampled_from(sorted(METADATA)),
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text()),
 )
+@example("dataset_sources", ["ada/inception", "ada/other"])
+@example("title", "Another Title")
 def test_any_value_of_a_field_passes_or_is_a_mistake(key: str, value: object) -> None:
-    with contextlib.suppress(InputError):
+    refused = None
+    try:
         metadata = parse_metadata({**METADATA, key: value})
-        assert isinstance(check_metadata(metadata, Path("/nowhere"), for_push=False), list)
+        check_metadata(metadata, Path("/nowhere"), for_push=False)
+    except InputError as error:
+        refused = error
+    if refused:
+        assert (str(refused).split(":")[0], bool(refused.cure)) == ("metadata", True)
+    else:
+        read = metadata.ref if key == "id" else getattr(metadata, key)
+        assert read == (tuple(value) if isinstance(value, list) else value or type(read)())
 
 
 @given(st.text(alphabet=string.ascii_letters + string.digits + " -_.:!()+/", max_size=40))
@@ -196,7 +205,11 @@ def test_init_fills_in_the_owner_and_keeps_the_rest(tmp_path: Path) -> None:
 def test_init_does_not_overwrite_another_owner_or_write_nonsense(tmp_path: Path) -> None:
     path = write(tmp_path)
     before = path.read_bytes()
-    for owner, slug in (("bob", None), ("ada", "ab"), ("ada", "Ungültig")):
-        with pytest.raises(InputError):
+    for owner, slug, words in (
+        ("bob", None, "already has an owner, got ada"),
+        ("ada", "ab", "expected a slug of 5 or more .*, got .ab"),
+        ("ada", "Ungültig", "expected a slug of 5 or more .*, got .Ungültig"),
+    ):
+        with pytest.raises(InputError, match=words):
             fill_metadata(tmp_path, owner, slug)
     assert path.read_bytes() == before

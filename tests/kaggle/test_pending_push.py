@@ -123,7 +123,7 @@ def test_pending_push_is_shown_until_kaggle_can_be_asked(
     settle_pushes(place.work)
     assert "is not known yet" in capsys.readouterr().out
     assert "UNSETTLED" in list_runs(place.work)
-    with pytest.raises(KaggleError):
+    with pytest.raises(KaggleError, match=r"looking up .* failed, got HTTP 503"):
         place.push()
     assert place.server.count("SaveKernel") == 1, "no push before it is known what the last did"
     place.server.faults.clear()
@@ -149,7 +149,7 @@ def test_push_under_way_in_another_process_is_left_alone(
 def test_refused_push_leaves_nothing_pending(place: Place) -> None:
     place.server.fail("SaveKernel", code=400, message="no", times=3)
     for _ in range(3):
-        with pytest.raises(KaggleError):
+        with pytest.raises(KaggleError, match="was refused, got HTTP 400"):
             place.push()
     events = place.work.read_ledger()
     assert [event["event"] for event in events] == ["pushing", "unpushed"] * 3

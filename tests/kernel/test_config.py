@@ -1,7 +1,9 @@
 """Config: recipes are rows, overrides are typed, and a wrong word names the nearest right one."""
 
+from typing import get_type_hints
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lib.base.errors import InputError
@@ -77,21 +79,37 @@ def test_an_unknown_recipe_names_the_nearest() -> None:
 
 
 @pytest.mark.parametrize(
-    "overrides",
-    [{"minutes": 0.0}, {"lr": float("nan")}, {"batch": 0}, {"samples": 1}, {"policy": "page"}],
+    ("key", "value", "words"),
+    [
+        ("minutes", 0.0, "minutes is out of range, expected 0.1 to .*, got 0.0"),
+        ("lr", float("nan"), "lr is out of range, .*, got nan"),
+        ("batch", 0, "batch is out of range, expected 1 to "),
+        ("samples", 1, "samples is out of range, expected 2 to .*, got 1"),
+        ("policy", "page", "no policy 'page'"),
+    ],
 )
-def test_values_out_of_range_are_refused(overrides: dict[str, object]) -> None:
-    with pytest.raises(InputError):
-        make_config("first-seed", overrides)
+def test_values_out_of_range_are_refused(key: str, value: object, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        make_config("first-seed", {key: value})
 
 
-@given(st.text(max_size=30))
-def test_no_text_crashes_the_parser(text: str) -> None:
+VALUES = st.text(max_size=8) | st.integers().map(str) | st.floats().map(str)
+
+
+@given(st.text(max_size=30) | st.builds("{}={}".format, st.sampled_from(sorted(KEYS)), VALUES))
+@example("steps=5")
+@example("recipe=edm")
+def test_any_text_is_a_value_of_its_keys_type_or_refused(text: str) -> None:
+    refused, found = "", None
     try:
-        parse_override(text)
-    except InputError:
-        return
-    assert "=" in text
+        found = parse_override(text)
+    except InputError as error:
+        refused = str(error)
+    if found is None:
+        assert ("there is no key" in refused) != ("cannot be read" in refused)
+    else:
+        assert text.startswith(f"{found[0]}=")
+        assert type(found[1]) is get_type_hints(Config)[found[0]]
 
 
 def test_differences_name_key_and_both_values() -> None:
@@ -122,8 +140,9 @@ def as_older(config: Config) -> dict[str, object]:
     return {name: value for name, value in as_dict(config).items() if name != "given"}
 
 
-def test_the_defaults_are_a_valid_run() -> None:
-    assert Config().samples == 1000
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_defaults_are_a_valid_run_of_a_whole_submission(recipe: str) -> None:
+    assert make_config(recipe, {}).samples == 1000
 
 
 def test_every_field_says_what_it_is() -> None:

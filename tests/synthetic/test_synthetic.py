@@ -159,11 +159,12 @@ def test_the_command_writes_either_kind(tmp_path, capsys):
     assert decoded.kept <= 50
     assert parse_and_run(SYNTH, ["--records", "40", "--output", str(tmp_path / "alike")]) == 0
     assert "1 shards" in capsys.readouterr().out
-    for wrong in (
-        ["--output", str(tmp_path / "alike")],  # not empty
-        ["--output", str(tmp_path / "x"), "--records", "0"],
-        ["--output", str(tmp_path / "x"), "--kind", "fashion", "--source", str(tmp_path / "no")],
-        ["--output", str(tmp_path / "x"), "--kind", "fashions"],
+    absent = ["--kind", "fashion", "--source", str(tmp_path / "no")]
+    for folder, wrong, words in (
+        ("alike", [], "the output folder is not empty"),
+        ("x", ["--records", "0"], "--records is too small, expected 1 or more, got 0"),
+        ("x", absent, "there is no such file or folder"),
+        ("x", ["--kind", "fashions"], "invalid choice: 'fashions'"),
     ):
-        with pytest.raises(InputError):
-            parse_and_run(SYNTH, wrong)
+        with pytest.raises(InputError, match=words):
+            parse_and_run(SYNTH, ["--output", str(tmp_path / folder), *wrong])

@@ -58,7 +58,7 @@ class Decoded:
     sha256: dict[str, str]  # file -> digest; of IMAGES_FILE: of its pixels, without the header
 
     def load_images(self) -> np.ndarray:
-        """Nothing -> (N, 3, 32, 32) uint8, a read-only memory map in file order."""
+        """Open the pictures, (N, 3, 32, 32) uint8 in file order, as a read-only memory map."""
         return np.load(self.folder / IMAGES_FILE, mmap_mode="r")
 
 
@@ -131,7 +131,7 @@ class _Tally:
 def _decode_into(
     target: Path, shards: tuple[Shard, ...], policy_name: str, workers: int, digest: DataDigest
 ) -> _Tally:
-    """(output folder, shards, policy, processes, digest to fill) -> all that is not on disk yet."""
+    """Decode shards into the output folder and fill the digest; return what is not on disk yet."""
     tally = _Tally()
     decode = partial(decode_block, policy=get_policy(policy_name))
     progress = Progress("dataset", len(shards), "shards")

@@ -129,7 +129,7 @@ def _read_plainly(
 def _cut_group(
     kind: _Kind, members: list[_Member], policy: Policy, slots: list[_Slot], parts: _Parts
 ) -> None:
-    """Pictures of one kind -> inverted, on white, cropped and turned, sorted into parts by shape.
+    """Invert, lay on white, crop and turn pictures of one kind; sort them into parts by shape.
 
     Quarter turns and the other steps up to the resizing can change places without a difference, so
     all is done in the stored picture's frame, and policy.order is moot.

@@ -114,7 +114,7 @@ def _load(data: bytes, keep_truncated: bool) -> Image.Image | str:
 
 
 def _forget_orientation(image: Image.Image) -> None:
-    """A TIFF that is opened but not loaded -> the same, which Pillow will not turn on loading."""
+    """Change a TIFF, opened but not loaded, so that Pillow will not turn it on loading."""
     image.getexif().pop(_ORIENTATION, None)
     image._tile_orientation = None  # type: ignore[attr-defined] # where Pillow 10.0 keeps it
 

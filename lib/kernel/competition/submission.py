@@ -24,7 +24,7 @@ _DOS_EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time stamp: equal images give an e
 
 
 def write_submission(path: Path, features: np.ndarray) -> None:
-    """(N, 2048) float32 -> CSV with header id,f0,...,f2047; nine digits carry a float32 exactly."""
+    """Write (N, 2048) float32 as CSV, header id,f0,...,f2047; nine digits carry float32 exactly."""
     stage = "submission"
     if features.ndim != 2 or features.shape[1] != FEATURES:
         raise PipelineError(stage, "wrong shape", expected="(N, 2048)", got=str(features.shape))
@@ -40,7 +40,7 @@ def write_submission(path: Path, features: np.ndarray) -> None:
 
 
 def write_images(path: Path, images: np.ndarray, comment: str = "") -> None:
-    """(N, 3, 32, 32) uint8 0..255 -> a zip of dig-000000.png ...; PNGs are stored, not deflated."""
+    """Write (N, 3, 32, 32) uint8 as a zip of dig-000000.png ...; PNGs are stored, not deflated."""
     with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         archive.comment = comment.encode()
         for index, image in enumerate(images):

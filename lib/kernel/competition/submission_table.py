@@ -108,7 +108,7 @@ def _refuse_cell(line: int, column: int, cell: str, refuse: Refuse) -> PipelineE
 
 
 def _check_ids(places: dict[str, int], refuse: Refuse) -> None:
-    """Id -> its line: distinct already, so that all must be among as many names."""
+    """Refuse an id that is none of the first names; `places` holds the line of each, none twice."""
     expected = {name_image(index) for index in range(len(places))}
     wrong = next((name for name in places if name not in expected), None)
     if wrong is not None:

@@ -110,7 +110,7 @@ class _Search:
         self._note()
 
     def run(self, rounds: int) -> str:
-        """How many rounds at most in all directions, after those in a few -> why it ended."""
+        """Search in a few directions, then for `rounds` at most in all; say why it ended."""
         levels = [pair for pair in _LEVELS if pair[0] < self._frame.z.shape[1]]
         progress = Progress("curate", rounds + sum(count for _, count in levels), "rounds")
         for level, count in levels:
@@ -173,7 +173,7 @@ class _Search:
         return rows, subset
 
     def _check_nodes(self, expected: float, measured: float) -> None:
-        """A round's change of FID as computed and as it came out -> more nodes if they differ."""
+        """Add nodes where a round's change of FID came out other than it was computed."""
         if abs(expected - measured) > -_TRUSTED * expected and self._nodes < _NODES[1]:
             self._nodes += _MORE_NODES
 

@@ -123,7 +123,7 @@ class Exchange:
         self.dropped: list[int] = []
 
     def find_best(self) -> tuple[float, int, int]:
-        """Nothing -> (change of FID, place among the others, place among the members).
+        """Find the best pair: (change of FID, place among the others, place among the members).
 
         An exchange changes what the others would bring only a little, so between two looks at all
         pairs only those that were best so far are computed again.
@@ -145,7 +145,7 @@ class Exchange:
         return float(fresh[best]), int(adds[best]), int(drops[best])
 
     def swap(self, add: int, drop: int) -> None:
-        """Places of a pair -> the subset with it exchanged; neither row is looked at again."""
+        """Exchange the pair at these places; neither row is looked at again."""
         pair = torch.tensor([add, self._outside + drop], device=self._slopes.device)
         done = 2 * len(self.added)
         columns = self._start[:, pair].transpose(1, 2)  # symmetric, and rows are read faster

@@ -45,7 +45,7 @@ class Nearness:
         }
 
     def describe(self) -> str:
-        """Nothing -> plain sentences: how near, and what follows."""
+        """Say in plain sentences how near they are, and what follows."""
         count = len(self.generated)
         if not len(self.unseen) or count < _FEWEST:
             why = "too few unseen real images, or generated ones, are there to compare"
@@ -108,7 +108,7 @@ def _find_repeated(images: np.ndarray) -> _Digests:
 
 
 def _draw_some(images: np.ndarray, without: _Digests, seed: int) -> np.ndarray:
-    """-> at most QUERIES of the images, drawn at random, none of them among `without`."""
+    """Draw at random at most QUERIES of the images, none of them among `without`."""
     order = np.random.default_rng(derive_seed(seed, "nearness")).permutation(len(images))
     rows: list[int] = []
     for row in order:

@@ -39,11 +39,11 @@ class ChunkStore:
         return None
 
     def write(self, number: int, array: NDArray[np.float32]) -> None:
-        """A chunk's number and its array -> a file, whole or absent."""
+        """Write the array of a chunk; its file is whole or absent."""
         _write_array(self._path(number), array)
 
     def write_places(self, place: NDArray[np.int64]) -> None:
-        """(N,) place of each image among the distinct ones -> a file, if it does not say so yet."""
+        """Write the (N,) places of images among the distinct ones, if no file holds them yet."""
         path = self._folder / _PLACES
         known = _read_array(path)
         if known is None or not np.array_equal(known, place):
@@ -87,7 +87,7 @@ def _read_array(path: Path) -> NDArray[Any] | None:
 
 
 def _write_array(path: Path, array: NDArray[Any]) -> None:
-    """An array -> a file behind its own sha256, whole or absent."""
+    """Write an array behind its own sha256; the file is whole or absent."""
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     payload = buffer.getvalue()

@@ -63,7 +63,7 @@ class Extractor:
         return _GPU_BATCH if self.device.type == "cuda" else _CPU_BATCH
 
     def describe(self) -> str:
-        """Nothing -> one sentence for the report: network, weights, preprocessing, path."""
+        """Name network, weights, preprocessing and path in one sentence for the report."""
         network = "TF-ported Inception-V3" if self.preprocessing.tf_layout else "Inception-V3"
         kind = str(self.dtype).removeprefix("torch.")
         path = (

@@ -122,7 +122,7 @@ def rank_bound(real: Statistics, count: int) -> float:
 def check_features(
     features: NDArray[np.floating], name: str, width: int | None = None, least: int = 2
 ) -> None:
-    """Features of a stated name -> InputError unless (N >= least, width) and finite."""
+    """Refuse features that are not (N >= least, width) or not finite, and state their name."""
     shape = tuple(features.shape)
     if len(shape) != 2 or shape[0] < least or (width is not None and shape[1] != width):
         raise InputError(

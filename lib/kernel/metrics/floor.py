@@ -47,7 +47,7 @@ class Floor:
         return fid - self.mean if self.is_known else None
 
     def describe(self) -> str:
-        """Nothing -> the sizes in words: "1,000 images against 6,000 real ones"."""
+        """Say the sizes in words: "1,000 images against 6,000 real ones"."""
         words = f"{self.size:,} images against {self.rest:,} real ones"
         return words if self.is_known else f"a guess of {words}: there are too few real images"
 

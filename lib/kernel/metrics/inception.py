@@ -68,12 +68,12 @@ def fold_batch_norms(network: nn.Module) -> nn.Module:
 
 
 def check_weights(path: Path, *, tf_layout: bool = False) -> None:
-    """A weights file -> nothing, or the InputError of load_inception; no value of it is read."""
+    """Refuse a weights file as load_inception would; no value of it is read."""
     _match_keys(_outline_network(tf_layout), read_state(path, "meta"), path, tf_layout)
 
 
 def _outline_network(tf_layout: bool) -> nn.Module:
-    """-> torchvision's network without values, its last layer and auxiliary head left out."""
+    """Build torchvision's network without values, its last layer and auxiliary head left out."""
     models = import_torchvision("torchvision.models")
     with torch.device("meta"):  # its own random start takes seconds and would be overwritten
         network: nn.Module = models.Inception3(
@@ -162,7 +162,7 @@ def _describe_mismatch(path: Path, how: str, keys: list[str]) -> InputError:
 
 
 def _set_random_weights(network: nn.Module, seed: int) -> None:
-    """A network, a seed -> He-normal convolutions, batch norms calibrated on seeded noise.
+    """Draw He-normal convolutions by the seed, and calibrate batch norms on seeded noise.
 
     Uncalibrated, 94 layers multiply a small misfit of scale into features of 1e9 or 1e-8. One pass
     in which each batch norm takes the statistics of its own input makes them of size 1. The noise

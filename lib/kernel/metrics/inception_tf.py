@@ -34,7 +34,7 @@ class _TfBlock(nn.Module):
 
 
 def use_tf_layout(network: nn.Module) -> None:
-    """torchvision's Inception3, its weights loaded -> the same object with TensorFlow's pooling."""
+    """Give torchvision's Inception3, its weights loaded, TensorFlow's pooling, in place."""
     for name in _AVERAGED:
         setattr(network, name, _TfBlock(getattr(network, name), _average_inside))
     setattr(network, _MAXIMISED, _TfBlock(getattr(network, _MAXIMISED), _take_maximum))

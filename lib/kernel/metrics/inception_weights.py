@@ -91,7 +91,7 @@ def _find_attached(file_name: str, input_dir: Path) -> list[Path]:
 
 
 def _download(url: str | None, target: Path, sha256: str) -> list[Path]:
-    """An address -> the file in torch's cache, by torch's own loader, which checks the hash."""
+    """Download the file into torch's cache by torch's own loader, which checks the hash."""
     if url is None:
         raise OSError("no address is known for a file of that name")
     log("weights", f"downloading {url}")

@@ -1,4 +1,4 @@
-"""A file said to hold weights -> nothing, or a refusal where its first bytes tell another kind."""
+"""A file said to hold weights -> a refusal where its first bytes tell another kind."""
 
 import zipfile
 from pathlib import Path
@@ -13,7 +13,7 @@ _LFS, _ZIP, _PICKLE, _TAR = b"version https://git-lfs", b"PK", b"\x80", b"ustar"
 
 
 def refuse_wrong_kind(path: Path) -> None:
-    """A path -> nothing, where torch might read it; InputError for all that is plainly no weights.
+    """Refuse a file that is plainly no weights; what torch might read passes.
 
     Neither torch nor numpy is needed, and nothing of the file is executed.
     """
@@ -34,7 +34,7 @@ def refuse_wrong_kind(path: Path) -> None:
 
 
 def _check_zip(path: Path) -> None:
-    """A zip -> nothing where torch.save may have made it; it stores a pickle named data.pkl."""
+    """Refuse a zip that torch.save cannot have made: it stores a pickle named data.pkl."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()

@@ -24,7 +24,7 @@ _PACKAGES = ("torch", "torchvision", "numpy", "pillow", "scipy", "pandas", "jinj
 
 
 def list_versions() -> dict[str, str]:
-    """Nothing -> name -> version of Python and of the packages that decide results."""
+    """List by name the versions of Python and of the packages that decide results."""
     versions = {"python": platform.python_version()}
     for name in _PACKAGES:
         try:
@@ -58,7 +58,7 @@ class Origin:
 
 
 def write_manifest(output: Path, facts: Mapping[str, Any]) -> None:
-    """(output folder, facts) -> run_manifest.json with the sha256 of every other file there."""
+    """Write run_manifest.json: the facts, and the sha256 of every other file of the output."""
     files = sorted(path for path in output.rglob("*") if path.is_file() and path.name != MANIFEST)
     artefacts = {path.relative_to(output).as_posix(): sha256_file(path) for path in files}
     write_json(output / MANIFEST, {**facts, "artefacts": artefacts})
@@ -85,7 +85,7 @@ def identify(config: Config, recipe: Recipe, data_sha256: str) -> dict[str, Any]
 def check_same_run(
     output: Path, earlier: Mapping[str, Any], now: Mapping[str, Any], preset: Preset
 ) -> None:
-    """(output, identity of the run there, of this run) -> InputError if result or data differ."""
+    """Refuse an output that holds the run of another configuration or of other data."""
     differing = differences(dict(earlier["config"]), dict(now["config"]), preset)
     if earlier["data_sha256"] != now["data_sha256"]:
         differing.append(f"data: {earlier['data_sha256'][:12]} against {now['data_sha256'][:12]}")
@@ -115,7 +115,7 @@ def read_identity(output: Path, scratch: Path) -> dict[str, Any] | None:
 
 @contextmanager
 def locked(scratch: Path) -> Iterator[None]:
-    """A scratch folder -> the same to this process alone; the lock ends with the process."""
+    """Hold a scratch folder for this process alone; the lock ends with the process."""
     scratch.mkdir(parents=True, exist_ok=True)
     with (scratch / "lock").open("w") as file:
         try:
@@ -174,7 +174,7 @@ def _take_changes(scratch: Path, earlier: dict[str, Any], now: Mapping[str, Any]
 
 
 def _check_state_form(scratch: Path, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """A started run -> InputError if its training state is of networks that are no more."""
+    """Refuse to go on from a training state of networks that are no more."""
     before = earlier.get("state_form", 1)
     if before != now["state_form"]:
         raise InputError(

@@ -54,7 +54,7 @@ class Found:
 
 
 def write_report(path: Path, template: str, findings: Findings) -> None:
-    """Findings -> report.html; the template is the text of kernel_template/report.html.j2."""
+    """Write report.html; the template is the text of kernel_template/report.html.j2."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     page = environment.from_string(template).render(
         title=findings.title,

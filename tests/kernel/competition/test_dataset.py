@@ -204,11 +204,15 @@ os.kill(os.getpid(), 9)
     assert len(set(done.stdout.split())) == 2
 
 
-def test_the_number_of_workers_has_a_reason():
-    assert choose_workers(3) == (3, "as asked for")
+def test_the_number_of_workers_has_a_reason(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_initialized", lambda: False)
+    for cores, expected in ((1, (0, "one core")), (3, (3, "3 cores")), (64, (8, "64 cores"))):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: set(range(cores)))
+        assert choose_workers(None) == expected
+        assert choose_workers(5) == (5, "as asked for")
+    monkeypatch.setattr("torch.cuda.is_initialized", lambda: True)
     count, reason = choose_workers(None)
-    assert count >= 0
-    assert "core" in reason or "CUDA" in reason
+    assert (count, reason.split(",")[0]) == (0, "CUDA is in use")
 
 
 def test_decoding_imports_no_torch_pandas_or_scipy(source, tmp_path):

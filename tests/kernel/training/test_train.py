@@ -69,8 +69,12 @@ def test_float16_goes_on_from_a_state_of_another_format() -> None:
     before.train_step(0, 0.1)
     after = PixelTrainer(images, config, Device(torch.device("cpu"), torch.float16, "cpu"))
     after.load_state_dict(before.state_dict())
+    taken_up = {name: weight.clone() for name, weight in after.export().items()}
+    for name, weight in before.export().items():
+        assert torch.equal(taken_up[name], weight), name
     after.train_step(1, 0.1)
     assert after.is_finite()
+    assert any(not torch.equal(taken_up[name], one) for name, one in after.export().items())
 
 
 @pytest.mark.parametrize("recipe", LEARNERS)

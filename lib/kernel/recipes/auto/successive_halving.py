@@ -68,7 +68,7 @@ class Trials:
         return self.scores[key]
 
 
-def train_best(
+def train_candidates(
     images: np.ndarray,
     recipe: Recipe,
     config: Config,
