@@ -1,0 +1,306 @@
+"""What each step of a run does; pipeline.py calls them in order.
+
+A step returns what it found, and writes only its own files.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lib.base.errors import PipelineError
+from lib.base.files import write_json
+from lib.base.image_grid import write_grid
+from lib.base.log import log
+from lib.kernel.competition.contract import Images, Remarks
+from lib.kernel.config import RANDOM_WEIGHTS, Config
+from lib.kernel.device.device import Device
+from lib.kernel.folders import Folders
+from lib.kernel.metrics.choice import Choice, Drawn, take_first
+from lib.kernel.metrics.features import Extractor
+from lib.kernel.metrics.inception import RANDOM_WARNING
+from lib.kernel.metrics.reference import (
+    Reference,
+    choose_real,
+    count_unmeasured,
+    measure_reference,
+)
+from lib.kernel.metrics.unseen_fid import measure_unseen
+from lib.kernel.metrics.validation_fid import ValidationFid, make_validation_fid
+from lib.kernel.plan import (
+    Plan,
+    Wanted,
+    bounds_training,
+    describe_plan,
+    fit_pool,
+    make_plan,
+)
+from lib.kernel.recipe import Recipe
+from lib.kernel.report.report import Found
+from lib.kernel.report.stage_log import StageLog
+from lib.kernel.sampling.model_file import Model
+from lib.kernel.sampling.pool import draw_pool, extract_pool
+from lib.kernel.speeds import Speeds, measure_speeds
+from lib.kernel.stages import Stages
+from lib.kernel.training.result import TrainResult
+from lib.kernel.training.resume import export_state
+from lib.kernel.training.stall import find_stall
+from lib.kernel.training.time_limit import NoStepError, TimeLimit
+
+_GRID, _COLUMNS = 40, 4  # of the grids; four columns at 4x fit twice beside each other
+_LOOKED_AT = 10_000  # real images for pixel statistics
+_CURATE_GUARD_S = 240.0  # for the proof and the choice together
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What every stage works with."""
+
+    recipe: Recipe
+    config: Config  # resolved: no automatic value is open but those that training settles
+    device: Device
+    extractor: Extractor
+    weights: Path | None  # Inception's file
+    folders: Folders
+    stage_log: StageLog
+
+    def left_s(self, plan: Plan) -> float:
+        """Seconds until the run must close."""
+        deadline = self.stage_log.deadline(self.config.minutes)
+        return deadline - time.monotonic() - plan.closing_s
+
+
+def note_of_real(tools: Tools, data: str) -> Path:
+    """The file that tells that real features of these data lie in the cache."""
+    return tools.folders.cache / f"measured-{data[:12]}-{tools.extractor.weights_hash[:12]}.json"
+
+
+def measure_machine(tools: Tools, images: np.ndarray, model: Model | None = None) -> Speeds:
+    """((N, C, S, S) uint8 of the pictures' kind, the model if there is one) -> Speeds, printed."""
+    recipe, config = (model.recipe, model.config) if model else (tools.recipe, tools.config)
+    channels = images.shape[1] if len(images) and recipe.channels is None else 3
+    return measure_speeds(recipe, config, tools.device, tools.extractor, channels)
+
+
+def divide_time(tools: Tools, images: Images, speeds: Speeds) -> Plan:
+    """Divide the run's time by the measured speeds; a resumed run keeps to this plan."""
+    config, folders, extractor = tools.config, tools.folders, tools.extractor
+    rows = choose_real(len(images.real), config.real_limit, config.seed)
+    missing = count_unmeasured(images.real[rows], extractor, folders.cache)
+    wanted = Wanted(len(rows), missing, len(images.unseen))
+    candidates = [candidate.name for candidate in tools.recipe.candidates]
+    on_gpu, spent_s = tools.device.is_cuda, tools.stage_log.elapsed_s
+    plan = make_plan(config, candidates, wanted, on_gpu, spent_s, speeds)
+    write_json(folders.scratch / "plan.json", dataclasses.asdict(plan))
+    for reason in plan.reasons:
+        tools.stage_log.warn("plan", reason)
+    log("plan", describe_plan(config, plan))
+    return plan
+
+
+def measure_real_images(
+    tools: Tools, images: Images, plan: Plan
+) -> tuple[Reference, Reference | None]:
+    """Features, statistics and floor of the real images that serve, and of those set aside."""
+    config, cache = tools.config, tools.folders.cache
+    rows = choose_real(len(images.real), plan.real, config.seed)
+    reference = measure_reference(images.real[rows], tools.extractor, cache, config)
+    unseen = measure_unseen(images, plan.unseen, tools.extractor, cache, config, reference)
+    return reference, unseen
+
+
+def prepare_training(
+    tools: Tools, plan: Plan, reference: Reference, taken_over_s: float, given: Config
+) -> tuple[TimeLimit, ValidationFid]:
+    """What ends training, and what measures samples in it.
+
+    Seconds that were taken over from an earlier version's output count as trained already.
+    """
+    recipe, config = tools.recipe, tools.config
+    deadline = tools.stage_log.deadline(config.minutes)
+    deadline -= 0.0 if bounds_training(given) else plan.reserve_s
+    # The last share may be another stage's; candidates leave their own.
+    share = 0.0 if recipe.contest else config.fid_loss
+    limit = TimeLimit(plan.train_s * (1.0 - share) + taken_over_s, deadline)
+    exact = (tools.weights, tools.device, tools.extractor)
+    return limit, make_validation_fid(recipe, config, *exact, reference, plan.image_s)
+
+
+@contextmanager
+def explaining_no_step(tools: Tools, plan: Plan) -> Iterator[None]:
+    """Tell what to do where the clock ends the training in this block before its first step."""
+    try:
+        yield
+    except NoStepError as error:
+        forget_training(tools.folders)
+        raise explain_no_step(tools, plan) from error
+
+
+def leave_training(tools: Tools, trained: TrainResult, is_timed: bool) -> None:
+    """Leave the state for a later version; say where minutes that bound the run were too many.
+
+    Nothing stops early, but the next run may be shorter.
+    """
+    work, output = tools.folders.scratch / "train", tools.folders.output
+    export_state(work, trained.model.path.parent, output)
+    if stall := find_stall(trained.history, tools.config.minutes if is_timed else None):
+        tools.stage_log.warn("train", stall)
+
+
+def finetune(
+    tools: Tools,
+    stages: Stages,
+    trained: TrainResult,
+    limit: TimeLimit,
+    plan: Plan,
+    reference: Reference,
+) -> tuple[Model, Found, list[str]]:
+    """Lower FID itself in the last share of training, where that is asked for.
+
+    Returns the model, what training and this found, and sentences beside the score.
+    """
+    model, finetuning, notes = trained.model, None, []
+    if stages.finetune:
+        share_s = model.config.fid_loss * plan.train_s
+        left_s = min(share_s, limit.deadline - time.monotonic())
+        model, finetuning = stages.finetune(model, tools.device, tools.extractor, reference, left_s)
+    metrics: dict[str, Any] = {
+        "images_per_s": trained.images_per_s,
+        "weights": trained.chosen,
+        "steps": trained.steps,
+        "judged": trained.judged,
+    }
+    if finetuning:
+        metrics["steps"] += finetuning.kept_steps
+        metrics["fid_loss"] = dataclasses.asdict(finetuning)
+        notes = [finetuning.note] if finetuning.is_kept else []
+    if tools.recipe.contest:
+        metrics |= {"trained": model.recipe.name, "trials": trained.trials}
+    return model, Found(metrics, history=trained.history), notes
+
+
+def forget_training(folders: Folders) -> None:
+    """Undo a training that made no step, so that the same command can go on."""
+    (folders.scratch / "plan.json").unlink(missing_ok=True)
+    for checkpoint in (folders.scratch / "train").rglob("checkpoint_*.pt"):
+        checkpoint.unlink()
+
+
+def explain_no_step(tools: Tools, plan: Plan) -> PipelineError:
+    """Training that the clock ended before its first step -> what to tell the user."""
+    stage_log = tools.stage_log
+    enough = math.ceil(2.0 * (stage_log.elapsed_s + plan.reserve_s) / 60)
+    return PipelineError(
+        "train",
+        "no step was made, and nothing is drawn from untrained weights",
+        expected=f"time to train within --minutes {tools.config.minutes:g}",
+        got=f"{stage_log.describe_seconds()}; {plan.reserve_s:.0f} s are kept for all that follows",
+        cure=f"the same command with --minutes {enough}",
+    )
+
+
+def tune(
+    tools: Tools, stages: Stages, model: Model, reference: Reference, plan: Plan, speeds: Speeds
+) -> tuple[Model, Found]:
+    """Find the temperature of the least FID, as far as there is time to look."""
+    samples = tools.config.samples
+    kept_s = speeds.cost_s(plan.pool) + (speeds.curate_s if plan.pool > samples else 0.0)
+    left_s = tools.left_s(plan) - kept_s
+    saved = tools.folders.scratch / "sweep.json"
+    if left_s < speeds.cost_s(samples) and not saved.exists():
+        tools.stage_log.warn("sweep", f"none: the clock leaves {max(left_s, 0):.0f} s for it")
+        return model, Found()
+    assert stages.tune_temperature
+    deadline = time.monotonic() + left_s
+    search = partial(stages.tune_temperature, saved, model, tools.device, tools.extractor)
+    sweep = search(reference, plan.sweep, deadline)
+    return model.at_temperature(sweep.temperature), Found({"sweep": dataclasses.asdict(sweep)})
+
+
+def draw_images(tools: Tools, model: Model, plan: Plan, speeds: Speeds | None) -> np.ndarray:
+    """Draw the pool, as many images as there is time for -> (P, 3, S, S) uint8."""
+    saved, count = tools.folders.scratch / "pool.npy", plan.pool
+    if count > tools.config.samples and not saved.exists() and speeds:
+        count = fit_pool(tools.config, count, tools.left_s(plan), speeds)
+        tell_pool(tools, count, plan.pool)
+    return draw_pool(saved, model, count, tools.device)
+
+
+def measure_pool(tools: Tools, pool: np.ndarray, plan: Plan) -> np.ndarray:
+    """(P, 3, S, S) uint8 -> (P, 2048) features, of the first rows where time runs out."""
+    samples = tools.config.samples
+    # Curation takes about as long as closing, at the least.
+    deadline = time.monotonic() + tools.left_s(plan) - plan.closing_s
+    features = extract_pool(pool, tools.extractor, tools.folders.scratch, samples, deadline)
+    enough = 2 * samples if len(features) < len(pool) else samples
+    if len(features) < enough or tools.left_s(plan) < plan.closing_s:
+        features = features[:samples]
+    tell_pool(tools, len(features), len(pool))
+    return features
+
+
+def tell_pool(tools: Tools, count: int, wanted: int) -> None:
+    """Warn where the pool is smaller than was planned."""
+    if count < wanted:
+        is_pool = count > tools.config.samples
+        kept = f"a pool of {count:,}" if is_pool else "no pool and no curation"
+        why = f"the clock leaves no time for {wanted:,} images"
+        tools.stage_log.warn("sample", f"{kept}: {why}")
+
+
+def choose(
+    tools: Tools, stages: Stages, features: np.ndarray, reference: Reference, plan: Plan
+) -> Choice:
+    """Choose what is submitted: out of a pool by FID, else what was drawn first."""
+    if stages.curate and len(features) > tools.config.samples:
+        guard_s = max(min(tools.left_s(plan), _CURATE_GUARD_S), 1.0)
+        choice = stages.curate(features, reference, tools.config, guard_s)
+    else:
+        choice = take_first(features[: tools.config.samples], reference, tools.config)
+    keys = ("fid", "fid_random", "floor", "excess")
+    values = [(key, choice.metrics[key]) for key in keys]
+    log("fid", ", ".join(f"{key} {value:.4g}" for key, value in values if value is not None))
+    return choice
+
+
+def describe_submission(tools: Tools, trained: TrainResult) -> Remarks:
+    """What is written beside the submission."""
+    config = tools.config
+    return Remarks(
+        recipe=trained.model.recipe.name,
+        seed=config.seed,
+        extractor=tools.extractor.describe(),
+        warning=RANDOM_WARNING if config.weights_file == RANDOM_WEIGHTS else "",
+        epoch=trained.epoch if config.epoch_fid else None,
+    )
+
+
+def measure_more(
+    tools: Tools,
+    stages: Stages,
+    images: Images,
+    drawn: Drawn,
+    reference: Reference,
+) -> Found:
+    """Find out what FID does not say of the generated images."""
+    assert stages.measure_extra
+    real, seed = images.real[:_LOOKED_AT], tools.config.seed
+    extra = stages.measure_extra(drawn, real, images.training, images.unseen_own, reference, seed)
+    log("extra metrics", extra.copying)
+    caption = "Generated (left) and the nearest training images"
+    grid = show(tools, "nearest.png", caption, extra.neighbours)
+    return Found({"details": extra.details}, [extra.copying], grid, spectra=extra.spectra)
+
+
+def show(tools: Tools, name: str, caption: str, images: np.ndarray) -> dict[str, bytes]:
+    """Write a grid of the first images -> caption and PNG for the report."""
+    path = tools.folders.output / name
+    write_grid(path, images[:_GRID], columns=_COLUMNS, scale=4)
+    return {caption: path.read_bytes()}
