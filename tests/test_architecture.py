@@ -31,7 +31,7 @@ FLOORS = (  # from the ground up; a room imports those below and, without a circ
 )
 # The modules at the top of lib/kernel, by room.
 TOP = {
-    "config": {"config", "configure", "preset", "settings", "usual_names"},
+    "config": {"aliases", "config", "configure", "preset", "settings", "usual_names"},
     "recipe": {"recipe"},
     "planning": {"defaults", "plan", "speeds"},
     "pipeline": {"folders", "main", "pipeline", "run_steps", "settled", "stages"},

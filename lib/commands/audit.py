@@ -43,13 +43,13 @@ def _run(options: argparse.Namespace) -> int:
     verdicts = judge(variants, extractor)
     facts = [dataclasses.asdict(verdict) for verdict in verdicts]
     write_json(target / "audit.json", {"random_weights": weights is None, "policies": facts})
-    print(f"{'policy':<24} {'kept':>7} {'changed':>8} {'FID to host':>12}")
+    print(f"{'policy':<24} {'kept':>7} {'changed':>8} {'FID to official':>12}")
     for verdict in verdicts:
         numbers = f"{verdict.kept:>7,} {verdict.changed:>8,} {verdict.fid:>12.4g}"
         print(f"{verdict.name:<24} {numbers}")
     if weights is None:
         print("RANDOM WEIGHTS: these FIDs say nothing")
-    print(f"{target}: audit.json and {len(sheets)} sheets, host's pictures above each policy's")
+    print(f"{target}: audit.json and {len(sheets)} sheets, official pictures above each policy's")
     return 0
 
 

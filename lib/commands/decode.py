@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lib.base.places import check_input_place, check_output_folder
 from lib.commands.options import Command
+from lib.kernel.aliases import take_old_names
 from lib.kernel.config import POLICIES
 
 
@@ -22,10 +23,11 @@ def _run(options: argparse.Namespace) -> int:
     from lib.kernel.competition.dataset import SUMMARY_FILE, decode_dataset  # numpy, Pillow
     from lib.kernel.competition.decode_policy import get_policy
 
-    get_policy(options.policy)
+    policy = take_old_names("policy", options.policy)[1]
+    get_policy(policy)
     source = check_input_place("decode", Path(options.input))
     target = check_output_folder("decode", Path(options.output))
-    decoded = decode_dataset(source, target, options.policy)
+    decoded = decode_dataset(source, target, policy)
     rejected = sum(decoded.rejected.values())
     rows = [("kept", decoded.kept), ("rejected", rejected)]
     rows += [(f"  {reason}", count) for reason, count in decoded.rejected.items()]

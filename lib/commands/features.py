@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lib.base.places import check_input_place, check_output_file
 from lib.commands.options import Command
+from lib.kernel.aliases import take_old_names
 from lib.kernel.config import POLICIES
 
 
@@ -31,8 +32,9 @@ def _run(options: argparse.Namespace) -> int:
     from lib.commands.offline.feature_source import Source, extract_source
     from lib.kernel.competition.decode_policy import get_policy
 
-    get_policy(options.policy)
-    source = Source(place, options.weights, options.policy)
+    policy = take_old_names("policy", options.policy)[1]
+    get_policy(policy)
+    source = Source(place, options.weights, policy)
     features, extractor = extract_source(source)
     with replacing(options.output) as file:
         np.save(file, features)

@@ -14,10 +14,10 @@ from lib.base.errors import InputError, nearest_name
 IMAGE_PX = 32  # the side of all pictures
 TORCHVISION_WEIGHTS = "inception_v3_google-0cc3c7bd.pth"
 RANDOM_WEIGHTS = "random"
-PREPROCESSINGS = ("host", "imagenet-norm", "nearest", "tf-fid")
 COLDEST, HOTTEST = 0.01, 100.0  # temperatures that samples may be drawn at
-OFFICIAL = "host"  # how the competition itself reads records and prepares pictures
+OFFICIAL = "official"  # how the competition itself reads records and prepares pictures
 POLICIES = (OFFICIAL, "first-seed", "second-seed")
+PREPROCESSINGS = (OFFICIAL, "imagenet-norm", "nearest", "tf-fid")
 _WEEK = 60.0 * 24 * 7  # min
 
 
@@ -68,15 +68,15 @@ class Config:
     )
     # Data
     policy: str = _key(
-        "host", "name", "decoding of the training images; FID's real side is always 'host'"
+        OFFICIAL, "name", "decoding of the training images; FID's is always the official one"
     )
     # Training
     epochs: int = _key(0, "epochs", "cap on passes over the data; 0: none", 0, 10**6)
     batch: int = _key(64, "images", "of a step", 1, 65536, 0, by="by the device")
-    codes: int = _key(
+    clusters: int = _key(
         0,
-        "kinds",
-        "of picture that pixel tells apart; 1: none",
+        "clusters",
+        "of alike pictures that pixel tells apart; 1: none",
         1,
         4096,
         0,
@@ -106,7 +106,7 @@ class Config:
     trial: int = _key(
         0, "images", "for each FID of a candidate", 1, 50_000, 0, by="by device and time"
     )
-    judge: int = _key(
+    eval_samples: int = _key(
         0,
         "images",
         "of each average of the weights, whose FID chooses among them; -1: none",
@@ -138,7 +138,7 @@ class Config:
         TORCHVISION_WEIGHTS, "name", "of the file with Inception's weights, or 'random'"
     )
     weights_sha256: str = _key("0cc3c7bd", "hex", "first digits of that file's hash")
-    preprocessing: str = _key("host", "name", "of pictures on their way into Inception")
+    preprocessing: str = _key(OFFICIAL, "name", "of pictures on their way into Inception")
     # FID
     real_limit: int = _key(
         0, "images", "real ones that serve at most", 1, 10**7, 0, by="all on a GPU, 10,000 on a CPU"

@@ -17,7 +17,11 @@ RUN_KEYS = (  # of the run around the training, whatever is trained
     *("real_limit", "floor_draws"),
 )
 TRAINER_KEYS = ("batch", "lr", "beta1", "beta2", "width")
-SELECTION_KEYS = ("judge", "temperature", "sweep")  # of recipes that choose among their weights
+SELECTION_KEYS = (
+    "eval_samples",
+    "temperature",
+    "sweep",
+)  # of recipes that select weights
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, get_type_hints
 
 from lib.base.errors import InputError
+from lib.kernel.aliases import take_old_names
 from lib.kernel.config import AUTOMATIC, BAKED, KEYS, Config, check_choice, show_value
 from lib.kernel.configure import configure, may_be_automatic
 from lib.kernel.preset import Preset
@@ -16,6 +17,7 @@ _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 def parse_override(text: str) -> tuple[str, Any]:
     """A "key=value" of --set -> (field name, value of the field's type); "auto" where it may be."""
     key, separator, value = text.partition("=")
+    key, value = take_old_names(key, value)
     known = [name for name in KEYS if name not in BAKED]
     if key not in known:
         cure = name_cure(key, known, has_options=True)
@@ -37,13 +39,17 @@ def read_block(block: Mapping[str, Any], presets: Mapping[str, Preset]) -> Confi
     refuses. A key that was taken out has the recipe's own value.
     """
     types, values = get_type_hints(Config), {}
-    for key, value in block.items():
+    for written, given in block.items():
+        key, value = take_old_names(written, given)
+        if key in values:
+            what = f"CONFIG has {key!r} twice, once as {written!r}"
+            raise InputError("config", what, cure="keep one of the two lines")
         if key not in KEYS:
             cure = name_cure(str(key), KEYS, has_options=False)
             raise InputError("config", f"CONFIG has a key {key!r} that is none", cure=cure)
         try:
-            written = _read_automatic(key, value) if _is_automatic(value) else value
-            values[key] = _convert(types[key], written)
+            plain = _read_automatic(key, value) if _is_automatic(value) else value
+            values[key] = _convert(types[key], plain)
         except (ValueError, OverflowError):
             cure = f"edit the line of {key!r} in CONFIG at the top of the script"
             raise _refuse(f"CONFIG[{key!r}]", key, value, cure) from None

@@ -12,7 +12,7 @@ from lib.kernel.training.result import TrainResult
 
 def list_settled(plan: Plan, ranks: int, result: TrainResult) -> dict[str, Any]:
     """(Plan, processes, what training made) -> key -> value that the run found for "auto"."""
-    judged = {"judge": int(result.judged["images"])} if "images" in result.judged else {}
+    judged = {"eval_samples": int(result.judged["images"])} if "images" in result.judged else {}
     facts = {"pool": plan.pool, "real_limit": plan.real, "ranks": ranks, "trial": plan.trial}
     return {**facts, **judged, "train_minutes": plan.train_s / 60}
 

@@ -30,7 +30,7 @@ _USUAL = {  # key -> what it is called elsewhere
     "preprocessing": "preprocess transform transforms normalize",
     "real_limit": "max_real num_real n_real",
     "graphs": "cuda_graphs cudagraphs cuda_graph compile",
-    "codes": "clusters num_clusters classes num_classes",
+    "clusters": "num_clusters classes num_classes kinds",
 }
 _KEYS = {name: key for key, names in _USUAL.items() for name in names.split()}
 _OPTIONS = {

@@ -15,10 +15,10 @@ from lib.kernel.competition.decode_policy import NAMED_POLICIES, Policy
 from lib.kernel.competition.decode_record import DecodedRecord, decode_record
 from lib.kernel.competition.shard_lines import read_records
 from lib.kernel.competition.shards import find_shards
+from lib.kernel.config import OFFICIAL
 from lib.kernel.metrics.features import Extractor
 from lib.kernel.metrics.fid import Statistics, features_to_statistics, statistics_distance
 
-HOST = "host"
 _SHOWN = 16  # records on a sheet: those that the policy changes most
 
 
@@ -42,18 +42,18 @@ class Verdict:
 
 
 def list_policies() -> dict[str, Policy]:
-    """Nothing -> host, each single departure from it, and the two public solutions' policies."""
-    policies = {HOST: Policy()}
+    """List the official policy, each single departure from it, and the public solutions' two."""
+    policies = {OFFICIAL: Policy()}
     for field, options in get_type_hints(Policy).items():
         for option in get_args(options):
-            if option != getattr(policies[HOST], field):
+            if option != getattr(policies[OFFICIAL], field):
                 name = f"{field}={option}"
-                policies[name] = dataclasses.replace(policies[HOST], **{field: option})
+                policies[name] = dataclasses.replace(policies[OFFICIAL], **{field: option})
     return policies | {name: NAMED_POLICIES[name] for name in ("first-seed", "second-seed")}
 
 
 def decode_variants(source: Path, records: int) -> list[Variant]:
-    """(folder of shards, how many records to look at) -> a Variant for each policy, host first."""
+    """(folder of shards, records to look at) -> a Variant for each policy, the official first."""
     lines = [record.raw for record in itertools.islice(read_records(find_shards(source)), records)]
     policies = list_policies()
     progress = Progress("audit", len(policies), "policies")
@@ -71,7 +71,7 @@ def decode_variants(source: Path, records: int) -> list[Variant]:
 
 
 def judge(variants: list[Variant], extractor: Extractor) -> list[Verdict]:
-    """Variants, host first -> a Verdict each; equal pictures pass the network once."""
+    """Variants, the official one first -> a Verdict each; equal pictures pass the network once."""
     features = extractor.extract(np.concatenate([variant.pixels for variant in variants]))
     ends = np.cumsum([len(variant.rows) for variant in variants])[:-1]
     statistics = [features_to_statistics(part) for part in np.split(features, ends)]
@@ -87,13 +87,13 @@ def judge(variants: list[Variant], extractor: Extractor) -> list[Verdict]:
 
 
 def write_sheets(folder: Path, variants: list[Variant]) -> list[Path]:
-    """Variants, host first -> a PNG for each other one: host's pictures above, its own below."""
+    """Write a PNG for each variant but the first: official pictures above, its own below."""
     paths = []
-    host = variants[0]
+    official = variants[0]
     for variant in variants[1:]:
-        rows, change = _measure_change(host, variant)
+        rows, change = _measure_change(official, variant)
         most = rows[np.argsort(-change, kind="stable")[:_SHOWN]]
-        above = host.pixels[np.searchsorted(host.rows, most)]
+        above = official.pixels[np.searchsorted(official.rows, most)]
         below = variant.pixels[np.searchsorted(variant.rows, most)]
         path = folder / f"audit_{variant.name.replace('=', '_')}.png"
         write_grid(path, np.concatenate([above, below]), columns=len(most))
@@ -101,13 +101,13 @@ def write_sheets(folder: Path, variants: list[Variant]) -> list[Path]:
     return paths
 
 
-def _measure_change(host: Variant, other: Variant) -> tuple[np.ndarray, np.ndarray]:
+def _measure_change(official: Variant, other: Variant) -> tuple[np.ndarray, np.ndarray]:
     """Two Variants -> (numbers of the records both keep, mean change of each picture, 0..255)."""
-    rows = np.intersect1d(host.rows, other.rows)
-    one = host.pixels[np.searchsorted(host.rows, rows)].astype(np.int16)
+    rows = np.intersect1d(official.rows, other.rows)
+    one = official.pixels[np.searchsorted(official.rows, rows)].astype(np.int16)
     two = other.pixels[np.searchsorted(other.rows, rows)]
     return rows, np.abs(one - two).mean(axis=(1, 2, 3))
 
 
-def _compare(one: Statistics, host: Statistics) -> float:
-    return 0.0 if one is host else statistics_distance(one, host)
+def _compare(one: Statistics, official: Statistics) -> float:
+    return 0.0 if one is official else statistics_distance(one, official)

@@ -17,7 +17,7 @@ from lib.commands.offline.picture_files import read_blocks
 from lib.kernel.competition.dataset import IMAGES_FILE, decode_dataset
 from lib.kernel.competition.shards import find_shards
 from lib.kernel.competition.submission_table import FEATURES
-from lib.kernel.config import RANDOM_WEIGHTS, Config
+from lib.kernel.config import OFFICIAL, RANDOM_WEIGHTS, Config
 from lib.kernel.device.device import choose_device
 from lib.kernel.metrics.feature_cache import CHUNKS, read_cached
 from lib.kernel.metrics.features import Extractor, extract_features, load_extractor
@@ -36,7 +36,7 @@ class Source:
 
     path: Path
     weights: str | None = None  # a file, "random", or None: searched as the kernel does
-    policy: str = "host"  # of shards
+    policy: str = OFFICIAL  # of shards
     stage: str = "features"  # of its errors
 
 

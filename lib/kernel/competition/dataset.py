@@ -24,12 +24,14 @@ from lib.base.files import (
 )
 from lib.base.log import Progress, log
 from lib.base.process_pool import choose_workers, map_in_order
+from lib.kernel.aliases import modernise_value
 from lib.kernel.competition.contact_sheet import COLUMNS, ROWS, draw_contact_sheet
 from lib.kernel.competition.decode_block import DecodedBlock, Reject, decode_block
 from lib.kernel.competition.decode_policy import get_policy
 from lib.kernel.competition.decode_record import SIZE
 from lib.kernel.competition.shard_lines import BLOCK_BYTES, DataDigest, hash_shards, read_blocks
 from lib.kernel.competition.shards import Shard, find_shards
+from lib.kernel.config import OFFICIAL
 
 IMAGES_FILE = "clean_images_v1_uint8.npy"
 IDS_FILE = "ids.txt"
@@ -63,7 +65,7 @@ class Decoded:
 
 
 def decode_dataset(
-    source: Path, target: Path, policy_name: str = "host", workers: int | None = None
+    source: Path, target: Path, policy_name: str = OFFICIAL, workers: int | None = None
 ) -> Decoded:
     """(input folder, output folder, policy, processes or None) -> the data set, decoded if need be.
 
@@ -188,7 +190,7 @@ def _find_finished(shards: tuple[Shard, ...], target: Path, policy_name: str) ->
     names = [item.name for item in dataclasses.fields(Decoded) if item.name != "folder"]
     if not isinstance(saved, dict) or not set(names) <= saved.keys():
         return None
-    values = {name: saved[name] for name in names}
+    values = {name: modernise_value(name, saved[name]) for name in names}
     for name in ("rejected", "notes"):  # the most frequent first again, for files sort their keys
         values[name] = dict(Counter(values[name]).most_common())
     decoded = Decoded(folder=target, **values)

@@ -4,6 +4,8 @@ from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 from lib.base.errors import InputError, nearest_name
+from lib.kernel.aliases import modernise_value
+from lib.kernel.config import OFFICIAL
 
 Grey16 = Literal["min-max", "high-byte", "clip"]
 Alpha = Literal["crop-composite", "crop-drop", "composite"]
@@ -47,7 +49,7 @@ _OPTIONS = {
     "truncated": Truncated,
 }
 NAMED_POLICIES = {
-    "host": Policy(),
+    OFFICIAL: Policy(),
     "first-seed": Policy(grey16="clip", alpha="crop-drop", order="crop-first"),
     "second-seed": Policy(alpha="composite", blank="drop", truncated="keep"),
 }
@@ -55,6 +57,7 @@ NAMED_POLICIES = {
 
 def get_policy(name: str) -> Policy:
     """A name of config.POLICIES -> its choices; an unknown one names the nearest."""
+    name = modernise_value("policy", name)
     if name not in NAMED_POLICIES:
         cure = nearest_name(name, NAMED_POLICIES)
         raise InputError("policy", f"there is no policy {name!r}", cure=cure)

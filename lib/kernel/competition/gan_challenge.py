@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.base.log import log
+from lib.kernel.aliases import name_in_caches
 from lib.kernel.competition.contract import Competition, Glance, Images
 from lib.kernel.competition.dataset import Decoded, decode_dataset
 from lib.kernel.competition.decode_block import decode_block
@@ -43,7 +44,9 @@ def read_images(
     """
 
     def decode(policy: str) -> Decoded:
-        return decode_dataset(source, cache / f"decoded-{digest[:12]}-{policy}", policy)
+        return decode_dataset(
+            source, cache / f"decoded-{digest[:12]}-{name_in_caches(policy)}", policy
+        )
 
     official = decode(OFFICIAL)
     own = official if config.policy == OFFICIAL else decode(config.policy)

@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from lib.base.errors import InputError, PipelineError
 from lib.base.files import sha256_file
 from lib.base.log import Progress, log
-from lib.kernel.config import Config
+from lib.kernel.aliases import name_in_caches
+from lib.kernel.config import OFFICIAL, Config
 from lib.kernel.device.cpu_threads import Cores
 from lib.kernel.device.device import Device
 from lib.kernel.metrics.feature_cache import ChunkStore, find_distinct, hash_key
@@ -87,7 +88,7 @@ def load_extractor(
     way = list_preprocessings(RANDOM_PX if weights is None else INPUT_PX)[config.preprocessing]
     network = load_inception(weights, config.seed, device.torch_device, tf_layout=way.tf_layout)
     fold_batch_norms(network)
-    is_fast = fast and way.name == "host"
+    is_fast = fast and way.name == OFFICIAL
     dtype = (device.amp_dtype if is_fast else None) or torch.float32
     network.to(dtype=dtype)
     if not device.is_cuda or dtype != torch.float32:
@@ -177,7 +178,11 @@ def exact_arithmetic() -> Iterator[None]:
 
 def _open_store(images: Images, extractor: Extractor, folder: Path, key: str) -> ChunkStore:
     parts = (
-        *(extractor.weights_hash, extractor.preprocessing.name, str(extractor.is_fast)),
+        *(
+            extractor.weights_hash,
+            name_in_caches(extractor.preprocessing.name),
+            str(extractor.is_fast),
+        ),
         *(str(extractor.dtype), extractor.device.type, torch.__version__, key),
     )
     return ChunkStore(folder / hash_key(images, parts), FEATURES)

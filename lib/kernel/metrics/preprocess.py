@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from lib.kernel.config import OFFICIAL
 from lib.kernel.metrics.inception import INPUT_PX
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -30,32 +31,32 @@ class Preprocessing:
 
 
 def list_preprocessings(px: int = INPUT_PX) -> dict[str, Preprocessing]:
-    """Side of the network's pictures -> name -> Preprocessing; "host" is the competition's own."""
+    """Side of the network's pictures -> name -> Preprocessing; OFFICIAL is the competition's."""
     ways = (
         Preprocessing(
-            "host",
-            "PIL bilinear resize of 8-bit pixels, 0..1, no normalisation (the host's path)",
+            OFFICIAL,
+            "PIL bilinear resize of 8-bit pixels, 0..1, no normalisation (official)",
             partial(resize_bilinear, px=px),
             scale_to_unit,
             px,
         ),
         Preprocessing(
             "imagenet-norm",
-            "PIL bilinear resize of 8-bit pixels, then ImageNet normalisation (not the host's)",
+            "PIL bilinear resize of 8-bit pixels, then ImageNet normalisation (not official)",
             partial(resize_bilinear, px=px),
             _normalise_imagenet,
             px,
         ),
         Preprocessing(
             "nearest",
-            "nearest-neighbour resize, 0..1, no normalisation (not the host's)",
+            "nearest-neighbour resize, 0..1, no normalisation (not official)",
             partial(_resize_nearest, px=px),
             scale_to_unit,
             px,
         ),
         Preprocessing(
             "tf-fid",
-            "TensorFlow 1's bilinear resize, -1..1, the network ported from it (not the host's)",
+            "TensorFlow 1's bilinear resize, -1..1, the network ported from it (not official)",
             partial(_resize_tensorflow, px=px),
             lambda pictures: (pictures - 128) / 128,
             px,

@@ -39,7 +39,7 @@ class ValidationFid:
             try:
                 return self.fast.extract(samples)
             except PipelineError as error:
-                log("judge", f"the fast path fails, the exact one serves: {error.what}")
+                log("selection", f"the fast path fails, the exact one serves: {error.what}")
         return self.exact.extract(samples)
 
     def measure_error(self, samples: np.ndarray) -> float | None:
@@ -65,10 +65,12 @@ def make_validation_fid(
     The half is that which the sweep and the proof of curation use: no choice sees the other one.
     """
     half = validation_half(real, config.seed)
-    if not recipe.selects_weights or config.judge < 0:
+    if not recipe.selects_weights or config.eval_samples < 0:
         return ValidationFid(half, exact, None, image_s)
     if not device.is_cuda:
-        log("judge", "FID in training takes the exact path (on a CPU the fast one saves little)")
+        log(
+            "selection", "FID in training is by the exact path (on a CPU the fast one saves little)"
+        )
         return ValidationFid(half, exact, None, image_s)
     fast = load_extractor(config, weights, device, fast=True)
     return ValidationFid(half, exact, fast if fast.is_fast else None, image_s)

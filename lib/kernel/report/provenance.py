@@ -12,6 +12,7 @@ from typing import Any
 from lib.base.errors import InputError
 from lib.base.files import read_json, sha256_file, write_json
 from lib.base.log import log
+from lib.kernel.aliases import modernise
 from lib.kernel.config import Config, as_dict
 from lib.kernel.configure import differences
 from lib.kernel.preset import Preset
@@ -103,7 +104,7 @@ def read_identity(output: Path, scratch: Path) -> dict[str, Any] | None:
     for path in (output / MANIFEST, scratch / "identity.json"):
         found = read_json(path)
         if isinstance(found, dict) and {"config", "data_sha256"} <= found.keys():
-            return found
+            return {**found, "config": modernise(found["config"])}
     if (output / "submission.csv").exists():
         raise InputError(
             "output",

@@ -7,12 +7,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from lib.kernel.aliases import modernise
 from lib.kernel.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipe import Recipe
 from lib.kernel.training.checkpoint import read_state, write_state
 
-_SIZES = ("recipe", "width", "depth", "latent_dim", "codes")  # of Config, that shapes depend on
+_SIZES = ("recipe", "width", "depth", "latent_dim", "clusters")  # of Config, that shapes depend on
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def write_model(
 def read_model(model: Model, device: Device) -> nn.Module:
     """A model -> its network on the device, in eval mode, without gradients."""
     state = read_state(model.path, torch.device("cpu"))
-    config = dataclasses.replace(model.config, **state["sizes"])
+    config = dataclasses.replace(model.config, **modernise(state["sizes"]))
     network = model.recipe.build_network(config, state["channels"])
     network.load_state_dict(state["weights"])
     return network.to(device.torch_device).eval().requires_grad_(False)

@@ -23,6 +23,7 @@ from lib.kernel.training.trainer import Trainer
 
 GPU_IMAGES, CPU_IMAGES = 2000, 250  # drawn from each network for its FID
 LEAST_OVER_LOSS = 1000  # so many before an FID may overrule a held-out loss, which has less noise
+_SEED = "judge"  # of the samples: a word that seeds them is data
 SHARE = 0.1  # of the training time at most goes into FIDs
 FIXED_SHARES = (0.6, 0.8, 1.0)  # of a run bounded by steps: there no clock may choose the places
 PRICE = 20.0  # training images that take as long as one drawn and measured (pixel on a CPU)
@@ -36,7 +37,7 @@ class WeightSelection:
     ) -> None:
         self._recipe = recipe
         self._config = config
-        is_wanted = recipe.selects_weights and config.judge >= 0
+        is_wanted = recipe.selects_weights and config.eval_samples >= 0
         self._validation = validation if is_wanted else None
         self._deadline = deadline  # a value of time.monotonic()
         self._loss_s = 0.0  # of the newest held-out loss
@@ -59,7 +60,7 @@ class WeightSelection:
                 self._measure_fids(trainer, state, self._validation)
             except torch.OutOfMemoryError:
                 self._validation = None
-                log("judge", "out of memory: no FID in training from here on")
+                log("selection", "out of memory: no FID in training from here on")
                 return
         spent_s = state.judged.get("seconds", 0.0) + time.monotonic() - started
         state.judged |= {"share": share, "seconds": spent_s}
@@ -79,8 +80,8 @@ class WeightSelection:
 
     def _count_images(self, trainer: Trainer) -> int:
         """-> images drawn from each network."""
-        if self._config.judge or trainer.device.is_cuda:
-            return self._config.judge or GPU_IMAGES
+        if self._config.eval_samples or trainer.device.is_cuda:
+            return self._config.eval_samples or GPU_IMAGES
         return LEAST_OVER_LOSS if self._has_loss else CPU_IMAGES
 
     def _is_due(self, trainer: Trainer, state: TrainState, share: float, is_last: bool) -> bool:
@@ -96,7 +97,7 @@ class WeightSelection:
         else:
             wanted = self._is_worth_it(networks, state, cost_s, is_last)
         if wanted and time.monotonic() + 1.5 * cost_s > self._deadline:
-            log("judge", f"step {state.step:,}: no FID, the deadline of the run is near")
+            log("selection", f"step {state.step:,}: no FID, the deadline of the run is near")
             return False
         return wanted
 
@@ -109,10 +110,10 @@ class WeightSelection:
         """
         trained = self._config.steps * trainer.batch
         price = PRICE * images * len(FIXED_SHARES)
-        if not self._config.judge and price > SHARE * trained:
+        if not self._config.eval_samples and price > SHARE * trained:
             self._say_once(
                 f"no FID in training: {images:,} images, {len(FIXED_SHARES)} times, are too many "
-                f"beside {trained:,} training images (--set judge=... insists)"
+                f"beside {trained:,} training images (--set eval_samples=... insists)"
             )
             return False
         before = state.judged.get("share", 0.0)
@@ -139,7 +140,7 @@ class WeightSelection:
 
         def draw(network: nn.Module) -> tuple[np.ndarray, float]:
             samples = draw_images(
-                self._recipe, network, count, trainer.config, trainer.device, "judge"
+                self._recipe, network, count, trainer.config, trainer.device, _SEED
             )
             return samples, validation.measure(samples)
 
@@ -152,7 +153,7 @@ class WeightSelection:
         self._cost_s = time.monotonic() - started
         words = ", ".join(f"{name} {fid:.5g}" for name, fid in found.items())
         facts = f"{count:,} samples each, {self._cost_s:.1f} s"
-        log("judge", f"step {state.step:,}: FID {words} ({facts})")
+        log("selection", f"step {state.step:,}: FID {words} ({facts})")
         state.judged["images"] = count
         if validation.fast is not None and "fast_error" not in state.judged:
             state.judged["fast_error"] = validation.measure_error(samples)
@@ -160,7 +161,7 @@ class WeightSelection:
     def _say_once(self, words: str) -> None:
         if words not in self._said:
             self._said.add(words)
-            log("judge", words)
+            log("selection", words)
 
 
 def _has_fid(state: TrainState) -> bool:

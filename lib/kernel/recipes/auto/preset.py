@@ -1,5 +1,6 @@
 """The row of recipe auto: its candidates, and the values that are the run's own."""
 
+from lib.kernel.config import OFFICIAL
 from lib.kernel.preset import Preset
 from lib.kernel.recipes.edm.preset import EDM_PRESET
 from lib.kernel.recipes.pixel.preset import PIXEL_PRESET
@@ -10,7 +11,7 @@ CANDIDATES = (PIXEL_PRESET, R3GAN_PRESET, EDM_PRESET)
 AUTO_PRESET = Preset(
     name="auto",
     defaults={
-        "policy": "host",
+        "policy": OFFICIAL,
         "epochs": 0,
         "batch": 0,
         "lr": 1e-4,

@@ -1,11 +1,12 @@
 """The row of recipe edm: its values and the keys that it reads."""
 
+from lib.kernel.config import OFFICIAL
 from lib.kernel.preset import SELECTION_KEYS, TRAINER_KEYS, Preset, SizesByDevice
 
 EDM_PRESET = Preset(
     name="edm",
     defaults={
-        "policy": "host",
+        "policy": OFFICIAL,
         "epochs": 0,
         "batch": 0,
         "lr": 1e-3,

@@ -1,5 +1,6 @@
 """The row of recipe pixel: its values and the keys that it reads."""
 
+from lib.kernel.config import OFFICIAL
 from lib.kernel.preset import SELECTION_KEYS, TRAINER_KEYS, Preset, SizesByDevice
 
 SIZES = SizesByDevice(("width", "depth", "batch"), on_gpu=(512, 6, 256), on_cpu=(128, 2, 32))
@@ -7,7 +8,7 @@ SIZES = SizesByDevice(("width", "depth", "batch"), on_gpu=(512, 6, 256), on_cpu=
 PIXEL_PRESET = Preset(
     name="pixel",
     defaults={
-        "policy": "host",
+        "policy": OFFICIAL,
         "epochs": 0,
         "batch": 0,
         "lr": 2e-3,
@@ -25,7 +26,7 @@ PIXEL_PRESET = Preset(
     training_keys=(
         *TRAINER_KEYS,
         *SELECTION_KEYS,
-        *("codes", "targets", "depth", "ema_decay", "tail"),
+        *("clusters", "targets", "depth", "ema_decay", "tail"),
     ),
     sizes=SIZES,
 )

@@ -11,12 +11,12 @@ from lib.kernel.recipes.pixel.preset import PIXEL_PRESET
 from lib.kernel.recipes.pixel.sampler import draw_pictures
 from lib.kernel.recipes.pixel.trainer import PixelTrainer
 
-_SOME_CODES = 16  # where the images' number is not known yet; the speed does not depend on them
+_SOME_CLUSTERS = 16  # where the images' number is not known yet; the speed does not depend on them
 
 
 def build_network(config: Config, channels: int) -> nn.Module:
     """(config, picture channels) -> the model, freshly initialised."""
-    codes = config.codes or _SOME_CODES
+    codes = config.clusters or _SOME_CLUSTERS
     return PixelModel(PixelShape(channels, config.width, config.depth, codes=codes))
 
 

@@ -40,13 +40,13 @@ class PixelTrainer(Trainer):
     def __init__(self, images: np.ndarray, config: Config, device: Device) -> None:
         learnt, held_out = hold_out(images, config.seed)
         config = PIXEL_PRESET.sizes.settle(config, device.is_cuda)
-        config = _settle_codes(config, len(learnt))
+        config = _settle_clusters(config, len(learnt))
         super().__init__(learnt, config, device)
         place = device.torch_device
         self._held_out = torch.from_numpy(held_out).to(place)
         self._importance = weigh_places(images.shape[-1]).to(place)
         shape = PixelShape(
-            images.shape[1], config.width, config.depth, images.shape[-1], config.codes
+            images.shape[1], config.width, config.depth, images.shape[-1], config.clusters
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed_of("weights", 0))
@@ -134,13 +134,13 @@ class PixelTrainer(Trainer):
         return pixel_nll(logits, chosen.transpose(1, 2), weights)
 
 
-def _settle_codes(config: Config, images: int) -> Config:
-    """A config and the number of images -> the same, its codes no longer 0; prints them."""
-    if config.codes:
+def _settle_clusters(config: Config, images: int) -> Config:
+    """A config and the number of images -> the same, its clusters no longer 0; prints them."""
+    if config.clusters:
         return config
     codes = count_codes(images)
-    log("train", f"{codes} codes ({images:,} images teach them; --set codes=... overrules)")
-    return dataclasses.replace(config, codes=codes)
+    log("train", f"{codes} clusters ({images:,} images teach them; --set clusters=... overrules)")
+    return dataclasses.replace(config, clusters=codes)
 
 
 def pick_places(

@@ -1,11 +1,12 @@
 """The row of recipe r3gan: its values and the keys that it reads."""
 
+from lib.kernel.config import OFFICIAL
 from lib.kernel.preset import SELECTION_KEYS, TRAINER_KEYS, Preset, SizesByDevice
 
 R3GAN_PRESET = Preset(
     name="r3gan",
     defaults={
-        "policy": "host",
+        "policy": OFFICIAL,
         "epochs": 0,
         "batch": 0,
         "lr": 2e-4,

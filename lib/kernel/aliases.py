@@ -1,0 +1,41 @@
+"""Names of the version before this one, and what they are called now.
+
+The old ones are taken for one release more. What lies on disk under an old name is found as well.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lib.base.log import log
+from lib.kernel.config import OFFICIAL
+
+KEYS = {"judge": "eval_samples", "codes": "clusters"}
+VALUES = {"policy": {"host": OFFICIAL}, "preprocessing": {"host": OFFICIAL}}  # key -> old -> new
+_IN_CACHES = {OFFICIAL: "host"}  # a cache's name is data: it stays, so that nothing is made anew
+
+
+def modernise(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration as a dictionary, of any version -> the same with today's names."""
+    modern = {KEYS.get(key, key): modernise_value(key, value) for key, value in values.items()}
+    if isinstance(given := modern.get("given"), list):
+        modern["given"] = [KEYS.get(key, key) for key in given]
+    return modern
+
+
+def modernise_value(key: str, value: Any) -> Any:
+    """A key and its value -> the value's name of today."""
+    return VALUES.get(key, {}).get(value, value) if isinstance(value, str) else value
+
+
+def take_old_names(key: str, value: Any) -> tuple[str, Any]:
+    """A key and a value as somebody wrote them -> today's names; says so where they differ."""
+    modern_key, modern_value = KEYS.get(key, key), modernise_value(key, value)
+    for old, new in ((key, modern_key), (value, modern_value)):
+        if old != new:
+            log("config", f"{old!r} is called {new!r} now; the old name goes with the next release")
+    return modern_key, modern_value
+
+
+def name_in_caches(name: str) -> str:
+    """A policy or preprocessing -> its name in files' names and in hashes."""
+    return _IN_CACHES.get(name, name)
