@@ -1,6 +1,8 @@
-"""Generated and real images with their features -> what FID does not say, in numbers and rows."""
+"""What FID does not say of the generated images: one function a metric, in the table METRICS."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,12 +29,77 @@ class ExtraMetrics:
     copying: str  # whether generated images are nearer to training images than unseen real ones
 
 
+@dataclass(frozen=True)
+class Compared:
+    """What a metric may look at."""
+
+    drawn: Drawn
+    reference: Reference
+    real: np.ndarray  # (N, 3, S, S) uint8, some real images
+    seed: int
+
+    @property
+    def submitted(self) -> np.ndarray:
+        """(n, 2048) features of the images submitted."""
+        return self.drawn.features[self.drawn.rows]
+
+    @property
+    def images(self) -> np.ndarray:
+        """(n, 3, S, S) uint8, the images submitted."""
+        return self.drawn.pool[self.drawn.rows]
+
+    @cached_property
+    def pixels(self) -> dict[str, PixelStatistics]:
+        """Pixel statistics of the real and of the generated images."""
+        return {"real": measure_pixels(self.real), "generated": measure_pixels(self.images)}
+
+
+def _find_kid(own: Compared) -> dict[str, Any]:
+    kid = measure_kid(own.submitted, own.reference.features, own.seed)
+    return {"kid": kid.mean, "kid_spread": kid.spread}
+
+
+def _find_manifold(own: Compared) -> dict[str, Any]:
+    manifold = measure_manifold(own.submitted, own.reference.features, own.seed)
+    return {
+        "precision": manifold.precision,
+        "recall": manifold.recall,
+        "density": manifold.density,
+        "coverage": manifold.coverage,
+    }
+
+
+def _find_rank_bound(own: Compared) -> dict[str, Any]:
+    return {"rank_bound": rank_bound(own.reference.statistics, len(own.drawn.rows))}
+
+
+def _find_fid_of_many(own: Compared) -> dict[str, Any]:
+    if len(own.drawn.pool) < _LARGE:
+        return {}
+    many = own.drawn.features[:_LARGE]
+    return {"fid_20000": frechet_distance(many, own.reference.statistics)}
+
+
+def _find_pixels(own: Compared) -> dict[str, Any]:
+    return {"pixels": {whose: _summarise(pixels) for whose, pixels in own.pixels.items()}}
+
+
+# Each gives what metrics.json holds under `details`, in this order; a new metric is one more line.
+METRICS: tuple[Callable[[Compared], dict[str, Any]], ...] = (
+    _find_kid,
+    _find_manifold,
+    _find_rank_bound,
+    _find_fid_of_many,
+    _find_pixels,
+)
+
+
 def measure_extra(
-    own: Drawn,
+    drawn: Drawn,
     real: np.ndarray,
     training: np.ndarray,
     unseen: np.ndarray,
-    side: Reference,
+    reference: Reference,
     seed: int,
 ) -> ExtraMetrics:
     """Generated images, some real ones (N, 3, 32, 32) uint8 and all that is known of them.
@@ -40,31 +107,18 @@ def measure_extra(
     `training` (M, C, 32, 32) uint8 is searched for copies; `unseen` (U, C, 32, 32) uint8, real
     images that no generator saw, tell how near an honest picture is.
     """
-    rows, statistics = own.rows, side.statistics
-    submitted = own.features[rows]
-    kid = measure_kid(submitted, side.features, seed)
-    manifold = measure_manifold(submitted, side.features, seed)
-    details: dict[str, Any] = {
-        "kid": kid.mean,
-        "kid_spread": kid.spread,
-        "precision": manifold.precision,
-        "recall": manifold.recall,
-        "density": manifold.density,
-        "coverage": manifold.coverage,
-        "rank_bound": rank_bound(statistics, len(rows)),
-    }
-    if len(own.pool) >= _LARGE:
-        details["fid_20000"] = frechet_distance(own.features[:_LARGE], statistics)
-    chosen = own.pool[rows]
-    own_pixels, real_pixels = measure_pixels(chosen), measure_pixels(real)
-    details["pixels"] = {"real": _summarise(real_pixels), "generated": _summarise(own_pixels)}
+    own = Compared(drawn, reference, real, seed)
+    details: dict[str, Any] = {}
+    for find in METRICS:
+        details |= find(own)
     channels = training.shape[1]
-    shown = chosen[:_NEIGHBOURS_SHOWN, :channels]
+    chosen = own.images[:, :channels]
+    shown = chosen[:_NEIGHBOURS_SHOWN]
     places, _ = find_neighbours(shown, training, min(_NEAREST, len(training)))
-    nearness = measure_nearness(chosen[:, :channels], unseen, training, seed)
+    nearness = measure_nearness(chosen, unseen, training, seed)
     details |= nearness.metrics
     pairs = [np.concatenate([shown[k : k + 1], training[places[k]]]) for k in range(len(shown))]
-    spectra = {"real": real_pixels.spectrum, "generated": own_pixels.spectrum}
+    spectra = {whose: pixels.spectrum for whose, pixels in own.pixels.items()}
     return ExtraMetrics(details, spectra, np.concatenate(pairs), nearness.describe())
 
 

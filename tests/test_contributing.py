@@ -1,0 +1,83 @@
+"""docs/CONTRIBUTING.md: its recipe, metric and competition are added to a copy and run."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.local_runs import ROOT, call, copy_sources, write_input
+
+TEXT = (ROOT / "docs" / "CONTRIBUTING.md").read_text(encoding="utf-8")
+SMALL = ["--weights", "random", "--set", "samples=12", "--set", "floor_draws=2"]
+
+
+def find_block(first_words: str) -> str:
+    """The code block that begins so."""
+    (found,) = re.findall(rf"```python\n(\s*{re.escape(first_words)}.*?)```", TEXT, re.DOTALL)
+    return found
+
+
+def insert(path: Path, before: str, text: str) -> None:
+    whole = path.read_text(encoding="utf-8")
+    assert whole.count(before) == 1, f"{before!r} in {path.name}"
+    path.write_text(whole.replace(before, text + before), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sources with all that the page adds."""
+    tree = copy_sources(tmp_path_factory.mktemp("tree") / "tree")
+    toy = tree / "lib" / "kernel" / "recipes" / "toy"
+    toy.mkdir()
+    heads = {
+        toy / "__init__.py": '"""A toy',
+        toy / "preset.py": '"""The row of recipe toy',
+        toy / "recipe.py": '"""Recipe toy',
+        tree / "lib" / "kernel" / "competition" / "arrays.py": '"""Images in one file',
+    }
+    for path, head in heads.items():
+        assert f"`{path.relative_to(tree).as_posix()}`" in TEXT
+        path.write_text(find_block(head), encoding="utf-8")
+    table = tree / "lib" / "kernel" / "recipes" / "table.py"
+    insert(table, "    )\n}\n", find_block("Row(TOY_PRESET"))
+    insert(table, "\n\n@dataclass", "from lib.kernel.recipes.toy.preset import TOY_PRESET\n")
+    metrics = tree / "lib" / "kernel" / "metrics" / "extra_metrics.py"
+    insert(metrics, "# Each gives what", find_block("def _find_brightness") + "\n\n")
+    insert(metrics, "    _find_kid,\n", find_block("_find_brightness,"))
+    return tree
+
+
+def run_toy(tree: Path, source: Path, output: Path) -> dict:
+    words = ["run", "--input", str(source), "--output", str(output), "--recipe", "toy", *SMALL]
+    sizes = ["--set", "steps=20", "--set", "pool=16"]
+    ended = call(tree, "build.py", *words, *sizes)
+    assert (ended.returncode, ended.stderr.count("Traceback")) == (0, 0), (
+        ended.stdout + ended.stderr
+    )
+    assert len((output / "submission.csv").read_text().splitlines()) == 13
+    return json.loads((output / "metrics.json").read_text())
+
+
+def test_a_recipe_is_a_folder_and_a_row_and_a_metric_a_line(tree: Path, tmp_path: Path) -> None:
+    metrics = run_toy(tree, write_input(tmp_path / "input"), tmp_path / "output")
+    assert (metrics["recipe"], metrics["steps"], metrics["curated"]) == ("toy", 20, True)
+    assert 0.0 < metrics["details"]["brightness"] < 1.0
+    assert "brightness" in (tmp_path / "output" / "report.html").read_text()
+
+
+def test_a_competition_is_a_module_that_the_entry_names(tree: Path, tmp_path: Path) -> None:
+    entry = tree / "kernel_template" / "entry.py.j2"
+    text = entry.read_text(encoding="utf-8")
+    assert "competition.gan_challenge import GAN_CHALLENGE" in text
+    named = text.replace("competition.gan_challenge import", "competition.arrays import")
+    entry.write_text(named.replace("GAN_CHALLENGE", "ARRAYS"), encoding="utf-8")
+    images = np.random.default_rng(0).integers(0, 256, (30, 3, 32, 32)).astype(np.uint8)
+    source = tmp_path / "input"
+    source.mkdir()
+    np.save(source / "images.npy", images)
+    metrics = run_toy(tree, source, tmp_path / "output")
+    entry.write_text(text, encoding="utf-8")
+    assert (metrics["kept"], metrics["fid_unseen"]) == (30, None)
+    assert "Arrays: recipe toy" in (tmp_path / "output" / "report.html").read_text()
