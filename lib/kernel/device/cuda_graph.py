@@ -47,7 +47,7 @@ def make_graphs() -> "StepGraphs":
 
 
 class StepGraphs(PlainSteps):
-    """A learner's steps by name, each with its graph where there is one."""
+    """A trainer's steps by name, each with its graph where there is one."""
 
     def __init__(self, capture: Capture | None) -> None:
         self.capture = capture  # none: functions are called as they are

@@ -25,7 +25,7 @@ from lib.kernel.device.cpu_threads import pin_to_cores
 from lib.kernel.device.ranks import ALONE, RankLostError, Ranks
 
 _GATHERING = timedelta(minutes=5)  # until all ranks have started
-_PATIENCE = timedelta(hours=13)  # followers wait while rank 0 decodes and measures
+_PATIENCE = timedelta(hours=13)  # the others wait while rank 0 decodes and measures
 _IN_STEP = timedelta(minutes=30)  # ranks of one step; then NCCL ends a run that lost one of them
 
 _NAME = "rank"  # of spawned processes, before their number

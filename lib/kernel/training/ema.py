@@ -22,7 +22,7 @@ class Ema:
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """The network after a step -> the average moves towards it; buffers are copied."""
+        """Move the average towards the network after a step; buffers are copied."""
         decay = self._find_decay()
         self._updates += 1
         averages: list[torch.Tensor] = list(self.network.parameters())
@@ -32,7 +32,7 @@ class Ema:
             mine.copy_(other)
 
     def state_dict(self) -> dict[str, Any]:
-        """-> what load_state_dict needs to go on."""
+        """What load_state_dict needs to go on."""
         return {"network": self.network.state_dict(), "updates": self._updates}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -41,7 +41,7 @@ class Ema:
         self._updates = int(state["updates"])
 
     def _find_decay(self) -> float:
-        """-> the share of the average that the next update keeps."""
+        """The share of the average that the next update keeps."""
         return min(self._decay, (1 + self._updates) / (10 + self._updates))
 
 

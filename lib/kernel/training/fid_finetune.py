@@ -1,4 +1,4 @@
-"""A trained one-pass generator -> the same after a stretch with FID as its loss, if it is better.
+"""FID itself as the loss of a generator's last steps, which are kept if they made it better.
 
 The loss goes by one quarter of the real images, another one guards: weights whose FID against that
 quarter is not lower than before are dropped. The half that no choice may see stays unseen.
@@ -43,13 +43,13 @@ NOTE = (
 
 @dataclass(frozen=True)
 class Finetuning:
-    """What the last stretch did; FIDs are against the guarding quarter."""
+    """What the last steps did; FIDs are against the guarding quarter."""
 
     before: float
     after: float  # of the weights that were kept
     steps: int
     seconds: float
-    population: int  # samples that the first slope came from
+    population: int  # samples that the first gradient came from
     kept_steps: int = 0  # behind the weights that were kept
 
     @property
@@ -159,7 +159,7 @@ def _make_stepper(
     taught: Statistics,
     until: float,
 ) -> tuple[Callable[[int], None], int]:
-    """-> a function that makes the step of a number, size of the population, drawn at once."""
+    """Draw the population at once -> a function that makes the step of a number; its size."""
     place = device.torch_device
 
     numbers = cast(int, network.numbers)  # that a picture is made from
@@ -175,17 +175,17 @@ def _make_stepper(
     with torch.no_grad():
         width = taught.mean.size
         first = draw_population(lambda k: look(draw("fid population", k)), width, until)
-    slope = FidGradient(first, taught)
+    gradient = FidGradient(first, taught)
     adam = torch.optim.Adam(network.parameters(), RATE, (0.0, 0.99))
 
     def step_once(step: int) -> None:
         features = look(draw("fid loss", step))
         adam.zero_grad(set_to_none=True)
-        slope.loss(features).backward()
+        gradient.loss(features).backward()
         adam.step()
-        slope.absorb(features)
+        gradient.absorb(features)
         if (step + 1) % REFRESH == 0:
-            slope.refresh()
+            gradient.refresh()
 
     return step_once, len(first)
 

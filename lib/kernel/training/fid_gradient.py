@@ -2,7 +2,7 @@
 
 As in arXiv:2009.14075 and 2604.28190: mean and second moment are exponential averages over many
 batches, and the gradient passes through the newest batch alone. Our deviation: FID is linear in a
-small batch's part, so its slope by the moments is found now and then and serves some steps; a
+small batch's part, so its gradient by the moments is found now and then and serves some steps; a
 step costs no eigenvalue problem.
 """
 
@@ -15,11 +15,11 @@ from lib.kernel.metrics.fid import Statistics
 from lib.kernel.metrics.inception import INPUT_PX
 
 DECAY = 0.999  # of the population's moments, a batch
-_CUT = 1e-10  # of the largest eigenvalue: below it a direction's slope no longer grows
+_CUT = 1e-10  # of the largest eigenvalue: below it a direction's gradient no longer grows
 
 
 class FidGradient:
-    """FID of a population against real Statistics, and its slope by the population's moments.
+    """FID of a population against real Statistics, and its gradient by the population's moments.
 
     With mean m, second moment M and S = c (M - m m^T), c = n / (n - 1):
     FID = |m - mu|^2 + Tr S + Tr S_r - 2 Tr (L^T S L)^(1/2), L L^T = S_r, and
@@ -41,7 +41,7 @@ class FidGradient:
         self.refresh()
 
     def refresh(self) -> None:
-        """The moments so far -> `value`, their FID, and the slope that `loss` goes by."""
+        """The moments so far -> `value`, their FID, and the gradient that `loss` goes by."""
         covariance = self._second - torch.outer(self._mean, self._mean)
         covariance = covariance * self._correction
         product = self._root.T @ covariance @ self._root

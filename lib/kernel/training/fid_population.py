@@ -1,4 +1,4 @@
-"""A generator's features, batch by batch -> the first population of FID as a loss."""
+"""The first population of FID as a loss: a generator's features, batch by batch."""
 
 import time
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from lib.base.log import Progress
 
 FIRST = 8  # samples for each of the D features: 16,384 for Inception's 2,048
 LEAST = 4  # for each feature; there must be more than so many
-_TIME_SHARE = 0.5  # of the stretch; the steps have the rest
+_TIME_SHARE = 0.5  # of its time; the steps have the rest
 
 
 def draw_population(look: Callable[[int], Tensor], width: int, until: float) -> Tensor:
     """(a batch's number -> (B, D) features, D, a value of time.monotonic()) -> (n, D).
 
     n is 8 D, or less where half of the time does not suffice, but above 4 D: the noise of n
-    samples gives even a perfect generator a slope of about sqrt(D / n) / 2 of its own spread,
+    samples gives even a perfect generator a gradient of about sqrt(D / n) / 2 of its own spread,
     so from few samples it would learn to fill that sample's holes. PipelineError: 4 D take too
     long. The speed is that of the second batch.
     """

@@ -19,9 +19,9 @@ def mix_pictures(real: torch.Tensor, fake: torch.Tensor, share: torch.Tensor) ->
     return torch.lerp(fake, real, share.view(-1, 1, 1, 1))
 
 
-def gradient_penalty(slope: torch.Tensor) -> torch.Tensor:
+def gradient_penalty(gradient: torch.Tensor) -> torch.Tensor:
     """(B, C, H, W) gradients of D -> mean (|grad D| - 1)^2: arXiv:1704.00028 eq. 3, two-sided."""
-    return (slope.flatten(1).norm(dim=1) - 1.0).square().mean()
+    return (gradient.flatten(1).norm(dim=1) - 1.0).square().mean()
 
 
 def pairing_loss(better: torch.Tensor, worse: torch.Tensor) -> torch.Tensor:
@@ -32,12 +32,12 @@ def pairing_loss(better: torch.Tensor, worse: torch.Tensor) -> torch.Tensor:
     return F.softplus(worse.float() - better.float()).mean()
 
 
-def zero_gradient_penalty(slope: torch.Tensor) -> torch.Tensor:
+def zero_gradient_penalty(gradient: torch.Tensor) -> torch.Tensor:
     """(B, C, H, W) gradients of D -> mean |grad D|^2 / 2 in float32: arXiv:1801.04406 eq. 9 and 10.
 
     R1 where the pictures are real, R2 where they are fake.
     """
-    return slope.float().square().flatten(1).sum(1).mean() / 2.0
+    return gradient.float().square().flatten(1).sum(1).mean() / 2.0
 
 
 def pixel_nll(

@@ -24,7 +24,7 @@ _LEAST = 1e-7  # a gradient of zeros stays one
 class Muon(torch.optim.Optimizer):
     """The optimiser of a network's hidden matrices.
 
-    Every rank of the team keeps all momenta, orthogonalises its share of them and hands the
+    Every rank keeps all momenta, orthogonalises its share of them and hands the
     result to the others; all take the same step.
     """
 
@@ -40,7 +40,7 @@ class Muon(torch.optim.Optimizer):
         cores: Cores,
         ranks: Ranks,
     ) -> None:
-        """(matrices, rate, format of the iterations, cores and team that share the work)."""
+        """(matrices, rate, format of the iterations, cores and ranks that share the work)."""
         super().__init__(matrices, {"lr": lr})
         self._dtype = dtype
         self._cores = cores

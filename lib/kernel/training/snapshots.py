@@ -1,4 +1,4 @@
-"""The end of an epoch -> the weights and sample grid a public recipe leaves behind, its FID."""
+"""What a public recipe leaves behind after an epoch: weights, a sample grid, its FID."""
 
 import io
 import time
@@ -42,7 +42,7 @@ class Snapshots:
         self._taken = 0
 
     def take(self, trainer: Trainer, state: TrainState, is_last: bool) -> None:
-        """After an epoch, or at the end of the run inside one -> files, FID, the best weights."""
+        """Write files, measure FID and keep the best weights, after an epoch or the run's end."""
         if not self._recipe.leaves_snapshots:
             return
         epoch = state.epoch(trainer.steps_per_epoch)
@@ -55,7 +55,7 @@ class Snapshots:
             self._measure(trainer, state, epoch)
 
     def _write(self, trainer: Trainer, epoch: int) -> None:
-        """-> samples_v1/epoch_XXX.png and checkpoints_v1/G_epoch_XXX.pth."""
+        """Write samples_v1/epoch_XXX.png and checkpoints_v1/G_epoch_XXX.pth."""
         recipe, config, network = self._recipe, self._config, trainer.sampler()
         # In training each core has one thread; this map's single piece has all of them.
         grid = trainer.cores.map(
@@ -70,7 +70,7 @@ class Snapshots:
         files.write_bytes(self._leave / "checkpoints_v1" / name, buffer.getvalue())
 
     def _measure(self, trainer: Trainer, state: TrainState, epoch: int) -> None:
-        """The FID of this epoch's samples joins the newest record, unless time is too short."""
+        """Add the FID of this epoch's samples to the newest record, unless time is too short."""
         if self._evaluate is None:
             return
         if time.monotonic() + 1.5 * self._evaluate_seconds > self._deadline:

@@ -1,4 +1,4 @@
-"""Steps, losses and scores so far -> records, the best weights and a state to resume from."""
+"""The state of a training: steps, records of losses and scores, the best weights so far."""
 
 import math
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ SCORES = ("held-out loss", "FID")
 
 @dataclass
 class TrainState:
-    """Where a training run stands; all but the sums between two records goes into checkpoints."""
+    """How far a training is; all but the sums between two records goes into checkpoints."""
 
     step: int = 0
     seconds: float = 0.0  # optimiser time
@@ -30,7 +30,7 @@ class TrainState:
     counts: dict[str, int] = field(default_factory=dict)
 
     def add(self, losses: Losses, seconds: float) -> None:
-        """One step's losses and time join the rest; nothing waits for the device."""
+        """Add one step's losses and time to the rest; nothing waits for the device."""
         self.step += 1
         self.seconds += seconds
         for name, value in losses.items():
@@ -38,11 +38,11 @@ class TrainState:
             self.counts[name] = self.counts.get(name, 0) + 1
 
     def has_unread(self) -> bool:
-        """-> whether steps were made since the last record."""
+        """Tell whether steps were made since the last record."""
         return bool(self.counts)
 
     def read(self) -> dict[str, float]:
-        """-> mean losses since the last record; waits for the device once."""
+        """Mean losses since the last record; waits for the device once."""
         if not self.sums:
             return {}
         values = torch.stack([value.double() for value in self.sums.values()]).tolist()
@@ -50,7 +50,7 @@ class TrainState:
         return {name: value / self.counts[name] for name, value in zip(names, values, strict=True)}
 
     def record(self, steps_per_epoch: int) -> None:
-        """The mean losses since the last record -> a history entry."""
+        """Make a history entry of the mean losses since the last record."""
         place = {"step": self.step, "epoch": self.step / steps_per_epoch, "seconds": self.seconds}
         self.history.append({**place, **self.read()})
         self.sums.clear()
@@ -59,7 +59,7 @@ class TrainState:
     def keep_best(
         self, kind: str, score: float, why: str, trainer: Trainer, network: nn.Module | None = None
     ) -> None:
-        """A score of SCORES, least is best -> the weights are kept if it is the best so far.
+        """Keep the weights if their score, one of SCORES, is the least so far.
 
         They are the network's, else those that the trainer exports.
         """
@@ -78,11 +78,11 @@ class TrainState:
         }
 
     def epoch(self, steps_per_epoch: int) -> int:
-        """-> the number of the epoch, from 1, that the last step belongs to."""
+        """The number of the epoch, from 1, that the last step belongs to."""
         return max(1, -(-self.step // steps_per_epoch))
 
     def choose(self, trainer: Trainer) -> tuple[dict[str, torch.Tensor], str, int, int]:
-        """-> (weights, words on which and why, epoch, step): the best by score, else the last."""
+        """Choose (weights, words on which and why, epoch, step): the best by score, else the last."""
         if self.best:
             why = f"{self.best['why']}, {self.best['score']:.5f}"
             words = f"weights of step {self.best['step']:,}, epoch {self.best['epoch']} ({why})"
@@ -92,11 +92,11 @@ class TrainState:
         return trainer.export(), words, epoch, self.step
 
     def as_dict(self) -> dict[str, Any]:
-        """-> what from_dict needs, tensors and plain values."""
+        """What from_dict needs, tensors and plain values."""
         return dict(vars(self))
 
     @classmethod
     def from_dict(cls, state: dict[str, Any], place: torch.device) -> Self:
-        """A dictionary of as_dict -> the same standing, its sums where losses will join them."""
+        """A dictionary of as_dict -> the same state, its sums where losses will be added."""
         sums = {name: value.to(place) for name, value in state["sums"].items()}
         return cls(**{**state, "sums": sums})

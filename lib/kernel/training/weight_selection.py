@@ -1,4 +1,4 @@
-"""A trainer at a validation point -> its measures on held-out data; the best weights are kept.
+"""The weights to keep, chosen by measures on held-out data while training goes on.
 
 The held-out likelihood, where a recipe has one, chooses until an FID was measured; from then on
 FIDs alone do. They are those of samples of every network that the trainer offers, such as several
@@ -42,15 +42,15 @@ class WeightSelection:
         self._deadline = deadline  # a value of time.monotonic()
         self._loss_s = 0.0  # of the newest held-out loss
         self._has_loss = False
-        self._cost_s = 0.0  # of the newest judging; 0: none yet
+        self._cost_s = 0.0  # of the newest FIDs; 0: none yet
         self._said: set[str] = set()
 
     def closing_s(self, state: TrainState) -> float:
-        """-> seconds that the measures after the last step may take."""
+        """Seconds that the measures after the last step may take."""
         return 2.0 * self._loss_s + (1.5 * self._cost_s if _has_fid(state) else 0.0)
 
     def take(self, trainer: Trainer, state: TrainState, share: float, is_last: bool) -> None:
-        """After a record, at that share of the run -> measures in it, the best weights kept."""
+        """Add measures to a new record, at that share of the run, and keep the best weights."""
         with _keep_modes(trainer):
             self._measure_loss(trainer, state)
             if self._validation is None or not self._is_due(trainer, state, share, is_last):
@@ -79,13 +79,13 @@ class WeightSelection:
         state.keep_best("held-out loss", score, "least held-out loss", trainer)
 
     def _count_images(self, trainer: Trainer) -> int:
-        """-> images drawn from each network."""
+        """Images drawn from each network."""
         if self._config.eval_samples or trainer.device.is_cuda:
             return self._config.eval_samples or GPU_IMAGES
         return LEAST_OVER_LOSS if self._has_loss else CPU_IMAGES
 
     def _is_due(self, trainer: Trainer, state: TrainState, share: float, is_last: bool) -> bool:
-        """-> whether FIDs are measured now."""
+        """Tell whether FIDs are measured now."""
         networks = len(trainer.samplers())
         images = self._count_images(trainer) * networks
         guess_s = self._validation.image_s * images if self._validation else 0.0
@@ -134,7 +134,7 @@ class WeightSelection:
         return fits and not (is_last and networks == 1)
 
     def _measure_fids(self, trainer: Trainer, state: TrainState, validation: ValidationFid) -> None:
-        """The FID of each network's samples joins the newest record; the best weights are kept."""
+        """Add the FID of each network's samples to the newest record; keep the best weights."""
         started, count = time.monotonic(), self._count_images(trainer)
         found: dict[str, float] = {}
 
@@ -170,7 +170,7 @@ def _has_fid(state: TrainState) -> bool:
 
 @contextmanager
 def _keep_modes(trainer: Trainer) -> Iterator[None]:
-    """Afterwards each network is in training or in eval mode as before."""
+    """Put each network back into training or eval mode after the block."""
     parts = [part for part in trainer.state_parts().values() if isinstance(part, nn.Module)]
     modes = [part.training for part in parts]
     try:

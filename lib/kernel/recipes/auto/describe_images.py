@@ -1,4 +1,4 @@
-"""Training images -> what kind of pictures they are, in a few shares that a reader can check."""
+"""What kind of pictures the training images are, in a few shares that a reader can check."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class ImageDescription:
         return self.saturated >= _NOISE_LIKE
 
     def describe(self) -> str:
-        """-> one sentence for the log and the report."""
+        """Say it in one sentence, for the log and the report."""
         colour = "grey" if self.channels == 1 else "colour"
         kind = "drawn in black and white" if self.is_binary_like else "pictures with tones"
         return (

@@ -97,7 +97,7 @@ class Residual(nn.Module):
 
 
 def make_table(entries: int, width: int) -> nn.Embedding:
-    """-> a small vector for each of that many entries, to be added to others."""
+    """Make a small vector for each of that many entries, to be added to others."""
     table = nn.Embedding(entries, width)
     nn.init.normal_(table.weight, 0.0, 0.02)
     return table

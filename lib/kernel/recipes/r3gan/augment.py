@@ -93,7 +93,7 @@ class Mover:
         self._table = torch.stack(indices).to(device)
 
     def draw_places(self, count: int, chance: float, random: torch.Generator) -> torch.Tensor:
-        """-> (count, S S) the raster number each pixel comes from; each kind has that chance."""
+        """Draw (count, S S) raster numbers that pixels come from; each kind has that chance."""
         device, moves = self._table.device, len(self._table) - 1
         yes = torch.rand((2, count, 1), generator=random, device=device) < chance
         which = torch.zeros((count, 1), dtype=torch.int64, device=device)

@@ -1,7 +1,7 @@
 """Sizes -> the generator and the critic of the small R3GAN (arXiv:2501.05441), with pixel noise.
 
 Our deviations: noise for every pixel in each block of the generator, values clipped to the range
-of a picture, and the critic's slope written out instead of differentiated.
+of a picture, and the critic's gradient written out instead of differentiated.
 """
 
 import math
@@ -18,7 +18,7 @@ BLOCKS = 2  # of a stage
 GROUP = 16  # channels of a group of the 3x3 convolutions
 NOISES = 4  # noise values of a pixel in each block
 NOISE_STRENGTH = 0.5  # of the noise at 32x32 at first; half of it at each coarser stage
-SLOPE_SCALE = 64.0  # keeps small slopes above float16's least; a power of two changes no digit
+GRADIENT_SCALE = 64.0  # keeps small slopes above float16's least; a power of two changes no digit
 
 
 class Block(nn.Module):
@@ -54,13 +54,13 @@ class Block(nn.Module):
             trace += [wide.detach(), mixed.detach()]
         return values + self.narrow(mixed)
 
-    def turn_back(self, slope: torch.Tensor, trace: list[torch.Tensor]) -> torch.Tensor:
-        """Slope by the block's output -> slope by its input; takes its part off the trace."""
-        inner = slope
+    def turn_back(self, gradient: torch.Tensor, trace: list[torch.Tensor]) -> torch.Tensor:
+        """Gradient by the block's output -> gradient by its input; takes its part off the trace."""
+        inner = gradient
         for conv in (self.narrow, self.mix):  # True: the LeakyReLU's output is given, not its input
             inner, output = _convolve_back(conv, inner), trace.pop()
             inner = torch.ops.aten.leaky_relu_backward(inner, output, LEAK, True)
-        return slope + _convolve_back(self.widen, inner)
+        return gradient + _convolve_back(self.widen, inner)
 
 
 class Resampling(nn.Module):
@@ -83,11 +83,11 @@ class Resampling(nn.Module):
         values = F.conv2d(values, each, stride=2, padding=1, groups=channels)
         return values if self.change is None else self.change(values)
 
-    def turn_back(self, slope: torch.Tensor) -> torch.Tensor:
-        """Slope by the result of shrink -> slope by its input."""
+    def turn_back(self, gradient: torch.Tensor) -> torch.Tensor:
+        """Gradient by the result of shrink -> gradient by its input."""
         if self.change is not None:
-            slope = _convolve_back(self.change, slope)
-        return self._spread(slope, self.kernel)
+            gradient = _convolve_back(self.change, gradient)
+        return self._spread(gradient, self.kernel)
 
     def grow(self, values: torch.Tensor) -> torch.Tensor:
         """(B, C, S, S) -> (B, C', 2 S, 2 S): bilinear, as large as before."""
@@ -159,15 +159,15 @@ class R3ganCritic(nn.Module):
         """
         trace: list[torch.Tensor] = []
         values = self._describe(pictures, trace)
-        slope = (SLOPE_SCALE * self.weigh * self.basis).to(values.dtype)
-        slope = slope.expand_as(values).contiguous(memory_format=torch.channels_last)
+        gradient = (GRADIENT_SCALE * self.weigh * self.basis).to(values.dtype)
+        gradient = gradient.expand_as(values).contiguous(memory_format=torch.channels_last)
         for layer in reversed(self.layers):
             if isinstance(layer, Resampling):
-                slope = layer.turn_back(slope)
+                gradient = layer.turn_back(gradient)
             elif isinstance(layer, Block):
-                slope = layer.turn_back(slope, trace)
-        slope = _convolve_back(self.from_picture, slope)
-        return self._score(values), slope.float() / SLOPE_SCALE
+                gradient = layer.turn_back(gradient, trace)
+        gradient = _convolve_back(self.from_picture, gradient)
+        return self._score(values), gradient.float() / GRADIENT_SCALE
 
     def _describe(self, pictures: torch.Tensor, trace: list[torch.Tensor] | None) -> torch.Tensor:
         """(B, C, 32, 32) -> (B, C', 4, 4), what the head sees."""
@@ -193,9 +193,9 @@ class _Clip(torch.autograd.Function):
         return values.clamp(-1.0, 1.0)
 
     @staticmethod
-    def backward(context, slope: torch.Tensor) -> torch.Tensor:  # type: ignore[no-untyped-def]
+    def backward(context, gradient: torch.Tensor) -> torch.Tensor:  # type: ignore[no-untyped-def]
         (values,) = context.saved_tensors
-        return slope * ((values.abs() <= 1.0) | (values * slope > 0.0))
+        return gradient * ((values.abs() <= 1.0) | (values * gradient > 0.0))
 
 
 def clip(values: torch.Tensor) -> torch.Tensor:
@@ -214,7 +214,7 @@ def make_conv(
     return conv
 
 
-def _convolve_back(conv: nn.Conv2d, slope: torch.Tensor) -> torch.Tensor:
-    """A convolution of make_conv, slope by its output -> slope by its input."""
+def _convolve_back(conv: nn.Conv2d, gradient: torch.Tensor) -> torch.Tensor:
+    """A convolution of make_conv, gradient by its output -> gradient by its input."""
     padding = conv.kernel_size[0] // 2
-    return F.conv_transpose2d(slope, conv.weight, None, padding=padding, groups=conv.groups)
+    return F.conv_transpose2d(gradient, conv.weight, None, padding=padding, groups=conv.groups)

@@ -133,7 +133,7 @@ class R3ganTrainer(AdversarialTrainer):
         return torch.randn(shape, generator=random, device=random.device)
 
     def _draw_places(self, random: torch.Generator, progress: float) -> list[torch.Tensor]:
-        """-> (batch, 2, 32 x 32) for the real and the fake picture of each pair, or nothing."""
+        """Draw (batch, 2, 32 x 32) moves for the real and the fake picture of each pair, if any."""
         if self._mover is None:
             return []
         chance = anneal(0.0, AUGMENT_END, progress)
