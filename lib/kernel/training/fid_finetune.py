@@ -117,8 +117,7 @@ def _lower_fid(
     limits: tuple[int, float],
 ) -> Finetuning:
     """(generator, ..., most steps and a value of time.monotonic()) -> Finetuning, best weights."""
-    started, (most, until) = time.monotonic(), limits
-    config = model.config
+    started, (most, until), config = time.monotonic(), limits, model.config
     used, _ = split_halves(len(reference.features), config.seed)
     taught, guarding = (features_to_statistics(reference.features[used[k::2]]) for k in (0, 1))
     count = GUARD_ON_GPU if device.is_cuda else GUARD_ON_CPU

@@ -82,7 +82,7 @@ class TrainState:
         return max(1, -(-self.step // steps_per_epoch))
 
     def choose(self, trainer: Trainer) -> tuple[dict[str, torch.Tensor], str, int, int]:
-        """Choose (weights, words on which and why, epoch, step): the best by score, else the last."""
+        """Choose weights, the best by score or the last -> (they, which and why, epoch, step)."""
         if self.best:
             why = f"{self.best['why']}, {self.best['score']:.5f}"
             words = f"weights of step {self.best['step']:,}, epoch {self.best['epoch']} ({why})"

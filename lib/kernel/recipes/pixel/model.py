@@ -84,7 +84,7 @@ class PixelModel(nn.Module):
         return self.finish(hidden, chosen, expected)
 
     def split_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """Part the weights: (hidden layers' matrices, all else: places, tables, biases, both ends)."""
+        """Part the weights: hidden layers' matrices; places, tables, biases and both ends."""
         apart: set[torch.Tensor] = {self.row_place, self.column_place, self.rows.place}
         apart.add(self.rows.embed.weight)
         for module in self.modules():
