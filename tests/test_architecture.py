@@ -30,14 +30,13 @@ FLOORS = (  # from the ground up; a room imports those below and, without a circ
 )
 # The modules at the top of lib/kernel, by room.
 TOP = {
-    "config": {"config", "settings", "usual_names"},
+    "config": {"challenge", "config", "settings", "usual_names"},
     "planning": {"defaults", "plan", "sizes", "speeds"},
     "pipeline": {"main", "pipeline", "settled"},
 }
 ON_BASE_ALONE = {"bundler", "kaggle", "config", "device"}
 KNOW_RECIPES = {"recipes", "commands"}
 EXCEPTIONS = """
-    kaggle.submission_check           -> kernel.competition.submission_table kernel.config
     kernel.config                     -> kernel.recipes.table
     kernel.settings                   -> kernel.recipes.table
     kernel.report.provenance          -> kernel.recipes.table
@@ -51,14 +50,12 @@ EXCEPTIONS = """
     kernel.sampling.model_file        -> kernel.recipes.edm.denoiser kernel.recipes.edm.unet
     kernel.sampling.model_file        -> kernel.recipes.pixel.model kernel.recipes.wgan_gp.networks
     kernel.sampling.model_file        -> kernel.recipes.r3gan.networks
-    kernel.sampling.model_file        -> kernel.training.checkpoint
     kernel.defaults                   -> kernel.recipes.table
     kernel.plan                       -> kernel.recipes.auto.successive_halving kernel.recipes.table
     kernel.speeds                     -> kernel.recipes.table
     kernel.training.resume      -> kernel.recipes.table
     kernel.training.fid_finetune      -> kernel.recipes.r3gan.networks
-    kernel.training.train             -> kernel.recipes.auto.successive_halving
-    kernel.training.train             -> kernel.recipes.edm.trainer
+    kernel.training.train             -> kernel.recipes.auto.successive_halving kernel.recipes.edm.trainer
     kernel.training.train             -> kernel.recipes.pixel.trainer kernel.recipes.r3gan.trainer
     kernel.training.train             -> kernel.recipes.table kernel.recipes.wgan_gp.trainer
     kernel.pipeline                   -> kernel.recipes.auto.candidates kernel.recipes.table

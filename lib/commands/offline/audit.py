@@ -42,7 +42,7 @@ class Verdict:
 
 
 def list_policies() -> dict[str, Policy]:
-    """Nothing -> host, each single departure from it, and the two public solutions' policies."""
+    """List host, each single departure from it, and the two public solutions' policies."""
     policies = {HOST: Policy()}
     for field, options in get_type_hints(Policy).items():
         for option in get_args(options):
@@ -87,7 +87,7 @@ def judge(variants: list[Variant], extractor: Extractor) -> list[Verdict]:
 
 
 def write_sheets(folder: Path, variants: list[Variant]) -> list[Path]:
-    """Variants, host first -> a PNG for each other one: host's pictures above, its own below."""
+    """Write a PNG for each policy but host: host's pictures above, its own below."""
     paths = []
     host = variants[0]
     for variant in variants[1:]:

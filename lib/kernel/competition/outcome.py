@@ -8,6 +8,7 @@ import numpy as np
 
 from lib.base.files import write_bytes, write_json, write_text
 from lib.base.log import log
+from lib.base.run_files import IMAGES, METRICS, SUBMISSION
 from lib.kernel.competition.submission import verify_submission, write_images, write_submission
 from lib.kernel.config import RANDOM_WEIGHTS, Config
 from lib.kernel.metrics.inception import RANDOM_PX
@@ -33,21 +34,21 @@ def write_outcome(
 ) -> None:
     """(n, 3, 32, 32) uint8, (n, 2048) float32 -> submission.csv, its note, images.zip."""
     warning = RANDOM_WARNING if config.weights_file == RANDOM_WEIGHTS else ""
-    write_submission(output / "submission.csv", features)
+    write_submission(output / SUBMISSION, features)
     facts = {"samples": len(images), "recipe": config.recipe, "seed": config.seed}
     note = _NOTE.format(**facts, extractor=extractor, warning=warning)
     write_text(output / "submission.txt", note.rstrip() + "\n")
-    write_images(output / "images.zip", images, comment=warning)
+    write_images(output / IMAGES, images, comment=warning)
     if config.epoch_fid:
         copy = output / f"submission_epoch_{epoch:03d}.csv"
-        write_bytes(copy, (output / "submission.csv").read_bytes())
+        write_bytes(copy, (output / SUBMISSION).read_bytes())
 
 
 def verify_outcome(
     output: Path, config: Config, rows: int, extract: Callable[[np.ndarray], np.ndarray]
 ) -> float:
     """The files written -> largest deviation of recomputed features, in standard deviations."""
-    table, archive = output / "submission.csv", output / "images.zip"
+    table, archive = output / SUBMISSION, output / IMAGES
     worst = verify_submission(table, archive, config.samples, rows, config.seed, extract)
     log("verify", f"{rows} rows computed anew differ by at most {worst:.1e} standard deviations")
     return worst
@@ -74,4 +75,4 @@ def write_metrics(output: Path, config: Config, findings: Findings, extractor: s
         "random_weights": config.weights_file == RANDOM_WEIGHTS,
         "warnings": findings.warnings,
     }
-    write_json(output / "metrics.json", {**findings.metrics, **facts})
+    write_json(output / METRICS, {**findings.metrics, **facts})

@@ -11,7 +11,8 @@ from PIL import Image
 from lib.base.errors import PipelineError
 from lib.base.files import replacing
 from lib.base.seeds import derive_seed
-from lib.kernel.competition.submission_table import FEATURES, HEADER, name_image, read_table
+from lib.kernel.challenge import FEATURES
+from lib.kernel.competition.submission_table import HEADER, name_image, read_table
 
 _TOLERANCE = 1e-3  # of a feature's standard deviation: another batch moves the last bits only
 _DOS_EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time stamp: equal images give an equal archive
@@ -21,7 +22,9 @@ def write_submission(path: Path, features: np.ndarray) -> None:
     """(N, 2048) float32 -> CSV with header id,f0,...,f2047; nine digits carry a float32 exactly."""
     stage = "submission"
     if features.ndim != 2 or features.shape[1] != FEATURES:
-        raise PipelineError(stage, "wrong shape", expected="(N, 2048)", got=str(features.shape))
+        raise PipelineError(
+            stage, "wrong shape", expected=f"(N, {FEATURES})", got=str(features.shape)
+        )
     if not np.isfinite(features).all():
         rows = np.flatnonzero(~np.isfinite(features).all(axis=1))
         raise PipelineError(stage, "features are not finite", got=f"rows {rows[:5].tolist()}")

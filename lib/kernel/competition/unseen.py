@@ -13,11 +13,12 @@ import numpy as np
 
 from lib.base.files import read_json, write_json
 from lib.base.seeds import derive_seed
+from lib.kernel.challenge import SUBMITTED
 from lib.kernel.competition.dataset import IDS_FILE, Decoded
 from lib.kernel.config import Config
 
 FROM = 5_000  # images; of fewer, training and FID need every one
-LEAST = 1_000  # as many as are submitted
+LEAST = SUBMITTED
 SHARE = 10  # one image of so many
 CPU_MEASURED = 1_000  # of them, at most, pass Inception on a CPU: a minute of two cores
 _TIME_SHARE = 0.1  # of a run bounded by time, that their features may take at most
@@ -90,7 +91,7 @@ def _keep_all(reason: str) -> Aside:
 
 
 def _draw(ids: Sequence[str], wanted: int, seed: int) -> set[str]:
-    """-> ids of `wanted` images or a few more: all images of one id go together."""
+    """Draw ids of `wanted` images or a few more: all images of one id go together."""
     counts = Counter(ids)
     names = list(counts)
     chosen: set[str] = set()

@@ -22,12 +22,12 @@ from torch import Tensor, nn
 from lib.base.errors import InputError, PipelineError
 from lib.base.files import sha256_file
 from lib.base.log import Progress, log
+from lib.kernel.challenge import FEATURES
 from lib.kernel.config import Config
 from lib.kernel.device.cpu_threads import Cores
 from lib.kernel.device.device import Device
 from lib.kernel.metrics.feature_cache import ChunkStore, find_distinct, hash_key
 from lib.kernel.metrics.inception import (
-    FEATURES,
     INPUT_PX,
     RANDOM_PX,
     fold_batch_norms,
@@ -63,7 +63,7 @@ class Extractor:
         return _GPU_BATCH if self.device.type == "cuda" else _CPU_BATCH
 
     def describe(self) -> str:
-        """Nothing -> one sentence for the report: network, weights, preprocessing, path."""
+        """Tell network, weights, preprocessing and path in one sentence for the report."""
         network = "TF-ported Inception-V3" if self.preprocessing.tf_layout else "Inception-V3"
         kind = str(self.dtype).removeprefix("torch.")
         path = (

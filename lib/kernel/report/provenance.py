@@ -1,6 +1,5 @@
 """A run's artefacts -> run_manifest.json; run_manifest.json -> whether they are still the same."""
 
-import fcntl
 import importlib.metadata
 import platform
 from collections.abc import Iterator, Mapping
@@ -11,18 +10,19 @@ from typing import Any
 
 from lib.base.errors import InputError
 from lib.base.files import read_json, sha256_file, write_json
+from lib.base.lock_file import lock, open_lock_file
 from lib.base.log import log
+from lib.base.run_files import MANIFEST, SUBMISSION
 from lib.kernel.config import Config, as_dict, differences
 from lib.kernel.recipes.table import number_state
 
-MANIFEST = "run_manifest.json"
 _BEFORE_TRAINING = ("weights_file", "weights_sha256", "minutes")  # of Config: what may still change
 _BY_FID = ("train/**/checkpoint_*.pt", "sweep.json", "pool.npy")  # of the scratch folder
 _PACKAGES = ("torch", "torchvision", "numpy", "pillow", "scipy", "pandas", "jinja2")
 
 
 def list_versions() -> dict[str, str]:
-    """Nothing -> name -> version of Python and of the packages that decide results."""
+    """List the versions of Python and of the packages that decide results, by name."""
     versions = {"python": platform.python_version()}
     for name in _PACKAGES:
         try:
@@ -100,10 +100,10 @@ def read_identity(output: Path, scratch: Path) -> dict[str, Any] | None:
         found = read_json(path)
         if isinstance(found, dict) and {"config", "data_sha256"} <= found.keys():
             return found
-    if (output / "submission.csv").exists():
+    if (output / SUBMISSION).exists():
         raise InputError(
             "output",
-            f"{output} holds a submission.csv that belongs to no run known here",
+            f"{output} holds a {SUBMISSION} that belongs to no run known here",
             cure="give another --output, or move that file away",
         )
     return None
@@ -111,18 +111,15 @@ def read_identity(output: Path, scratch: Path) -> dict[str, Any] | None:
 
 @contextmanager
 def locked(scratch: Path) -> Iterator[None]:
-    """A scratch folder -> the same to this process alone; the lock ends with the process."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    with (scratch / "lock").open("w") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # forked workers do not inherit it
-        except OSError:
+    """Keep other processes out of a scratch folder during the block; InputError if one is in it."""
+    with open_lock_file(scratch / "lock") as file:
+        if not lock(file, wait=False, own_process=True):  # forked workers do not inherit it
             raise InputError(
                 "output",
                 "another run is at work in the same output folder",
                 got=str(scratch),
                 cure="wait for it to end, or give another --output",
-            ) from None
+            )
         yield
 
 

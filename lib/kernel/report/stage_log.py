@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lib.base.files import read_json, write_json
 from lib.base.log import Heartbeat, format_seconds, log
+from lib.base.run_files import REPORT
 from lib.kernel.report.report import Findings, write_report
 
 
@@ -18,7 +19,7 @@ class StageLog:
         self.heartbeat = Heartbeat()  # to be entered while the stages run
         self._started = time.monotonic()
         self._template = template
-        self._report = output / "report.html"
+        self._report = output / REPORT
         self._seconds_file = scratch / "seconds.json"
         self._seconds: dict[str, float] = read_json(self._seconds_file) or {}
 
@@ -59,5 +60,5 @@ class StageLog:
         return ", ".join(f"{name} {format_seconds(seconds)}" for name, seconds in spent)
 
     def write_report(self) -> None:
-        """Nothing -> report.html with what there is."""
+        """Write report.html with what there is."""
         write_report(self._report, self._template, self.findings)

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from lib.base.tensor_files import read_state, write_state
 from lib.kernel.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.edm.denoiser import Denoiser
@@ -13,7 +14,6 @@ from lib.kernel.recipes.edm.unet import UNetShape
 from lib.kernel.recipes.pixel.model import PixelModel, PixelShape
 from lib.kernel.recipes.r3gan.networks import R3ganGenerator
 from lib.kernel.recipes.wgan_gp.networks import build_generator
-from lib.kernel.training.checkpoint import read_state, write_state
 
 _SIZES = (
     "recipe",

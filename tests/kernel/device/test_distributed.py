@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from lib.base.tensor_files import read_state
 from lib.kernel.device.cpu_threads import Cores
 from lib.kernel.device.device import Device
 from lib.kernel.device.distributed import Ranks
 from lib.kernel.device.own_cores import pin_to_cores
-from lib.kernel.training.checkpoint import read_state
 from tests.local_runs import ROOT, call, copy_sources, list_options, write_input
 
 SCRIPT = """
@@ -174,7 +174,7 @@ def test_a_run_that_loses_a_process_goes_on_alone(tmp_path: Path) -> None:
     source, output = write_input(tmp_path / "input"), tmp_path / "output"
     steps, ranks = ("--set", "steps=300"), ("--set", "ranks=2")
     words = [str(ROOT / "build.py"), "run", *list_options("pixel"), "--set", "sweep=false"]
-    command = [sys.executable, *words, *steps, *ranks]
+    command = [sys.executable, *words, *steps, *team]
     folders = ["--input", str(source), "--output", str(output)]
     with subprocess.Popen(command + folders, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout
