@@ -11,7 +11,7 @@ _AGAIN = "make room or mend its rights, then run the same command again: nothing
 
 @contextmanager
 def explain_disk(stage: str, what: str, path: Path, cure: str = _AGAIN) -> Iterator[None]:
-    """(stage, what is done, file or folder, cure) -> a block whose OSErrors are PipelineErrors."""
+    """Raise the block's OSErrors as PipelineErrors that name the stage, the place and a cure."""
     try:
         yield
     except FileNotFoundError:

@@ -42,7 +42,7 @@ class InputError(PipelineError):
 def _rebuild(
     kind: type[PipelineError], stage: str, what: str, expected: str, got: str, cure: str
 ) -> PipelineError:
-    """The fields of an error -> the same error, in the process that unpickles it."""
+    """Make the same error anew, in the process that unpickles it."""
     return kind(stage, what, expected=expected, got=got, cure=cure)
 
 

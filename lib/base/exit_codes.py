@@ -17,7 +17,7 @@ _PLACES = (  # why a file or folder that was named cannot be used
 
 
 def run_for_exit_code(work: Callable[[], int], debug: bool) -> int:
-    """Work -> its own exit code, else 2 for a user's mistake, 1 for a failure, 130 for Ctrl-C.
+    """Do the work and return its code, 2 for a user's mistake, 1 for a failure, 130 for Ctrl-C.
 
     141 tells that the reader of stdout left, as a shell does.
     """

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A path -> a binary file that takes the path's place when the block ends without an error."""
+    """Open a file that takes the path's place when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
@@ -30,23 +30,23 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Bytes -> a file, whole or absent."""
+    """Write a file, whole or not at all."""
     with replacing(path) as file:
         file.write(content)
 
 
 def write_text(path: Path, content: str) -> None:
-    """Text -> a UTF-8 file with the text's own line ends, whole or absent."""
+    """Write UTF-8 with the text's own line ends, whole or not at all."""
     write_bytes(path, content.encode())
 
 
 def write_json(path: Path, value: Any) -> None:
-    """A JSON value -> a file with sorted keys, indented by one, whole or absent."""
+    """Write JSON with sorted keys, indented by one, whole or not at all."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """A JSON file -> its value; None where the file is absent or broken."""
+    """Read a JSON file; None where it is absent or broken."""
     try:
         return json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -59,7 +59,7 @@ def sha256_bytes(content: bytes) -> str:
 
 
 def sha256_file(path: Path) -> str:
-    """A file -> 64 hex digits, read in pieces of a megabyte."""
+    """Hash a file in pieces of a megabyte; return 64 hex digits."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(1 << 20):

@@ -8,24 +8,30 @@ from PIL import Image
 
 from lib.base import files
 
+GROUND = 128  # mid-grey between the pictures
 
-def make_grid(images: np.ndarray, columns: int = 8, scale: int = 2, gap: int = 2) -> np.ndarray:
-    """(N, C, H, W) uint8, C = 1 or 3 -> (height, width, 3) uint8, row by row on mid-grey."""
+
+def make_grid(
+    images: np.ndarray, columns: int = 8, scale: int = 2, gap: int = 2, ground: int = GROUND
+) -> np.ndarray:
+    """(N, C, H, W) uint8, C = 1 or 3 -> (height, width, 3) uint8, row by row on the ground."""
     count, channels, height, width = images.shape
     columns = max(1, min(columns, count))
     rows = -(-count // columns)
     pixels = np.broadcast_to(images, (count, 3, height, width)) if channels == 1 else images
     pixels = pixels.repeat(scale, axis=2).repeat(scale, axis=3).transpose(0, 2, 3, 1)
     step_y, step_x = height * scale + gap, width * scale + gap
-    grid = np.full((rows * step_y + gap, columns * step_x + gap, 3), 128, np.uint8)
+    grid = np.full((rows * step_y + gap, columns * step_x + gap, 3), ground, np.uint8)
     for number, picture in enumerate(pixels):
         top, left = gap + number // columns * step_y, gap + number % columns * step_x
         grid[top : top + height * scale, left : left + width * scale] = picture
     return grid
 
 
-def write_grid(path: Path, images: np.ndarray, columns: int = 8, scale: int = 2) -> None:
-    """(N, C, H, W) uint8 -> a PNG file, whole or absent."""
+def write_grid(
+    path: Path, images: np.ndarray, columns: int = 8, scale: int = 2, ground: int = GROUND
+) -> None:
+    """Write a grid of (N, C, H, W) uint8 as a PNG file, whole or not at all."""
     buffer = io.BytesIO()
-    Image.fromarray(make_grid(images, columns, scale)).save(buffer, format="PNG")
+    Image.fromarray(make_grid(images, columns, scale, ground=ground)).save(buffer, format="PNG")
     files.write_bytes(path, buffer.getvalue())

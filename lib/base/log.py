@@ -3,7 +3,6 @@
 import sys
 import threading
 import time
-from types import TracebackType
 from typing import Self
 
 _EVERY_S = 5.0
@@ -11,7 +10,7 @@ _SILENCE_S = 8.0  # after which a heartbeat says that the stage is still at it
 
 
 def log(stage: str, message: str) -> None:
-    """A stage and a sentence -> one line on stdout, flushed at once (Kaggle shows logs live)."""
+    """Print a line on stdout and flush it at once (Kaggle shows logs live)."""
     print(f"{stage}: {message}", file=sys.stdout, flush=True)
     _LAST_LINE.at = time.monotonic()
 
@@ -49,7 +48,7 @@ class Progress:
         self._next = self._started + every_s
 
     def update(self, done: float, note: str = "") -> None:
-        """The count so far and a note -> a line, if the last one is old enough."""
+        """Tell the count so far and a note, if the last line is old enough."""
         now = time.monotonic()
         if self._first is None:
             self._first = done  # a resumed stage starts above zero: its rate is of this process
@@ -78,19 +77,14 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._watch, name="heartbeat", daemon=True)
 
     def begin(self, stage: str) -> None:
-        """A stage begins."""
+        """Name the stage that begins."""
         self.stage, self._since = stage, time.monotonic()
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._over.set()
         self._thread.join()
 

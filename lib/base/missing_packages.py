@@ -13,7 +13,7 @@ CURE = "make venv, then source .venv/bin/activate"
 def explain_missing(
     stage: str, what: str = "a package that it needs is not installed"
 ) -> Iterator[None]:
-    """(stage, what its absence means) -> a block in which a missing package is an InputError."""
+    """Raise an InputError where the block needs a package that is not installed."""
     try:
         yield
     except ModuleNotFoundError as error:

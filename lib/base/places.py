@@ -18,7 +18,7 @@ _WRITE = "name another place, or mend that one's rights"
 
 
 def check_input_file(stage: str, path: Path, cure: str = _READ) -> Path:
-    """(stage, path, cure) -> the path of a plain file whose bytes can be read."""
+    """Return the path of a plain file whose bytes can be read; refuse any other."""
     kind = _name_kind(stage, path, cure)
     if kind != "a file":
         raise _refuse(stage, "the input is no file", "a file", path, kind, cure)
@@ -27,7 +27,7 @@ def check_input_file(stage: str, path: Path, cure: str = _READ) -> Path:
 
 
 def check_input_place(stage: str, path: Path, cure: str = _READ) -> Path:
-    """(stage, path, cure) -> the path of a folder, or of a plain file such as a zip, readable."""
+    """Return the path of a readable folder, or of a plain file such as a zip; refuse others."""
     kind = _name_kind(stage, path, cure)
     if kind not in ("a file", "a folder"):
         raise _refuse(stage, "the input cannot be read", "a folder or a file", path, kind, cure)
@@ -36,7 +36,7 @@ def check_input_place(stage: str, path: Path, cure: str = _READ) -> Path:
 
 
 def check_output_folder(stage: str, path: Path, cure: str = _WRITE) -> Path:
-    """(stage, path, cure) -> the path of a folder that files can be made in, or that can be made.
+    """Return the path of a folder that files can be made in, or that can be made; refuse others.
 
     Nothing is left there: one file without a name is opened, in the folder or above it.
     """
@@ -48,7 +48,7 @@ def check_output_folder(stage: str, path: Path, cure: str = _WRITE) -> Path:
 
 
 def check_output_file(stage: str, path: Path, cure: str = _WRITE) -> Path:
-    """(stage, path, cure) -> the path of a plain file that can be written anew, or made.
+    """Return a path where a plain file can be written anew, or made; refuse any other.
 
     A device or a pipe is refused: whole files take the place of what was there.
     """
@@ -91,7 +91,7 @@ def _try_to_read(stage: str, path: Path, cure: str) -> None:
 
 
 def _try_to_write(stage: str, folder: Path, path: Path, cure: str) -> None:
-    """(folder of an output or above it, the output) -> InputError if nothing can be made there."""
+    """Raise InputError if nothing can be made in the folder of an output or above it."""
     above = folder
     try:
         while not above.exists() and above != above.parent:

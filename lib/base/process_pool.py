@@ -23,7 +23,7 @@ class _Worker(NamedTuple):
 
 
 def choose_workers(wanted: int | None) -> tuple[int, str]:
-    """A number of processes or None -> (the number to use, why); 0: work in this process.
+    """Choose the number of processes and say why; 0: work in this process.
 
     Forked children see the modules of the parent as they are, so that this also works inside a
     bundle and a notebook's cell, where a spawned child could not import the function.
@@ -42,7 +42,7 @@ def choose_workers(wanted: int | None) -> tuple[int, str]:
 def map_in_order(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int
 ) -> Iterator[Result]:
-    """(function, items, processes) -> function(item) for each, in order; items are read as needed.
+    """Yield function(item) for each item, in order; items are read as needed.
 
     An error of the function is raised here. A child that dies makes a PipelineError.
     """
@@ -79,7 +79,7 @@ def _start(function: Callable[[Item], Result], siblings: list[Connection]) -> _W
 
 
 def _serve(function: Callable[[Any], Any], pipe: Connection, inherited: list[Connection]) -> None:
-    """In the child: items from the pipe -> results into it, until the parent closes it or dies."""
+    """Answer items from the pipe, in the child, until the parent closes it or dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too and ends the work
     for other in inherited:
         other.close()  # else a parent that was killed would leave its ends open in here
@@ -99,7 +99,7 @@ def _serve(function: Callable[[Any], Any], pipe: Connection, inherited: list[Con
 
 
 def _distribute(crew: list[_Worker], items: Iterator[Any]) -> Iterator[Any]:
-    """(processes, items) -> results in order; each process has at most one item at a time."""
+    """Yield results in order; each process has at most one item at a time."""
     sent, given = 0, 0
     busy: dict[Connection, int] = {}
     results: dict[int, Any] = {}

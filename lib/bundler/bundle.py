@@ -6,8 +6,9 @@ from typing import Any
 
 from lib.base.errors import InputError, nearest_name
 from lib.base.files import write_json, write_text
+from lib.base.kaggle_limits import SOURCE_BYTES
 from lib.bundler.locate import Locator, list_data_files
-from lib.bundler.manifest import LIMIT_BYTES, describe_bundle, too_large
+from lib.bundler.manifest import describe_bundle, too_large
 from lib.bundler.module_graph import ENTRY, Graph, build_graph
 from lib.bundler.render import TEMPLATES, Layout, find_fault, render_script
 from lib.bundler.sections import STYLES, Section, make_data_section, make_module_section
@@ -44,14 +45,14 @@ class Contents:
 
 
 def build_bundle(entry: Entry) -> Bundle:
-    """An Entry -> its Bundle; a mistake in any file raises an InputError of one line."""
+    """Bundle an Entry; a mistake in any file raises an InputError of one line."""
     if entry.style not in STYLES:
         cure = nearest_name(entry.style, STYLES)
         raise InputError("bundle", f"there is no style {entry.style!r}; cure: {cure}")
     contents = find_contents(entry)
     layout, text, sha256 = _render_soundly(entry, contents)
     size = len(text.encode())
-    if size > LIMIT_BYTES:
+    if size > SOURCE_BYTES:
         sizes = {one.path: one.size for one in layout.files}
         raise too_large("the script", size, sizes, "leave some of it out")
     manifest = describe_bundle(layout, contents.graph, size, sha256)
@@ -59,13 +60,13 @@ def build_bundle(entry: Entry) -> Bundle:
 
 
 def write_bundle(bundle: Bundle, path: Path, manifest_path: Path) -> None:
-    """A Bundle -> the script and its manifest, each whole or as it was before."""
+    """Write the script and its manifest, each whole or as it was before."""
     write_text(path, bundle.text)
     write_json(manifest_path, bundle.manifest)
 
 
 def find_contents(entry: Entry) -> Contents:
-    """An Entry -> the modules it reaches and the data files of their packages."""
+    """Find the modules that an Entry reaches and the data files of their packages."""
     raw = entry.text if isinstance(entry.text, bytes) else entry.text.encode()
     main = parse_source(entry.name, raw, show_path(entry.root / entry.name))
     locator = Locator(entry.root)

@@ -154,7 +154,7 @@ class _Visitor(ast.NodeVisitor):
             self.findings.imports.append(Import(target, (), node.lineno, when))
 
     def _mention(self, node: ast.expr | None, *, alone: bool) -> None:
-        """A string -> a module that may be meant by it; `alone`: even if it has no dot."""
+        """Keep a module that a string may mean; `alone`: even if it has no dot."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             name = node.value
             if _DOTTED.fullmatch(name) or (alone and name.isidentifier()):

@@ -47,7 +47,7 @@ class Locator:
         return None if "." not in name and self.is_installed(name) else f"{base}/"
 
     def is_installed(self, top: str) -> bool:
-        """A top-level name -> whether Python finds it anywhere but beside the entry."""
+        """Whether Python finds a top-level name anywhere but beside the entry."""
         if top in sys.stdlib_module_names or top in _ALWAYS_THERE:
             return True
         if top not in self._installed:
@@ -58,7 +58,7 @@ class Locator:
         return self._installed[top]
 
     def match_modules(self, pattern: str) -> list[str]:
-        """A glob of dotted names -> all modules below the root that it matches, sorted."""
+        """List all modules below the root that a glob of dotted names matches, sorted."""
         fixed = pattern.split("*")[0].split("?")[0].split("[")[0].split(".")[:-1]
         start = self.root.joinpath(*fixed)
         names = [name for name in _list_modules(self.root, start) if _matches(name, pattern)]
@@ -67,7 +67,7 @@ class Locator:
         return sorted(set(names))
 
     def match_files(self, pattern: str) -> list[str]:
-        """A glob of paths from the root -> the files that it matches, sorted."""
+        """List the files that a glob of paths from the root matches, sorted."""
         found = [path for path in self.root.glob(pattern) if path.is_file()]
         return sorted(path.relative_to(self.root).as_posix() for path in found)
 
@@ -77,7 +77,7 @@ class Locator:
 
 
 def list_data_files(root: Path, package: str) -> list[str]:
-    """A package's folder -> the files in it that are no modules, in sorted order.
+    """List the files in a package's folder that are no modules, sorted.
 
     Folders below that hold modules are packages of their own; typing stubs serve no program.
     """
@@ -102,7 +102,7 @@ def _is_data_folder(folder: Path) -> bool:
 
 
 def _holds_modules(folder: Path) -> bool:
-    """A folder without __init__.py -> whether it is a namespace package that holds something."""
+    """Whether a folder without __init__.py is a namespace package that holds something."""
     return any(path.suffix == ".py" or path.is_dir() for path in folder.iterdir())
 
 

@@ -3,11 +3,10 @@
 from typing import Any
 
 from lib.base.errors import InputError
+from lib.base.kaggle_limits import SOURCE_BYTES
 from lib.bundler.kaggle_packages import name_origin
 from lib.bundler.module_graph import ENTRY, Graph
 from lib.bundler.render import Layout
-
-LIMIT_BYTES = 900_000  # of a source that Kaggle takes
 
 
 def describe_bundle(layout: Layout, graph: Graph, size: int, sha256: str) -> dict[str, Any]:
@@ -16,7 +15,7 @@ def describe_bundle(layout: Layout, graph: Graph, size: int, sha256: str) -> dic
         "name": layout.name,
         "sha256": sha256,
         "bytes": size,
-        "limit_bytes": LIMIT_BYTES,
+        "limit_bytes": SOURCE_BYTES,
         "unpacked_because": layout.disk,
         "inputs": [
             {
@@ -48,7 +47,7 @@ def too_large(what: str, size: int, sizes: dict[str, int], cure: str) -> InputEr
     """(what is built, its bytes, each input's bytes) -> an error that names the largest inputs."""
     largest = sorted(sizes, key=lambda path: sizes[path], reverse=True)[:5]
     names = ", ".join(f"{path} {sizes[path]:,}" for path in largest)
-    said = f"{what} has {size:,} bytes, Kaggle takes {LIMIT_BYTES:,}; the largest: {names}"
+    said = f"{what} has {size:,} bytes, Kaggle takes {SOURCE_BYTES:,}; the largest: {names}"
     return InputError("bundle", f"{said}; cure: {cure}")
 
 

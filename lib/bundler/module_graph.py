@@ -53,7 +53,7 @@ class Graph:
 
 
 def build_graph(locator: Locator, entry: Source, include: Iterable[str]) -> Graph:
-    """(locator, entry, names to include besides) -> Graph; mistakes in files raise InputError."""
+    """Follow the imports of an entry; mistakes in files raise InputError."""
     builder = _Builder(locator)
     builder.walk(entry, tuple(include))
     return builder.graph

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from lib.base.files import write_json
+from lib.base.kaggle_limits import SOURCE_BYTES
 from lib.bundler.bundle import Entry, build_bundle, find_contents
-from lib.bundler.manifest import LIMIT_BYTES, too_large
+from lib.bundler.manifest import too_large
 from lib.bundler.module_graph import ENTRY, Graph
 from lib.bundler.sources import Source, read_bytes
 
@@ -61,14 +62,14 @@ def build_notebook(entry: Entry) -> Notebook:
         "nbformat_minor": 5,
     }
     size = len(json.dumps(content))
-    if size > LIMIT_BYTES:
+    if size > SOURCE_BYTES:
         sizes = {one["path"]: one["bytes"] for one in bundle.manifest["inputs"]}
         raise too_large("the notebook", size, sizes, "build the script, or leave some of it out")
     return Notebook(content, {**bundle.manifest, "bytes": size}, bundle.sha256)
 
 
 def write_notebook(notebook: Notebook, path: Path, manifest_path: Path) -> None:
-    """A Notebook -> its file and its manifest, each whole or as it was before."""
+    """Write a Notebook and its manifest, each whole or as it was before."""
     write_json(path, notebook.content)
     write_json(manifest_path, notebook.manifest)
 

@@ -41,7 +41,7 @@ def bundle_error(path: str, line: int, problem: str, cure: str) -> InputError:
 
 
 def read_bytes(file: Path) -> bytes:
-    """A file -> its bytes, or an error that names it."""
+    """Read a file's bytes, or raise an error that names it."""
     try:
         return file.read_bytes()
     except OSError as error:

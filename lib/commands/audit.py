@@ -6,7 +6,9 @@ from pathlib import Path
 
 from lib.base.files import write_json
 from lib.base.places import check_input_file, check_input_place, check_output_folder
+from lib.base.tables import format_table
 from lib.commands.options import Command, read_number
+from lib.kaggle.metadata import BUILD_FOLDER
 from lib.kaggle.workspace import ROOT
 from lib.kernel.config import RANDOM_WEIGHTS, Config
 
@@ -29,7 +31,7 @@ def _run(options: argparse.Namespace) -> int:
     from lib.kernel.metrics.inception_weights import find_weights
 
     source = check_input_place("audit", Path(options.input))
-    target = Path(options.output) if options.output else ROOT / "build" / "audit"
+    target = Path(options.output) if options.output else ROOT / BUILD_FOLDER / "audit"
     check_output_folder("audit", target)
     records = read_number("--records", options.records, least=2)
     config, weights = Config(), None
@@ -43,10 +45,9 @@ def _run(options: argparse.Namespace) -> int:
     verdicts = judge(variants, extractor)
     facts = [dataclasses.asdict(verdict) for verdict in verdicts]
     write_json(target / "audit.json", {"random_weights": weights is None, "policies": facts})
-    print(f"{'policy':<24} {'kept':>7} {'changed':>8} {'FID to official':>12}")
-    for verdict in verdicts:
-        numbers = f"{verdict.kept:>7,} {verdict.changed:>8,} {verdict.fid:>12.4g}"
-        print(f"{verdict.name:<24} {numbers}")
+    rows = [("policy", "kept", "changed", "FID to official")]
+    rows += [(one.name, f"{one.kept:,}", f"{one.changed:,}", f"{one.fid:.4g}") for one in verdicts]
+    print(format_table(rows, right=(1, 2, 3), least=(23, 7)))
     if weights is None:
         print("RANDOM WEIGHTS: these FIDs say nothing")
     print(f"{target}: audit.json and {len(sheets)} sheets, official pictures above each policy's")

@@ -73,7 +73,7 @@ def _report(bundle: Bundle, output: Path) -> None:
 
 
 def _explain(entry: Entry, name: str) -> int:
-    """An entry and a module's name -> the shortest chain of imports to it, a line a step."""
+    """Print the shortest chain of imports to a module, a line a step."""
     graph = find_contents(entry).graph
     chain = graph.chain_to(name)
     if chain is None:

@@ -6,6 +6,7 @@ from importlib import import_module
 from lib.base.errors import InputError, nearest_name
 from lib.base.exit_codes import run_for_exit_code
 from lib.base.missing_packages import explain_missing
+from lib.base.tables import format_table
 from lib.commands.options import Command, parse_and_run
 
 COMMANDS = (
@@ -15,12 +16,12 @@ COMMANDS = (
 
 
 def main(words: Sequence[str]) -> int:
-    """Command-line words -> exit code: 0 done, 1 a failure, 2 a mistake of the user's."""
+    """Run a command: 0 done, 1 a failure, 2 a mistake of the user's."""
     return run_for_exit_code(lambda: _dispatch(words), debug="--debug" in words)
 
 
 def load_command(name: str) -> Command:
-    """A name of COMMANDS -> its Command, by modules that plain Python can import.
+    """Import a command of COMMANDS, by modules that plain Python can import.
 
     What needs packages is imported when the command runs.
     """
@@ -44,6 +45,10 @@ def _dispatch(words: Sequence[str]) -> int:
 
 
 def _describe_commands() -> str:
-    lines = [f"  {name:<10} {load_command(name).summary}" for name in COMMANDS]
+    rows = [(f"  {name}", load_command(name).summary) for name in COMMANDS]
     head = "usage: python build.py [COMMAND] [OPTIONS]; without a command: build\n\n"
-    return head + "\n".join(lines) + "\n\n  python build.py COMMAND --help lists its options"
+    return (
+        head
+        + format_table(rows, least=(11,))
+        + "\n\n  python build.py COMMAND --help lists its options"
+    )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lib.base.places import check_input_place, check_output_file
 from lib.commands.options import Command
+from lib.kernel.challenge import SUBMITTED
 
 _KINDS = "features or images as .npy, a folder or zip of them, or a run's cached features"
 
@@ -13,7 +14,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pool", metavar="POOL", type=Path, help=_KINDS)
     parser.add_argument("--real", metavar="REAL", type=Path, required=True, help="as POOL")
     parser.add_argument("--weights", metavar="FILE", help="where either are images; or 'random'")
-    parser.add_argument("-n", type=int, default=1000, metavar="N", help="rows to choose")
+    parser.add_argument("-n", type=int, default=SUBMITTED, metavar="N", help="rows to choose")
     parser.add_argument(
         "-o", "--output", metavar="CHOSEN.npy", type=Path, required=True, help="(n,) int64"
     )

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from lib.base.places import check_input_place, check_output_folder
+from lib.base.tables import format_table
 from lib.commands.options import Command
 from lib.kernel.aliases import take_old_names
 from lib.kernel.config import POLICIES
@@ -29,12 +30,12 @@ def _run(options: argparse.Namespace) -> int:
     target = check_output_folder("decode", Path(options.output))
     decoded = decode_dataset(source, target, policy)
     rejected = sum(decoded.rejected.values())
-    rows = [("kept", decoded.kept), ("rejected", rejected)]
-    rows += [(f"  {reason}", count) for reason, count in decoded.rejected.items()]
-    rows += [(f"note: {note}", count) for note, count in decoded.notes.items()]
-    width = max(len(name) for name, _ in rows)
-    print("\n".join(f"{name:<{width}}  {count:>9,}" for name, count in rows))
-    print(f"{'seconds':<{width}}  {decoded.seconds:>9.1f}")
+    counts = [("kept", decoded.kept), ("rejected", rejected)]
+    counts += [(f"  {reason}", count) for reason, count in decoded.rejected.items()]
+    counts += [(f"note: {note}", count) for note, count in decoded.notes.items()]
+    rows = [(name, f"{count:,}") for name, count in counts]
+    rows.append(("seconds", f"{decoded.seconds:.1f}"))
+    print(format_table(rows, right=(1,), least=(0, 9)))
     files = ", ".join((*decoded.sha256, SUMMARY_FILE))
     print(f"{decoded.folder.absolute()}: {files}")
     return 0

@@ -7,7 +7,7 @@ from lib.kaggle.workspace import ROOT, Workplace
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    """A parser -> the same: the doctor has no options."""
+    """Add nothing: the doctor has no options."""
 
 
 def _run(options: argparse.Namespace) -> int:

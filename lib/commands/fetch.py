@@ -2,22 +2,15 @@
 
 import argparse
 
+from lib.commands.named_version import add_version, open_version
 from lib.commands.options import Command
-from lib.commands.watch import add_version
-from lib.kaggle.workspace import ROOT, Workplace
 
 
 def _run(options: argparse.Namespace) -> int:
-    from lib.kaggle.pending_push import settle_pushes
-    from lib.kaggle.recorded_steps import fetch_and_record
-    from lib.kaggle.session import open_session  # requests is slow to import
+    from lib.kaggle.recorded_steps import fetch_and_record  # requests is slow to import
 
-    work = Workplace(ROOT)
-    work.read_metadata()  # a fresh clone has no owner yet
-    settle_pushes(work)  # or the last push might be one that the ledger does not know
-    ref, version = work.choose_version(options.version)
-    with open_session(work.patience) as session:
-        fetch_and_record(work, session, ref, version)
+    with open_version(options.version) as opened:
+        fetch_and_record(*opened)
     return 0
 
 

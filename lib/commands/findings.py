@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from lib.base.errors import PipelineError
 from lib.base.files import read_json
+from lib.base.kaggle_limits import SOURCE_BYTES
 from lib.base.missing_packages import CURE as INSTALL
 from lib.base.missing_packages import explain_missing
+from lib.base.tables import format_table
 from lib.kaggle.credentials import CURE, find_credentials, is_private, list_secrets
 from lib.kaggle.git_state import read_git_state
 from lib.kaggle.ledger import LEDGER, list_pending
-from lib.kaggle.metadata import SOURCE_LIMIT_BYTES, check_metadata, load_metadata
+from lib.kaggle.metadata import BUILD_MANIFEST, check_metadata, load_metadata
 from lib.kaggle.metadata_fields import FILE_NAME, Metadata
 from lib.kaggle.secrets import refuse_secrets
 from lib.kaggle.workspace import Workplace
@@ -35,7 +37,7 @@ class Finding:
 
 
 def examine(work: Workplace) -> list[Finding]:
-    """A workplace -> its findings, those that need Kaggle last; nothing is changed anywhere."""
+    """Examine a workplace, what needs Kaggle last; nothing is changed anywhere."""
     findings = [
         *_guard("credentials", _examine_credentials),
         *_guard("client", lambda: _examine_client(work)),
@@ -53,18 +55,16 @@ def examine(work: Workplace) -> list[Finding]:
 
 def format_findings(findings: list[Finding]) -> str:
     """Findings -> aligned lines, each ok or with its cure."""
-    width = max(len(finding.name) for finding in findings)
-    lines = []
+    rows = []
     for finding in findings:
-        mark = "CURE" if finding.cure else "ok  "
-        lines.append(f"{mark}  {finding.name.ljust(width)}  {finding.detail}")
+        rows.append(("CURE" if finding.cure else "ok", finding.name, finding.detail))
         if finding.cure:
-            lines.append(f"      {' ' * width}  cure: {finding.cure}")
-    return "\n".join(lines)
+            rows.append(("", "", f"cure: {finding.cure}"))
+    return format_table(rows, least=(4,))
 
 
 def _guard(name: str, step: Callable[[], Iterator[Finding]]) -> list[Finding]:
-    """A step -> its findings; what it raises becomes one."""
+    """Take a step and list its findings; what it raises becomes one."""
     try:
         return list(step())
     except PipelineError as error:
@@ -121,9 +121,9 @@ def _examine_bundle(work: Workplace, metadata: Metadata) -> Iterator[Finding]:
     text = path.read_text(encoding="utf-8")
     refuse_secrets(metadata.code_file, text, list_secrets())
     refuse_secrets(FILE_NAME, json.dumps(asdict(metadata), indent=1), list_secrets())
-    cure = "bundle fewer modules" if size > SOURCE_LIMIT_BYTES else ""
-    detail = f"{size:,} of {SOURCE_LIMIT_BYTES:,} bytes, no secrets"
-    built = read_json(work.root / "build" / "manifest.json") or {}
+    cure = "bundle fewer modules" if size > SOURCE_BYTES else ""
+    detail = f"{size:,} of {SOURCE_BYTES:,} bytes, no secrets"
+    built = read_json(work.root / BUILD_MANIFEST) or {}
     if built.get("config", {}).get("weights_file") == RANDOM_WEIGHTS:
         detail += "; RANDOM WEIGHTS, a smoke test that scores nothing"
         cure = cure or "build it without --weights random before a push"
@@ -213,7 +213,7 @@ def _examine_limits(session: "KaggleSession", metadata: Metadata) -> Iterator[Fi
 
 def _examine_push(work: Workplace, metadata: Metadata, version: int) -> Iterator[Finding]:
     git = read_git_state(work.root)
-    built = read_json(work.root / "build" / "manifest.json") or {}
+    built = read_json(work.root / BUILD_MANIFEST) or {}
     bundle = str(built.get("sha256") or "none")
     detail = f"would make {metadata.ref} version {version + 1} of commit {git.commit[:7]}"
     detail += f", last bundle built here {bundle[:12]}"

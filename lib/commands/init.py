@@ -14,7 +14,7 @@ from lib.kaggle.workspace import ROOT
 
 
 def fill_metadata(root: Path, owner: str, slug: str | None) -> None:
-    """(root, owner, slug or None) -> kernel-metadata.json with that id, all else left as it was.
+    """Fill owner and slug into kernel-metadata.json; all else is left as it was.
 
     An owner that the user put there is not overwritten by another.
     """

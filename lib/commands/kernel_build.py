@@ -13,14 +13,12 @@ from lib.base.places import check_output_file
 from lib.bundler.bundle import Entry, build_bundle, write_bundle
 from lib.bundler.notebook import build_notebook, write_notebook
 from lib.kaggle.git_state import read_git_state
-from lib.kaggle.metadata import check_metadata
+from lib.kaggle.metadata import BUILD_FOLDER, BUILD_MANIFEST, FORMS, check_metadata
 from lib.kaggle.metadata_fields import FILE_NAME, parse_metadata, read_fields
 from lib.kernel.config import KEYS, Config, as_dict, show_value
 from lib.kernel.configure import as_candidate
 from lib.kernel.recipes.table import ROWS, find_preset
 from lib.kernel.settings import explain_key, list_shown_keys
-
-FORMS = {"script": ".py", "notebook": ".ipynb"}  # kernel_type -> ending of code_file
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class BuiltKernel:
 
 
 def build_kernel(root: Path, config: Config, form: str = "script") -> BuiltKernel:
-    """(repository's root, Config, a kernel_type) -> the kernel and build/manifest.json below it.
+    """Write the kernel in a form, and build/manifest.json, below the repository's root.
 
     kernel-metadata.json's kernel_type and code_file follow the form. Raises InputError, and leaves
     an earlier build as it was, where the metadata or a module is at fault.
@@ -46,7 +44,7 @@ def build_kernel(root: Path, config: Config, form: str = "script") -> BuiltKerne
     entry = _make_entry(root, config)
     state = read_git_state(root)
     facts = {"commit": state.commit, "changed": list(state.changed), "config": as_dict(config)}
-    path, manifest_path = root / metadata.code_file, root / "build" / "manifest.json"
+    path, manifest_path = root / metadata.code_file, root / BUILD_MANIFEST
     for place in (path, manifest_path):
         check_output_file("build", place)
     if form == "notebook":
@@ -65,13 +63,13 @@ def build_kernel(root: Path, config: Config, form: str = "script") -> BuiltKerne
 
 
 def build_local(root: Path, config: Config) -> Path:
-    """(repository's root, Config) -> build/kernels/HASH.py, the same script for a run here.
+    """Write build/kernels/HASH.py, the same script for a run here.
 
     What `kaggle kernels push` would send, build/kernel.py, stays as it is; and a later build takes
     no running kernel's source away.
     """
     bundle = build_bundle(_make_entry(root, config))
-    path = root / "build" / "kernels" / f"{bundle.sha256[:12]}.py"
+    path = root / BUILD_FOLDER / "kernels" / f"{bundle.sha256[:12]}.py"
     check_output_file("build", path)
     write_text(path, bundle.text)
     return path
@@ -88,7 +86,7 @@ def _set_form(fields: dict[str, Any], form: str) -> dict[str, Any]:
         raise InputError("build", f"there is no format {form!r}", cure=nearest_name(form, FORMS))
     if fields.get("kernel_type") == form or "kernel_type" not in fields:
         return fields
-    return {**fields, "kernel_type": form, "code_file": f"build/kernel{FORMS[form]}"}
+    return {**fields, "kernel_type": form, "code_file": f"{BUILD_FOLDER}/kernel{FORMS[form]}"}
 
 
 def render_preface(config: Config) -> str:

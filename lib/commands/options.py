@@ -22,7 +22,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(prog=prog, description=description, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
-        """A complaint of argparse -> an InputError that names the nearest option."""
+        """Raise an InputError that names the nearest option."""
         unknown = re.search(r"unrecognized arguments: (\S+)", message)
         cure = f"see {self.prog} --help"
         if unknown:
@@ -44,7 +44,7 @@ class Command:
 
 
 def parse_and_run(command: Command, words: Sequence[str]) -> int:
-    """(command, the words after its name) -> exit code; usage mistakes raise InputError."""
+    """Parse the words after a command's name and run it; usage mistakes raise InputError."""
     parser = Parser(f"build.py {command.name}", command.summary)
     command.add_options(parser)
     parser.add_argument("--debug", action="store_true", help="show tracebacks of errors")
@@ -52,7 +52,7 @@ def parse_and_run(command: Command, words: Sequence[str]) -> int:
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
-    """A parser -> the same with the options that decide a run's Config."""
+    """Add the options that decide a run's Config."""
     parser.add_argument("--recipe", default=DEFAULT_RECIPE, metavar="NAME", help=", ".join(ROWS))
     parser.add_argument("--minutes", metavar="M", help="wall clock of the whole run")
     parser.add_argument("--seed", metavar="S", help="the same seed draws the same submission")
@@ -77,7 +77,7 @@ class ChosenConfig:
 
 
 def read_config(options: argparse.Namespace) -> ChosenConfig:
-    """Options of add_config_options -> Config; the weights file is checked and hashed."""
+    """Read the options of add_config_options; the weights file is checked and hashed."""
     overrides = dict(parse_override(text) for text in options.set)
     for key in ("minutes", "seed"):
         if (value := getattr(options, key)) is not None:
@@ -99,7 +99,7 @@ def read_config(options: argparse.Namespace) -> ChosenConfig:
 
 
 def read_number(option: str, text: str, least: int) -> int:
-    """An option's name and word -> a whole number of at least `least`."""
+    """Read a whole number of at least `least` from an option's word."""
     if not text.isdecimal() or int(text) < least:
         raise InputError(
             "options",

@@ -1,17 +1,22 @@
 """`build.py push`: sources and options -> a bundle running on Kaggle, recorded in the ledger."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from lib.base.log import log
 from lib.commands.options import ChosenConfig, Command, add_config_options, read_config
 from lib.commands.quota import describe_quota
-from lib.kaggle.git_state import read_git_state
+from lib.kaggle.git_state import GitState, read_git_state
+from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.workspace import ROOT, Workplace
-from lib.kernel.config import RANDOM_WEIGHTS, as_dict
+from lib.kernel.config import RANDOM_WEIGHTS, Config, as_dict
+
+if TYPE_CHECKING:
+    from lib.kaggle.push import Cargo
 
 
 def add_push_options(parser: argparse.ArgumentParser) -> None:
-    """A parser -> the same with the options of push that sweep has as well."""
+    """Add the options of push that sweep has as well."""
     parser.add_argument("--accelerator", metavar="SHAPE", help="machine_shape of this push alone")
     parser.add_argument(
         "--allow-dirty", action="store_true", help="push sources that are in no commit"
@@ -24,8 +29,29 @@ def list_overrides(options: argparse.Namespace) -> tuple[str, ...]:
     return (*options.set, *(f"{key}={value}" for key, value in named if value is not None))
 
 
+def prepare_push(options: argparse.Namespace) -> tuple[Workplace, Metadata, GitState]:
+    """Read metadata and sources of this folder; InputError where no commit would tell the run."""
+    from lib.kaggle.push import check_clean, choose_machine  # requests is slow to import
+
+    work = Workplace(ROOT)
+    metadata = choose_machine(work.read_metadata(), options.accelerator)
+    git = read_git_state(ROOT)
+    check_clean(git, options.allow_dirty)
+    return work, metadata, git
+
+
+def make_cargo(options: argparse.Namespace, config: Config, git: GitState) -> "Cargo":
+    """Build the kernel of a Config, and gather what a push says of it."""
+    from lib.commands.kernel_build import build_kernel
+    from lib.kaggle.push import Cargo  # requests is slow to import
+
+    built = build_kernel(ROOT, config)
+    overrides = list_overrides(options)
+    return Cargo(built.path, built.sha256, options.recipe, overrides, as_dict(config), git)
+
+
 def warn_of_weights(chosen: ChosenConfig) -> None:
-    """The chosen configuration -> a line if its run can never be submitted."""
+    """Print a warning if the run can never be submitted."""
     if chosen.config.weights_file == RANDOM_WEIGHTS:
         log("push", "warning: random weights make a smoke test; submit will refuse its result")
 
@@ -37,27 +63,15 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from lib.commands.kernel_build import build_kernel
-    from lib.kaggle.push import Cargo, check_clean, choose_machine, push_cargo
+    from lib.kaggle.push import push_cargo
     from lib.kaggle.recorded_steps import watch_and_record
     from lib.kaggle.session import open_session  # requests is slow to import
 
-    work = Workplace(ROOT)
-    metadata = choose_machine(work.read_metadata(), options.accelerator)
-    git = read_git_state(ROOT)
-    check_clean(git, options.allow_dirty)
+    work, metadata, git = prepare_push(options)
     chosen = read_config(options)
     warn_of_weights(chosen)
     log("push", f"takes {describe_quota(chosen.config.minutes)}")
-    built = build_kernel(ROOT, chosen.config)
-    cargo = Cargo(
-        built.path,
-        built.sha256,
-        options.recipe,
-        list_overrides(options),
-        as_dict(chosen.config),
-        git,
-    )
+    cargo = make_cargo(options, chosen.config, git)
     with open_session(work.patience) as session:
         pushed = push_cargo(work, session, metadata, cargo)
         if options.wait:

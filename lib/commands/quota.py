@@ -1,7 +1,6 @@
 """A run's minutes -> which share of a Kaggler's weekly GPU hours it may take."""
 
-SESSION_MINUTES = 720  # then Kaggle ends it
-WEEK_HOURS = 30  # of a GPU, free of charge, for each user
+from lib.base.kaggle_limits import SESSION_MINUTES, WEEK_HOURS
 
 
 def describe_quota(minutes: float) -> str:

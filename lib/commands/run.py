@@ -8,6 +8,7 @@ from lib.base.places import check_input_place, check_output_folder
 from lib.commands.kernel_build import build_local
 from lib.commands.options import Command, add_config_options, read_config
 from lib.commands.sandbox import become_kernel
+from lib.kaggle.metadata import BUILD_FOLDER
 from lib.kaggle.workspace import ROOT
 from lib.kernel.config import Config
 
@@ -27,7 +28,7 @@ def _run(options: argparse.Namespace) -> int:
     chosen = read_config(options)
     kernel = build_local(ROOT, chosen.config)
     log("run", f"{_announce(chosen.config)}: {source} -> {target}")
-    cache = ROOT / "build" / "cache"
+    cache = ROOT / BUILD_FOLDER / "cache"
     become_kernel(kernel, source, target, chosen.weights_path, cache, options.debug)
 
 

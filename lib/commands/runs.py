@@ -20,7 +20,7 @@ _DIFF_LINES = 400
 
 
 def list_runs(work: Workplace) -> str:
-    """A workplace -> the table of its ledger."""
+    """Read a workplace's ledger and return the table of its pushes."""
     runs = fold_events(work.read_ledger())
     if not runs:
         return "no push is recorded yet: python build.py push"
@@ -28,7 +28,7 @@ def list_runs(work: Workplace) -> str:
 
 
 def compare_runs(work: Workplace, one: str, other: str) -> str:
-    """(workplace, two versions) -> what differs between them in configuration and in code."""
+    """Tell what differs between two versions in configuration and in code."""
     first, second = (_find_push(work, text) for text in (one, other))
     lines = [f"--- {first['ref']} version {first['version']}"]
     lines += [f"+++ {second['ref']} version {second['version']}", "configuration"]
@@ -80,7 +80,7 @@ def _find_push(work: Workplace, text: str) -> dict[str, Any]:
 
 
 def _settle(work: Workplace) -> None:
-    """A workplace with a pending push -> looked up on Kaggle, or a line on why it cannot be."""
+    """Look pending pushes up on Kaggle, or print a line on why that cannot be."""
     try:
         with explain_missing("push", "Kaggle cannot be asked, for a package is not installed"):
             from lib.kaggle.pending_push import settle_pushes  # requests is slow to import

@@ -29,7 +29,7 @@ def make_environment(
 def become_kernel(
     kernel: Path, source: Path, target: Path, weights: Path | None, cache: Path, debug: bool
 ) -> NoReturn:
-    """A kernel's script and folders -> this very process runs it, isolated as on Kaggle.
+    """Turn this very process into a run of a kernel's script, isolated as on Kaggle.
 
     `exec` keeps process id and group, so that signals and exit codes need no forwarding and no
     child can be left behind. `-I` keeps this repo and the user's site folder off sys.path.

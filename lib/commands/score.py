@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lib.base.places import check_input_file, check_input_place
 from lib.commands.options import Command
+from lib.kernel.challenge import SUBMITTED
 
 _REAL = "features as .npy, a run's cached features, or images as build.py features takes them"
 
@@ -21,7 +22,6 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     from lib.commands.offline.feature_source import Source, read_features  # torch
     from lib.commands.offline.scoring import (
-        ASKED,
         TOO_FEW,
         format_scores,
         read_any_submission,
@@ -32,8 +32,11 @@ def _run(options: argparse.Namespace) -> int:
     place = check_input_place("score", options.real)
     features = read_any_submission(submission)
     real = read_features(Source(place, options.weights, stage="score"))
-    if len(features) != ASKED:
-        print(f"score: {len(features):,} rows, the competition asks for {ASKED:,}", file=sys.stderr)
+    if len(features) != SUBMITTED:
+        print(
+            f"score: {len(features):,} rows, the competition asks for {SUBMITTED:,}",
+            file=sys.stderr,
+        )
     scores = score_features(features, real)
     if scores["excess"] is None:
         print(f"score: {TOO_FEW.format(len(real), len(features))}", file=sys.stderr)

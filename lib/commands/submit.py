@@ -2,9 +2,8 @@
 
 import argparse
 
+from lib.commands.named_version import add_version, open_version
 from lib.commands.options import Command
-from lib.commands.watch import add_version
-from lib.kaggle.workspace import ROOT, Workplace
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -14,16 +13,11 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from lib.kaggle.pending_push import settle_pushes
-    from lib.kaggle.recorded_steps import submit_and_record
-    from lib.kaggle.session import open_session  # requests is slow to import
+    from lib.commands.submission_check import check_submission
+    from lib.kaggle.recorded_steps import submit_and_record  # requests is slow to import
 
-    work = Workplace(ROOT)
-    work.read_metadata()  # a fresh clone has no owner yet
-    settle_pushes(work)  # or the last push might be one that the ledger does not know
-    ref, version = work.choose_version(options.version)
-    with open_session(work.patience) as session:
-        submit_and_record(work, session, ref, version, options.message, options.kernel)
+    with open_version(options.version) as opened:
+        submit_and_record(*opened, options.message, options.kernel, check_submission)
     return 0
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lib.base.errors import InputError
 from lib.base.places import check_input_place, check_output_folder
+from lib.base.tables import format_table
 from lib.commands.options import Command
 
 _KINDS = ("look-alike", "fashion")
@@ -47,8 +48,8 @@ def _run(options: argparse.Namespace) -> int:
         images = look_alike(options.records, options.seed)
     truth = write_shards(images, folder, options.seed)
     reasons = Counter(written.reason or "to be kept" for written in truth)
-    for reason, count in reasons.most_common():
-        print(f"{reason:<16}  {count:>8,}")
+    rows = [(reason, f"{count:,}") for reason, count in reasons.most_common()]
+    print(format_table(rows, right=(1,), least=(16, 8)))
     print(f"{folder.absolute()}: {len({written.file for written in truth})} shards")
     return 0
 

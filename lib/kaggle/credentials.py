@@ -27,12 +27,12 @@ class Credentials:
 
 
 def find_credentials() -> list[Credentials]:
-    """Nothing -> all credentials there are, in the order in which the kaggle client takes them."""
+    """Find all credentials there are, in the order in which the kaggle client takes them."""
     return [found for found in (*_find_tokens(), _find_key(), _find_oauth()) if found]
 
 
 def list_secrets() -> list[str]:
-    """Nothing -> every text that must never leave: tokens, keys, and base64 of user:key."""
+    """List every text that must never leave: tokens, keys, and base64 of user:key."""
     secrets = []
     for found in find_credentials():
         secrets += [found.token, found.key]
@@ -46,7 +46,7 @@ def list_secrets() -> list[str]:
 
 
 def find_config_folder() -> Path:
-    """Nothing -> the folder where the client looks for kaggle.json."""
+    """Find the folder where the client looks for kaggle.json."""
     if given := os.environ.get("KAGGLE_CONFIG_DIR"):
         return Path(given)
     old = Path("~/.kaggle").expanduser()
@@ -57,7 +57,7 @@ def find_config_folder() -> Path:
 
 
 def is_private(path: Path) -> bool:
-    """A file -> whether only its user may read it."""
+    """Whether only its user may read a file."""
     return not path.stat().st_mode & 0o077
 
 

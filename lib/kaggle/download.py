@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import requests
 
+from lib.base.attempts import attempt
 from lib.base.errors import PipelineError
 from lib.base.files import sha256_file
 from lib.base.log import log
@@ -22,7 +23,7 @@ _STALE = (400, 401, 403, 404, 410)  # a signed address that has expired answers 
 
 
 def check_names(files: list[OutputFile]) -> None:
-    """The files of a run -> nothing; PipelineError for a name that leaves the folder or clashes."""
+    """Raise PipelineError for a file name that leaves the folder or clashes with another."""
     seen: set[str] = set()
     for file in files:
         path = PurePosixPath(file.name)
@@ -56,30 +57,33 @@ class Downloader:
         self._relist = relist  # asks Kaggle for fresh addresses
 
     def save(self, file: OutputFile, target: Path, digest: str | None) -> None:
-        """(file, where to, its sha256 if known) -> the file there, whole; nothing if it fails."""
+        """Save a file whole, checked by its sha256 if that is known; nothing if it fails."""
         if digest is not None and target.is_file() and sha256_file(target) == digest:
             return
         partial = self._partials / hashlib.sha256(file.name.encode()).hexdigest()[:24]
         partial.parent.mkdir(parents=True, exist_ok=True)
         if digest is None:
             partial.unlink(missing_ok=True)  # nothing could tell a wrong continuation
-        for pause in [*self._patience.list_pauses(), None]:
-            try:
-                self._continue(file, partial)
-                _check_digest(partial, file.name, digest)
-                break
-            except KaggleError as error:
-                if pause is None or not (error.passing or error.code in _STALE):
-                    raise
-                log("fetch", f"{error.what}: {error.got}; trying again in {pause:.1f} s")
-                time.sleep(pause)
-                if error.code in _STALE:
-                    file = next((new for new in self._relist() if new.name == file.name), file)
+
+        def save_once() -> None:
+            self._continue(file, partial)
+            _check_digest(partial, file.name, digest)
+
+        def wait(error: KaggleError, pause: float) -> None:
+            nonlocal file
+            if not (error.passing or error.code in _STALE):
+                raise error
+            log("fetch", f"{error.what}: {error.got}; trying again in {pause:.1f} s")
+            time.sleep(pause)
+            if error.code in _STALE:
+                file = next((new for new in self._relist() if new.name == file.name), file)
+
+        attempt(save_once, self._patience.list_pauses(), KaggleError, wait)
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(partial, target)
 
     def _continue(self, file: OutputFile, partial: Path) -> None:
-        """A file and what is there of it -> the rest appended, or all of it where that fails."""
+        """Append the rest of a file to what is there of it, or fetch all of it where that fails."""
         have = partial.stat().st_size if partial.is_file() else 0
         headers = {"Range": f"bytes={have}-"} if have else {}
         # A compressed answer would have other lengths and offsets than the file.
@@ -106,7 +110,7 @@ class Downloader:
 
 
 def swap_folder(new: Path, target: Path) -> None:
-    """(a finished folder, the place it is for) -> the folder there, an older one removed."""
+    """Put a finished folder in its place, and remove an older one there."""
     old = target.with_name(f".{target.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if target.exists():

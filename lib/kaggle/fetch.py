@@ -8,13 +8,12 @@ from typing import Any
 from lib.base.errors import PipelineError
 from lib.base.files import read_json, write_text
 from lib.base.log import Progress, log
+from lib.base.run_files import MANIFEST, METRICS
 from lib.kaggle.download import Downloader, check_names, swap_folder
 from lib.kaggle.kernel_log import find_log_seconds, parse_log
 from lib.kaggle.kernels import OutputFile, list_outputs
 from lib.kaggle.secrets import clean_line
 from lib.kaggle.session import KaggleSession, open_plain_session
-
-MANIFEST = "run_manifest.json"
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Fetched:
 
 
 def fetch_version(session: KaggleSession, ref: str, version: int, target: Path) -> Fetched:
-    """(session, owner/slug, version, folder) -> Fetched; the folder is new, whole and verified.
+    """Download a version's outputs into a folder that is new, whole and verified.
 
     Downloads go into a folder beside it, which a later call continues after an interruption.
     """
@@ -56,7 +55,7 @@ def fetch_version(session: KaggleSession, ref: str, version: int, target: Path) 
     swap_folder(part, target)
     shutil.rmtree(partials, ignore_errors=True)
     seconds = find_log_seconds(kept_log)
-    metrics = read_json(target / "metrics.json")
+    metrics = read_json(target / METRICS)
     return Fetched(
         manifest,
         metrics if isinstance(metrics, dict) else {},
@@ -67,7 +66,7 @@ def fetch_version(session: KaggleSession, ref: str, version: int, target: Path) 
 
 
 def _save_all(downloader: Downloader, files: list[OutputFile], part: Path) -> dict[str, Any] | None:
-    """All files into the folder -> the kernel's manifest, which came first and vouches for them."""
+    """Save all files; return the kernel's manifest, which came first and vouches for the rest."""
     manifest: dict[str, Any] | None = None
     progress = Progress("fetch", len(files), "files")
     for done, file in enumerate(sorted(files, key=lambda file: file.name != MANIFEST)):
@@ -86,7 +85,7 @@ def _read_digests(manifest: dict[str, Any] | None) -> dict[str, str]:
 
 
 def _remove_strangers(part: Path, names: set[str]) -> None:
-    """A folder from an earlier try -> the same without what this version does not have."""
+    """Delete what an earlier try left in the folder and this version does not have."""
     for path in sorted(part.rglob("*")) if part.is_dir() else []:
         if not path.is_dir() and path.relative_to(part).as_posix() not in names:
             path.unlink()

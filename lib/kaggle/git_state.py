@@ -16,7 +16,7 @@ class GitState:
 
 
 def read_git_state(root: Path) -> GitState:
-    """The repository's root -> GitState; without git or a repository the commit is unknown."""
+    """Ask git for the state of a working tree; without a repository the commit is unknown."""
     commit = _ask_git(root, "rev-parse", "HEAD")
     if commit is None:
         return GitState("unknown", ())

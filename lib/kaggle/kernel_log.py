@@ -46,7 +46,7 @@ class LogFollower:
         return self._events is not None
 
     def read_until(self, end: float) -> Iterator[str]:
-        """A time of time.monotonic() -> the lines that come until then; breaks off quietly.
+        """Yield the lines that come until a time of time.monotonic(); breaks off quietly.
 
         A refused or broken stream ends the generator at once: the next call opens it again.
         """
@@ -78,7 +78,7 @@ class LogFollower:
         return self.take(lines)
 
     def close(self) -> None:
-        """Nothing -> the connection given back; the next one starts counting anew."""
+        """Give the connection back; the next one starts counting anew."""
         if self._response is not None:
             self._response.close()
         self._response, self._events, self._passed = None, None, 0

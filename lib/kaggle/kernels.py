@@ -31,7 +31,7 @@ class OutputFile:
 
 
 def find_latest_version(session: KaggleSession, ref: str) -> int:
-    """(session, owner/slug) -> the number of its latest version, 0 if there is none."""
+    """Ask for the number of a kernel's latest version; 0 if there is none."""
     try:
         return int(get_kernel(session, ref, None).metadata.current_version_number or 0)
     except KaggleError as error:
@@ -43,7 +43,7 @@ def find_latest_version(session: KaggleSession, ref: str) -> int:
 
 
 def get_status(session: KaggleSession, ref: str, version: int) -> Status:
-    """(session, owner/slug, version) -> its Status, asked once; KaggleError where none came."""
+    """Ask once for the Status of a version's run; KaggleError where none came."""
     from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelSessionStatusRequest
 
     request = ApiGetKernelSessionStatusRequest()
@@ -58,7 +58,7 @@ def get_status(session: KaggleSession, ref: str, version: int) -> Status:
 
 
 def list_outputs(session: KaggleSession, ref: str, version: int) -> tuple[list[OutputFile], str]:
-    """(session, owner/slug, version) -> its files over all pages, and the log that is kept."""
+    """List a version's files over all pages; return the log that is kept as well."""
     from kagglesdk.kernels.types.kernels_api_service import ApiListKernelSessionOutputRequest
 
     files: list[OutputFile] = []
@@ -81,7 +81,7 @@ def list_outputs(session: KaggleSession, ref: str, version: int) -> tuple[list[O
 
 
 def get_kernel(session: KaggleSession, ref: str, version: int | None) -> Any:
-    """(session, owner/slug, version or None for the latest) -> kagglesdk's answer of GetKernel."""
+    """Ask for a kernel's version, None for the latest; return kagglesdk's answer of GetKernel."""
     from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelRequest
 
     request = ApiGetKernelRequest()

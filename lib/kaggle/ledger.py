@@ -1,6 +1,5 @@
 """Events of the Kaggle loop -> runs/ledger.jsonl, one JSON object a line, only ever appended to."""
 
-import fcntl
 import json
 import math
 import os
@@ -11,13 +10,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lib.base.disk_errors import explain_disk
+from lib.base.lock_file import lock
 from lib.base.log import log
 
 LEDGER = Path("runs") / "ledger.jsonl"  # relative to the repository's root
 
 
 def append_event(path: Path, event: str, ref: str, version: int, **facts: Any) -> None:
-    """(ledger, kind of event, owner/slug, version, facts) -> one more line, on disk on return.
+    """Append a line to the ledger, on disk on return.
 
     The file is locked for the moment of writing, so two processes at once lose nothing; the lock
     ends with its process.
@@ -29,20 +29,20 @@ def append_event(path: Path, event: str, ref: str, version: int, **facts: Any) -
     with explain_disk("ledger", what, path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a+b", buffering=0) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            lock(file)
             _repair_tail(file)
             _write_whole(file, line.encode())
 
 
 def read_events(path: Path, tell: bool = False) -> list[dict[str, Any]]:
-    """(ledger, whether to name lines that are no events) -> its events in the order of writing.
+    """Read the ledger's events in the order of writing; `tell` names lines that are none.
 
     A last line without its end is one that a crash tore: it counts only if it is whole JSON.
     """
     cure = "mend its rights, or move it away: the next push begins a new one"
     try:
         with explain_disk("ledger", "it cannot be read", path, cure), path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH)
+            lock(file, shared=True)
             lines = file.read().split(b"\n")
     except FileNotFoundError:
         return []
@@ -72,7 +72,7 @@ def list_pending(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _write_whole(file: BinaryIO, line: bytes) -> None:
-    """(a file, locked, a line) -> the line at its end and on disk, or nothing of it and OSError."""
+    """Write a line at the end of a locked file and to disk, or nothing of it and OSError."""
     end, written = file.seek(0, os.SEEK_END), 0
     try:
         while written < len(line):  # a disk that is nearly full takes a part
@@ -84,7 +84,7 @@ def _write_whole(file: BinaryIO, line: bytes) -> None:
 
 
 def _repair_tail(file: BinaryIO) -> None:
-    """A file, locked -> the same, ending in a line end; a torn last line is cut off."""
+    """End a locked file in a line end; a torn last line is cut off."""
     content_end = file.seek(0, os.SEEK_END)
     file.seek(0)
     content = file.read()

@@ -4,17 +4,17 @@ import re
 from pathlib import Path
 
 from lib.base.errors import InputError, nearest_name
+from lib.base.kaggle_limits import SOURCE_BYTES
 from lib.kaggle.metadata_fields import KNOWN_KEYS, Metadata, complain, parse_metadata, read_fields
 
 PLACEHOLDER_OWNER = "your-kaggle-name"
-SOURCE_LIMIT_BYTES = 900_000  # Kaggle refuses a source of one megabyte
 BUILD_FOLDER = "build"
-
-_KINDS = ("script", "notebook")
+BUILD_MANIFEST = f"{BUILD_FOLDER}/manifest.json"  # of the kernel that was built last
+FORMS = {"script": ".py", "notebook": ".ipynb"}  # kernel_type -> ending of code_file
 
 
 def load_metadata(path: Path) -> Metadata:
-    """kernel-metadata.json -> Metadata; a missing or mistyped field raises InputError."""
+    """Read kernel-metadata.json; a missing or mistyped field raises InputError."""
     return parse_metadata(read_fields(path))
 
 
@@ -24,7 +24,7 @@ def slugify(title: str) -> str:
 
 
 def check_metadata(metadata: Metadata, root: Path, for_push: bool) -> list[str]:
-    """(Metadata, the folder it lies in) -> warnings; what Kaggle would refuse or bend raises.
+    """Raise InputError for what Kaggle would refuse or bend; list what to warn of.
 
     For a push the owner must be real, and the code file there and small enough.
     """
@@ -35,7 +35,7 @@ def check_metadata(metadata: Metadata, root: Path, for_push: bool) -> list[str]:
 
 
 def demand_owner(metadata: Metadata) -> None:
-    """Metadata -> nothing; InputError while the owner is the placeholder of a fresh clone."""
+    """Raise InputError while the owner is the placeholder of a fresh clone."""
     _check_owner(metadata, for_push=True)
 
 
@@ -61,7 +61,7 @@ def _check_names(metadata: Metadata) -> None:
 def _check_run(metadata: Metadata) -> None:
     if metadata.language != "python":
         raise complain("language", '"python"', metadata.language)
-    if metadata.kernel_type not in _KINDS:
+    if metadata.kernel_type not in FORMS:
         raise complain("kernel_type", '"script" or "notebook"', metadata.kernel_type)
     if metadata.enable_gpu and metadata.enable_tpu:
         raise complain("enable_tpu", "false where enable_gpu is true", True)
@@ -71,7 +71,7 @@ def _check_run(metadata: Metadata) -> None:
 
 
 def _check_code_file(metadata: Metadata, root: Path, for_push: bool) -> None:
-    suffix = ".ipynb" if metadata.kernel_type == "notebook" else ".py"
+    suffix = FORMS[metadata.kernel_type]
     path, build = root / metadata.code_file, root / BUILD_FOLDER
     inside = path.resolve().is_relative_to(build.resolve()) and path.resolve() != build.resolve()
     if not inside or any(step.is_symlink() for step in _steps_between(build, path)):
@@ -87,11 +87,11 @@ def _check_code_file(metadata: Metadata, root: Path, for_push: bool) -> None:
             "metadata", f"{metadata.code_file} is not there", cure="run python build.py first"
         )
     size = path.stat().st_size
-    if size > SOURCE_LIMIT_BYTES:
+    if size > SOURCE_BYTES:
         raise InputError(
             "metadata",
             f"{metadata.code_file} is too large for Kaggle, which takes less than one megabyte",
-            expected=f"{SOURCE_LIMIT_BYTES:,} bytes at most",
+            expected=f"{SOURCE_BYTES:,} bytes at most",
             got=f"{size:,}",
             cure="bundle fewer modules, or attach large constants as a data set",
         )

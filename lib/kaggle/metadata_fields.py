@@ -59,7 +59,7 @@ class Metadata:
 
 
 def read_fields(path: Path) -> dict[str, Any]:
-    """A JSON file -> its object, in the file's order."""
+    """Read a JSON file's object, in the file's order."""
     try:
         fields = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:

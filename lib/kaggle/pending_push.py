@@ -11,7 +11,6 @@ from typing import Any
 from lib.base.errors import PipelineError
 from lib.base.log import log
 from lib.kaggle.ledger import list_pending
-from lib.kaggle.one_at_a_time import hold
 from lib.kaggle.save_kernel import Pushed, find_arrived
 from lib.kaggle.session import KaggleSession, open_session
 from lib.kaggle.workspace import Workplace
@@ -20,7 +19,7 @@ _OWN = ("time", "event", "ref", "version", "push_id", "same_as")  # of an intent
 
 
 def record_intent(work: Workplace, ref: str, before: int, facts: dict[str, Any]) -> str:
-    """(workplace, owner/slug, its latest version, what is pushed) -> the pending push's id."""
+    """Record that a push is about to be made; return the pending push's id."""
     push_id = os.urandom(8).hex()
     facts = json.loads(json.dumps(facts))
     for event in work.read_ledger():  # a sweep that waits for a free session asks many times
@@ -34,7 +33,7 @@ def record_intent(work: Workplace, ref: str, before: int, facts: dict[str, Any])
 def record_push(
     work: Workplace, push_id: str, pushed: Pushed, facts: dict[str, Any], **more: Any
 ) -> None:
-    """(workplace, id of the intent, what came of it, its facts) -> the push in the ledger."""
+    """Record the push that came of an intent, with its facts."""
     status = {"status": "FAULTY"} if pushed.faults else {}
     faults = list(pushed.faults)
     own = {"push_id": push_id, "faults": faults, **status, **more}
@@ -42,14 +41,14 @@ def record_push(
 
 
 def record_refusal(work: Workplace, push_id: str, ref: str, before: int, reason: str) -> None:
-    """(workplace, id of the intent, owner/slug, version before, why) -> it is pending no more."""
+    """Record why nothing came of an intent, which is pending no more."""
     work.record("unpushed", ref, before + 1, push_id=push_id, reason=reason)
 
 
 def settle_pending(
     work: Workplace, session: KaggleSession, event: dict[str, Any]
 ) -> tuple[Pushed, str] | None:
-    """A pending intent, pushes being held -> (its version, its request's sha256) or None.
+    """Look up a pending push, pushes being held; return (version, request's sha256) or None.
 
     KaggleError where Kaggle cannot tell now: the intent stays pending.
     """
@@ -71,13 +70,13 @@ def settle_pending(
 
 
 def settle_pushes(work: Workplace) -> None:
-    """A workplace -> its pending pushes settled, as far as Kaggle can be asked; never an error.
+    """Settle pending pushes as far as Kaggle can be asked; never an error.
 
     Without a pending push, nothing is asked.
     """
     if not list_pending(work.read_ledger()):
         return
-    with hold(work, "push", wait=False) as held:
+    with work.hold("push", wait=False) as held:
         if not held:
             log("push", "a push from here is under way in another process")
             return

@@ -15,7 +15,6 @@ from lib.kaggle.kernels import find_latest_version
 from lib.kaggle.ledger import list_pending
 from lib.kaggle.metadata import check_metadata
 from lib.kaggle.metadata_fields import Metadata
-from lib.kaggle.one_at_a_time import hold
 from lib.kaggle.pending_push import (
     record_intent,
     record_push,
@@ -41,7 +40,7 @@ class Cargo:
 
 
 def check_clean(git: GitState, allow_dirty: bool) -> None:
-    """(GitState, --allow-dirty) -> nothing; InputError where no commit would tell the run."""
+    """Raise InputError where no commit would tell the run, unless --allow-dirty was given."""
     if not git.changed:
         return
     names = ", ".join(git.changed[:5]) + (", ..." if len(git.changed) > 5 else "")
@@ -56,7 +55,7 @@ def check_clean(git: GitState, allow_dirty: bool) -> None:
 
 
 def push_cargo(work: Workplace, session: KaggleSession, metadata: Metadata, cargo: Cargo) -> Pushed:
-    """(workplace, session, Metadata, Cargo) -> Pushed, in the ledger; PipelineError if faulty.
+    """Push a kernel and record it in the ledger; PipelineError if Kaggle finds it faulty.
 
     A version that Kaggle took with faults is recorded as well, since it runs all the same. A push
     of the same that was cut off earlier and arrived is taken up instead of being repeated.
@@ -68,7 +67,7 @@ def push_cargo(work: Workplace, session: KaggleSession, metadata: Metadata, carg
     refuse_secrets(f"the bundle {cargo.source.name}", source, session.secrets)
     refuse_secrets("kernel-metadata.json", fields, session.secrets)
     facts = _list_facts(metadata, cargo, source, sha256_bytes((fields + source).encode()))
-    with hold(work, "push", wait=True):
+    with work.hold("push", wait=True):
         if pushed := _settle(work, session, metadata.ref, facts["request_sha256"]):
             log("push", "that is this push: nothing new is sent")
         else:
@@ -80,7 +79,7 @@ def push_cargo(work: Workplace, session: KaggleSession, metadata: Metadata, carg
 
 
 def _settle(work: Workplace, session: KaggleSession, ref: str, request: str) -> Pushed | None:
-    """Earlier pushes of the kernel that were cut off -> the one that was this request."""
+    """Settle the kernel's pushes that were cut off; return the one that was this request."""
     same = None
     for event in list_pending(work.read_ledger()):
         if event["ref"] == ref and (arrived := settle_pending(work, session, event)):
@@ -91,7 +90,7 @@ def _settle(work: Workplace, session: KaggleSession, ref: str, request: str) -> 
 def _push(
     work: Workplace, session: KaggleSession, metadata: Metadata, source: str, facts: dict[str, Any]
 ) -> Pushed:
-    """Metadata, a script and its facts -> the new version; the ledger knows before and after."""
+    """Push a script as a new version; the ledger knows before and after."""
     ref = metadata.ref
     before = max(find_latest_version(session, ref), work.find_last_version(ref))
     kept = work.locate_source(facts["source_sha256"])

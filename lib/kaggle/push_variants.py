@@ -44,7 +44,7 @@ def name_variant(metadata: Metadata, variant: Variant) -> Metadata:
 def sweep(
     work: Workplace, session: KaggleSession, metadata: Metadata, variants: list[Variant]
 ) -> list[str]:
-    """(workplace, session, Metadata, Variants) -> what failed, once all runs have ended.
+    """Run all Variants on Kaggle; list what failed once all have ended.
 
     The same sweep again goes on where it was: a bundle already pushed is not pushed twice.
     """
@@ -76,7 +76,7 @@ def sweep(
 def _start(
     work: Workplace, session: KaggleSession, metadata: Metadata, variant: Variant
 ) -> tuple[str, int] | None:
-    """A Variant -> its (owner/slug, version), or None where Kaggle's sessions are taken."""
+    """Push a Variant: its (owner/slug, version), or None where Kaggle's sessions are taken."""
     named = name_variant(metadata, variant)
     cargo = variant.make_cargo()
     digest = sha256_file(cargo.source)
@@ -96,7 +96,7 @@ def _start(
 
 
 def _look(work: Workplace, session: KaggleSession, ref: str, version: int) -> str | None:
-    """A run -> None while it lasts, "" once it is fetched, or what went wrong."""
+    """Look at a run: None while it lasts, "" once it is fetched, or what went wrong."""
     try:
         status = get_status(session, ref, version)
     except KaggleError as error:

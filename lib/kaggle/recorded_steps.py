@@ -3,14 +3,15 @@
 from lib.base.disk_errors import explain_disk
 from lib.base.errors import InputError, PipelineError
 from lib.base.log import log
-from lib.kaggle.fetch import MANIFEST, fetch_version
+from lib.base.run_files import MANIFEST
+from lib.kaggle.fetch import fetch_version
 from lib.kaggle.kernels import get_status
 from lib.kaggle.metadata_fields import Metadata
-from lib.kaggle.one_at_a_time import hold
 from lib.kaggle.secrets import refuse_secrets
 from lib.kaggle.session import KaggleSession
-from lib.kaggle.submission_check import Checked, check_submission
 from lib.kaggle.submissions import (
+    Check,
+    Checked,
     count_left,
     demand_score,
     find_submission,
@@ -25,7 +26,7 @@ _INTERRUPTED = 130
 
 
 def watch_and_record(work: Workplace, session: KaggleSession, ref: str, version: int) -> int:
-    """(workplace, session, owner/slug, version) -> 0 for COMPLETE; PipelineError for other ends.
+    """Watch a version until it ends: 0 for COMPLETE, PipelineError for other ends.
 
     Ctrl-C leaves the kernel running: 130, and a line that says how to resume.
     """
@@ -43,7 +44,7 @@ def watch_and_record(work: Workplace, session: KaggleSession, ref: str, version:
 
 
 def fetch_and_record(work: Workplace, session: KaggleSession, ref: str, version: int) -> None:
-    """(workplace, session, owner/slug, version) -> its outputs on disk, its FID in the ledger."""
+    """Save a version's outputs, and record its FID in the ledger."""
     status = session.repeat(lambda: get_status(session, ref, version))
     if not status.is_terminal:
         raise PipelineError(
@@ -76,7 +77,7 @@ def fetch_and_record(work: Workplace, session: KaggleSession, ref: str, version:
     if fetched.manifest is None:
         raise PipelineError(
             "fetch",
-            "the run left no run_manifest.json, so nothing is verified",
+            f"the run left no {MANIFEST}, so nothing is verified",
             got=str(where),
             cure="look at its log there; a run of this project's bundle always leaves one",
         )
@@ -105,20 +106,20 @@ def submit_and_record(
     version: int,
     message: str,
     as_kernel: bool,
+    check: Check,
 ) -> None:
-    """(workplace, session, owner/slug, version, message, --kernel) -> submitted once, and scored.
+    """Submit a version once, if `check` lets its CSV pass, and wait for its scores.
 
     The description ends in a mark made of version and CSV, by which a submission whose answer was
     lost is found again instead of being repeated.
     """
-
     competition = _read_competition(work.read_metadata())
-    checked = _check_run(work, session, ref, version)
+    checked = _check_run(work, session, ref, version, check)
     kind = " kernel" if as_kernel else ""
     mark = f"[{ref.split('/')[1]} v{version}{kind} {checked.sha256[:12]}]"
     description = f"{message} {mark}"
     refuse_secrets("the message", description, session.secrets)
-    with hold(work, "submit", wait=True):  # of two at once the later one finds the earlier's
+    with work.hold("submit", wait=True):  # of two at once the later one finds the earlier's
         number = _create(session, competition, ref, version, checked, description, mark, as_kernel)
         work.record("submit", ref, version, submission=number, csv_sha256=checked.sha256)
     score = wait_for_score(session, number)
@@ -136,14 +137,16 @@ def submit_and_record(
     log("submit", f"private score  {score.private or 'not shown (as usual before the end)'}")
 
 
-def _check_run(work: Workplace, session: KaggleSession, ref: str, version: int) -> Checked:
-    """(workplace, session, owner/slug, version) -> its CSV, fetched if need be, and verified."""
+def _check_run(
+    work: Workplace, session: KaggleSession, ref: str, version: int, check: Check
+) -> Checked:
+    """Fetch a version, if it is not here yet, and check its CSV."""
     folder = work.locate_run(ref, version)
     if not (folder / MANIFEST).is_file():
         log("submit", f"version {version} is not here yet: fetching it")
         fetch_and_record(work, session, ref, version)
-    checked = check_submission(folder, work.find_push(ref, version))
-    log("submit", f"{checked.path.name}: 1,000 rows, finite, sha256 {checked.sha256[:12]}")
+    checked = check(folder, work.find_push(ref, version))
+    log("submit", f"{checked.path.name}: {checked.contents}, sha256 {checked.sha256[:12]}")
     log("submit", f"made by bundle {checked.bundle_sha256[:12]} with weights {checked.weights}")
     return checked
 
@@ -158,7 +161,7 @@ def _create(
     mark: str,
     as_kernel: bool,
 ) -> int:
-    """What is submitted -> the submission's number: of one with that mark, else of a new one."""
+    """Find the submission with that mark, or make a new one; return its number."""
     if found := find_submission(session, competition, mark):
         log("submit", f"submission {found.ref} is this very file already: nothing new is sent")
         return found.ref

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lib.base.tables import format_table
 from lib.kaggle.ledger import list_pending
 
 _TOLD = ("status", "fetch", "submit", "score")  # events that tell what became of a push
@@ -53,26 +54,10 @@ def format_runs(runs: Sequence[Run]) -> str:
     """Runs -> the table that `build.py runs` prints."""
     head = ["kernel", "version", "commit", "bundle", "recipe", "overrides", "status", "minutes"]
     head += ["FID", "floor", "public", "private"]
-    table = format_table(head, [_list_cells(run) for run in runs], right=(1, 7, 8, 9, 10, 11))
+    table = format_table([head, *map(_list_cells, runs)], right=(1, 7, 8, 9, 10, 11))
     if any(run.push.get("changed") for run in runs):
         table += "\n+ after a commit: pushed with changes that are in no commit"
     return table
-
-
-def format_table(
-    head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()
-) -> str:
-    """(column names, rows of texts, columns of numbers) -> aligned lines."""
-    lines = [list(head), *map(list, rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    texts = []
-    for line in lines:
-        cells = [
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ]
-        texts.append("  ".join(cells).rstrip())
-    return "\n".join(texts)
 
 
 def read_number(value: Any) -> float | None:

@@ -10,7 +10,6 @@ from lib.kaggle.kernels import find_latest_version, get_kernel, get_status
 from lib.kaggle.metadata import Metadata
 from lib.kaggle.session import KaggleSession
 
-_LOOKS = 3  # at a kernel, after an answer was lost, before the push counts as not arrived
 _INVALID = ("tags", "dataset_sources", "competition_sources", "kernel_sources", "model_sources")
 
 
@@ -25,40 +24,41 @@ class Pushed:
 
 
 def push_kernel(session: KaggleSession, metadata: Metadata, source: str, before: int) -> Pushed:
-    """(session, Metadata, the script's text, the latest version before) -> the new version.
+    """Push a script as the version after `before`; return what came of it.
 
     Never pushed twice by a retry: where the answer is lost, the kernel's newer versions are read
     back and compared with the source, and the push is repeated only if it did not arrive.
     """
     request = _make_save_request(metadata, source)
     what, was_lost = f"pushing {metadata.ref}", False
-    for pause in [*session.patience.list_pauses(), None]:
-        try:
-            return _check_saved(
-                session.ask_once(what, session.kernels.save_kernel, request), metadata
-            )
-        except KaggleError as error:
-            was_lost = was_lost or error.lost
-            # A refusal after a lost answer may be due to the very version that was lost.
-            if was_lost and (arrived := find_arrived(session, metadata.ref, source, before)):
-                log("push", f"the answer was lost, but version {arrived.version} is there")
-                log("push", "whether Kaggle knows all its sources is not known: see its log")
-                return arrived
-            if pause is None or not error.passing:
-                raise
-            session.wait_out(error, pause)
-    raise AssertionError("the last attempt returns or raises")
+
+    def save() -> Pushed:
+        answer = session.ask_once(what, session.kernels.save_kernel, request)
+        return _check_saved(answer, metadata)
+
+    def recover(error: KaggleError) -> Pushed | None:
+        nonlocal was_lost
+        was_lost = was_lost or error.lost
+        # A refusal after a lost answer may be due to the very version that was lost.
+        if was_lost and (arrived := find_arrived(session, metadata.ref, source, before)):
+            log("push", f"the answer was lost, but version {arrived.version} is there")
+            log("push", "whether Kaggle knows all its sources is not known: see its log")
+            return arrived
+        return None
+
+    return session.repeat(save, recover)
 
 
 def find_arrived(
     session: KaggleSession, ref: str, source: str | None, before: int
 ) -> Pushed | None:
-    """(session, owner/slug, a script, the latest version before) -> the version that holds it.
+    """Look for the version that holds a script, among those newer than `before`.
 
     None where it never arrived. A script of None is one that is not kept any more: it counts as
     arrived where there is any newer version.
     """
-    for pause in session.patience.list_pauses()[:_LOOKS]:
+
+    def find() -> Pushed | None:
         latest = find_latest_version(session, ref)
         oldest = before if latest >= before else 0  # a kernel made anew counts from one again
         for version in range(latest, oldest, -1):
@@ -67,10 +67,9 @@ def find_arrived(
                 return _name_arrived(ref, version)
         if not latest and _has_status(session, ref, before + 1):
             return _name_arrived(ref, before + 1)  # a source that may not be read back
-        session.wait_out(
-            KaggleError("the push", got="no trace of it yet", cure=""), pause
-        )  # a slow server may still be at work on it
-    return None
+        return None
+
+    return session.look_for("the push", find)
 
 
 def is_same_source(one: str, other: str) -> bool:

@@ -28,7 +28,7 @@ def find_secrets(text: str, secrets: Iterable[str]) -> list[tuple[int, str]]:
 
 
 def refuse_secrets(what: str, text: str, secrets: Iterable[str]) -> None:
-    """(what it is, its text, known secrets) -> InputError where any is in it; nothing else."""
+    """Raise InputError where a text holds a known secret, or what looks like one."""
     finds = find_secrets(text, secrets)
     if not finds:
         return
@@ -61,6 +61,6 @@ def _name_secrets(line: str, secrets: Iterable[str]) -> list[str]:
 
 
 def _own_home() -> str:
-    """Nothing -> this user's home folder with a slash, or a text that no line holds."""
+    """Name this user's home folder with a slash, or a text that no line holds."""
     home = str(Path.home())
     return f"{home}/" if home.count("/") > 1 or home == "/root" else "\0"

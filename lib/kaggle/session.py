@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import requests
 from requests.adapters import HTTPAdapter
 
+from lib.base.attempts import attempt
 from lib.base.errors import InputError
 from lib.base.log import log
 from lib.kaggle.credentials import CURE, Credentials, find_credentials, list_secrets
@@ -17,6 +18,7 @@ from lib.kaggle.errors import KaggleError, explain
 from lib.kaggle.timeouts import Patience
 
 Answer = TypeVar("Answer")
+_LOOKS = 3  # for what was asked for, after an answer was lost, before it counts as not arrived
 
 
 class DeadlineAdapter(HTTPAdapter):
@@ -35,7 +37,7 @@ class DeadlineAdapter(HTTPAdapter):
         cert: Any = None,
         proxies: Any = None,
     ) -> requests.Response:
-        """A prepared request -> its answer, or requests.Timeout."""
+        """Send a prepared request; return its answer, or raise requests.Timeout."""
         timeout = self._deadline if timeout is None else timeout
         return super().send(request, stream, timeout, verify, cert, proxies)
 
@@ -59,14 +61,14 @@ class KaggleSession:
         return self.sdk.competitions.competition_api_client
 
     def ask(self, what: str, method: Callable[[Any], Answer], request: Any) -> Answer:
-        """(what, in words, a method of kagglesdk, its request) -> the answer; repeated if need be.
+        """Call a method of kagglesdk, again if need be; `what` names it in words.
 
         Only for calls that change nothing, or that may be made twice without harm.
         """
         return self.repeat(lambda: self.ask_once(what, method, request))
 
     def ask_once(self, what: str, method: Callable[[Any], Answer], request: Any) -> Answer:
-        """(what, in words, a method of kagglesdk, its request) -> the answer, asked once."""
+        """Call a method of kagglesdk once; what it raises becomes a KaggleError."""
         try:
             return method(request)
         except (
@@ -78,19 +80,33 @@ class KaggleSession:
         ) as error:
             raise explain(what, error) from None
 
-    def repeat(self, step: Callable[[], Answer]) -> Answer:
-        """A step that raises KaggleError -> its result; passing troubles are waited out."""
-        for pause in self.patience.list_pauses():
-            try:
-                return step()
-            except KaggleError as error:
-                if not error.passing:
-                    raise
-                self.wait_out(error, pause)
-        return step()
+    def repeat(
+        self,
+        step: Callable[[], Answer],
+        recover: Callable[[KaggleError], Answer | None] = lambda _: None,
+    ) -> Answer:
+        """Take a step until it succeeds; passing troubles are waited out, others are raised.
+
+        `recover` may find the answer of a step that failed all the same.
+        """
+
+        def wait(error: KaggleError, pause_s: float) -> None:
+            if not error.passing:
+                raise error
+            self.wait_out(error, pause_s)
+
+        return attempt(step, self.patience.list_pauses(), KaggleError, wait, recover)
+
+    def look_for(self, what: str, find: Callable[[], Answer | None]) -> Answer | None:
+        """Look a few times for what a slow server may still be at work on; None: not there."""
+        for pause in self.patience.list_pauses()[:_LOOKS]:
+            if (found := find()) is not None:
+                return found
+            self.wait_out(KaggleError(what, got="no trace of it yet", cure=""), pause)
+        return None
 
     def wait_out(self, error: KaggleError, pause_s: float) -> None:
-        """A passing trouble and a pause -> a line that says so, and the wait, or Retry-After's."""
+        """Say what trouble there was, and wait for the pause, or for Retry-After's time."""
         wait = max(pause_s, min(error.retry_after_s, self.patience.longest_pause_s))
         log("kaggle", f"{error.what}: {error.got}; trying again in {wait:.1f} s")
         time.sleep(wait)
@@ -98,7 +114,7 @@ class KaggleSession:
 
 @contextmanager
 def open_session(patience: Patience) -> Iterator[KaggleSession]:
-    """How long to wait -> a session with the credentials that the kaggle client would take.
+    """Sign in with the credentials that the kaggle client would take.
 
     The client of the `kaggle` package authenticates on import, without a deadline; kagglesdk
     beneath it does so only when told to.
@@ -114,7 +130,7 @@ def open_session(patience: Patience) -> Iterator[KaggleSession]:
 
 
 def open_plain_session(patience: Patience) -> requests.Session:
-    """How long to wait -> a session without credentials, for addresses that carry a signature."""
+    """Open a session without credentials, for addresses that carry a signature."""
     return _set_deadlines(requests.Session(), patience)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lib.base.attempts import attempt
 from lib.base.errors import PipelineError
 from lib.base.log import log
 from lib.kaggle.errors import KaggleError, find_cure
@@ -13,8 +14,22 @@ from lib.kaggle.session import KaggleSession, open_plain_session
 from lib.kaggle.upload import UploadGoneError, upload_file
 
 _WHAT = "creating the submission"
-_LOOKS = 3
 _PAGES = 20
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A CSV that may be submitted, and where it comes from."""
+
+    path: Path
+    sha256: str
+    contents: str  # what was found in it, in words
+    bundle_sha256: str
+    weights: str  # file name and leading hex digits
+
+
+# (folder of a fetched run, its push in the ledger) -> Checked, or PipelineError
+Check = Callable[[Path, dict[str, Any] | None], Checked]
 
 
 @dataclass(frozen=True)
@@ -29,7 +44,7 @@ class Score:
 
 
 def find_submission(session: KaggleSession, competition: str, marker: str) -> Score | None:
-    """(session, competition, a text in the description) -> the latest such one without an error."""
+    """Find the latest submission without an error whose description holds the marker."""
     for entry in _list_submissions(session, competition):
         score = _read_score(entry)
         if marker in (entry.description or "") and score.status != "ERROR":
@@ -38,7 +53,7 @@ def find_submission(session: KaggleSession, competition: str, marker: str) -> Sc
 
 
 def count_left(session: KaggleSession, competition: str) -> int | None:
-    """(session, competition) -> submissions left today, None where Kaggle does not tell."""
+    """Ask how many submissions are left today; None where Kaggle does not tell."""
     from kagglesdk.competitions.types.competition_api_service import ApiGetSubmissionLimitsRequest
 
     request = ApiGetSubmissionLimitsRequest()
@@ -55,7 +70,7 @@ def count_left(session: KaggleSession, competition: str) -> int | None:
 def submit_file(
     session: KaggleSession, competition: str, path: Path, description: str, marker: str
 ) -> int:
-    """(session, competition, CSV, description that holds the marker) -> the submission's number."""
+    """Submit a CSV under a description that holds the marker; return the submission's number."""
     from kagglesdk.competitions.types.competition_api_service import ApiCreateSubmissionRequest
 
     request = ApiCreateSubmissionRequest()
@@ -75,7 +90,7 @@ def submit_kernel(
     description: str,
     marker: str,
 ) -> int:
-    """(session, competition, kernel, version, its file, description) -> the submission's number."""
+    """Submit a file of a kernel's version; return the submission's number."""
     from kagglesdk.competitions.types.competition_api_service import ApiCreateCodeSubmissionRequest
 
     request = ApiCreateCodeSubmissionRequest()
@@ -89,7 +104,7 @@ def submit_kernel(
 
 
 def wait_for_score(session: KaggleSession, number: int) -> Score:
-    """(session, submission) -> its Score once COMPLETE or ERROR; PipelineError if too long."""
+    """Wait until a submission is COMPLETE or ERROR; PipelineError if it takes too long."""
     from kagglesdk.competitions.types.competition_api_service import ApiGetSubmissionRequest
 
     request = ApiGetSubmissionRequest()
@@ -119,7 +134,7 @@ def wait_for_score(session: KaggleSession, number: int) -> Score:
 
 
 def demand_score(score: Score) -> None:
-    """A final Score -> nothing for COMPLETE; PipelineError with Kaggle's reason for ERROR."""
+    """Raise PipelineError with Kaggle's reason for any other end than COMPLETE."""
     if score.status != "COMPLETE":
         raise PipelineError(
             "submit",
@@ -130,44 +145,44 @@ def demand_score(score: Score) -> None:
 
 
 def _create(session: KaggleSession, competition: str, marker: str, step: Callable[[], Any]) -> int:
-    """A step that creates a submission -> its number; a lost answer is looked for first."""
+    """Take the step that creates a submission; a lost answer is looked for first."""
     before = {entry.ref for entry in _list_submissions(session, competition)}
-    for pause in [*session.patience.list_pauses(), None]:
-        try:
-            answer = step()
-            if answer.ref:
-                return int(answer.ref)
-            if found := _look_for(session, competition, marker, before):
-                return found
-            raise KaggleError(
-                _WHAT, got=repr(answer.message), cure=find_cure(answer.message or "", 400)
-            )
-        except KaggleError as error:
-            if not error.passing:
-                raise
-            if error.lost and (found := _look_for(session, competition, marker, before)):
-                log("submit", f"the answer was lost, but submission {found} is there")
-                return found
-            if pause is None:
-                raise
-            session.wait_out(error, pause)
-    raise AssertionError("the last attempt returns or raises")
+
+    def create() -> int:
+        answer = step()
+        if answer.ref:
+            return int(answer.ref)
+        if found := _look_for(session, competition, marker, before):
+            return found
+        cure = find_cure(answer.message or "", 400)
+        raise KaggleError(_WHAT, got=repr(answer.message), cure=cure)
+
+    def recover(error: KaggleError) -> int | None:
+        if not (error.passing and error.lost):
+            return None
+        if found := _look_for(session, competition, marker, before):
+            log("submit", f"the answer was lost, but submission {found} is there")
+        return found
+
+    return session.repeat(create, recover)
 
 
 def _look_for(
     session: KaggleSession, competition: str, marker: str, before: set[int]
 ) -> int | None:
-    """(marker, numbers there before) -> the new submission that bears it, if it arrived."""
-    for pause in session.patience.list_pauses()[:_LOOKS]:
+    """Look for a submission with the marker that was not there before; return its number."""
+
+    def find() -> int | None:
         for entry in _list_submissions(session, competition):
             if entry.ref not in before and marker in (entry.description or ""):
                 return int(entry.ref)
-        session.wait_out(KaggleError("the submission", got="no trace of it yet", cure=""), pause)
-    return None
+        return None
+
+    return session.look_for("the submission", find)
 
 
 def _list_submissions(session: KaggleSession, competition: str) -> list[Any]:
-    """(session, competition) -> our submissions, the latest first."""
+    """List our submissions, the latest first."""
     from kagglesdk.competitions.types.competition_api_service import ApiListSubmissionsRequest
 
     found: list[Any] = []
@@ -188,7 +203,7 @@ def _list_submissions(session: KaggleSession, competition: str) -> list[Any]:
 
 
 def _upload(session: KaggleSession, competition: str, path: Path) -> str:
-    """A CSV -> the token of its uploaded copy; an upload that Kaggle forgot is started over."""
+    """Upload a CSV and get its token; an upload that Kaggle forgot is started over."""
     from kagglesdk.competitions.types.competition_api_service import ApiStartSubmissionUploadRequest
 
     request = ApiStartSubmissionUploadRequest()
@@ -196,18 +211,15 @@ def _upload(session: KaggleSession, competition: str, path: Path) -> str:
     request.file_name = path.name
     request.content_length = path.stat().st_size
     request.last_modified_epoch_seconds = int(path.stat().st_mtime)
-    for pause in [*session.patience.list_pauses(), None]:
+
+    def upload() -> str:
         method = session.competitions.start_submission_upload
         started = session.ask("starting the upload", method, request)
-        try:
-            with open_plain_session(session.patience) as plain:
-                upload_file(plain, session.patience, started.create_url, path)
-            return str(started.token)
-        except UploadGoneError as error:
-            if pause is None:
-                raise
-            session.wait_out(error, pause)
-    raise AssertionError("the last attempt returns or raises")
+        with open_plain_session(session.patience) as plain:
+            upload_file(plain, session.patience, started.create_url, path)
+        return str(started.token)
+
+    return attempt(upload, session.patience.list_pauses(), UploadGoneError, session.wait_out)
 
 
 def _read_score(entry: Any) -> Score:

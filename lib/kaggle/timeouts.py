@@ -4,6 +4,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lib.base.kaggle_limits import SESSION_MINUTES
+
 
 @dataclass(frozen=True)
 class Patience:
@@ -17,16 +19,16 @@ class Patience:
     poll_s: float = 2.0  # between two questions for a status; grows by half each time
     longest_poll_s: float = 30.0
     grace_s: float = 120.0  # a kernel just pushed may be invisible that long
-    run_s: float = 13 * 3600.0  # a session's 12 h and an hour in the queue
+    run_s: float = (SESSION_MINUTES + 60) * 60.0  # a session, and an hour in the queue
     score_s: float = 3600.0
 
     def list_pauses(self) -> list[float]:
-        """Nothing -> the pause before each repetition of a call."""
+        """List the pause before each repetition of a call."""
         pauses = (self.pause_s * 2.0**index for index in range(self.attempts - 1))
         return [min(pause, self.longest_pause_s) for pause in pauses]
 
     def poll(self, deadline_s: float) -> Iterator[float]:
-        """A deadline -> growing pauses until it is over; the caller waits for each one."""
+        """Yield growing pauses until the deadline; the caller waits for each one."""
         end, pause = time.monotonic() + deadline_s, self.poll_s
         while (left := end - time.monotonic()) > 0:
             yield min(pause, left)

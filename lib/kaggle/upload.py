@@ -19,7 +19,7 @@ class UploadGoneError(KaggleError):
 
 
 def upload_file(plain: requests.Session, patience: Patience, url: str, path: Path) -> None:
-    """(session without credentials, patience, signed address, file) -> nothing once all is there.
+    """Put a file's bytes to a signed address, by a session without credentials.
 
     After a failure the server is asked how much it has; UploadGoneError where it has forgotten.
     """
@@ -58,7 +58,7 @@ def _put(plain: requests.Session, url: str, path: Path, start: int, size: int) -
 
 
 def _ask_reached(plain: requests.Session, url: str, size: int, what: str) -> int | None:
-    """(upload address, size) -> bytes the server has, None where it cannot tell now."""
+    """Ask how many bytes the server has; None where it cannot tell now."""
     try:
         answer = plain.put(url, data=b"", headers={"Content-Range": f"bytes */{size}"})
         if answer.status_code in _DONE:

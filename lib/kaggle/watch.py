@@ -35,7 +35,7 @@ class Watch:
         self._grace_end = time.monotonic() + session.patience.grace_s
 
     def ask_status(self) -> Status | None:
-        """Nothing -> the Status, None where Kaggle cannot tell it now; changes are printed."""
+        """Ask for the Status and print changes; None where Kaggle cannot tell it now."""
         try:
             status = get_status(self._session, self._ref, self._version)
         except KaggleError as error:
@@ -51,14 +51,14 @@ class Watch:
         return status
 
     def show_log_until(self, end: float) -> None:
-        """A time of time.monotonic() -> the new lines of the log until then, printed."""
+        """Print the new lines of the log until a time of time.monotonic()."""
         if self._follower.is_open or self._is_latest():
             self._print(self._follower.read_until(end))
         if not self._follower.is_open and not self._follower.is_finished:
             self._show_kept_log()
 
     def finish(self, status: Status) -> Watched:
-        """The terminal Status -> Watched, after the rest of the log was printed."""
+        """Print the rest of the log, and sum up how the run ended."""
         kept_log = ""
         try:
             kept_log = list_outputs(self._session, self._ref, self._version)[1]
@@ -71,7 +71,7 @@ class Watch:
         return Watched(status, None if seconds is None else seconds / 60)
 
     def _is_latest(self) -> bool:
-        """Nothing -> whether the live log, which knows no versions, is this version's."""
+        """Whether the live log, which knows no versions, is this version's."""
         try:
             return find_latest_version(self._session, self._ref) <= self._version
         except KaggleError:
@@ -96,7 +96,7 @@ class Watch:
 
 
 def watch_version(session: KaggleSession, ref: str, version: int) -> Watched:
-    """(session, owner/slug, version) -> Watched once the run has ended; PipelineError if it lasts.
+    """Show a run's status and log until it has ended; PipelineError if it lasts too long.
 
     Troubles of network and server are waited out; only a refusal or the deadline ends the watch.
     """
@@ -118,7 +118,7 @@ def watch_version(session: KaggleSession, ref: str, version: int) -> Watched:
 
 
 def demand_complete(stage: str, watched: Watched, ref: str, version: int) -> None:
-    """Watched -> nothing for COMPLETE, else the PipelineError that tells the cause and a cure."""
+    """Raise PipelineError with cause and cure for any other end than COMPLETE."""
     status = watched.status
     if status.name == "COMPLETE":
         return

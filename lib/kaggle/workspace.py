@@ -1,11 +1,16 @@
 """The repository's root -> the metadata, ledger and folders that the loop's commands share."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lib.base.disk_errors import explain_disk
 from lib.base.errors import InputError
+from lib.base.lock_file import lock, open_lock_file
+from lib.base.log import log
 from lib.kaggle.ledger import LEDGER, append_event, read_events
 from lib.kaggle.metadata import demand_owner, load_metadata
 from lib.kaggle.metadata_fields import FILE_NAME, Metadata
@@ -22,10 +27,26 @@ class Workplace:
     patience: Patience = field(default_factory=Patience)
 
     def read_metadata(self) -> Metadata:
-        """Nothing -> kernel-metadata.json of this root, its owner filled in."""
+        """Read kernel-metadata.json of this root, its owner filled in."""
         metadata = load_metadata(self.root / FILE_NAME)
         demand_owner(metadata)
         return metadata
+
+    @contextmanager
+    def hold(self, what: str, wait: bool) -> Iterator[bool]:
+        """Push or submit as the only process here; yield whether no other one is at it.
+
+        The lock is a file in runs/, and freed when the process that holds it ends.
+        """
+        path = self.root / "runs" / f"{what}.lock"
+        with explain_disk(what, "runs/ cannot be written", path):
+            file = open_lock_file(path)
+        with file:
+            held = lock(file, wait=False)
+            if not held and wait:
+                log(what, f"another {what} from here is under way: waiting for it")
+                held = lock(file)
+            yield held
 
     def locate_run(self, ref: str, version: int) -> Path:
         """(owner/slug, version) -> the folder of its outputs, runs/<slug>/v<N>."""
@@ -36,22 +57,22 @@ class Workplace:
         return self.root / "runs" / "bundles" / f"{sha256[:16]}.py"
 
     def read_ledger(self, tell: bool = False) -> list[dict[str, Any]]:
-        """Whether to name lines that are no events -> all events of this root's ledger."""
+        """Read all events of this root's ledger; `tell` names lines that are none."""
         return read_events(self.root / LEDGER, tell)
 
     def record(self, event: str, ref: str, version: int, **facts: Any) -> None:
-        """(kind of event, owner/slug, version, facts) -> a line in the ledger."""
+        """Append an event and its facts to the ledger."""
         append_event(self.root / LEDGER, event, ref, version, **facts)
 
     def find_push(self, ref: str, version: int) -> dict[str, Any] | None:
-        """(owner/slug, version) -> its push in the ledger, None where it came from elsewhere."""
+        """Find a version's push in the ledger; None where it came from elsewhere."""
         for event in reversed(self.read_ledger()):
             if event["event"] == "push" and (event["ref"], event["version"]) == (ref, version):
                 return event
         return None
 
     def find_last_version(self, ref: str) -> int:
-        """owner/slug -> the latest version that this ledger knows, 0 for none."""
+        """Find the latest version that this ledger knows; 0 for none."""
         pushes = (event for event in self.read_ledger() if event["event"] == "push")
         return max((event["version"] for event in pushes if event["ref"] == ref), default=0)
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib.base.errors import InputError, nearest_name
+from lib.base.kaggle_limits import SESSION_MINUTES
+from lib.kernel.challenge import SUBMITTED
 
-IMAGE_PX = 32  # the side of all pictures
 TORCHVISION_WEIGHTS = "inception_v3_google-0cc3c7bd.pth"
 RANDOM_WEIGHTS = "random"
 COLDEST, HOTTEST = 0.01, 100.0  # temperatures that samples may be drawn at
@@ -57,7 +58,11 @@ class Config:
     recipe: str = _key("pixel", "name", "what is trained")
     seed: int = _key(0, "number", "equal seeds draw equal submissions", 0, 2**31 - 1)
     minutes: float = _key(
-        90.0, "min", "wall clock of the whole run; Kaggle ends a session at 720", 0.1, _WEEK
+        90.0,
+        "min",
+        f"wall clock of the whole run; Kaggle ends a session at {SESSION_MINUTES}",
+        0.1,
+        _WEEK,
     )
     train_minutes: float = _key(
         0.0, "min", "optimiser time of all candidates together", 0, _WEEK, 0, by="what is left"
@@ -121,7 +126,7 @@ class Config:
         by="0.05 on a GPU, 0 on a CPU",
     )
     # Samples
-    samples: int = _key(1000, "images", "submitted", 2, 100_000)
+    samples: int = _key(SUBMITTED, "images", "submitted", 2, 100_000)
     temperature: float = _key(
         1.0, "factor", "of r3gan's and edm's noise; of pixel's softmax", COLDEST, HOTTEST
     )

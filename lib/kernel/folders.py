@@ -1,10 +1,17 @@
-"""Where a run reads and writes."""
+"""Where a run reads and writes, and the names of what a resumed run finds."""
 
 import hashlib
 import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+# In the scratch folder.
+IDENTITY_FILE = "identity.json"
+PLAN_FILE = "plan.json"
+SWEEP_FILE = "sweep.json"
+POOL_FILE = "pool.npy"
+TRAIN_FOLDER = "train"
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,12 @@ import torch
 
 from lib.base.files import read_json, write_json
 from lib.base.log import log
+from lib.base.run_files import IMAGES, METRICS, REPORT, SUBMISSION
 from lib.kernel.config import RANDOM_WEIGHTS, Config
 from lib.kernel.defaults import fill_defaults
 from lib.kernel.device.device import Device, choose_device
 from lib.kernel.device.ranks import ALONE, RankLostError, Ranks
-from lib.kernel.folders import Folders
+from lib.kernel.folders import IDENTITY_FILE, PLAN_FILE, TRAIN_FOLDER, Folders
 from lib.kernel.metrics.choice import Drawn
 from lib.kernel.metrics.features import load_extractor
 from lib.kernel.metrics.inception import RANDOM_WARNING
@@ -89,14 +90,14 @@ def run(kernel: Kernel, setting: Setting) -> None:
     identity = provenance.identify(given, recipe, data)
     finished = (folders.output, folders.scratch, identity, kernel.bundle_sha256, recipe.preset)
     if provenance.is_finished(*finished):
-        log("done", str(folders.output / "report.html"))
+        log("done", str(folders.output / REPORT))
         return
     weights = locate_weights(given, folders, stage_log)
     with start_device(stages, setting) as device:
         config = resolve(given, recipe, device)
         extractor = load_extractor(config, weights, device)
         tools = Tools(recipe, config, device, extractor, weights, folders, stage_log)
-        write_json(folders.scratch / "identity.json", identity)  # its weights are sound
+        write_json(folders.scratch / IDENTITY_FILE, identity)  # its weights are sound
         if recipe.contest:
             told = recipe.contest.tell(recipe, config, device.is_cuda)
             stage_log.add(Found({"candidates": told}))
@@ -109,7 +110,7 @@ def run(kernel: Kernel, setting: Setting) -> None:
                 known = note_of_real(tools, data).exists()
                 least = min(glance.records, config.real_limit or LEAST_REAL, LEAST_REAL)
                 demand_time(config, speeds, 0 if known else least, stage_log.elapsed_s)
-        work = folders.scratch / "train"
+        work = folders.scratch / TRAIN_FOLDER
         taken_over_s = import_state(folders.input, work, recipe, identity, device.is_cuda)
 
         with stage_log.stage("decode"):
@@ -203,7 +204,7 @@ def resolve(given: Config, recipe: Recipe, device: Device) -> Config:
 
 def read_plan(folders: Folders) -> Plan | None:
     """The plan of an earlier process, which a resumed run keeps to."""
-    earlier = read_json(folders.scratch / "plan.json")
+    earlier = read_json(folders.scratch / PLAN_FILE)
     return Plan(**earlier) if earlier else None
 
 
@@ -223,6 +224,6 @@ def finish(tools: Tools, given: Config, identity: dict[str, Any]) -> None:
     write_metrics(output, given, findings, tools.extractor.describe())
     tools.stage_log.write_report()
     provenance.write_manifest(output, {**identity, **findings.provenance})
-    for name in ("submission.csv", "images.zip", "metrics.json", "report.html"):
+    for name in (SUBMISSION, IMAGES, METRICS, REPORT):
         log("done", str(output / name))
     log("done", summarise(findings.metrics, given))

@@ -22,7 +22,7 @@ from lib.base.log import log
 from lib.kernel.competition.contract import Images, Remarks
 from lib.kernel.config import RANDOM_WEIGHTS, Config
 from lib.kernel.device.device import Device
-from lib.kernel.folders import Folders
+from lib.kernel.folders import PLAN_FILE, POOL_FILE, SWEEP_FILE, TRAIN_FOLDER, Folders
 from lib.kernel.metrics.choice import Choice, Drawn, take_first
 from lib.kernel.metrics.features import Extractor
 from lib.kernel.metrics.inception import RANDOM_WARNING
@@ -98,7 +98,7 @@ def divide_time(tools: Tools, images: Images, speeds: Speeds) -> Plan:
     candidates = [candidate.name for candidate in tools.recipe.candidates]
     on_gpu, spent_s = tools.device.is_cuda, tools.stage_log.elapsed_s
     plan = make_plan(config, candidates, wanted, on_gpu, spent_s, speeds)
-    write_json(folders.scratch / "plan.json", dataclasses.asdict(plan))
+    write_json(folders.scratch / PLAN_FILE, dataclasses.asdict(plan))
     for reason in plan.reasons:
         tools.stage_log.warn("plan", reason)
     log("plan", describe_plan(config, plan))
@@ -148,7 +148,7 @@ def leave_training(tools: Tools, trained: TrainResult, is_timed: bool) -> None:
 
     Nothing stops early, but the next run may be shorter.
     """
-    work, output = tools.folders.scratch / "train", tools.folders.output
+    work, output = tools.folders.scratch / TRAIN_FOLDER, tools.folders.output
     export_state(work, trained.model.path.parent, output)
     if stall := find_stall(trained.history, tools.config.minutes if is_timed else None):
         tools.stage_log.warn("train", stall)
@@ -188,8 +188,8 @@ def finetune(
 
 def forget_training(folders: Folders) -> None:
     """Undo a training that made no step, so that the same command can go on."""
-    (folders.scratch / "plan.json").unlink(missing_ok=True)
-    for checkpoint in (folders.scratch / "train").rglob("checkpoint_*.pt"):
+    (folders.scratch / PLAN_FILE).unlink(missing_ok=True)
+    for checkpoint in (folders.scratch / TRAIN_FOLDER).rglob("checkpoint_*.pt"):
         checkpoint.unlink()
 
 
@@ -213,7 +213,7 @@ def tune(
     samples = tools.config.samples
     kept_s = speeds.cost_s(plan.pool) + (speeds.curate_s if plan.pool > samples else 0.0)
     left_s = tools.left_s(plan) - kept_s
-    saved = tools.folders.scratch / "sweep.json"
+    saved = tools.folders.scratch / SWEEP_FILE
     if left_s < speeds.cost_s(samples) and not saved.exists():
         tools.stage_log.warn("sweep", f"none: the clock leaves {max(left_s, 0):.0f} s for it")
         return model, Found()
@@ -226,7 +226,7 @@ def tune(
 
 def draw_images(tools: Tools, model: Model, plan: Plan, speeds: Speeds | None) -> np.ndarray:
     """Draw the pool, as many images as there is time for -> (P, 3, S, S) uint8."""
-    saved, count = tools.folders.scratch / "pool.npy", plan.pool
+    saved, count = tools.folders.scratch / POOL_FILE, plan.pool
     if count > tools.config.samples and not saved.exists() and speeds:
         count = fit_pool(tools.config, count, tools.left_s(plan), speeds)
         tell_pool(tools, count, plan.pool)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from lib.base.log import log
+from lib.kernel.challenge import FEATURES
 from lib.kernel.config import Config
 from lib.kernel.configure import as_candidate
 from lib.kernel.device.device import Device
 from lib.kernel.metrics.features import Extractor
 from lib.kernel.metrics.fid import Statistics, frechet_distance
-from lib.kernel.metrics.inception import FEATURES
 from lib.kernel.recipe import Recipe
 from lib.kernel.sampling.draw import count_drawn, time_drawing
 

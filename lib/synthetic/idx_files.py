@@ -8,10 +8,10 @@ import numpy as np
 
 from lib.base.errors import InputError
 from lib.base.seeds import derive_seed
+from lib.kernel.challenge import IMAGE_PX
 
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 _FILES = ("train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz")
-_CANVAS = 32  # px
 _MAGIC = bytes([0, 0, 8, 3])  # unsigned bytes in three dimensions
 
 
@@ -49,14 +49,14 @@ def read_fashion(source: Path) -> np.ndarray:
 def place_on_canvas(images: np.ndarray, seed: int) -> np.ndarray:
     """(N, h, w) uint8, h and w up to 32 -> (N, 32, 32) uint8, each at an offset drawn at random."""
     count, height, width = images.shape
-    if max(height, width) > _CANVAS:
+    if max(height, width) > IMAGE_PX:
         raise InputError(
             "synth", "the images are too large", expected="32x32", got=f"{width}x{height}"
         )
     draw = np.random.default_rng(derive_seed(seed, "canvas"))
-    tops = draw.integers(0, _CANVAS - height + 1, size=count)
-    lefts = draw.integers(0, _CANVAS - width + 1, size=count)
-    canvas = np.zeros((count, _CANVAS, _CANVAS), np.uint8)
+    tops = draw.integers(0, IMAGE_PX - height + 1, size=count)
+    lefts = draw.integers(0, IMAGE_PX - width + 1, size=count)
+    canvas = np.zeros((count, IMAGE_PX, IMAGE_PX), np.uint8)
     rows = tops[:, None, None] + np.arange(height)[:, None]
     columns = lefts[:, None, None] + np.arange(width)
     canvas[np.arange(count)[:, None, None], rows, columns] = images

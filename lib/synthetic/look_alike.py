@@ -4,8 +4,8 @@ import numpy as np
 from PIL import Image
 
 from lib.base.seeds import derive_seed
+from lib.kernel.challenge import IMAGE_PX
 
-SIZE = 32  # px
 _SHARES = (0.45, 0.10, 0.39, 0.06)  # boxes, inverse boxes, dots in a box, soft dots everywhere
 _BOX, _INVERSE, _DOTS, _SOFT = range(4)
 _SIDES = (26, 30)  # px, both ends included, around the 28 that are seen
@@ -21,7 +21,7 @@ def look_alike(count: int, seed: int) -> np.ndarray:
     pictures = np.where(_draw_boxes(count, draw), 255, 0).astype(np.uint8)
     dots = kinds == _DOTS
     density = draw.uniform(*_DENSITY, size=(int(dots.sum()), 1, 1))
-    pictures[dots] *= draw.random((len(density), SIZE, SIZE), dtype=np.float32) < density
+    pictures[dots] *= draw.random((len(density), IMAGE_PX, IMAGE_PX), dtype=np.float32) < density
     inverse = kinds == _INVERSE
     pictures[inverse] = 255 - pictures[inverse]
     for place in np.flatnonzero(kinds == _SOFT):
@@ -34,9 +34,9 @@ def _draw_boxes(count: int, draw: np.random.Generator) -> np.ndarray:
     inside = []
     for _ in range(2):
         side = draw.integers(_SIDES[0], _SIDES[1] + 1, size=count)
-        start = (SIZE - side) // 2 + draw.integers(-_JITTER, _JITTER + 1, size=count)
-        start = np.clip(start, 0, SIZE - side)[:, None]
-        place = np.arange(SIZE)
+        start = (IMAGE_PX - side) // 2 + draw.integers(-_JITTER, _JITTER + 1, size=count)
+        start = np.clip(start, 0, IMAGE_PX - side)[:, None]
+        place = np.arange(IMAGE_PX)
         inside.append((place >= start) & (place < start + side[:, None]))
     return inside[0][:, :, None] & inside[1][:, None, :]
 
@@ -46,4 +46,4 @@ def _draw_soft_dots(draw: np.random.Generator) -> np.ndarray:
     side = int(draw.integers(_SOFT_SIDES[0], _SOFT_SIDES[1] + 1))
     dots = draw.random((side, side)) < draw.uniform(*_DENSITY)
     small = Image.fromarray(np.where(dots, 255, 0).astype(np.uint8))
-    return np.asarray(small.resize((SIZE, SIZE), Image.Resampling.LANCZOS))
+    return np.asarray(small.resize((IMAGE_PX, IMAGE_PX), Image.Resampling.LANCZOS))

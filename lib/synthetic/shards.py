@@ -8,6 +8,7 @@ import numpy as np
 
 from lib.base.files import write_text
 from lib.base.seeds import derive_seed
+from lib.kernel.competition.records import IMAGE_KEYS
 from lib.synthetic.corrupt import CHAOS, disturb, spoil
 from lib.synthetic.encode_records import Stored, store_picture
 from lib.synthetic.look_alike import look_alike
@@ -17,7 +18,6 @@ CHAOS_SHARE = 0.024  # of the competition's records, those that one solver had t
 _MASKED_SHARE = 0.01  # records with a random alpha mask: they decode, to something else
 _REPAIRABLE_SHARE = 0.02  # records with a flaw that a decoder repairs
 _WRAPPED_SHARE = 0.1
-_KEYS = ("img_b64", "img64", "img_64")
 _KEY_SHARES = (0.8, 0.1, 0.1)
 
 
@@ -82,7 +82,7 @@ def _write_line(
 
 def _describe(stored: Stored, record_id: str, draw: np.random.Generator) -> dict[str, Any]:
     """A stored picture -> the fields of its record, the image under one of its three names."""
-    key = str(draw.choice(_KEYS, p=_KEY_SHARES))
+    key = str(draw.choice(IMAGE_KEYS, p=_KEY_SHARES))
     return {
         "id": record_id,
         "mode": stored.mode,

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from lib.base.errors import InputError, PipelineError
 from lib.commands.runs import compare_runs, list_runs
 from lib.kaggle.ledger import LEDGER, append_event, read_events
-from lib.kaggle.runs_table import fold_events, format_table
+from lib.kaggle.runs_table import fold_events
 from lib.kaggle.workspace import Workplace
 from tests.kaggle_place import METADATA
 
@@ -249,8 +249,3 @@ def test_version_left_out_is_the_last_push(tmp_path: Path) -> None:
         push(tmp_path / "runs" / "ledger.jsonl", version)
     assert work.choose_version(None) == (REF, 4)
     assert work.choose_version("other-kernel/2") == ("ada/other-kernel", 2)
-
-
-def test_table_is_aligned() -> None:
-    table = format_table(["name", "n"], [["a", "10"], ["long name", "7"]], right=(1,))
-    assert table == "name        n\na          10\nlong name   7"

@@ -12,6 +12,7 @@ import torch
 from lib.base.errors import PipelineError
 from lib.base.files import sha256_file
 from lib.commands.kernel_build import build_kernel
+from lib.commands.submission_check import check_submission
 from lib.kaggle.git_state import GitState
 from lib.kaggle.push import Cargo, push_cargo
 from lib.kaggle.recorded_steps import fetch_and_record, submit_and_record, watch_and_record
@@ -68,7 +69,9 @@ def test_real_kernel_is_pushed_run_and_fetched(
         assert "  | train: " in shown
         assert SIGNATURE not in shown
         with pytest.raises(PipelineError, match="another number of rows than 1,000"):
-            submit_and_record(place.work, place.session, REF, 1, "too small", False)
+            submit_and_record(
+                place.work, place.session, REF, 1, "too small", False, check_submission
+            )
         assert place.server.submissions == []
 
 
@@ -82,7 +85,7 @@ def test_real_kernel_is_pushed_run_fetched_and_scored(
     if "slow" not in request.config.option.markexpr:
         pytest.skip("takes minutes: python -m pytest -m slow")
     with run_real_kernel(tmp_path, monkeypatch, records=300, samples=1000) as (place, _):
-        submit_and_record(place.work, place.session, REF, 1, "small", False)
+        submit_and_record(place.work, place.session, REF, 1, "small", False, check_submission)
         (run,) = fold_events(place.work.read_ledger())
         assert float(run.public) > 0
         assert SIGNATURE not in capsys.readouterr().out

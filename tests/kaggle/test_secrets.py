@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lib.base.errors import InputError
+from lib.commands.submission_check import check_submission
 from lib.kaggle.credentials import find_credentials, is_private, list_secrets
 from lib.kaggle.recorded_steps import submit_and_record
 from lib.kaggle.secrets import clean_line, find_secrets, hide_queries, refuse_secrets
@@ -62,7 +63,9 @@ def test_planted_secret_in_the_message_stops_the_submission(place: Place) -> Non
     place.server.close_runs()
     for name in ("token prefix", "key", "base64 of user:key", "home"):
         with pytest.raises(InputError, match="the message holds"):
-            submit_and_record(place.work, place.session, REF, 1, PLANTED[name], False)
+            submit_and_record(
+                place.work, place.session, REF, 1, PLANTED[name], False, check_submission
+            )
     assert place.server.count("StartSubmissionUpload") == 0
 
 

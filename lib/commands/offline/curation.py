@@ -9,7 +9,7 @@ from lib.base.errors import InputError
 from lib.base.files import replacing
 from lib.base.seeds import derive_seed
 from lib.commands.offline.feature_source import Source, read_features
-from lib.kernel.competition.submission_table import FEATURES
+from lib.kernel.challenge import FEATURES
 from lib.kernel.curation.curate import DEFAULT_ROUNDS, choose_subset
 from lib.kernel.device.device import choose_device
 from lib.kernel.metrics.fid import (
@@ -24,7 +24,7 @@ _DRAWS = 5
 
 
 def curate_files(options: argparse.Namespace) -> int:
-    """Options of `curate` -> exit code; the chosen rows are written, their FIDs printed."""
+    """Write the chosen rows and print their FIDs, as the options of `curate` say."""
     rounds = DEFAULT_ROUNDS if options.rounds is None else options.rounds
     _check_options(options, rounds)
     pool = _read_features(options.pool, options.weights, "the pool's features", max(options.n, 2))
@@ -60,7 +60,7 @@ def curate_files(options: argparse.Namespace) -> int:
 def _describe(
     name: str, pool: np.ndarray, chosen: np.ndarray, statistics: Statistics, seed: int
 ) -> None:
-    """What the real side is, features, rows and the real side -> a line: random and curated."""
+    """Print a line of FIDs against a real side: of random draws, and of the chosen rows."""
     random = np.random.default_rng(derive_seed(seed, "random draws"))
     values = [
         frechet_distance(pool[random.choice(len(pool), len(chosen), replace=False)], statistics)

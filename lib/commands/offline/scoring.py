@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from lib.base.errors import InputError
+from lib.base.tables import format_table
 from lib.commands.offline.copies import count_copies
-from lib.kernel.competition.submission_table import FEATURES, read_table
+from lib.kernel.challenge import FEATURES
+from lib.kernel.competition.submission_table import read_table
 from lib.kernel.metrics.fid import (
     check_features,
     features_to_statistics,
@@ -18,7 +20,6 @@ from lib.kernel.metrics.fid import (
 from lib.kernel.metrics.floor import measure_floor
 from lib.kernel.metrics.kid_prdc import measure_kid, measure_manifold
 
-ASKED = 1000  # rows that the competition asks for
 _DRAWS = 5  # of the floor
 TOO_FEW = "{:,} real rows are too few to say what {:,} rows exceed the floor by"
 _SHOWN = (
@@ -47,13 +48,13 @@ _SHOWN = (
 
 def format_scores(scores: dict[str, Any]) -> str:
     """The numbers of score_features -> one line each, the number first."""
-    lines = []
+    rows = []
     for key, words in _SHOWN:
         value = scores[key]
         number = "unknown" if value is None else f"{value:.6g}"
         number = f"{value:,}" if isinstance(value, int) else number
-        lines.append(f"{number:>12}  {words}")
-    return "\n".join(lines)
+        rows.append((number, words))
+    return format_table(rows, right=(0,), least=(12,))
 
 
 def score_features(features: np.ndarray, real: np.ndarray) -> dict[str, Any]:

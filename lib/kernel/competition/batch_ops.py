@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-from lib.kernel.competition.decode_record import SIZE
+from lib.kernel.challenge import IMAGE_PX
 
 _FEW = 8  # pictures that are resized sooner one by one
 
@@ -62,19 +62,19 @@ def resize_stack(parts: list[np.ndarray]) -> np.ndarray:
     for row, part in zip(stack, parts, strict=True):
         row[:] = part
     planes = stack.reshape(-1, height, width)
-    if (height, width) != (SIZE, SIZE):
+    if (height, width) != (IMAGE_PX, IMAGE_PX):
         if len(planes) < _FEW:
-            planes = np.stack([_resize(plane, (SIZE, SIZE)) for plane in planes])
+            planes = np.stack([_resize(plane, (IMAGE_PX, IMAGE_PX)) for plane in planes])
         else:
             planes = _resize_passes(planes, _are_rows_first(height, width))
-    return planes.reshape(-1, channels, SIZE, SIZE)
+    return planes.reshape(-1, channels, IMAGE_PX, IMAGE_PX)
 
 
 @lru_cache(maxsize=4096)
 def _are_rows_first(height: int, width: int) -> bool:
     """A shape -> which pass Pillow does first; that depends on the shape and on its version."""
     probe = np.random.default_rng(0).integers(0, 256, (1, height, width), dtype=np.uint8)
-    whole = _resize(probe[0], (SIZE, SIZE))
+    whole = _resize(probe[0], (IMAGE_PX, IMAGE_PX))
     rows_first = np.array_equal(_resize_passes(probe, True)[0], whole)
     assert rows_first or np.array_equal(_resize_passes(probe, False)[0], whole), (
         "Pillow resizes in two passes"
@@ -92,16 +92,16 @@ def _resize_passes(planes: np.ndarray, rows_first: bool) -> np.ndarray:
 def _resize_rows(planes: np.ndarray) -> np.ndarray:
     """(N, H, W) uint8 -> (N, H, 32)."""
     count, height, width = planes.shape
-    below = _resize(planes.reshape(-1, width), (SIZE, count * height))
-    return below.reshape(count, height, SIZE)
+    below = _resize(planes.reshape(-1, width), (IMAGE_PX, count * height))
+    return below.reshape(count, height, IMAGE_PX)
 
 
 def _resize_columns(planes: np.ndarray) -> np.ndarray:
     """(N, H, W) uint8 -> (N, 32, W)."""
     count, height, width = planes.shape
     beside = planes.transpose(1, 0, 2).reshape(height, -1)
-    resized = _resize(beside, (count * width, SIZE))
-    return resized.reshape(SIZE, count, width).transpose(1, 0, 2)
+    resized = _resize(beside, (count * width, IMAGE_PX))
+    return resized.reshape(IMAGE_PX, count, width).transpose(1, 0, 2)
 
 
 def _resize(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -22,13 +22,13 @@ from lib.base.files import (
     write_json,
     write_text,
 )
+from lib.base.image_grid import write_grid
 from lib.base.log import Progress, log
 from lib.base.process_pool import choose_workers, map_in_order
 from lib.kernel.aliases import modernise_value
-from lib.kernel.competition.contact_sheet import COLUMNS, ROWS, draw_contact_sheet
+from lib.kernel.challenge import IMAGE_PX
 from lib.kernel.competition.decode_block import DecodedBlock, Reject, decode_block
 from lib.kernel.competition.decode_policy import get_policy
-from lib.kernel.competition.decode_record import SIZE
 from lib.kernel.competition.shard_lines import BLOCK_BYTES, DataDigest, hash_shards, read_blocks
 from lib.kernel.competition.shards import Shard, find_shards
 from lib.kernel.config import OFFICIAL
@@ -42,6 +42,8 @@ SUMMARY_FILE = "decode.json"
 _DECODER = 1  # to be raised with every change of what a line decodes to: older results are redone
 _HEADER_BYTES = 128  # of a .npy file of this shape: the format pads to multiples of 64
 _LITTLE = 4 * BLOCK_BYTES  # input that is decoded sooner than processes are started
+_SHOWN, _SHEET_COLUMNS = 128, 16  # pictures on the contact sheet
+_SHEET_GROUND = 96  # grey between pictures that are mostly black or white
 _WRITE = 256  # pictures a write: what is hashed and written is then still in the cache
 
 
@@ -60,7 +62,7 @@ class Decoded:
     sha256: dict[str, str]  # file -> digest; of IMAGES_FILE: of its pixels, without the header
 
     def load_images(self) -> np.ndarray:
-        """Open the pictures, (N, 3, 32, 32) uint8 in file order, as a read-only memory map."""
+        """Map the file into memory, read-only: (N, 3, 32, 32) uint8 in file order."""
         return np.load(self.folder / IMAGES_FILE, mmap_mode="r")
 
 
@@ -85,7 +87,8 @@ def decode_dataset(
     digest = DataDigest()
     tally = _decode_into(target, shards, policy_name, count, digest)
     write_text(target / IDS_FILE, "".join(f"{name}\n" for name in tally.ids))
-    write_bytes(target / SHEET_FILE, draw_contact_sheet(np.concatenate(tally.first)))
+    shown = np.concatenate(tally.first)[:_SHOWN]
+    write_grid(target / SHEET_FILE, shown, _SHEET_COLUMNS, ground=_SHEET_GROUND)
     hashes = {name: sha256_file(target / name) for name in (IDS_FILE, REJECTS_FILE, SHEET_FILE)}
     decoded = Decoded(
         folder=target,
@@ -117,15 +120,17 @@ class _Tally:
 
     def add(self, block: DecodedBlock, file: BinaryIO) -> None:
         """The next block in file order, and the file that its pixels go to."""
-        if len(self.ids) < COLUMNS * ROWS and len(block.ids):
-            self.first.append(np.broadcast_to(block.pixels, (len(block.ids), 3, SIZE, SIZE)))
+        if len(self.ids) < _SHOWN and len(block.ids):
+            self.first.append(
+                np.broadcast_to(block.pixels, (len(block.ids), 3, IMAGE_PX, IMAGE_PX))
+            )
         self.ids += block.ids
         self.rejects += block.rejects
         self.notes.update(block.notes)
         self.grey = self.grey and block.pixels.shape[1] == 1
         for start in range(0, len(block.ids), _WRITE):
             part = block.pixels[start : start + _WRITE]
-            whole = np.broadcast_to(part, (len(part), 3, SIZE, SIZE)).tobytes()
+            whole = np.broadcast_to(part, (len(part), 3, IMAGE_PX, IMAGE_PX)).tobytes()
             self.pixels_sha256.update(whole)
             file.write(whole)
 
@@ -159,7 +164,7 @@ def _decode_into(
 def _format_header(count: int) -> bytes:
     """A number of pictures -> the header of the .npy file, always of the same length."""
     header = io.BytesIO()
-    shape = (count, 3, SIZE, SIZE)
+    shape = (count, 3, IMAGE_PX, IMAGE_PX)
     np.lib.format.write_array_header_1_0(
         header, {"descr": "|u1", "fortran_order": False, "shape": shape}
     )

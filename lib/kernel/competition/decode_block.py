@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lib.kernel.challenge import IMAGE_PX
 from lib.kernel.competition.batch_ops import (
     drop_equal_channels,
     find_boxes,
@@ -18,7 +19,7 @@ from lib.kernel.competition.batch_ops import (
     turn,
 )
 from lib.kernel.competition.decode_policy import Policy
-from lib.kernel.competition.decode_record import ALPHA_EMPTY, BLANK, SIZE, decode_parsed, find_blank
+from lib.kernel.competition.decode_record import ALPHA_EMPTY, BLANK, decode_parsed, find_blank
 from lib.kernel.competition.image_files import to_eight_bits
 from lib.kernel.competition.png_batch import PlainPngReader, PngLayout, unfilter
 from lib.kernel.competition.records import Record, Rejection, as_one_line, parse_record
@@ -167,7 +168,8 @@ def _unpack(
 
 def _gather(parts: _Parts, count: int) -> np.ndarray:
     """Pictures by shape -> (count, 1 or 3, 32, 32) uint8, in the order of their slots."""
-    pixels = np.empty((count, max((shape[0] for shape in parts), default=1), SIZE, SIZE), np.uint8)
+    channels = max((shape[0] for shape in parts), default=1)
+    pixels = np.empty((count, channels, IMAGE_PX, IMAGE_PX), np.uint8)
     for members in parts.values():
         pixels[[slot for slot, _ in members]] = resize_stack([part for _, part in members])
     return pixels

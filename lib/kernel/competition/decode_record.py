@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageChops
 
+from lib.kernel.challenge import IMAGE_PX
 from lib.kernel.competition.decode_policy import Policy
 from lib.kernel.competition.image_files import Picture, read_mask, read_picture
 from lib.kernel.competition.records import ALPHA_IGNORED, Record, Rejection, parse_record
 
-SIZE = 32  # px
 BLANK = "blank"
 ALPHA_RESIZED = "alpha_b64 of another size, stretched"
 ALPHA_EMPTY = "fully transparent, not cropped"
@@ -59,8 +59,8 @@ def decode_parsed(record: Record, policy: Policy) -> DecodedRecord | Rejection:
     if policy.order == "rotate-first":
         picture = _crop(picture, policy, notes)
     colour = _composite(picture) if policy.alpha != "crop-drop" else picture.colour
-    if colour.size != (SIZE, SIZE):
-        colour = colour.resize((SIZE, SIZE), Image.Resampling.LANCZOS)
+    if colour.size != (IMAGE_PX, IMAGE_PX):
+        colour = colour.resize((IMAGE_PX, IMAGE_PX), Image.Resampling.LANCZOS)
     pixels = np.asarray(colour.convert("RGB")).transpose(2, 0, 1)
     if policy.blank == "drop" and find_blank(pixels[None])[0]:
         return Rejection(BLANK, record.id)

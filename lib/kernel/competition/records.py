@@ -15,7 +15,7 @@ ALPHA_IGNORED = "alpha_b64 unreadable, ignored"
 ROTATION_IGNORED = "exif_rot unreadable, taken as 0"
 INVERT_IGNORED = "invert unreadable, taken as false"
 
-_IMAGE_KEYS = ("img_b64", "img64", "img_64")
+IMAGE_KEYS = ("img_b64", "img64", "img_64")
 _INVERT_WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _TO_STANDARD = str.maketrans("-_", "+/")  # RFC 4648, section 5
 _ALPHABET = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
@@ -45,7 +45,7 @@ def parse_record(raw: bytes) -> Record | Rejection:
     if isinstance(fields, Rejection):
         return fields
     record_id = _read_id(fields)
-    text = next((fields[key] for key in _IMAGE_KEYS if fields.get(key) not in (None, "")), None)
+    text = next((fields[key] for key in IMAGE_KEYS if fields.get(key) not in (None, "")), None)
     if text is None:
         return Rejection(NO_IMAGE, record_id)
     notes: tuple[str, ...] = ()

@@ -11,11 +11,12 @@ from PIL import Image
 from lib.base.errors import PipelineError
 from lib.base.files import replacing, write_bytes, write_text
 from lib.base.log import log
+from lib.base.run_files import IMAGES, SUBMISSION
 from lib.base.seeds import derive_seed
+from lib.kernel.challenge import FEATURES
 from lib.kernel.competition.contract import Remarks
-from lib.kernel.competition.submission_table import FEATURES, HEADER, name_image, read_table
+from lib.kernel.competition.submission_table import HEADER, name_image, read_table
 
-TABLE_FILE, ARCHIVE_FILE = "submission.csv", "images.zip"
 _TOLERANCE = 1e-3  # of a feature's standard deviation: another batch moves the last bits only
 _NOTE = """submission.csv: {samples:,} rows of Inception-V3 features, images in images.zip.
 recipe {recipe}, seed {seed}; features by {extractor}
@@ -27,7 +28,9 @@ def write_submission(path: Path, features: np.ndarray) -> None:
     """Write (N, 2048) float32 as CSV, header id,f0,...,f2047; nine digits carry float32 exactly."""
     stage = "submission"
     if features.ndim != 2 or features.shape[1] != FEATURES:
-        raise PipelineError(stage, "wrong shape", expected="(N, 2048)", got=str(features.shape))
+        raise PipelineError(
+            stage, "wrong shape", expected=f"(N, {FEATURES})", got=str(features.shape)
+        )
     if not np.isfinite(features).all():
         rows = np.flatnonzero(~np.isfinite(features).all(axis=1))
         raise PipelineError(stage, "features are not finite", got=f"rows {rows[:5].tolist()}")
@@ -75,12 +78,12 @@ def read_submission(path: Path) -> np.ndarray:
 
 def write_files(output: Path, images: np.ndarray, features: np.ndarray, remarks: Remarks) -> None:
     """Write submission.csv, its note and images.zip: (n, 3, 32, 32) uint8, (n, 2048) float32."""
-    table = output / TABLE_FILE
+    table = output / SUBMISSION
     write_submission(table, features)
     facts = {"samples": len(images), "recipe": remarks.recipe, "seed": remarks.seed}
     note = _NOTE.format(**facts, extractor=remarks.extractor, warning=remarks.warning)
     write_text(output / "submission.txt", note.rstrip() + "\n")
-    write_images(output / ARCHIVE_FILE, images, comment=remarks.warning)
+    write_images(output / IMAGES, images, comment=remarks.warning)
     if remarks.epoch is not None:
         copy = output / f"submission_epoch_{remarks.epoch:03d}.csv"
         write_bytes(copy, table.read_bytes())
@@ -90,7 +93,7 @@ def verify_files(
     output: Path, count: int, rows: int, seed: int, extract: Callable[[np.ndarray], np.ndarray]
 ) -> float:
     """Check the files of write_files -> the largest deviation, see verify_submission."""
-    table, archive = output / TABLE_FILE, output / ARCHIVE_FILE
+    table, archive = output / SUBMISSION, output / IMAGES
     worst = verify_submission(table, archive, count, rows, seed, extract)
     log("verify", f"{rows} rows computed anew differ by at most {worst:.1e} standard deviations")
     return worst

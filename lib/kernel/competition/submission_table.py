@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib.base.errors import PipelineError
+from lib.kernel.challenge import FEATURES
 
-FEATURES = 2048
 HEADER = ["id", *(f"f{column}" for column in range(FEATURES))]
 _LEAST_ROWS = 2
 _MARKS = frozenset("0123456789+-.eE \t")  # of which a plain number consists; spaces around it

@@ -13,13 +13,14 @@ import numpy as np
 
 from lib.base.files import read_json, write_json
 from lib.base.seeds import derive_seed
+from lib.kernel.challenge import SUBMITTED
 from lib.kernel.competition.contract import UNSEEN_MARK
 from lib.kernel.competition.dataset import IDS_FILE, Decoded
 from lib.kernel.config import Config
 from lib.kernel.recipe import Recipe
 
 FROM = 5_000  # images; of fewer, training and FID need every one
-LEAST = 1_000  # as many as are submitted
+LEAST = SUBMITTED
 SHARE = 10  # one image of so many
 _PARTS = 10  # at least, that those set aside consist of: an id of more images stays in training
 

@@ -12,11 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lib.base.checksummed_files import (
+    ChecksumError,
+    Heading,
+    read_checksummed,
+    write_checksummed,
+)
 from lib.base.errors import InputError
-from lib.base.files import write_bytes
 from lib.base.log import log
 
-_DIGEST_BYTES = 32
 _PLACES = "places.bin"
 CHUNKS = "features-*.bin"
 
@@ -76,22 +80,20 @@ def read_cached(folder: Path) -> NDArray[np.float32]:
 def _read_array(path: Path) -> NDArray[Any] | None:
     """A file of _write_array -> its array, or None where it is absent or broken; says which."""
     try:
-        content = path.read_bytes()
+        payload = read_checksummed(path, Heading.DIGEST)
     except FileNotFoundError:
         return None
-    digest, payload = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
-    if hashlib.sha256(payload).digest() == digest:
-        return np.load(io.BytesIO(payload), allow_pickle=False)
-    log("features", f"{path.name} is damaged and not taken")
-    return None
+    except ChecksumError:
+        log("features", f"{path.name} is damaged and not taken")
+        return None
+    return np.load(io.BytesIO(payload), allow_pickle=False)
 
 
 def _write_array(path: Path, array: NDArray[Any]) -> None:
     """Write an array behind its own sha256; the file is whole or absent."""
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
-    payload = buffer.getvalue()
-    write_bytes(path, hashlib.sha256(payload).digest() + payload)
+    write_checksummed(path, buffer.getvalue(), Heading.DIGEST)
 
 
 def hash_key(images: NDArray[np.uint8], parts: tuple[str, ...]) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib.base.seeds import derive_seed
+from lib.kernel.challenge import SUBMITTED
 from lib.kernel.metrics.fid import (
     Statistics,
     check_features,
@@ -14,7 +15,6 @@ from lib.kernel.metrics.fid import (
     sum_scatter,
 )
 
-FLOOR_SIZE = 1000  # images of a submission
 _LEAST_SHARE = 0.499  # of the noise that was measured: less of it is too far from it to tell
 _SMOOTH = 0.9  # of the real images compared with: their number matters no more
 _PARTS = (1, 2, 4)  # of both sides, each of which is measured where both are too small
@@ -53,7 +53,7 @@ class Floor:
 
 
 def measure_floor(
-    features: Rows, draws: int, seed: int, size: int = FLOOR_SIZE, against: int | None = None
+    features: Rows, draws: int, seed: int, size: int = SUBMITTED, against: int | None = None
 ) -> Floor:
     """(N >= 4, D) real features -> the Floor of `size` images against `against` real ones, or N.
 
@@ -94,7 +94,7 @@ def measure_floor(
 
 
 def measure_floor_against(
-    features: Rows, real: Statistics, draws: int, seed: int, size: int = FLOOR_SIZE
+    features: Rows, real: Statistics, draws: int, seed: int, size: int = SUBMITTED
 ) -> Floor:
     """(N >= size, D) real features, Statistics of other ones -> the Floor of `size` against them.
 

@@ -15,7 +15,6 @@ from lib.kernel.metrics.inception_tf import use_tf_layout
 from lib.kernel.metrics.torchvision_import import import_torchvision
 from lib.kernel.metrics.weights_kind import CURE, EXPECTED, refuse_wrong_kind
 
-FEATURES = 2048
 TORCHVISION_CLASSES = 1000
 TF_CLASSES = 1008  # of the network ported from TensorFlow
 INPUT_PX = 299  # side of the pictures that the host's network reads

@@ -71,17 +71,23 @@ def resize_bilinear(image: NDArray[np.uint8], px: int = INPUT_PX) -> Tensor:
     return _resize_by_pillow(image, px, Image.Resampling.BILINEAR)
 
 
-def resize_on_device(images: Tensor, px: int = INPUT_PX) -> Tensor:
-    """(N, 3, H, W) uint8 -> (N, 3, px, px) float32 0..1, near to resize_bilinear.
+def resize_on_device(images: Tensor, px: int = INPUT_PX, straight_through: bool = False) -> Tensor:
+    """(N, 3, H, W) uint8, or float levels 0..255 -> (N, 3, px, px) 0..1, near to resize_bilinear.
 
     Pillow resizes the rows, rounds to 8 bits, then the columns; here it is done for a whole batch
-    in floating point, so that now and then a pixel rounds to the neighbouring level.
+    in floating point, so that now and then a pixel rounds to the neighbouring level. The option
+    `straight_through` changes no value, and lets gradients pass the rounding unchanged.
     """
-    rows = F.interpolate(
-        images.float(), size=(images.shape[2], px), mode="bilinear", align_corners=False
-    )
-    wide = F.interpolate(rows.round_(), size=(px, px), mode="bilinear", align_corners=False)
-    return wide.round_() / 255
+    settle = round_straight_through if straight_through else torch.Tensor.round_
+    levels = images if images.is_floating_point() else images.float()
+    rows = F.interpolate(levels, (images.shape[2], px), mode="bilinear", align_corners=False)
+    wide = F.interpolate(settle(rows), (px, px), mode="bilinear", align_corners=False)
+    return settle(wide) / 255
+
+
+def round_straight_through(values: Tensor) -> Tensor:
+    """Any floats -> the nearest whole numbers, whose gradient is taken for that of the values."""
+    return values + (values.round() - values).detach()
 
 
 def as_rgb(images: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,6 +1,5 @@
 """A run's artefacts -> run_manifest.json; run_manifest.json -> whether they are still the same."""
 
-import fcntl
 import importlib.metadata
 import platform
 from collections.abc import Iterator, Mapping
@@ -11,16 +10,18 @@ from typing import Any
 
 from lib.base.errors import InputError
 from lib.base.files import read_json, sha256_file, write_json
+from lib.base.lock_file import lock, open_lock_file
 from lib.base.log import log
+from lib.base.run_files import MANIFEST, SUBMISSION
 from lib.kernel.aliases import modernise
 from lib.kernel.config import Config, as_dict
 from lib.kernel.configure import differences
+from lib.kernel.folders import IDENTITY_FILE, PLAN_FILE, POOL_FILE, SWEEP_FILE, TRAIN_FOLDER
 from lib.kernel.preset import Preset
 from lib.kernel.recipe import Recipe
 
-MANIFEST = "run_manifest.json"
 _BEFORE_TRAINING = ("weights_file", "weights_sha256", "minutes")  # of Config: what may still change
-_BY_FID = ("train/**/checkpoint_*.pt", "sweep.json", "pool.npy")  # of the scratch folder
+_BY_FID = (f"{TRAIN_FOLDER}/**/checkpoint_*.pt", SWEEP_FILE, POOL_FILE)  # of the scratch folder
 _PACKAGES = ("torch", "torchvision", "numpy", "pillow", "scipy", "pandas", "jinja2")
 
 
@@ -101,14 +102,14 @@ def check_same_run(
 
 def read_identity(output: Path, scratch: Path) -> dict[str, Any] | None:
     """(output, scratch) -> the identity of the finished or started run there, None for none."""
-    for path in (output / MANIFEST, scratch / "identity.json"):
+    for path in (output / MANIFEST, scratch / IDENTITY_FILE):
         found = read_json(path)
         if isinstance(found, dict) and {"config", "data_sha256"} <= found.keys():
             return {**found, "config": modernise(found["config"])}
-    if (output / "submission.csv").exists():
+    if (output / SUBMISSION).exists():
         raise InputError(
             "output",
-            f"{output} holds a submission.csv that belongs to no run known here",
+            f"{output} holds a {SUBMISSION} that belongs to no run known here",
             cure="give another --output, or move that file away",
         )
     return None
@@ -116,18 +117,15 @@ def read_identity(output: Path, scratch: Path) -> dict[str, Any] | None:
 
 @contextmanager
 def locked(scratch: Path) -> Iterator[None]:
-    """Hold a scratch folder for this process alone; the lock ends with the process."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    with (scratch / "lock").open("w") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # forked workers do not inherit it
-        except OSError:
+    """Keep other processes out of a scratch folder during the block; InputError if one is in it."""
+    with open_lock_file(scratch / "lock") as file:
+        if not lock(file, wait=False, own_process=True):  # forked workers do not inherit it
             raise InputError(
                 "output",
                 "another run is at work in the same output folder",
                 got=str(scratch),
                 cure="wait for it to end, or give another --output",
-            ) from None
+            )
         yield
 
 
@@ -169,7 +167,7 @@ def _take_changes(scratch: Path, earlier: dict[str, Any], now: Mapping[str, Any]
         return earlier
     if config != now["config"] or earlier["data_sha256"] != now["data_sha256"]:
         return earlier
-    (scratch / "plan.json").unlink(missing_ok=True)
+    (scratch / PLAN_FILE).unlink(missing_ok=True)
     log("run", "its weights or minutes are others now: what it left depends on neither")
     return {**earlier, "config": config}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from lib.base.files import read_json, write_json
 from lib.base.log import Heartbeat, format_seconds, log
+from lib.base.run_files import REPORT
 from lib.kernel.report.report import Findings, Found, write_report
 
 
@@ -19,7 +20,7 @@ class StageLog:
         self.heartbeat = Heartbeat()  # to be entered while the stages run
         self._started = time.monotonic()
         self._template = template
-        self._report = output / "report.html"
+        self._report = output / REPORT
         self._seconds_file = scratch / "seconds.json"
         self._seconds: dict[str, float] = read_json(self._seconds_file) or {}
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.base.files import write_json
+from lib.base.run_files import METRICS
 from lib.kernel.config import RANDOM_WEIGHTS, Config
 from lib.kernel.report.report import Findings
 
@@ -30,4 +31,4 @@ def write_metrics(output: Path, config: Config, findings: Findings, extractor: s
         "random_weights": config.weights_file == RANDOM_WEIGHTS,
         "warnings": findings.warnings,
     }
-    write_json(output / "metrics.json", {**findings.metrics, **facts})
+    write_json(output / METRICS, {**findings.metrics, **facts})

@@ -7,11 +7,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from lib.base.tensor_files import read_state, write_state
 from lib.kernel.aliases import modernise
 from lib.kernel.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipe import Recipe
-from lib.kernel.training.checkpoint import read_state, write_state
 
 _SIZES = ("recipe", "width", "depth", "latent_dim", "clusters")  # of Config, that shapes depend on
 

@@ -11,8 +11,6 @@ from lib.kernel.metrics.preprocess import as_rgb
 from lib.kernel.sampling.draw import sample_images
 from lib.kernel.sampling.model_file import Model
 
-POOL_FILE = "pool.npy"  # in the scratch folder
-
 
 def draw_pool(saved: Path, model: Model, count: int, device: Device) -> np.ndarray:
     """(file, model, count) -> (count, 3, 32, 32) uint8, a memory map of that file.

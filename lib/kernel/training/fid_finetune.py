@@ -18,6 +18,7 @@ from lib.base.errors import PipelineError
 from lib.base.files import read_json, sha256_file, write_json
 from lib.base.log import log
 from lib.base.seeds import derive_seed
+from lib.base.tensor_files import read_state
 from lib.kernel.config import OFFICIAL, Config
 from lib.kernel.device.device import Device
 from lib.kernel.metrics.features import Extractor
@@ -26,7 +27,6 @@ from lib.kernel.metrics.preprocess import as_rgb
 from lib.kernel.metrics.reference import Reference, split_halves
 from lib.kernel.sampling.draw import draw_images
 from lib.kernel.sampling.model_file import Model, read_model, write_model
-from lib.kernel.training.checkpoint import read_state
 from lib.kernel.training.fid_gradient import FidGradient, describe
 from lib.kernel.training.fid_population import FIRST, draw_population
 

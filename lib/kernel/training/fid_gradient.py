@@ -8,11 +8,11 @@ step costs no eigenvalue problem.
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from lib.base.errors import PipelineError
 from lib.kernel.metrics.fid import Statistics
 from lib.kernel.metrics.inception import INPUT_PX
+from lib.kernel.metrics.preprocess import resize_on_device, round_straight_through
 
 DECAY = 0.999  # of the population's moments, a batch
 _CUT = 1e-10  # of the largest eigenvalue: below it a direction's gradient no longer grows
@@ -84,12 +84,5 @@ def enlarge(pictures: Tensor, px: int = INPUT_PX) -> Tensor:
 
     Rounded to 8 bits wherever the host's path is; gradients pass the rounding unchanged.
     """
-    levels = _round((pictures * 127.5 + 127.5).clamp(0.0, 255.0))
-    levels = levels.expand(-1, 3, -1, -1)
-    size = (levels.shape[2], px)
-    rows = _round(F.interpolate(levels, size=size, mode="bilinear", align_corners=False))
-    return _round(F.interpolate(rows, size=(px, px), mode="bilinear", align_corners=False)) / 255
-
-
-def _round(values: Tensor) -> Tensor:
-    return values + (values.round() - values).detach()
+    levels = round_straight_through((pictures * 127.5 + 127.5).clamp(0.0, 255.0))
+    return resize_on_device(levels.expand(-1, 3, -1, -1), px, straight_through=True)

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from lib.base.tensor_files import read_state
 from lib.kernel.device.cpu_threads import Cores, pin_to_cores
 from lib.kernel.device.device import Device
 from lib.kernel.device.distributed import Ranks
-from lib.kernel.training.checkpoint import read_state
 from tests.local_runs import ROOT, call, copy_sources, list_options, write_input
 
 SCRIPT = """

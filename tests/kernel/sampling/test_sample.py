@@ -1,4 +1,4 @@
-"""sampling.sample, drawing, model_file, grids: images that depend on (seed, stage, index)."""
+"""sampling.sample, drawing, model_file: images that depend on (seed, stage, index)."""
 
 from pathlib import Path
 from typing import Any
@@ -6,9 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from lib.base.image_grid import make_grid, write_grid
 from lib.kernel.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.table import make_config
@@ -66,19 +64,3 @@ def test_gan_pictures_map_minus_one_to_black_and_one_to_white(tmp_path: Path) ->
         torch.nn.init.constant_(last.bias, bias)
         path = write_model(tmp_path / "model.pt", network.state_dict(), config, 1)
         assert (sample_images(path, 2, config, CPU) == expected).all()
-
-
-def test_grid_places_pictures_row_by_row() -> None:
-    images = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1).repeat(2, 2).repeat(2, 3)
-    grid = make_grid(images, columns=3, scale=1, gap=1)
-    assert grid.shape == (7, 10, 3)
-    assert grid[1:3, 1:9:3, 0].tolist() == [[0, 1, 2], [0, 1, 2]]
-    assert grid[4, 1:9:3, 2].tolist() == [3, 4, 128]
-    assert (grid[0] == 128).all()
-
-
-def test_grid_file_is_a_png_of_the_same_pixels(tmp_path: Path) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (3, 3, 32, 32), dtype=np.uint8)
-    write_grid(tmp_path / "grid.png", images)
-    with Image.open(tmp_path / "grid.png") as picture:
-        assert np.array_equal(np.asarray(picture), make_grid(images))

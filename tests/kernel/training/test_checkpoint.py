@@ -5,15 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lib.base.errors import PipelineError
-from lib.kernel.training.checkpoint import (
-    KEPT,
-    list_checkpoints,
-    load_checkpoint,
-    read_state,
-    save_checkpoint,
-    write_state,
-)
+from lib.kernel.training.checkpoint import KEPT, list_checkpoints, load_checkpoint, save_checkpoint
 
 pytestmark = pytest.mark.ships
 
@@ -46,15 +38,3 @@ def test_a_damaged_file_is_named_and_the_older_one_serves(
 
 def test_no_checkpoint_is_none(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path / "nowhere", CPU) is None
-
-
-def test_equal_states_give_equal_bytes(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        write_state(tmp_path / name, {"weights": [torch.arange(5.0)], "why": "x", "score": 0.5})
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
-
-
-def test_an_object_that_is_no_tensor_is_refused_when_read(tmp_path: Path) -> None:
-    write_state(tmp_path / "odd", {"path": tmp_path})
-    with pytest.raises(PipelineError, match="cannot be read"):
-        read_state(tmp_path / "odd", CPU)

@@ -104,11 +104,42 @@ def test_pictures_are_enlarged_as_the_fast_path_does_and_gradients_pass(channels
     pictures = torch.from_numpy(images).float().div(127.5).sub(1.0).requires_grad_()
     large = enlarge(pictures)
     expected = resize_on_device(torch.from_numpy(images).expand(-1, 3, -1, -1))
-    assert torch.allclose(large, expected, atol=1e-6)
+    assert torch.equal(large, expected)
     large.sum().backward()
     assert pictures.grad is not None
     share = 127.5 / 255 * (299 / 32) ** 2 * 3 / channels
     assert float(pictures.grad[..., 8:24, 8:24].mean()) == pytest.approx(share, rel=0.02)
+
+
+@pytest.mark.parametrize(("channels", "px"), [(1, 299), (3, 299), (3, 75)])
+def test_enlarging_is_its_formula_to_the_bit(channels: int, px: int) -> None:
+    """Both sides of FID as a loss: levels rounded three times, gradients as if none were."""
+
+    def pass_rounding(values: torch.Tensor) -> torch.Tensor:
+        return values + (values.round() - values).detach()
+
+    def resize(values: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+        return torch.nn.functional.interpolate(
+            values, size=size, mode="bilinear", align_corners=False
+        )
+
+    draw = torch.Generator().manual_seed(8)
+    pictures = 2.4 * torch.rand((2, channels, 32, 32), generator=draw) - 1.2
+    one, two = pictures.clone().requires_grad_(), pictures.clone().requires_grad_()
+    levels = pass_rounding((one * 127.5 + 127.5).clamp(0.0, 255.0)).expand(-1, 3, -1, -1)
+    expected = pass_rounding(resize(pass_rounding(resize(levels, (32, px))), (px, px))) / 255
+    large = enlarge(two, px)
+    assert torch.equal(large, expected)
+    weight = torch.rand(large.shape, generator=draw)
+    (expected * weight).sum().backward()
+    (large * weight).sum().backward()
+    assert one.grad is not None
+    assert two.grad is not None
+    assert torch.equal(one.grad, two.grad)
+    pixels = levels.detach().to(torch.uint8)
+    plain = resize(resize(pixels.float(), (32, px)).round(), (px, px)).round() / 255
+    assert torch.equal(resize_on_device(pixels, px), plain)
+    assert torch.equal(plain, large)
 
 
 def test_one_sample_is_no_population() -> None:

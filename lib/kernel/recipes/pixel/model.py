@@ -17,6 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from lib.kernel.challenge import IMAGE_PX
 from lib.kernel.recipes.pixel.clusters import Clusters
 from lib.kernel.recipes.pixel.row_transformer import Residual, RowTransformer, make_table
 
@@ -33,7 +34,7 @@ class PixelShape:
     channels: int  # 1 grey, 3 colour
     width: int  # of all hidden layers
     depth: int  # transformer layers over rows
-    side: int = 32  # px
+    side: int = IMAGE_PX
     codes: int = 1  # kinds of picture, of which one is drawn before the first pixel
 
 

@@ -11,8 +11,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from lib.kernel.challenge import IMAGE_PX
+
 LEAK = 0.2  # slope of every LeakyReLU
-SIDES = (4, 8, 16, 32)  # px, the stages
+SIDES = (4, 8, 16, IMAGE_PX)  # px, the stages
 SHARES = (3, 3, 2, 1)  # channels of the stages, in widths
 BLOCKS = 2  # of a stage
 GROUP = 16  # channels of a group of the 3x3 convolutions

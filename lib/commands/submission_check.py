@@ -1,43 +1,35 @@
 """A fetched run -> what is known of its submission.csv, refused where it must not be submitted."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lib.base.errors import PipelineError
 from lib.base.files import read_json, sha256_file
-from lib.kaggle.fetch import MANIFEST
+from lib.base.run_files import MANIFEST, SUBMISSION
+from lib.kaggle.submissions import Checked
+from lib.kernel.challenge import SUBMITTED
 from lib.kernel.competition.submission_table import read_table
 from lib.kernel.config import RANDOM_WEIGHTS
 
-CSV = "submission.csv"
-_ROWS = 1000
-
-
-@dataclass(frozen=True)
-class Checked:
-    """A CSV that may be submitted, and where it comes from."""
-
-    path: Path
-    sha256: str
-    bundle_sha256: str
-    weights: str  # file name and leading hex digits
-
 
 def check_submission(folder: Path, push: dict[str, Any] | None) -> Checked:
-    """(runs/<slug>/v<N>, its push in the ledger) -> Checked; PipelineError if anything is off."""
+    """Check the CSV in runs/<slug>/v<N> against the competition's rules and the run's push.
+
+    Raises PipelineError if anything is off.
+    """
     manifest = read_json(folder / MANIFEST)
     if not isinstance(manifest, dict):
         raise _refuse("the run left no manifest, so nothing tells what made this CSV", "none")
-    path = folder / CSV
+    path = folder / SUBMISSION
     if not path.is_file():
-        raise _refuse("the run left no submission.csv", "none")
+        raise _refuse(f"the run left no {SUBMISSION}", "none")
     digest = sha256_file(path)
-    listed = (manifest.get("artefacts") or {}).get(CSV)
+    listed = (manifest.get("artefacts") or {}).get(SUBMISSION)
     if listed != digest:
-        raise _refuse("submission.csv is not the one that the kernel wrote", digest[:12])
-    read_table(path, _refuse_table, in_order=True, rows=_ROWS)
-    return Checked(path, digest, *_check_provenance(manifest, push))
+        raise _refuse(f"{SUBMISSION} is not the one that the kernel wrote", digest[:12])
+    read_table(path, _refuse_table, in_order=True, rows=SUBMITTED)
+    bundle, weights = _check_provenance(manifest, push)
+    return Checked(path, digest, f"{SUBMITTED:,} rows, finite", bundle, weights)
 
 
 def _check_provenance(manifest: dict[str, Any], push: dict[str, Any] | None) -> tuple[str, str]:

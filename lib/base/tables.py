@@ -1,0 +1,20 @@
+"""Rows of texts -> lines whose columns are aligned."""
+
+from collections.abc import Collection, Sequence
+from itertools import zip_longest
+
+
+def format_table(
+    rows: Sequence[Sequence[str]], right: Collection[int] = (), least: Sequence[int] = ()
+) -> str:
+    """(rows of equal lengths, columns of numbers, least widths from the left) -> aligned lines."""
+    longest = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(pair) for pair in zip_longest(longest, least, fillvalue=0)]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)

@@ -1,0 +1,47 @@
+"""Tensors and plain values -> a file behind its own sha256; that file -> the same values."""
+
+import io
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lib.base.checksummed_files import (
+    ChecksumError,
+    Heading,
+    read_checksummed,
+    write_checksummed,
+)
+from lib.base.errors import PipelineError
+
+
+def write_state(path: Path, state: Any) -> None:
+    """Write nested dicts and lists of tensors and plain values, whole or not at all."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_checksummed(path, buffer.getvalue(), Heading.LINE)
+
+
+def read_state(path: Path, device: torch.device) -> Any:
+    """Read a file of write_state, its tensors on the device; PipelineError if it is damaged."""
+    try:
+        payload = read_checksummed(path, Heading.LINE)
+    except ChecksumError as error:
+        raise PipelineError(
+            "checkpoint",
+            f"{path.name} is damaged",
+            expected=f"sha256 {error.stated[:12]!r}",
+            got=repr(error.got[:12]),
+            cure="delete the file; the run goes on from the one before it",
+        ) from None
+    try:
+        return torch.load(io.BytesIO(payload), map_location=device, weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, zipfile.BadZipFile) as error:
+        raise PipelineError(
+            "checkpoint",
+            f"{path.name} cannot be read",
+            got=f"{type(error).__name__}: {str(error).splitlines()[0]}",
+            cure="it is from another version: delete the folder of checkpoints",
+        ) from error

@@ -1,0 +1,32 @@
+"""The VERSION of watch, fetch and submit -> a session with Kaggle and the version that is meant."""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lib.kaggle.workspace import ROOT, Workplace
+
+if TYPE_CHECKING:
+    from lib.kaggle.session import KaggleSession
+
+
+def add_version(parser: argparse.ArgumentParser) -> None:
+    """Add the optional VERSION to a command's options."""
+    parser.add_argument(
+        "version", nargs="?", metavar="VERSION", help="3, or slug/3; the last push if left out"
+    )
+
+
+@contextmanager
+def open_version(text: str | None) -> Iterator[tuple[Workplace, "KaggleSession", str, int]]:
+    """Sign in to Kaggle and yield (workplace, session, owner/slug, version)."""
+    from lib.kaggle.pending_push import settle_pushes
+    from lib.kaggle.session import open_session  # requests is slow to import
+
+    work = Workplace(ROOT)
+    work.read_metadata()  # a fresh clone has no owner yet
+    settle_pushes(work)  # or the last push might be one that the ledger does not know
+    ref, version = work.choose_version(text)
+    with open_session(work.patience) as session:
+        yield work, session, ref, version

@@ -1,0 +1,6 @@
+"""A side -> the area of a square."""
+
+
+def area(side: float) -> float:
+    """Side -> area."""
+    return side * side
