@@ -29,7 +29,7 @@ HOW = (
     "top of lib/kernel: {top}."
 )
 NOT_YET = (
-    "Not drawn are imports that still break the rule (`EXCEPTIONS` in tests/test_architecture.py): "
+    "Not drawn are imports that break the rule of tests/test_architecture.py: "
     "{links}."
 )
 ENTRIES = ("build.py", "kernel_template/entry.py.j2")

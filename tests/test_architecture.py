@@ -1,7 +1,6 @@
 """The rooms of lib/ and who may import whom: arrows go down, none comes back, no room overflows.
 
-`FLOORS` is the rule of docs/DESIGN.md, "The tree". `EXCEPTIONS` is what breaks it today: a line
-that is no longer needed fails as well, so the list can only get shorter.
+`FLOORS` is the rule of docs/DESIGN.md, "Who imports whom"; there are no exceptions.
 """
 
 import ast
@@ -49,9 +48,6 @@ ON_BASE_ALONE = {"bundler", "kaggle", "config", "device"}
 KNOW_RECIPES = {"recipes", "commands"}
 KNOW_COMPETITION = {"competition", "synthetic", "commands"}  # others know its contract alone
 CONTRACT = "lib.kernel.competition.contract"
-EXCEPTIONS = """
-"""
-
 Arrow = tuple[str, str]  # dotted names of two modules: the first one imports the second
 
 
@@ -97,11 +93,6 @@ def name_room(module: str) -> str:
     return next((room for room, names in TOP.items() if parts[2] in names), f"none: {module}")
 
 
-def read_exceptions() -> set[Arrow]:
-    lines = [line.split() for line in EXCEPTIONS.strip().splitlines()]
-    return {(f"lib.{line[0]}", f"lib.{name}") for line in lines for name in line[2:]}
-
-
 def find_floor(room: str) -> int:
     """A room -> the number of its floor, 0 for the ground."""
     floors = [number for number, rooms in enumerate(FLOORS) if room in rooms]
@@ -121,20 +112,12 @@ def breaks_the_rule(arrow: Arrow) -> bool:
 
 
 def test_arrows_go_down() -> None:
-    broken = {arrow for arrow in read_arrows() if breaks_the_rule(arrow)}
-    assert sorted(broken - read_exceptions()) == []
-
-
-def test_every_exception_is_still_needed() -> None:
-    assert (
-        sorted(read_exceptions() - {arrow for arrow in read_arrows() if breaks_the_rule(arrow)})
-        == []
-    )
+    assert sorted(arrow for arrow in read_arrows() if breaks_the_rule(arrow)) == []
 
 
 def test_rooms_make_no_circle() -> None:
-    """Exceptions aside, a room is never reached from itself through others."""
-    arrows = {tuple(map(name_room, arrow)) for arrow in read_arrows() - read_exceptions()}
+    """A room is never reached from itself through others."""
+    arrows = {tuple(map(name_room, arrow)) for arrow in read_arrows()}
     below: dict[str, set[str]] = {}
     for source, target in arrows:
         if source != target:
