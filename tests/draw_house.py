@@ -28,10 +28,7 @@ HOW = (
     "to the same room. Dashed rooms stay on the user's machine; all others ship. Modules at the "
     "top of lib/kernel: {top}."
 )
-NOT_YET = (
-    "Not drawn are imports that break the rule of tests/test_architecture.py: "
-    "{links}."
-)
+NOT_YET = "Not drawn are imports that break the rule of tests/test_architecture.py: {links}."
 ENTRIES = ("build.py", "kernel_template/entry.py.j2")
 # What files and folders are that cannot say it themselves.
 SAID = {

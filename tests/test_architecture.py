@@ -90,6 +90,8 @@ def name_room(module: str) -> str:
         return parts[1]
     if len(parts) > 3:
         return parts[2]
+    if any(parts[2] in rooms for rooms in FLOORS):  # a package that a name is imported from
+        return parts[2]
     return next((room for room, names in TOP.items() if parts[2] in names), f"none: {module}")
 
 
