@@ -1,4 +1,4 @@
 """Everything that a run needs on Kaggle is here, beside `lib.base`.
 
-`main` starts it and `pipeline` tells it.
+`main` starts it, `pipeline` tells it in order, and `training/train.py` has the loop.
 """

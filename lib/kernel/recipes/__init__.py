@@ -1,4 +1,4 @@
-"""The table says what each recipe is.
+"""Each way to train a generator has a folder here: its values, networks, training step and samples.
 
-Each family of recipes has a folder for its networks and steps.
+The table lists them; the run gets one of them as a `Recipe` and knows none by name.
 """
