@@ -15,14 +15,13 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from lib.base.image_grid import make_grid
-from lib.kernel.curation.choose import as_rgb
-from lib.kernel.device.device import Device
-from lib.kernel.recipes.table import PUBLIC, make_config
+from lib.kernel.metrics.preprocess import as_rgb
+from lib.kernel.recipes.table import load_recipe, make_config
 from lib.kernel.sampling.draw import sample_images
 from lib.kernel.training.time_limit import TimeLimit
 from lib.kernel.training.train import train
-from lib.kernel.training.worker_rank import start_ranks
 from tests.bench.quality import load_pictures
+from tests.bench.ranks import start_ranks
 
 _GRID = 64
 _HEAD, _GAP = 24, 12  # px above each grid and beside it
@@ -36,28 +35,26 @@ def main() -> None:
     parser.add_argument("--input", type=Path)
     parser.add_argument("--output", type=Path, default=Path("build/grids"))
     options = parser.parse_args()
-    device = start_ranks(None, 0)
     images = load_pictures(options.input, options.output)
     grids = {"real": make_grid(as_rgb(images[:_GRID]), scale=1)}
     for recipe in options.recipe.split(","):
-        samples = draw_samples(recipe, images[1000:], device, options.minutes, options.output)
+        samples = draw_samples(recipe, images[1000:], options.minutes, options.output)
         grids[recipe] = make_grid(as_rgb(samples), scale=1)
-    device.ranks.shutdown()
     lay_side_by_side(grids).save(options.output / "side_by_side.png")
 
 
-def draw_samples(
-    recipe: str, images: np.ndarray, device: Device, minutes: float, output: Path
-) -> np.ndarray:
+def draw_samples(name: str, images: np.ndarray, minutes: float, output: Path) -> np.ndarray:
     """A recipe, trained from nothing -> its first samples."""
-    config = make_config(recipe, {"epoch_fid": 0} if recipe in PUBLIC else {"judge": -1})
-    work = output / recipe
+    recipe = load_recipe(name)
+    config = make_config(name, {"judge": -1} if recipe.selects_weights else {"epoch_fid": 0})
+    work = output / name
     shutil.rmtree(work, ignore_errors=True)
-    pictures = as_rgb(images) if config.is_public else images
-    result = train(pictures, config, device, work, work, TimeLimit(minutes * 60))
-    steps, rate = result.history[-1]["step"], result.images_per_s
-    print(f"{device.name}: {recipe}, {minutes:g} min, {steps:,.0f} steps, {rate:,.0f} images/s")
-    return sample_images(result.model.path, _GRID, result.model.config, device)
+    pictures = as_rgb(images) if recipe.channels == 3 else images
+    with start_ranks(recipe, 0) as device:
+        result = train(pictures, recipe, config, device, work, work, TimeLimit(minutes * 60))
+        steps, rate = result.history[-1]["step"], result.images_per_s
+        print(f"{device.name}: {name}, {minutes:g} min, {steps:,.0f} steps, {rate:,.0f} images/s")
+        return sample_images(result.model, _GRID, device)
 
 
 def lay_side_by_side(grids: dict[str, np.ndarray]) -> Image.Image:

@@ -12,7 +12,6 @@ with seeds of its own; FIDs are against all of them, as the floor is.
 """
 
 import argparse
-import dataclasses
 import math
 import shutil
 import time
@@ -24,24 +23,25 @@ from lib.base.files import sha256_file
 from lib.base.image_grid import write_grid
 from lib.kernel.competition.dataset import decode_dataset
 from lib.kernel.config import Config
-from lib.kernel.curation.choose import as_rgb, find_temperature
 from lib.kernel.curation.curate import DEFAULT_ROUNDS, choose_subset
 from lib.kernel.defaults import fill_defaults
-from lib.kernel.device.device import Device
+from lib.kernel.device.device import Device, choose_device
 from lib.kernel.metrics.features import Extractor, cached_features, load_extractor
 from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
 from lib.kernel.metrics.floor import measure_floor, measure_floor_against
+from lib.kernel.metrics.preprocess import as_rgb
 from lib.kernel.metrics.reference import Reference, split_halves
 from lib.kernel.metrics.validation_fid import make_validation_fid
-from lib.kernel.recipes.table import make_config
+from lib.kernel.recipe import Recipe
+from lib.kernel.recipes.table import load_recipe, make_config
 from lib.kernel.sampling.draw import sample_images
-from lib.kernel.sampling.temperature_sweep import MOST_TRIES
+from lib.kernel.sampling.temperature_sweep import MOST_TRIES, tune_temperature
 from lib.kernel.settings import parse_override
 from lib.kernel.training.result import TrainResult
 from lib.kernel.training.time_limit import TimeLimit
 from lib.kernel.training.train import train
-from lib.kernel.training.worker_rank import start_ranks
 from lib.synthetic.look_alike import look_alike
+from tests.bench.ranks import start_ranks
 
 _HELD_OUT = _COUNT = 1000
 _GRID = 64
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--output", type=Path, default=Path("build/quality"))
     options = parser.parse_args()
-    device = start_ranks(None, 0)
+    device = choose_device()
     given = {"weights_file": options.weights.name, "weights_sha256": sha256_file(options.weights)}
     extractor = load_extractor(make_config("pixel", given), options.weights, device)
     images = load_pictures(options.input, options.output)
@@ -72,12 +72,13 @@ def main() -> None:
     print(f"{device.name}: {len(training):,} images to train on, {len(real):,} for FID", flush=True)
     words = f"floor {floor.mean:.5f} +- {floor.standard_error:.5f}"
     print(f"{words} ({floor.describe()})", flush=True)
-    for recipe in options.recipe.split(","):
-        config = make_config(recipe, dict(map(parse_override, options.set)) | given)
-        config = fill_defaults(config, device.is_cuda)[0]
-        result = _train(training, config, device, options, extractor, reference)
-        _report(recipe, result, device, options, extractor, reference)
-    device.ranks.shutdown()
+    for name in options.recipe.split(","):
+        recipe = load_recipe(name)
+        config = make_config(name, dict(map(parse_override, options.set)) | given)
+        config = fill_defaults(config, recipe.preset, device.is_cuda)[0]
+        with start_ranks(recipe, 0) as leader:
+            result = _train(training, recipe, config, leader, options, extractor, reference)
+            _report(name, result, leader, options, extractor, reference)
 
 
 def load_pictures(shards: Path | None, output: Path) -> np.ndarray:
@@ -92,6 +93,7 @@ def load_pictures(shards: Path | None, output: Path) -> np.ndarray:
 
 def _train(
     images: np.ndarray,
+    recipe: Recipe,
     config: Config,
     device: Device,
     options: argparse.Namespace,
@@ -99,11 +101,13 @@ def _train(
     real: Reference,
 ) -> TrainResult:
     """A recipe, from nothing, for the minutes given; choices see one half of the real features."""
-    validation = make_validation_fid(config, options.weights, device, extractor, real, 0.1)
-    work = options.output / config.recipe
+    validation = make_validation_fid(recipe, config, options.weights, device, extractor, real, 0.1)
+    work, limit = options.output / recipe.name, TimeLimit(options.minutes * 60)
     shutil.rmtree(work, ignore_errors=True)
-    pictures = as_rgb(images) if config.is_public else images
-    return train(pictures, config, device, work, work, TimeLimit(options.minutes * 60), validation)
+    pictures = as_rgb(images) if recipe.channels == 3 else images
+    begin = recipe.contest.train if recipe.contest else train
+    result: TrainResult = begin(pictures, recipe, config, device, work, work, limit, validation)
+    return result
 
 
 def _report(
@@ -116,16 +120,15 @@ def _report(
 ) -> None:
     """A trained recipe -> its draws' FIDs and, with a pool, the curated ones."""
     features, statistics, floor, fids = real.features, real.statistics, real.floor.mean, []
-    config = result.model.config
-    if config.sweep:
-        saved = options.output / recipe / "sweep.json"
-        found = find_temperature(
-            saved, result.model.path, config, device, extractor, real, MOST_TRIES
-        )
-        config = dataclasses.replace(config, temperature=found.temperature)
+    model = result.model
+    if model.config.sweep:
+        saved, tries = options.output / recipe / "sweep.json", MOST_TRIES
+        found = tune_temperature(saved, model, device, extractor, real, tries, math.inf)
+        model = model.at_temperature(found.temperature)
+    config = model.config
     started = time.monotonic()
     count = max(options.draws * _COUNT, options.pool)
-    samples = sample_images(result.model.path, count, config, device, "bench")
+    samples = sample_images(model, count, device, "bench")
     seconds = time.monotonic() - started
     own = extractor.extract(as_rgb(samples))
     for draw in range(options.draws):

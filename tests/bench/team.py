@@ -13,10 +13,10 @@ import time
 import numpy as np
 import torch
 
+from lib.kernel.recipes.pixel.recipe import PIXEL
 from lib.kernel.recipes.table import make_config
-from lib.kernel.training.worker_rank import start_ranks
 from lib.synthetic.look_alike import look_alike
-from tests.small import make_trainer
+from tests.bench.ranks import start_ranks
 
 BATCH = 32  # of each process
 WARM_UP = 3  # steps
@@ -25,20 +25,19 @@ WARM_UP = 3  # steps
 def work(ranks: int, steps: int) -> float:
     """(processes, steps) -> images per second of the team that this process leads."""
     torch.set_num_threads(ranks)  # a team on a CPU shares them out
-    device = start_ranks(None, ranks)
     images = look_alike(2048, 0)[:, None]
     config = make_config("pixel", {"batch": BATCH * ranks})
-    device.ranks.broadcast("learn", config, images)
-    trainer = make_trainer(images, config, device)
-    with trainer.cores:
-        for step in range(WARM_UP + steps):
-            if step == WARM_UP:
-                started = time.perf_counter()
-            device.ranks.broadcast("step", step, 0.5, 1.0)
-            trainer.train_step(step, 0.5)
-    elapsed = time.perf_counter() - started
-    device.ranks.broadcast("end")
-    device.ranks.shutdown()
+    with start_ranks(PIXEL, ranks) as device:
+        device.ranks.broadcast("learn", config, images)
+        trainer = PIXEL.make_trainer(images, config, device)
+        with trainer.cores:
+            for step in range(WARM_UP + steps):
+                if step == WARM_UP:
+                    started = time.perf_counter()
+                device.ranks.broadcast("step", step, 0.5, 1.0)
+                trainer.train_step(step, 0.5)
+        elapsed = time.perf_counter() - started
+        device.ranks.broadcast("end")
     return steps * BATCH * ranks / elapsed
 
 

@@ -68,13 +68,13 @@ def finetune_by_fid(
 ) -> tuple[Model, Finetuning | None]:
     """(model, device, exact Inception, real images, s it may take) -> model, Finetuning.
 
-    The model is the given one where nothing was gained. A run bounded by steps makes its share of
-    them, whatever the clock says. A resumed run finds what an earlier process made of the same
-    weights.
+    The model is the given one where its recipe has no such loss, or nothing was gained. A run
+    bounded by steps makes its share of them, whatever the clock says. A resumed run finds what an
+    earlier process made of the same weights.
     Long because every way out is told here.
     """
-    config = model.config
-    if config.fid_loss <= 0 or seconds <= 0:
+    config, keys = model.config, model.recipe.preset.training_keys
+    if "fid_loss" not in keys or config.fid_loss <= 0 or seconds <= 0:
         return model, None
     if exact.preprocessing.name != OFFICIAL:
         log("fid loss", f"none: its gradient does not know {exact.preprocessing.name!r}")

@@ -1,4 +1,4 @@
-"""device.step_graph: static inputs, checked results, ways back; a real graph where a GPU is."""
+"""device.cuda_graph: static inputs, checked results, ways back; a real graph where a GPU is."""
 
 from collections.abc import Callable
 
@@ -7,14 +7,22 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from lib.kernel.device import cuda_graph
-from lib.kernel.device.cuda_graph import Capture, Compute, capture_on_gpu, make_graph
+from lib.kernel.device.cuda_graph import (
+    Capture,
+    Compute,
+    StepGraphs,
+    capture_on_gpu,
+    make_graph,
+    make_graphs,
+)
 from lib.kernel.device.device import Device, choose_device
+from lib.kernel.device.plain_steps import PlainSteps
 from lib.kernel.recipes.table import make_config
 from lib.kernel.training.trainer import Trainer
-from tests.kernel.training.test_train import CPU, LEARNERS, SMALL, make_images
+from tests.kernel.training.test_train import CPU, SMALL, TRAINERS, count_channels, make_images
 from tests.small import keep_used
 
-RECIPES = list(LEARNERS)
+RECIPES = list(TRAINERS)
 
 
 def capture_plainly(work: Callable[[], None]) -> Callable[[], None]:
@@ -77,7 +85,7 @@ def test_gradients_that_overflow_alike_are_alike() -> None:
     assert make_graph("critic", overflow, [torch.ones(3)], capture_plainly)
 
 
-def test_no_memory_for_the_step_itself_is_the_learner_s_affair() -> None:
+def test_no_memory_for_the_step_itself_is_the_trainer_s_affair() -> None:
     def too_large(inputs: list[torch.Tensor]) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
         raise torch.OutOfMemoryError("out of memory")
 
@@ -91,10 +99,9 @@ def test_all_that_changes_from_step_to_step_is_an_input(
 ) -> None:
     """Steps traced once into plain operations, as a CUDA graph keeps them, train as others do."""
     monkeypatch.setattr(cuda_graph, "make_graph", trace)
-    plain, replayed = (make_learner(recipe, CPU) for _ in range(2))
-    replayed.graphs.capture = capture_plainly
+    plain, (replayed, graphs) = make_trainer(recipe, CPU), make_replayed(recipe, capture_plainly)
     compare(plain, replayed, rtol=1e-4)
-    assert len(replayed.graphs.made) == (1 if recipe in ("pixel", "edm") else 2)
+    assert len(graphs.made) == (1 if recipe in ("pixel", "edm") else 2)
 
 
 def trace(name: str, compute: Compute, inputs: list[torch.Tensor], capture: Capture) -> Compute:
@@ -116,29 +123,29 @@ def test_a_trace_keeps_what_python_gave_it_once() -> None:
 def test_graphs_give_their_memory_back_before_the_batch_is_parted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    trainer, plain = (make_learner("pixel", CPU) for _ in range(2))
-    trainer.graphs.capture = capture_plainly
+    plain, (trainer, graphs) = make_trainer("pixel", CPU), make_replayed("pixel", capture_plainly)
     trainer.train_step(0, 0.1)
     plain.train_step(0, 0.1)
 
     def exhaust(inputs: list[torch.Tensor]) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
         raise torch.OutOfMemoryError("out of memory")
 
-    trainer.graphs.made = dict.fromkeys(trainer.graphs.made, exhaust)  # type: ignore[arg-type]
+    assert graphs.made
+    graphs.made = dict.fromkeys(graphs.made, exhaust)  # type: ignore[arg-type]
     found, expected = trainer.train_step(1, 0.1), plain.train_step(1, 0.1)
     assert torch.equal(found["nll"], expected["nll"])
-    assert (trainer.micro_batch, trainer.graphs.capture) == (plain.micro_batch, None)
+    assert (trainer.micro_batch, graphs.capture) == (plain.micro_batch, None)
     assert "no CUDA graphs from here on" in capsys.readouterr().out
 
 
 def test_after_a_capture_that_failed_none_is_tried_again() -> None:
-    trainer, tried = make_learner("first-seed", CPU), []
+    tried = []
 
     def count_and_refuse(work: Callable[[], None]) -> Callable[[], None]:
         tried.append(work)
         return refuse(work)
 
-    trainer.graphs.capture = count_and_refuse
+    trainer, _ = make_replayed("first-seed", count_and_refuse)
     for step in range(4):
         trainer.train_step(step, 0.1)
     assert len(tried) == 1
@@ -149,17 +156,27 @@ def test_after_a_capture_that_failed_none_is_tried_again() -> None:
 def test_steps_by_cuda_graphs_train_as_launched_ones_do(
     recipe: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    device = choose_device()
-    plain, replayed = (make_learner(recipe, device) for _ in range(2))
-    plain.graphs.capture = None
+    plain, replayed = (
+        make_trainer(recipe, choose_device(make_graphs=graphs)) for graphs in (None, make_graphs)
+    )
+    assert type(plain.graphs) is PlainSteps
+    assert isinstance(replayed.graphs, StepGraphs)
     assert replayed.graphs.capture is capture_on_gpu
     compare(plain, replayed, rtol=2e-2)
+    assert replayed.graphs.made
     assert all(replayed.graphs.made.values()), capsys.readouterr().out
 
 
-def make_learner(recipe: str, device: Device) -> Trainer:
+def make_trainer(recipe: str, device: Device) -> Trainer:
     config = make_config(recipe, keep_used(recipe, {**SMALL[recipe], "n_critic": 2}))
-    return LEARNERS[recipe](make_images(3 if config.is_public else 1), config, device)
+    return TRAINERS[recipe](make_images(count_channels(recipe)), config, device)
+
+
+def make_replayed(recipe: str, capture: Capture) -> tuple[Trainer, StepGraphs]:
+    """A trainer on the CPU whose steps are captured by that function; its graphs."""
+    trainer, graphs = make_trainer(recipe, CPU), StepGraphs(capture)
+    trainer.graphs = graphs
+    return trainer, graphs
 
 
 def compare(plain: Trainer, replayed: Trainer, rtol: float) -> None:

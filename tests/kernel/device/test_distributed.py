@@ -14,7 +14,7 @@ import torch
 from lib.base.tensor_files import read_state
 from lib.kernel.device.cpu_threads import Cores, pin_to_cores
 from lib.kernel.device.device import Device
-from lib.kernel.device.distributed import Ranks
+from lib.kernel.device.ranks import Ranks
 from tests.local_runs import ROOT, call, copy_sources, list_options, write_input
 
 SCRIPT = """
@@ -22,8 +22,9 @@ import math, os, sys
 from pathlib import Path
 import numpy as np, torch
 from lib.synthetic.look_alike import look_alike
-from lib.kernel.recipes.table import make_config
-from lib.kernel.training.worker_rank import start_ranks
+from lib.kernel.device.device import choose_device
+from lib.kernel.recipes.table import load_recipe, make_config
+from lib.kernel.training.worker_rank import spawn_workers
 from lib.kernel.sampling.draw import sample_images
 from lib.kernel.training.time_limit import TimeLimit
 from lib.kernel.training.train import train
@@ -35,14 +36,14 @@ if __name__ == "__main__":
     images = np.repeat(look_alike(64, 3)[:, None], 3 if recipe == "second-seed" else 1, axis=1)
     sizes = {"width": 16, "depth": 1, "batch": 8, "targets": 16, "steps": 12, "epoch_fid": 0}
     sizes |= {"codes": 3, "save_every": 100}
-    config = make_config(recipe, keep_used(recipe, sizes))
-    device = start_ranks(None, ranks)
+    config, recipe = make_config(recipe, keep_used(recipe, sizes)), load_recipe(recipe)
+    device = choose_device(spawn_workers(ranks, 0, recipe, None))
     for thread in Path("/proc/self/task").iterdir():
         if "gloo" in (thread / "comm").read_text():
             print("gloo on", *sorted(os.sched_getaffinity(int(thread.name))))
     for attempt in range(2):  # the second one finds the first one's end and goes on to the same
-        result = train(images, config, device, folder, folder, TimeLimit(math.inf))
-    samples = sample_images(result.model.path, 600, result.model.config, device)
+        result = train(images, recipe, config, device, folder, folder, TimeLimit(math.inf))
+    samples = sample_images(result.model, 600, device)
     device.ranks.shutdown()
     np.save(folder / "samples.npy", samples)
 """
@@ -121,10 +122,10 @@ def test_ranks_share_the_cores_of_their_machine() -> None:
 @needs_two_cores
 def test_a_rank_works_on_its_own_cores() -> None:
     cores = sorted(os.sched_getaffinity(0))
-    team, threads = Ranks(1, 2, 1, 2), torch.get_num_threads()
+    ranks, threads = Ranks(1, 2, 1, 2), torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        with Cores(Device(torch.device("cpu"), None, "cpu", team)) as own:
+        with Cores(Device(torch.device("cpu"), None, "cpu", ranks)) as own:
             found = own.map(lambda _: os.sched_getaffinity(0), range(4))
     finally:
         torch.set_num_threads(threads)

@@ -1,4 +1,4 @@
-"""Recipes' tables hold: the keys that their code reads, the number of their training state."""
+"""Recipes' rows hold: the keys that their code reads, the number of their training state."""
 
 import ast
 import hashlib
@@ -13,22 +13,15 @@ import torch
 
 from lib.kernel.config import KEYS, Config
 from lib.kernel.device.device import Device
-from lib.kernel.recipes.table import (
-    CANDIDATES,
-    PUBLIC,
-    RECIPES,
-    RUN_KEYS,
-    list_keys,
-    make_config,
-    number_state,
-)
+from lib.kernel.preset import RUN_KEYS
+from lib.kernel.recipes.table import ROWS, load_recipe, make_config
 from lib.kernel.sampling import draw as drawing
 from lib.kernel.sampling.draw import sample_images
 from lib.kernel.training.fid_finetune import finetune_by_fid
 from lib.kernel.training.time_limit import TimeLimit
 from lib.kernel.training.train import train
 from tests.kernel.training.test_fid_gradient import looker, real  # noqa: F401  (fixtures)
-from tests.small import keep_used, make_trainer
+from tests.small import PRESETS, keep_used, make_trainer
 from tests.yardsticks import measure_by
 
 # (recipe, number of its state) -> fingerprint of its tensors, names and shapes.
@@ -39,22 +32,26 @@ FORMS = {
     ("first-seed", 1): "4f078fb84add",
     ("second-seed", 1): "22ae989d882f",
 }
+TRAINED = [name for name in ROWS if not PRESETS[name].candidates]
 
 
-@pytest.mark.parametrize("recipe", ["pixel", "r3gan", "edm", *PUBLIC])
+@pytest.mark.parametrize("recipe", TRAINED)
 def test_a_changed_state_has_a_new_number(recipe: str) -> None:
-    """Raise the recipe's number in lib/kernel/recipes/table.py, then write both down here."""
-    count = 3 if recipe in PUBLIC else 1
+    """Raise state_form of the recipe's Recipe, then write both down here."""
+    own = load_recipe(recipe)
+    count = own.channels or 1
     images = np.random.default_rng(0).integers(0, 256, (200, count, 32, 32), dtype=np.uint8)
     config = make_config(recipe, {"batch": 4})
     trainer = make_trainer(images, config, Device(torch.device("cpu"), None, "cpu"))
     lines = sorted(list_shapes("", trainer.state_dict()["parts"]))
     found = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
-    assert FORMS.get((recipe, number_state(recipe))) == found
+    assert FORMS.get((recipe, own.state_form)) == found
 
 
 def test_auto_goes_on_from_no_older_state_than_its_candidates() -> None:
-    assert number_state("auto") == max(map(number_state, ("pixel", "r3gan", "edm")))
+    auto = load_recipe("auto")
+    assert [each.name for each in auto.candidates] == ["pixel", "r3gan", "edm"]
+    assert auto.state_form == max(each.state_form for each in auto.candidates)
 
 
 def list_shapes(name: str, state: Any) -> list[str]:
@@ -73,7 +70,7 @@ LIB = str(Path(__file__).parents[3] / "lib")
 
 def watch_reads(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
     """-> recipe -> the keys that the project's code reads from now on of Configs of that recipe."""
-    seen: dict[str, set[str]] = {recipe: set() for recipe in RECIPES}
+    seen: dict[str, set[str]] = {recipe: set() for recipe in ROWS}
     plain = object.__getattribute__
 
     def read(self: Config, name: str) -> Any:
@@ -87,7 +84,7 @@ def watch_reads(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
     return seen
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", ROWS)
 def test_the_keys_of_a_recipe_are_those_that_its_code_reads(
     recipe: str,
     tmp_path: Path,
@@ -101,22 +98,20 @@ def test_the_keys_of_a_recipe_are_those_that_its_code_reads(
     tiny |= {"steps": 12, "judge": 4, "trial": 4, "epoch_fid": 4, "save_every": 1}
     config = make_config(recipe, keep_used(recipe, tiny))
     images = np.random.default_rng(0).integers(0, 256, (24, 1, 32, 32), dtype=np.uint8)
-    images = np.repeat(images, 3, axis=1) if recipe in PUBLIC else images
+    own = load_recipe(recipe)
+    images = np.repeat(images, own.channels or 1, axis=1)
     cpu, seen = Device(torch.device("cpu"), None, "cpu"), watch_reads(monkeypatch)
     validation = measure_by(lambda samples: float(samples.mean()))
-    result = train(
-        images, config, cpu, tmp_path / "work", tmp_path, TimeLimit(math.inf), validation
-    )
-    path, _ = finetune_by_fid(result.model.path, result.model.config, cpu, looker, real, 1.0)
-    sample_images(path, 4, result.model.config, cpu)
-    if recipe == "auto":
-        read = set.union(*(seen[name] for name in (*CANDIDATES, "auto")))
-        assert "trial" in seen["auto"]
-    else:
-        read = seen[recipe]
-        assert not seen["auto"]
+    begin = own.contest.train if own.contest else train
+    work, limit = tmp_path / "work", TimeLimit(math.inf)
+    result = begin(images, own, config, cpu, work, tmp_path, limit, validation)
+    model, _ = finetune_by_fid(result.model, cpu, looker, real, 1.0)
+    sample_images(model, 4, cpu)
+    read = set.union(*(seen[each.name] for each in (own, *own.candidates)))
+    assert ("trial" in seen["auto"]) == (recipe == "auto")
+    assert bool(seen["auto"]) == (recipe == "auto")
     around = {*RUN_KEYS, "sweep"}  # read by the stages around these
-    assert read - around == set(list_keys(recipe)) - around
+    assert read - around == set(own.preset.keys) - around
 
 
 def test_every_key_is_read_somewhere() -> None:
@@ -127,6 +122,6 @@ def test_every_key_is_read_somewhere() -> None:
             tree = ast.parse(path.read_text())
             read |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert set(KEYS) - read == set()
-    for recipe in RECIPES:
-        assert ("sweep" in list_keys(recipe)) == ("temperature" in list_keys(recipe))
-        assert len(set(list_keys(recipe))) == len(list_keys(recipe))
+    for preset in PRESETS.values():
+        assert ("sweep" in preset.keys) == ("temperature" in preset.keys)
+        assert len(set(preset.keys)) == len(preset.keys)

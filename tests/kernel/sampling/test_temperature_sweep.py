@@ -13,7 +13,7 @@ from lib.kernel.sampling.temperature_sweep import (
     MOST_TRIES,
     STEP,
     Sweep,
-    tune_temperature,
+    try_temperatures,
 )
 
 pytestmark = pytest.mark.ships
@@ -35,7 +35,7 @@ def sweep_for(
         return np.random.default_rng(2).normal(scale=tried.temperature, size=(4000, 8))
 
     statistics = features_to_statistics(real)
-    found = tune_temperature(config, draw, lambda samples: samples, statistics, tries)
+    found = try_temperatures(config, draw, lambda samples: samples, statistics, tries)
     return found, asked
 
 
@@ -65,7 +65,7 @@ def test_fewer_tries_are_kept_to() -> None:
 def test_where_nothing_differs_the_configured_temperature_stays() -> None:
     same = np.random.default_rng(0).normal(size=(100, 4))
     config = make_config("first-seed", {})
-    found = tune_temperature(config, lambda _: same, lambda s: s, features_to_statistics(same))
+    found = try_temperatures(config, lambda _: same, lambda s: s, features_to_statistics(same))
     assert found.temperature == 1.0
 
 

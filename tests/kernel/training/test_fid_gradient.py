@@ -1,4 +1,4 @@
-"""training.fid_loss: value and gradient against fid.py, the host's preprocessing, lower FID."""
+"""training.fid_gradient, fid_finetune: value and slope against fid.py, preprocessing, lower FID."""
 
 import dataclasses
 import math
@@ -21,11 +21,12 @@ from lib.kernel.metrics.preprocess import resize_on_device
 from lib.kernel.metrics.reference import Reference
 from lib.kernel.recipes.table import make_config
 from lib.kernel.sampling import draw as drawing
-from lib.kernel.sampling.model_file import build_network, read_model, write_model
+from lib.kernel.sampling.model_file import Model, read_model, write_model
 from lib.kernel.training import fid_finetune, fid_population
 from lib.kernel.training.fid_finetune import Finetuning, finetune_by_fid
 from lib.kernel.training.fid_gradient import FidGradient, enlarge
 from lib.kernel.training.fid_population import draw_population
+from tests.small import as_model, build_network
 
 CPU = Device(torch.device("cpu"), None, "cpu")
 
@@ -228,15 +229,15 @@ def real(looker: Extractor) -> Reference:
 
 def finish(
     folder: Path, looker: Extractor, real: Reference, seconds: float = 60.0, **changes: Any
-) -> tuple[Path, Path, Finetuning | None, Config]:
-    """A new r3gan generator's file -> the file after the stretch, what it did."""
+) -> tuple[Model, Model, Finetuning | None]:
+    """A new r3gan generator's model -> the model after the stretch, what it did."""
     sizes = {"width": 2, "latent_dim": 4, "steps": 40, "fid_loss": 0.5}
     config = make_config("r3gan", {**sizes, **changes})
     torch.manual_seed(3)
     weights = build_network(config, 1).state_dict()
-    before = write_model(folder / "model.pt", weights, config, 1)
-    after, stretch = finetune_by_fid(before, config, CPU, looker, real, seconds)
-    return before, after, stretch, config
+    before = as_model(write_model(folder / "model.pt", weights, config, 1), config)
+    after, stretch = finetune_by_fid(before, CPU, looker, real, seconds)
+    return before, after, stretch
 
 
 @pytest.fixture
@@ -253,16 +254,16 @@ def test_a_better_generator_is_kept_and_found_again(
     small: None,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    before, after, stretch, config = finish(tmp_path, looker, real)
+    before, after, stretch = finish(tmp_path, looker, real)
     assert stretch is not None
     assert stretch.after < 0.8 * stretch.before
     assert stretch.steps == 20  # half of the run's 40
     assert stretch.population == 96  # eight for each of 12 features
     assert after != before
-    assert after.read_bytes() != before.read_bytes()
-    assert read_model(after, config, CPU).numbers
+    assert after.path.read_bytes() != before.path.read_bytes()
+    assert read_model(after, CPU).numbers
     assert "(kept)" in capsys.readouterr().out
-    again = finetune_by_fid(before, config, CPU, looker, real, 60.0)
+    again = finetune_by_fid(before, CPU, looker, real, 60.0)
     assert again == (after, stretch)
     assert capsys.readouterr().out == ""
 
@@ -276,7 +277,7 @@ def test_what_is_no_better_is_dropped(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(fid_finetune, "RATE", 1e4)
-    before, after, stretch, _ = finish(tmp_path, looker, real)
+    before, after, stretch = finish(tmp_path, looker, real)
     assert after == before
     assert stretch is not None
     assert stretch.after == stretch.before
@@ -292,7 +293,7 @@ def test_a_stretch_too_short_for_its_population_leaves_the_weights_and_says_so(
     small: None,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    before, after, stretch, _ = finish(tmp_path, looker, real, seconds=1e-3, steps=0)
+    before, after, stretch = finish(tmp_path, looker, real, seconds=1e-3, steps=0)
     assert (after, stretch) == (before, None)
     assert "fid loss: none: a first population of 56 images takes" in capsys.readouterr().out
 
@@ -300,11 +301,11 @@ def test_a_stretch_too_short_for_its_population_leaves_the_weights_and_says_so(
 def test_other_recipes_and_the_switch_leave_the_weights_alone(
     tmp_path: Path, looker: Extractor, real: Reference, small: None
 ) -> None:
-    before, after, stretch, _ = finish(tmp_path, looker, real, fid_loss=0.0)
+    before, after, stretch = finish(tmp_path, looker, real, fid_loss=0.0)
     assert (after, stretch) == (before, None)
     config = dataclasses.replace(
         make_config("pixel", {"width": 16, "depth": 1, "codes": 3}), fid_loss=0.5
     )
     weights = build_network(config, 1).state_dict()
-    path = write_model(tmp_path / "pixel.pt", weights, config, 1)
-    assert finetune_by_fid(path, config, CPU, looker, real, 60.0) == (path, None)
+    model = as_model(write_model(tmp_path / "pixel.pt", weights, config, 1), config)
+    assert finetune_by_fid(model, CPU, looker, real, 60.0) == (model, None)

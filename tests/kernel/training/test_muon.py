@@ -5,7 +5,7 @@ import torch
 
 from lib.kernel.device.cpu_threads import Cores
 from lib.kernel.device.device import Device
-from lib.kernel.device.distributed import ALONE
+from lib.kernel.device.ranks import ALONE
 from lib.kernel.training.muon import DECAY, Muon, orthogonalise, share_out
 
 pytestmark = pytest.mark.ships

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lib.base.files import read_json
-from lib.kernel.recipes.table import make_config, number_state
+from lib.kernel.recipes.table import load_recipe, make_config
 from lib.kernel.report.provenance import identify
 from lib.kernel.training.resume import STATE, import_state
 from tests.local_runs import call, copy_sources, list_options, write_input
@@ -43,17 +43,17 @@ def test_what_differs_is_not_taken_up(
     _, source = earlier
     manifest = read_json(source / "first-version" / "run_manifest.json")
     identity = {name: manifest[name] for name in ("config", "data_sha256", "state_form")}
-    assert import_state(source, tmp_path / "same", identity, on_gpu=False) > 0
-    assert (
-        import_state(source, tmp_path / "same", {}, on_gpu=False) > 0
-    )  # a resumed run keeps to it
+    recipe, same = load_recipe("pixel"), tmp_path / "same"
+    assert import_state(source, same, recipe, identity, on_gpu=False) > 0
+    # A resumed run keeps to it.
+    assert import_state(source, same, recipe, {}, on_gpu=False) > 0
     for other, on_gpu in (
         ({**identity, "data_sha256": "0" * 64}, False),
         ({**identity, "config": {**manifest["config"], "lr": 0.5}}, False),
         ({**identity, "state_form": 99}, False),
         (identity, True),  # its networks would have other sizes
     ):
-        assert import_state(source, tmp_path / "other", other, on_gpu) == 0.0
+        assert import_state(source, tmp_path / "other", recipe, other, on_gpu) == 0.0
         assert not (tmp_path / "other").exists()
     said = capsys.readouterr().out
     assert "first-version: not taken up, it differs in data" in said
@@ -74,9 +74,10 @@ def test_a_state_from_before_codes_serves_the_recipes_that_have_none(
     older = {name: value for name, value in config.items() if name != "codes"}
     del manifest["state_form"]
     path.write_text(json.dumps({**manifest, "config": older}))
-    form = number_state(recipe)
-    identity = {"config": config, "data_sha256": manifest["data_sha256"], "state_form": form}
-    assert (import_state(source, tmp_path / "work", identity, on_gpu=False) > 0) == is_taken
+    own = load_recipe(recipe)
+    identity = {"config": config, "data_sha256": manifest["data_sha256"]}
+    identity["state_form"] = own.state_form
+    assert (import_state(source, tmp_path / "work", own, identity, on_gpu=False) > 0) == is_taken
 
 
 @pytest.mark.parametrize(
@@ -101,14 +102,16 @@ def test_a_state_of_auto_is_of_what_was_given(
     is_older: bool,
 ) -> None:
     """An older version's manifest does not say what was given: what differs from auto's row was."""
-    source, identity = tmp_path / "input", identify(make_config("auto", now), "ab" * 32)
+    source, auto = tmp_path / "input", load_recipe("auto")
+    identity = identify(make_config("auto", now), auto, "ab" * 32)
     shutil.copytree(earlier[1] / "first-version", source / "first-version")
     path = source / "first-version" / "run_manifest.json"
-    manifest = {**read_json(path), **identify(make_config("auto", before), "ab" * 32)}
+    manifest = {**read_json(path), **identify(make_config("auto", before), auto, "ab" * 32)}
     if is_older:
         del manifest["config"]["given"]
     path.write_text(json.dumps(manifest))
-    assert (import_state(source, tmp_path / "work", identity, on_gpu=False) > 0) == (not differing)
+    taken_s = import_state(source, tmp_path / "work", auto, identity, on_gpu=False)
+    assert (taken_s > 0) == (not differing)
     assert (
         capsys.readouterr()
         .out.rstrip()

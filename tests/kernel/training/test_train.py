@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lib.kernel.sizes import settle_sizes
 from PIL import Image
 
 from lib.kernel.config import Config
@@ -21,7 +20,7 @@ from lib.kernel.device.device import Device
 from lib.kernel.recipes.edm.trainer import EdmTrainer
 from lib.kernel.recipes.pixel.trainer import PixelTrainer
 from lib.kernel.recipes.r3gan.trainer import R3ganTrainer
-from lib.kernel.recipes.table import make_config
+from lib.kernel.recipes.table import find_preset, load_recipe, make_config
 from lib.kernel.recipes.wgan_gp.trainer import WganTrainer
 from lib.kernel.sampling.model_file import read_model
 from lib.kernel.training import loop
@@ -44,7 +43,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "r3gan": {"width": 2, "latent_dim": 4, "batch": 8, "steps": 30},
     "edm": {"width": 8, "depth": 1, "batch": 8, "steps": 30},
 }
-LEARNERS: dict[str, type[Trainer]] = {
+TRAINERS: dict[str, type[Trainer]] = {
     "first-seed": WganTrainer,
     "second-seed": WganTrainer,
     "pixel": PixelTrainer,
@@ -77,10 +76,10 @@ def test_float16_goes_on_from_a_state_of_another_format() -> None:
     assert any(not torch.equal(taken_up[name], one) for name, one in after.export().items())
 
 
-@pytest.mark.parametrize("recipe", LEARNERS)
+@pytest.mark.parametrize("recipe", TRAINERS)
 def test_gradients_lie_in_memory_as_their_weights_do(recipe: str) -> None:
     """A GPU's fused Adam refuses others: first-seed and second-seed ended at their first step."""
-    trainer = LEARNERS[recipe](make_images(), small_config(recipe, n_critic=1), CPU)
+    trainer = TRAINERS[recipe](make_images(), small_config(recipe, n_critic=1), CPU)
     trainer.train_step(0, 0.1)
     networks = [
         part for part in trainer.state_parts().values() if isinstance(part, torch.nn.Module)
@@ -91,6 +90,11 @@ def test_gradients_lie_in_memory_as_their_weights_do(recipe: str) -> None:
             assert weight.grad.stride() == weight.stride(), name
 
 
+def count_channels(recipe: str) -> int:
+    """Channels of the pictures that a recipe learns from where the data are grey."""
+    return load_recipe(recipe).channels or 1
+
+
 def small_config(recipe: str, **changes: Any) -> Config:
     return make_config(recipe, keep_used(recipe, {**SMALL[recipe], **changes}))
 
@@ -98,12 +102,12 @@ def small_config(recipe: str, **changes: Any) -> Config:
 def run(
     folder: Path,
     config: Config,
-    budget: TimeLimit | None = None,
+    limit: TimeLimit | None = None,
     evaluate: Callable[[np.ndarray], float] | None = None,
 ) -> TrainResult:
-    images = make_images(3 if config.is_public else 1)
-    leave, budget = folder / "leave", budget or TimeLimit(600.0)
-    return train(images, config, CPU, folder / "work", leave, budget, measure_by(evaluate))
+    recipe, limit = load_recipe(config.recipe), limit or TimeLimit(600.0)
+    images, places = make_images(count_channels(config.recipe)), (folder / "work", folder / "leave")
+    return train(images, recipe, config, CPU, *places, limit, measure_by(evaluate))
 
 
 @pytest.fixture
@@ -117,15 +121,15 @@ def test_a_run_stopped_by_sigterm_goes_on_to_the_same_bytes(tmp_path: Path, reci
     config = small_config(recipe)
     whole = run(tmp_path / "whole", config)
     with pytest.MonkeyPatch.context() as patch:
-        trainer = LEARNERS[recipe]
-        advance = trainer.advance
+        trainer = TRAINERS[recipe]
+        train_step = trainer.train_step
 
-        def advance_and_stop(self: Any, step: int, progress: float) -> Any:
+        def step_and_stop(self: Any, step: int, progress: float) -> Any:
             if step == 12:
                 os.kill(os.getpid(), signal.SIGTERM)
-            return advance(self, step, progress)
+            return train_step(self, step, progress)
 
-        patch.setattr(trainer, "advance", advance_and_stop)
+        patch.setattr(trainer, "train_step", step_and_stop)
         with pytest.raises(SystemExit) as leaving:
             run(tmp_path / "parts", config)
     assert leaving.value.code == 143
@@ -133,7 +137,7 @@ def test_a_run_stopped_by_sigterm_goes_on_to_the_same_bytes(tmp_path: Path, reci
     assert state is not None
     assert state["standing"]["step"] == 13
     parts = run(tmp_path / "parts", config)
-    assert parts.checkpoint.read_bytes() == whole.model.path.read_bytes()
+    assert parts.model.path.read_bytes() == whole.model.path.read_bytes()
     for entry in (*whole.history, *parts.history):
         entry.pop("seconds")
     assert parts.history == whole.history
@@ -160,7 +164,7 @@ def test_a_run_killed_outright_goes_on_to_the_same_bytes(tmp_path: Path) -> None
     assert child.wait() == -signal.SIGKILL, "it ended before it could be killed"
     config = small_config("pixel", steps=120)
     killed, whole = run(tmp_path / "killed", config), run(tmp_path / "whole", config)
-    assert killed.checkpoint.read_bytes() == whole.model.path.read_bytes()
+    assert killed.model.path.read_bytes() == whole.model.path.read_bytes()
 
 
 @pytest.mark.usefixtures("saves_often")
@@ -168,25 +172,25 @@ def test_a_damaged_newest_checkpoint_costs_only_the_steps_since_the_older_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = small_config("pixel")
-    whole = run(tmp_path, config).checkpoint.read_bytes()
+    whole = run(tmp_path, config).model.path.read_bytes()
     newest = list_checkpoints(tmp_path / "work")[0]
     newest.write_bytes(newest.read_bytes()[:-1])
-    assert run(tmp_path, config).checkpoint.read_bytes() == whole
+    assert run(tmp_path, config).model.path.read_bytes() == whole
     assert "is damaged" in capsys.readouterr().out
 
 
 def poison(patch: pytest.MonkeyPatch, is_bad: Callable[[int], bool], recipe: str) -> None:
     """From here on a step for which is_bad is true leaves a NaN among the weights."""
-    advance = LEARNERS[recipe].advance
+    train_step = TRAINERS[recipe].train_step
 
-    def advance_badly(self: Any, step: int, progress: float) -> Any:
-        losses = advance(self, step, progress)
+    def step_badly(self: Any, step: int, progress: float) -> Any:
+        losses = train_step(self, step, progress)
         if is_bad(step):
             network = self.model if recipe == "pixel" else self.critic
             next(network.parameters()).data.view(-1)[0] = math.nan
         return losses
 
-    patch.setattr(LEARNERS[recipe], "advance", advance_badly)
+    patch.setattr(TRAINERS[recipe], "train_step", step_badly)
 
 
 @pytest.mark.usefixtures("saves_often")
@@ -230,8 +234,8 @@ def test_a_memory_too_small_halves_the_parts_and_changes_nothing_else(
     recipe: str, least: int
 ) -> None:
     config = small_config(recipe, steps=6)
-    images = make_images(3 if config.is_public else 1)
-    trainers: list[Any] = [LEARNERS[recipe](images, config, CPU) for _ in range(2)]
+    images = make_images(count_channels(recipe))
+    trainers: list[Any] = [TRAINERS[recipe](images, config, CPU) for _ in range(2)]
 
     def refuse(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
         if torch.is_grad_enabled() and len(inputs[0]) > 6:  # a critic sees real and fake at once
@@ -260,7 +264,7 @@ def test_parts_side_by_side_give_the_same_losses_and_the_same_bytes_each_time(
             assert torch.get_num_threads() == count
     finally:
         torch.set_num_threads(threads)
-    assert found[1].checkpoint.read_bytes() == found[2].checkpoint.read_bytes()
+    assert found[1].model.path.read_bytes() == found[2].model.path.read_bytes()
     own = {"pixel": ["nll"], "edm": ["denoising"], "r3gan": ["critic", "r1"]}
     names = own.get(recipe, ["critic", "penalty"])
     for name in names:
@@ -285,13 +289,13 @@ def test_sizes_left_open_suit_the_device_and_given_ones_stay(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     config = make_config("pixel", {})
-    on_cpu = settle_sizes(config, CPU)
-    on_gpu = settle_sizes(config, Device(torch.device("cuda"), torch.float16, "a GPU"))
+    sizes = find_preset("pixel").sizes
+    on_cpu, on_gpu = sizes.settle(config, is_cuda=False), sizes.settle(config, is_cuda=True)
     assert 0 < on_cpu.width < on_gpu.width
     assert 0 < on_cpu.batch < on_gpu.batch
     assert capsys.readouterr().out.count("suits") == 2
     given = make_config("pixel", {"width": 48, "depth": 1, "batch": 7})
-    assert settle_sizes(given, CPU) == given
+    assert sizes.settle(given, is_cuda=False) == given
     assert capsys.readouterr().out == ""
 
 
@@ -315,13 +319,13 @@ def test_a_deadline_that_has_passed_gives_no_model_file_and_more_time_goes_on(
 def test_a_deadline_before_the_training_time_still_sees_every_schedule_to_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shares, advance = [], PixelTrainer.advance
+    shares, train_step = [], PixelTrainer.train_step
 
-    def advance_and_note(self: PixelTrainer, step: int, progress: float) -> Any:
+    def step_and_note(self: PixelTrainer, step: int, progress: float) -> Any:
         shares.append(progress)
-        return advance(self, step, progress)
+        return train_step(self, step, progress)
 
-    monkeypatch.setattr(PixelTrainer, "advance", advance_and_note)
+    monkeypatch.setattr(PixelTrainer, "train_step", step_and_note)
     run(tmp_path, small_config("pixel", steps=0), TimeLimit(600.0, time.monotonic() + 2.0))
     assert shares[0] < 0.1
     assert min(np.diff(shares)) > -0.05  # what closing will take is measured anew now and then
@@ -358,6 +362,6 @@ def test_second_seed_takes_the_epoch_of_the_least_fid(tmp_path: Path) -> None:
     assert result.epoch == 2
     assert [entry["fid"] for entry in result.history if "fid" in entry] == [3.0, 1.0, 2.0]
     kept = torch.load(tmp_path / "leave" / "checkpoints_v1" / "G_epoch_002.pth", weights_only=True)
-    chosen = read_model(result.model.path, config, CPU).state_dict()
+    chosen = read_model(result.model, CPU).state_dict()
     assert all(torch.equal(chosen[name], weight) for name, weight in kept.items())
     assert len(list((tmp_path / "leave" / "samples_v1").iterdir())) == 3

@@ -1,4 +1,4 @@
-"""training.judge, validation: which weights FIDs choose, when they are taken, at whose cost."""
+"""training.weight_selection: which weights FIDs choose, when they are taken, at whose cost."""
 
 import copy
 import dataclasses
@@ -22,7 +22,7 @@ from lib.kernel.metrics.floor import measure_floor
 from lib.kernel.metrics.reference import Reference, split_halves
 from lib.kernel.metrics.validation_fid import make_validation_fid
 from lib.kernel.recipes.pixel.trainer import PixelTrainer
-from lib.kernel.recipes.table import make_config
+from lib.kernel.recipes.table import load_recipe, make_config
 from lib.kernel.sampling import draw as drawing
 from lib.kernel.sampling.model_file import read_model
 from lib.kernel.training import weight_selection
@@ -34,6 +34,7 @@ from lib.kernel.training.weight_selection import WeightSelection
 from tests.yardsticks import measure_by
 
 CPU = Device(torch.device("cpu"), None, "cpu")
+PIXEL = load_recipe("pixel")
 
 
 @pytest.fixture(autouse=True)
@@ -65,8 +66,8 @@ def make_small(**changes: Any) -> Config:
 
 
 def run(folder: Path, config: Config, measure: Callable[[np.ndarray], float]) -> TrainResult:
-    leave, budget = folder / "leave", TimeLimit(math.inf)
-    return train(make_images(), config, CPU, folder, leave, budget, measure_by(measure))
+    leave, limit, validation = folder / "leave", TimeLimit(math.inf), measure_by(measure)
+    return train(make_images(), PIXEL, config, CPU, folder, leave, limit, validation)
 
 
 def count_black(samples: np.ndarray) -> float:
@@ -77,20 +78,20 @@ def test_the_network_and_the_time_of_the_least_fid_are_taken(
     tmp_path: Path, two_samplers: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fids, weights = iter([5.0, 4.0, 3.0, 1.0, 2.0, 6.0]), []
-    advance = PixelTrainer.advance
+    train_step = PixelTrainer.train_step
 
-    def advance_and_keep(self: PixelTrainer, step: int, progress: float) -> Any:
-        losses = advance(self, step, progress)
+    def step_and_keep(self: PixelTrainer, step: int, progress: float) -> Any:
+        losses = train_step(self, step, progress)
         weights.append({name: w.clone() for name, w in self.model.state_dict().items()})
         return losses
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PixelTrainer, "advance", advance_and_keep)
+        patch.setattr(PixelTrainer, "train_step", step_and_keep)
         result = run(tmp_path, make_small(), lambda samples: next(fids) + 0 * len(samples))
     taken = [(row["step"], row["fid average"], row["fid raw"]) for row in result.history
              if "fid raw" in row]  # fmt: skip
     assert taken == [(6, 5.0, 4.0), (8, 3.0, 1.0), (10, 2.0, 6.0)]
-    chosen = read_model(result.model.path, make_small(), CPU).state_dict()
+    chosen = read_model(result.model, CPU).state_dict()
     assert all(torch.equal(chosen[name], weight) for name, weight in weights[7].items())
     said = "weights of step 8, epoch 1 (raw: least FID of 4 samples against half of the real"
     assert result.chosen.startswith(said)
@@ -100,34 +101,34 @@ def test_the_network_and_the_time_of_the_least_fid_are_taken(
 
 def test_scores_of_two_kinds_are_never_compared() -> None:
     trainer = PixelTrainer(make_images(), make_small(), CPU)
-    standing = TrainState()
-    standing.keep_best("held-out loss", 0.2, "loss", trainer)
-    standing.keep_best("FID", math.nan, "FID", trainer)
-    assert standing.best["why"] == "loss"
-    standing.keep_best("FID", 7.0, "FID", trainer)
-    standing.keep_best("held-out loss", 0.1, "loss", trainer)
-    assert (standing.best["why"], standing.best["score"]) == ("FID", 7.0)
-    standing.keep_best("FID", 6.0, "later", trainer, trainer.model)
-    assert standing.best["why"] == "later"
+    state = TrainState()
+    state.keep_best("held-out loss", 0.2, "loss", trainer)
+    state.keep_best("FID", math.nan, "FID", trainer)
+    assert state.best["why"] == "loss"
+    state.keep_best("FID", 7.0, "FID", trainer)
+    state.keep_best("held-out loss", 0.1, "loss", trainer)
+    assert (state.best["why"], state.best["score"]) == ("FID", 7.0)
+    state.keep_best("FID", 6.0, "later", trainer, trainer.model)
+    assert state.best["why"] == "later"
 
 
 def test_a_judged_run_that_was_stopped_ends_with_the_same_bytes(
     tmp_path: Path, two_samplers: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run(tmp_path / "whole", make_small(), count_black)
-    advance = PixelTrainer.advance
+    train_step = PixelTrainer.train_step
 
-    def advance_and_stop(self: PixelTrainer, step: int, progress: float) -> Any:
+    def step_and_stop(self: PixelTrainer, step: int, progress: float) -> Any:
         if step == 7:
             os.kill(os.getpid(), signal.SIGTERM)
-        return advance(self, step, progress)
+        return train_step(self, step, progress)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PixelTrainer, "advance", advance_and_stop)
+        patch.setattr(PixelTrainer, "train_step", step_and_stop)
         with pytest.raises(SystemExit):
             run(tmp_path / "parts", make_small(), count_black)
     parts = run(tmp_path / "parts", make_small(), count_black)
-    assert parts.checkpoint.read_bytes() == whole.model.path.read_bytes()
+    assert parts.model.path.read_bytes() == whole.model.path.read_bytes()
     for entry in (*whole.history, *parts.history):
         entry.pop("seconds")
     assert parts.history == whole.history
@@ -142,7 +143,7 @@ def draw_nothing(*_: Any) -> np.ndarray:
 def take(
     config: Config, image_s: float, seconds: list[float], takes_s: float, left_s: float = math.inf
 ) -> tuple[TrainState, list[int]]:
-    """Validations at those seconds of training -> standing, the numbers of those with an FID.
+    """Validations at those seconds of training -> state, the numbers of those with an FID.
 
     A clock of its own runs only while samples are measured: `takes_s` for each network.
     """
@@ -152,16 +153,16 @@ def take(
         clock[0] += takes_s
         return count_black(samples)
 
-    trainer, standing = PixelTrainer(make_images(), config, CPU), TrainState()
-    one = WeightSelection(config, measure_by(measure, image_s), left_s)
+    trainer, state = PixelTrainer(make_images(), config, CPU), TrainState()
+    one = WeightSelection(PIXEL, config, measure_by(measure, image_s), left_s)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(weight_selection, "time", SimpleNamespace(monotonic=lambda: clock[0]))
         patch.setattr(weight_selection, "draw_images", draw_nothing)
         for number, at in enumerate(seconds, 1):
-            standing.step, standing.seconds = number, at
-            standing.record(trainer.steps_per_epoch)
-            one.take(trainer, standing, number / len(seconds), number == len(seconds))
-    return standing, [int(row["step"]) for row in standing.history if "fid average" in row]
+            state.step, state.seconds = number, at
+            state.record(trainer.steps_per_epoch)
+            one.take(trainer, state, number / len(seconds), number == len(seconds))
+    return state, [int(row["step"]) for row in state.history if "fid average" in row]
 
 
 TEN = [1.0 * k for k in range(1, 11)]
@@ -172,13 +173,13 @@ def test_time_bounded_runs_judge_only_while_it_stays_a_tenth_of_training(
 ) -> None:
     config = make_small(steps=0)
     assert take(config, 0.01 / 4, TEN, takes_s=0.01)[1] == list(range(1, 11))
-    standing, taken = take(config, 0.2 / 4, TEN, takes_s=0.2)
+    state, taken = take(config, 0.2 / 4, TEN, takes_s=0.2)
     assert taken == [4, 6, 8, 10]  # two of 0.2 s are a tenth of 4 s; 10 is never left out
     assert "no FID before 4 s of training: measuring takes about 0.2 s" in capsys.readouterr().out
-    assert standing.judged["seconds"] == pytest.approx(0.8)
+    assert state.judged["seconds"] == pytest.approx(0.8)
     assert take(config, 0.01 / 4, TEN, takes_s=0.45)[1] == [1, 10]  # a guess that was far off
-    standing, taken = take(config, 100.0, TEN, takes_s=0.01)
-    assert (taken, standing.best["kind"]) == ([], "held-out loss")
+    state, taken = take(config, 100.0, TEN, takes_s=0.01)
+    assert (taken, state.best["kind"]) == ([], "held-out loss")
 
 
 def test_the_end_alone_is_judged_only_where_there_is_something_to_choose_from() -> None:
@@ -231,14 +232,14 @@ def test_modes_of_the_networks_stay_and_each_measure_has_all_cores(
     monkeypatch.setattr(weight_selection, "draw_images", draw_nothing)
     torch.set_num_threads(2)
     try:
-        trainer, standing = PixelTrainer(make_images(), make_small(), CPU), TrainState()
+        trainer, state = PixelTrainer(make_images(), make_small(), CPU), TrainState()
         trainer.model.train()
-        standing.step = 1
-        standing.record(1)
+        state.step = 1
+        state.record(1)
         with trainer.cores:
             assert torch.get_num_threads() == 1
-            WeightSelection(make_small(), measure_by(measure), math.inf).take(
-                trainer, standing, 1.0, True
+            WeightSelection(PIXEL, make_small(), measure_by(measure), math.inf).take(
+                trainer, state, 1.0, True
             )
             assert torch.get_num_threads() == 1
     finally:
@@ -261,7 +262,7 @@ def test_the_yardstick_is_the_half_that_choices_may_see(
     reference: tuple[Reference, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     real, exact = reference
-    own = make_validation_fid(make_small(), None, CPU, exact, real, 0.1)
+    own = make_validation_fid(PIXEL, make_small(), None, CPU, exact, real, 0.1)
     used, unseen = split_halves(16, 0)
     samples = make_images()[20:26]
     features = exact.extract(np.repeat(samples, 3, axis=1))
@@ -277,18 +278,18 @@ def test_the_fast_paths_error_is_measured_once_and_kept(
     reference: tuple[Reference, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     real, exact = reference
-    half = make_validation_fid(make_small(judge=-1), None, CPU, exact, real, 0.0)
+    half = make_validation_fid(PIXEL, make_small(judge=-1), None, CPU, exact, real, 0.0)
     own = dataclasses.replace(half, fast=dataclasses.replace(exact, is_fast=True))
-    trainer, standing = PixelTrainer(make_images(), make_small(), CPU), TrainState()
-    one = WeightSelection(make_small(), own, math.inf)
+    trainer, state = PixelTrainer(make_images(), make_small(), CPU), TrainState()
+    one = WeightSelection(PIXEL, make_small(), own, math.inf)
     for step in (6, 8):
-        standing.step = step
-        standing.record(1)
-        one.take(trainer, standing, step / 10, False)
+        state.step = step
+        state.record(1)
+        one.take(trainer, state, step / 10, False)
     said = capsys.readouterr().out
     assert said.count("the fast path's FID is") == 1
-    assert standing.judged["fast_error"] != 0
-    assert abs(standing.judged["fast_error"]) < 0.02 * standing.best["score"]
+    assert state.judged["fast_error"] != 0
+    assert abs(state.judged["fast_error"]) < 0.02 * state.best["score"]
 
 
 def test_a_fast_path_that_overflows_gives_way_to_the_exact_one(
@@ -298,7 +299,7 @@ def test_a_fast_path_that_overflows_gives_way_to_the_exact_one(
     broken = copy.deepcopy(exact.network)
     for weight in broken.parameters():
         weight.data.fill_(math.inf)
-    half = make_validation_fid(make_small(judge=-1), None, CPU, exact, real, 0.0)
+    half = make_validation_fid(PIXEL, make_small(judge=-1), None, CPU, exact, real, 0.0)
     own = dataclasses.replace(half, fast=dataclasses.replace(exact, network=broken, is_fast=True))
     samples = make_images()[:4]
     assert own.measure(samples) == half.measure(samples)

@@ -12,19 +12,22 @@ from lib.base.errors import PipelineError
 from lib.kernel.config import Config
 from lib.kernel.configure import as_candidate
 from lib.kernel.device.device import Device
+from lib.kernel.plan import count_trials
+from lib.kernel.recipe import Recipe
 from lib.kernel.recipes.auto import successive_halving
 from lib.kernel.recipes.auto.describe_images import describe_images
+from lib.kernel.recipes.auto.recipe import AUTO
 from lib.kernel.recipes.auto.successive_halving import (
     TrialsOverError,
     count_lost_shares,
-    count_trials,
+    train_candidates,
 )
-from lib.kernel.recipes.table import CANDIDATES, make_config
+from lib.kernel.recipes.table import find_preset, make_config
 from lib.kernel.sampling import draw as drawing
 from lib.kernel.training.result import TrainResult
 from lib.kernel.training.time_limit import NoStepError, TimeLimit
-from lib.kernel.training.train import train
 from lib.synthetic.look_alike import look_alike
+from tests.small import as_model
 from tests.yardsticks import measure_by
 
 CPU = Device(torch.device("cpu"), None, "cpu")
@@ -50,7 +53,8 @@ def grey_share(pictures: np.ndarray) -> float:
 def run(folder: Path, pictures: np.ndarray, **changes: Any) -> TrainResult:
     config = make_config("auto", {**TINY, "steps": 30, **changes})
     work, leave, validation = folder / "work", folder / "leave", measure_by(grey_share)
-    return train(pictures, config, CPU, work, leave, TimeLimit(math.inf), validation)
+    limit = TimeLimit(math.inf)
+    return train_candidates(pictures, AUTO, config, CPU, work, leave, limit, validation)
 
 
 def test_shares_of_the_budget_add_up() -> None:
@@ -87,12 +91,12 @@ def test_an_interrupted_run_ends_as_an_unstopped_one(
 
     config = make_config("auto", {**TINY, "steps": 30})
     work, leave = tmp_path / "cut" / "work", tmp_path / "cut" / "leave"
-    validation = measure_by(stop_after_three)
+    limit, validation = TimeLimit(math.inf), measure_by(stop_after_three)
     with pytest.raises(KeyboardInterrupt):
-        train(pictures, config, CPU, work, leave, TimeLimit(math.inf), validation)
+        train_candidates(pictures, AUTO, config, CPU, work, leave, limit, validation)
     resumed = run(tmp_path / "cut", pictures)
     assert resumed.trials == whole.trials
-    assert resumed.checkpoint.read_bytes() == whole.model.path.read_bytes()
+    assert resumed.model.path.read_bytes() == whole.model.path.read_bytes()
 
 
 def test_a_candidate_that_fails_is_out(
@@ -113,7 +117,7 @@ def test_a_candidate_that_fails_is_out(
 
 def test_a_candidate_takes_its_row_and_what_was_set() -> None:
     config = make_config("auto", {"lr": 5e-3, "sweep": False, "minutes": 7.0})
-    own = as_candidate(config, "pixel")
+    own = as_candidate(config, AUTO.preset, find_preset("pixel"))
     assert isinstance(own, Config)
     assert (own.recipe, own.lr, own.sweep, own.minutes) == ("pixel", 5e-3, False, 7.0)
     assert own.ema_decay == make_config("pixel", {}).ema_decay
@@ -135,10 +139,11 @@ def test_what_was_given_reaches_the_candidates_that_know_it_even_where_it_is_aut
     """Values equal to auto's own row were dropped: these all ran as if nothing had been given."""
     usual, config = make_config("auto", {}), make_config("auto", {key: value})
     assert config != usual
-    for recipe in CANDIDATES:
-        before, after = as_candidate(usual, recipe), as_candidate(config, recipe)
-        assert before == make_config(recipe, {})
-        assert after == (make_config(recipe, {key: value}) if recipe in of else before)
+    for candidate in AUTO.preset.candidates:
+        before, after = (as_candidate(one, AUTO.preset, candidate) for one in (usual, config))
+        assert before == make_config(candidate.name, {})
+        known = candidate.name in of
+        assert after == (make_config(candidate.name, {key: value}) if known else before)
 
 
 @pytest.mark.parametrize(("given", "left"), [({}, 0.95), ({"fid_loss": 0.0}, 1.0)])
@@ -147,15 +152,16 @@ def test_on_a_gpu_r3gan_leaves_time_for_its_last_stretch_unless_told_otherwise(
 ) -> None:
     seconds: dict[str, float] = {}
 
-    def train_one(own: Config, folder: Path, part: TimeLimit) -> TrainResult:
+    def train_one(candidate: Recipe, own: Config, folder: Path, part: TimeLimit) -> TrainResult:
+        assert candidate.name == own.recipe
         seconds[own.recipe] = part.train_seconds
-        return TrainResult(folder, [], 0.0, "", 1, 1, own, {})
+        return train_quickly(candidate, own, folder, part)
 
     images = look_alike(20, 0)[:, None]
     config = make_config("auto", {**given, "trial": 16})
     whole = TimeLimit(1000.0)
     best = successive_halving.halve_successively(
-        images, config, tmp_path, whole, train_one, lambda _: 1.0, True
+        images, AUTO, config, tmp_path, whole, train_one, lambda _: 1.0, True
     )
     assert seconds["r3gan"] == pytest.approx(left * seconds["pixel"])
     assert seconds["edm"] == seconds["pixel"]
@@ -165,14 +171,14 @@ def test_on_a_gpu_r3gan_leaves_time_for_its_last_stretch_unless_told_otherwise(
 def test_without_time_for_trials_the_first_candidate_has_the_whole_budget(
     tmp_path: Path, pictures: np.ndarray, three: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    result = run(tmp_path, pictures, trial=0)
-    assert (result.model.config.recipe, result.trials) == (CANDIDATES[0], {})
+    result, first = run(tmp_path, pictures, trial=0), AUTO.candidates[0].name
+    assert (result.model.config.recipe, result.trials) == (first, {})
     assert result.history[-1]["step"] == 30
-    assert f"on with {CANDIDATES[0]}: there is no time for trials" in capsys.readouterr().out
+    assert f"on with {first}: there is no time for trials" in capsys.readouterr().out
 
 
-def train_quickly(own: Config, folder: Path, part: TimeLimit) -> TrainResult:
-    return TrainResult(folder, [], 0.0, "", 1, 1, own, {})
+def train_quickly(candidate: Recipe, own: Config, folder: Path, part: TimeLimit) -> TrainResult:
+    return TrainResult(as_model(folder, own), [], 0.0, "", 1, 1, {})
 
 
 @pytest.mark.parametrize(("measured", "taken"), [(0, "pixel"), (1, "pixel"), (2, "r3gan")])
@@ -188,7 +194,7 @@ def test_where_the_clock_ends_the_trials_the_best_so_far_goes_on(
 
     config = make_config("auto", {"trial": 16})
     best = successive_halving.halve_successively(
-        pictures, config, tmp_path, TimeLimit(1000.0), train_quickly, judge, False
+        pictures, AUTO, config, tmp_path, TimeLimit(1000.0), train_quickly, judge, False
     )
     assert best.model.config.recipe == taken
 
@@ -196,17 +202,17 @@ def test_where_the_clock_ends_the_trials_the_best_so_far_goes_on(
 def test_a_candidate_that_failed_does_not_go_on_where_the_clock_ends_the_trials(
     tmp_path: Path, pictures: np.ndarray
 ) -> None:
-    def train_one(own: Config, folder: Path, part: TimeLimit) -> TrainResult:
+    def train_one(candidate: Recipe, own: Config, folder: Path, part: TimeLimit) -> TrainResult:
         if own.recipe == "pixel":
             raise PipelineError("train", "diverged")
-        return train_quickly(own, folder, part)
+        return train_quickly(candidate, own, folder, part)
 
     def judge(result: TrainResult) -> float:
         raise TrialsOverError("no time")
 
     config, whole = make_config("auto", {"trial": 16}), TimeLimit(1000.0)
     best = successive_halving.halve_successively(
-        pictures, config, tmp_path, whole, train_one, judge, False
+        pictures, AUTO, config, tmp_path, whole, train_one, judge, False
     )
     assert best.model.config.recipe == "r3gan"
 
@@ -216,16 +222,16 @@ def test_no_step_in_any_trial_is_told_as_such_and_not_kept(
 ) -> None:
     """A clock ended them: the same command may have the time."""
 
-    def train_one(own: Config, folder: Path, part: TimeLimit) -> TrainResult:
+    def train_one(candidate: Recipe, own: Config, folder: Path, part: TimeLimit) -> TrainResult:
         raise NoStepError("train", "no step was made")
 
     config, whole = make_config("auto", {"trial": 16}), TimeLimit(1000.0)
     with pytest.raises(NoStepError, match="no candidate made a step"):
         successive_halving.halve_successively(
-            pictures, config, tmp_path, whole, train_one, lambda _: 1.0, False
+            pictures, AUTO, config, tmp_path, whole, train_one, lambda _: 1.0, False
         )
     best = successive_halving.halve_successively(
-        pictures, config, tmp_path, whole, train_quickly, lambda _: 1.0, False
+        pictures, AUTO, config, tmp_path, whole, train_quickly, lambda _: 1.0, False
     )
     assert best.model.config.recipe == "pixel"
 

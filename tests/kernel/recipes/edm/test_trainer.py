@@ -6,13 +6,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from lib.kernel.sizes import settle_sizes
 from torch import nn
 
 from lib.kernel.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.edm.denoiser import Denoiser, as_scale, precondition
 from lib.kernel.recipes.edm.heun import SIGMA_MAX, SIGMA_MIN, list_sigmas, solve_heun
+from lib.kernel.recipes.edm.preset import EDM_PRESET
 from lib.kernel.recipes.edm.trainer import EdmTrainer, spread_sigmas
 from lib.kernel.recipes.edm.unet import UNet, UNetShape
 from lib.kernel.recipes.table import make_config
@@ -100,13 +100,14 @@ def test_any_width_makes_pictures_of_the_same_shape_from_each_by_itself(
 
 
 def test_the_gpu_s_network_has_about_as_many_weights_as_planned() -> None:
-    on_gpu = settle_sizes(make_config("edm", {}), Device(torch.device("cuda"), None, "a GPU"))
+    sizes, usual = EDM_PRESET.sizes, make_config("edm", {})
+    on_gpu = sizes.settle(usual, is_cuda=True)
     network = UNet(UNetShape(1, on_gpu.width, on_gpu.depth))
     assert 8e6 < sum(weight.numel() for weight in network.parameters()) < 16e6
-    on_cpu = settle_sizes(make_config("edm", {}), CPU)
+    on_cpu = sizes.settle(usual, is_cuda=False)
     assert on_cpu.width < on_gpu.width
     given = small_config()
-    assert settle_sizes(given, CPU) == given
+    assert sizes.settle(given, is_cuda=False) == given
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -185,7 +186,7 @@ def test_heun_s_error_falls_with_the_square_of_the_steps_and_euler_s_with_the_st
     assert errors[solve_heun][2] < 0.1 * errors[solve_euler][2]
 
 
-def test_a_resumed_learner_makes_the_same_steps_to_the_bit() -> None:
+def test_a_resumed_trainer_makes_the_same_steps_to_the_bit() -> None:
     images, config = make_images(), small_config()
     whole = EdmTrainer(images, config, CPU)
     for step in range(6):

@@ -1,4 +1,4 @@
-"""recipes.pixel.codebook: clusters that part kinds of pictures, their shares and their draws."""
+"""recipes.pixel.clusters: clusters that part kinds of pictures, their shares and their draws."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""lib.kernel.recipes.pixel.model and pixel_draw: causality, cached evaluation, likelihood."""
+"""lib.kernel.recipes.pixel.model and sampler: causality, cached evaluation, likelihood."""
 
 import math
 

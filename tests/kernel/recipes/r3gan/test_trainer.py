@@ -1,4 +1,4 @@
-"""recipes.r3gan.r3gan, its networks and its augmentation, against closed forms and autograd."""
+"""recipes.r3gan.trainer, its networks and its augmentation, against closed forms and autograd."""
 
 import math
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lib.kernel.sizes import settle_sizes
 from torch.nn import functional as F
 
 from lib.kernel.config import Config
@@ -21,8 +20,11 @@ from lib.kernel.recipes.r3gan.networks import (
     Resampling,
     clip,
 )
+from lib.kernel.recipes.r3gan.preset import R3GAN_PRESET
+from lib.kernel.recipes.r3gan.recipe import R3GAN
 from lib.kernel.recipes.r3gan.trainer import R3ganTrainer, anneal
 from lib.kernel.recipes.table import make_config
+from lib.kernel.sampling import draw as drawing
 from lib.kernel.sampling.draw import draw_images
 from lib.kernel.training import losses
 from lib.kernel.training.ema import ShareEma
@@ -261,14 +263,14 @@ def test_samplers_are_averages_by_name_the_default_first() -> None:
 def test_images_do_not_depend_on_their_count_and_temperature_scales_all_numbers(
     channels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lib.kernel.sampling.drawing.CHUNK", 8)
+    monkeypatch.setattr(drawing, "CHUNK", 8)
     torch.manual_seed(0)
     network = stir(R3ganGenerator(4, 2, channels)).float().eval()
     config = small_config()
-    some, more = (draw_images(network, count, config, CPU, "sample") for count in (5, 11))
+    some, more = (draw_images(R3GAN, network, count, config, CPU, "sample") for count in (5, 11))
     assert more.shape == (11, channels, 32, 32)
     assert np.array_equal(some, more[:5])
-    cold = draw_images(network, 5, small_config(temperature=0.01), CPU, "sample")
+    cold = draw_images(R3GAN, network, 5, small_config(temperature=0.01), CPU, "sample")
     assert cold.astype(float).std(0).mean() < 0.2 * some.astype(float).std(0).mean()
 
 
@@ -278,7 +280,7 @@ def test_a_short_training_brings_the_means_nearer() -> None:
     trainer = R3ganTrainer(images, small_config(width=4, batch=16, lr=3.5e-4), CPU)
 
     def distance() -> float:
-        samples = draw_images(trainer.generator, 16, trainer.config, CPU, "test")
+        samples = draw_images(R3GAN, trainer.generator, 16, trainer.config, CPU, "test")
         return float(np.abs(samples.mean(0) - images.mean(0)).mean())
 
     start = distance()
@@ -326,8 +328,8 @@ def test_a_step_in_bfloat16_changes_every_weight() -> None:
 
 def test_sizes_left_open_suit_the_device(capsys: pytest.CaptureFixture[str]) -> None:
     config = make_config("r3gan", {})
-    on_gpu = settle_sizes(config, Device(torch.device("cuda"), torch.float16, "a GPU"))
-    on_cpu = settle_sizes(config, CPU)
+    on_gpu = R3GAN_PRESET.sizes.settle(config, is_cuda=True)
+    on_cpu = R3GAN_PRESET.sizes.settle(config, is_cuda=False)
     assert 0 < on_cpu.width < on_gpu.width
     assert 0 < on_cpu.batch < on_gpu.batch
     assert capsys.readouterr().out.count("suits") == 2
