@@ -25,11 +25,16 @@ STAGES = Stages(
 )
 
 
-def run_kernel(config: Config, recipe: Recipe, folders: Folders) -> dict[str, Any]:
-    """The same as the entry of a kernel -> metrics.json; `config` is as it was given."""
+def make_kernel(block: dict[str, Any], recipe: Recipe) -> Kernel:
+    """CONFIG and a recipe -> what the entry of a kernel names."""
     template = (ROOT / "kernel_template" / "report.html.j2").read_text()
-    kernel = Kernel({}, (recipe,), GAN_CHALLENGE, STAGES, template, "0" * 64)
+    return Kernel(block, (recipe,), GAN_CHALLENGE, STAGES, template, "0" * 64)
+
+
+def run_kernel(config: Config, recipe: Recipe, folders: Folders) -> dict[str, Any]:
+    """A Config as it was given, in a whole run -> metrics.json."""
+    kernel = make_kernel({}, recipe)
     findings = Findings("a run of a test", show_settings(config, recipe.preset))
-    stage_log = StageLog(findings, template, folders.output, folders.scratch)
+    stage_log = StageLog(findings, kernel.report_template, folders.output, folders.scratch)
     pipeline.run(kernel, pipeline.Setting(recipe, config, folders, stage_log))
     return dict(read_json(folders.output / "metrics.json"))
