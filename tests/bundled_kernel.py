@@ -23,7 +23,7 @@ SOURCES = Path(__file__).parents[1] / "lib"  # for what never ships
 lib.__path__.append(str(SOURCES))
 lib.base.__path__.append(str(SOURCES / "base"))
 lib.kernel.recipes.__path__.append(str(SOURCES / "kernel" / "recipes"))
-STAYS = "lib.kernel.recipes.table"  # builds and tests read it, the entry names its recipes itself
+STAYS = "lib.kernel.recipes.table"  # alone of the kernel: an entry names its recipes itself
 (BUNDLED,) = [finder.bundled for finder in sys.meta_path if hasattr(finder, "bundled")]
 
 
@@ -31,7 +31,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """The end of the tests -> an error where a module that ships is not the bundle's."""
     for name, module in list(sys.modules.items()):
         path = name.replace(".", "/")
-        ships = name.startswith("lib.kernel") and name != STAYS
-        if ships or {f"{path}.py", f"{path}/__init__.py"} & BUNDLED.keys():
+        is_kernels = name.startswith("lib.kernel") and name != STAYS
+        if is_kernels or {f"{path}.py", f"{path}/__init__.py"} & BUNDLED.keys():
             loader = type(module.__loader__).__qualname__
             assert "__bundle__" in loader, f"{name} came from {module.__file__}"

@@ -9,9 +9,9 @@ import torch
 from lib.base import log as progress
 from lib.base.log import Heartbeat, log
 from lib.kernel.device.device import Device
-from lib.kernel.recipes.table import make_config
+from lib.kernel.recipes.table import load_recipe, make_config
 from lib.kernel.sampling import draw as drawing
-from lib.kernel.sampling.model_file import build_network
+from tests.small import build_network
 
 CPU = Device(torch.device("cpu"), None, "cpu")
 
@@ -46,7 +46,7 @@ def test_drawing_counts_images_before_its_first_chunk_is_whole(
     monkeypatch.setattr(drawing, "CHUNK", 60)
     monkeypatch.setattr(progress, "_EVERY_S", 0.0)
     monkeypatch.setattr(drawing, "Progress", lambda *words: progress.Progress(*words, every_s=0.0))
-    whole = drawing.draw_images(network, 120, config, CPU, "sample")
+    whole = drawing.draw_images(load_recipe(recipe), network, 120, config, CPU, "sample")
     counts = [
         int(line.split()[1].replace(",", "")) for line in capsys.readouterr().out.splitlines()
     ]

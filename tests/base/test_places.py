@@ -230,8 +230,11 @@ def test_what_no_check_foresaw_is_told_as_a_place_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["KERNEL_INPUT", "KERNEL_OUTPUT", "KERNEL_SCRATCH"])
 def test_a_kernel_refuses_them_as_well(tmp_path: Path, shards: Path, name: str) -> None:
-    program = "import sys; from lib.kernel.main import main;"
-    program += "sys.exit(main({'recipe': 'pixel', 'weights_file': 'random'}, '', ''))"
+    program = "import sys; from lib.kernel import pipeline; from lib.kernel.main import main;"
+    program += "from lib.kernel.recipes.pixel.recipe import PIXEL;"
+    program += "from tests.whole_run import make_kernel;"
+    program += "kernel = make_kernel({'weights_file': 'random'}, PIXEL);"
+    program += "sys.exit(main(pipeline.run, kernel))"
     folders = {"KERNEL_INPUT": str(shards), "KERNEL_OUTPUT": str(tmp_path / "out")}
     path = make(tmp_path, "pipe")
     done = call(ROOT, "-c", program, **{**folders, name: str(path)})

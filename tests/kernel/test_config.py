@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from lib.base.errors import InputError
 from lib.kernel.config import KEYS, Config, as_dict
-from lib.kernel.configure import differences
-from lib.kernel.recipes.table import RECIPES, make_config
+from lib.kernel.recipes.table import ROWS, make_config
 from lib.kernel.settings import parse_override
 
 pytestmark = pytest.mark.ships
@@ -37,7 +36,7 @@ def test_public_recipes_are_the_two_columns_of_the_competitions_table() -> None:
     assert not second.curate
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", ROWS)
 def test_every_recipe_makes_a_config(recipe: str) -> None:
     assert make_config(recipe, {"seed": 3}).seed == 3
 
@@ -112,35 +111,7 @@ def test_any_text_is_a_value_of_its_keys_type_or_refused(text: str) -> None:
         assert type(found[1]) is get_type_hints(Config)[found[0]]
 
 
-def test_differences_name_key_and_both_values() -> None:
-    assert differences({"a": 1, "b": 2}, {"a": 1, "b": 3, "c": 4}) == [
-        "b: 2 against 3",
-        "c: None against 4",
-    ]
-
-
-def test_differences_write_auto_and_say_what_was_given() -> None:
-    """A configuration from before `given` was known: what differs from auto's row was given."""
-    usual = as_older(make_config("auto", {}))
-    assert differences(usual, as_dict(make_config("auto", {}))) == []
-    assert differences(usual, as_dict(make_config("auto", {"lr": 1e-4}))) == [
-        "given: [] against ['lr']"
-    ]
-    assert differences(usual, as_dict(make_config("auto", {"batch": 8}))) == [
-        "batch: 'auto' against 8"
-    ]
-    strong = make_config("auto", {"lr": 5e-3, "judge": 9})
-    assert differences(as_older(strong), as_dict(strong)) == []
-    same = make_config("pixel", {"lr": 2e-3})
-    assert differences(as_older(make_config("pixel", {})), as_dict(same)) == []
-
-
-def as_older(config: Config) -> dict[str, object]:
-    """A Config -> its dictionary as a version wrote it that did not know what was given."""
-    return {name: value for name, value in as_dict(config).items() if name != "given"}
-
-
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", ROWS)
 def test_the_defaults_are_a_valid_run_of_a_whole_submission(recipe: str) -> None:
     assert make_config(recipe, {}).samples == 1000
 

@@ -10,16 +10,18 @@ from hypothesis import strategies as st
 import build
 from lib.base.errors import InputError
 from lib.commands.kernel_build import render_preface
-from lib.kernel.config import BAKED, KEYS, Config, as_dict, may_be_automatic
+from lib.kernel.config import BAKED, KEYS, Config, as_dict
+from lib.kernel.configure import may_be_automatic
 from lib.kernel.recipes.auto.candidates import tell_candidates
-from lib.kernel.recipes.table import RECIPES, list_keys, make_config
+from lib.kernel.recipes.table import ROWS, find_preset, load_recipe, make_config
 from lib.kernel.report.provenance import identify
 from lib.kernel.settings import explain_key, list_shown_keys, parse_override, read_block
 from lib.kernel.settled import mark_settled
+from tests.small import PRESETS
 
 AUTOMATIC = {"train_minutes", "ranks", "batch", "codes", "width", "depth", "trial", "judge"}
 AUTOMATIC |= {"fid_loss", "pool", "real_limit"}
-UNUSED = [(recipe, key) for recipe in RECIPES for key in KEYS if key not in list_keys(recipe)]
+UNUSED = [(recipe, key) for recipe in ROWS for key in KEYS if key not in PRESETS[recipe].keys]
 
 
 def read_preface(config: Config) -> dict[str, Any]:
@@ -31,10 +33,17 @@ def read_preface(config: Config) -> dict[str, Any]:
 
 def test_no_two_of_these_build_the_same_bundle() -> None:
     """All of them and a build without --set were one and the same."""
-    texts = [{}, {"width": 64}, {"lr": 1e-4}, {"tail": 0.0}, {"fid_loss": 0.0}]
+    auto = load_recipe("auto")
+    texts: list[dict[str, Any]] = [
+        {},
+        {"width": 64},
+        {"lr": 1e-4},
+        {"tail": 0.0},
+        {"fid_loss": 0.0},
+    ]
     configs = [make_config("auto", given) for given in texts]
     assert len({render_preface(config) for config in configs}) == len(texts)
-    assert len({str(identify(config, "ab")) for config in configs}) == len(texts)
+    assert len({str(identify(config, auto, "ab")) for config in configs}) == len(texts)
     for config, text in zip(configs, texts, strict=True):
         assert text.items() <= read_preface(config).items()
 
@@ -46,9 +55,9 @@ def test_a_key_that_is_not_used_is_refused_with_those_that_are(recipe: str, key:
         make_config(recipe, {key: value})
     assert key in error.value.what
     told = set(re.findall(r"\w+", error.value.cure.split("it uses")[1]))
-    assert told == set(list_keys(recipe)) - {"recipe", "weights_file", "weights_sha256"}
+    assert told == set(PRESETS[recipe].keys) - {"recipe", "weights_file", "weights_sha256"}
     with pytest.raises(InputError, match=key):
-        read_block({**read_preface(make_config(recipe, {})), key: value})
+        read_block({**read_preface(make_config(recipe, {})), key: value}, PRESETS)
 
 
 def test_no_candidate_of_auto_uses_n_critic(capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,56 +68,65 @@ def test_no_candidate_of_auto_uses_n_critic(capsys: pytest.CaptureFixture[str]) 
     assert len(told.splitlines()) <= 3  # the metadata's warning, what, cure
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", ROWS)
 def test_a_kernel_shows_what_its_recipe_uses_each_with_unit_and_word(recipe: str) -> None:
     config = make_config(recipe, {})
     lines = render_preface(config).splitlines()
     for key in KEYS:
         found = [line for line in lines if f"{key!r}:" in line]
-        assert len(found) == (key in list_keys(recipe)), key
+        assert len(found) == (key in PRESETS[recipe].keys), key
         for line in found:
             assert line.split(" # ")[-1].startswith(f"{KEYS[key].unit}: {KEYS[key].words}")
-            assert line.lstrip().startswith("#") == (key not in list_shown_keys(config))
+            assert line.lstrip().startswith("#") == (
+                key not in list_shown_keys(config, PRESETS[recipe])
+            )
     if recipe == "auto":
         assert "'lr': ...," in " ".join(lines)
         assert "pixel 0.002, r3gan 0.0002, edm 0.001" in " ".join(lines)
         given = make_config("auto", {"lr": 1e-4})
-        assert set(list_shown_keys(given)) == {*list_shown_keys(config), "lr"}
+        assert set(list_shown_keys(given, PRESETS[recipe])) == {
+            *list_shown_keys(config, PRESETS[recipe]),
+            "lr",
+        }
     else:
-        assert set(list_shown_keys(config)) == set(list_keys(recipe))
+        assert set(list_shown_keys(config, PRESETS[recipe])) == set(PRESETS[recipe].keys)
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", ROWS)
 @given(data=st.data())
 def test_config_comes_back_from_what_the_kernel_shows(recipe: str, data: st.DataObject) -> None:
     usual = as_dict(make_config(recipe, {}))
-    keys = st.sets(st.sampled_from([key for key in list_keys(recipe) if key != "recipe"]))
+    keys = st.sets(st.sampled_from([key for key in PRESETS[recipe].keys if key != "recipe"]))
     config = make_config(recipe, {key: usual[key] for key in data.draw(keys)})
-    assert read_block(read_preface(config)) == config
+    assert read_block(read_preface(config), PRESETS) == config
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", ROWS)
 @pytest.mark.parametrize("key", sorted(AUTOMATIC))
 def test_auto_and_the_old_number_are_one(recipe: str, key: str) -> None:
     assert {name for name, key in KEYS.items() if key.auto is not None} == AUTOMATIC
-    if key not in list_keys(recipe):
+    if key not in PRESETS[recipe].keys:
         return
     old = f"{key}={KEYS[key].auto:g}"
     assert old in (f"{key}=0", "fid_loss=-1")
     assert parse_override(f"{key}=auto") == parse_override(f"{key}=AUTO") == parse_override(old)
-    if not may_be_automatic(key, recipe):
+    if not may_be_automatic(key, PRESETS[recipe]):
         for text in (f"{key}=auto", old):
             with pytest.raises(InputError, match="got auto") as error:
                 make_config(recipe, dict([parse_override(text)]))
             assert "auto" not in error.value.expected
-            assert "auto:" not in explain_key(key, recipe)
+            assert "auto:" not in explain_key(key, PRESETS[recipe])
         return
     one, two = (make_config(recipe, dict([parse_override(t)])) for t in (f"{key}=auto", old))
     assert one == two
     assert render_preface(one) == render_preface(two)
     assert read_preface(one)[key] == "auto"
     block = {"recipe": recipe}
-    assert read_block({**block, key: "auto"}) == read_block({**block, key: KEYS[key].auto}) == one
+    assert (
+        read_block({**block, key: "auto"}, PRESETS)
+        == read_block({**block, key: KEYS[key].auto}, PRESETS)
+        == one
+    )
     assert f"auto: {KEYS[key].by}" in render_preface(one)
 
 
@@ -118,7 +136,7 @@ def test_auto_is_refused_where_nothing_is_automatic(key: str) -> None:
         make_config("first-seed", dict([parse_override(f"{key}=auto")]))
     assert " or auto" not in error.value.expected
     with pytest.raises(InputError):
-        read_block({"recipe": "first-seed", key: "auto"})
+        read_block({"recipe": "first-seed", key: "auto"}, PRESETS)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +175,7 @@ def test_an_edit_of_config_that_cannot_be_meant_names_its_cure(
     edit: dict[Any, Any], named: str
 ) -> None:
     with pytest.raises(InputError) as error:
-        read_block({**read_preface(make_config("pixel", {})), **edit})
+        read_block({**read_preface(make_config("pixel", {})), **edit}, PRESETS)
     assert named in str(error.value)
     assert error.value.cure
 
@@ -167,12 +185,12 @@ def test_other_edits_of_config_do_what_they_say() -> None:
     edited = {**shown, "lr": 1, "steps": 1e3, "batch": 7, "sweep": False}
     del edited["width"]
     expected = make_config("pixel", {"lr": 1.0, "steps": 1000, "batch": 7, "sweep": False})
-    assert read_block(edited) == expected
-    assert type(read_block(edited).steps) is int
-    assert type(read_block(edited).lr) is float
+    assert read_block(edited, PRESETS) == expected
+    assert type(read_block(edited, PRESETS).steps) is int
+    assert type(read_block(edited, PRESETS).lr) is float
     auto = read_preface(make_config("auto", {}))
-    assert read_block({**auto, "lr": 1e-4}) == make_config("auto", {"lr": 1e-4})
-    assert read_block({"lr": 1e-4}) == make_config("auto", {"lr": 1e-4})
+    assert read_block({**auto, "lr": 1e-4}, PRESETS) == make_config("auto", {"lr": 1e-4})
+    assert read_block({"lr": 1e-4}, PRESETS) == make_config("auto", {"lr": 1e-4})
 
 
 @pytest.mark.parametrize(
@@ -207,8 +225,8 @@ def test_the_usual_names_lead_to_ours(
 
 
 def test_candidates_are_told_with_what_was_given(capsys: pytest.CaptureFixture[str]) -> None:
-    config = make_config("auto", {"lr": 1e-4, "tail": 0.0})
-    cpu, gpu = (tell_candidates(config, is_cuda)["candidates"] for is_cuda in (False, True))
+    auto, config = load_recipe("auto"), make_config("auto", {"lr": 1e-4, "tail": 0.0})
+    cpu, gpu = (tell_candidates(auto, config, is_cuda) for is_cuda in (False, True))
     assert list(cpu) == ["pixel", "r3gan", "edm"]
     assert cpu["pixel"]["width"] == 128
     assert gpu["pixel"]["width"] == 512
@@ -222,7 +240,7 @@ def test_candidates_are_told_with_what_was_given(capsys: pytest.CaptureFixture[s
     assert lines[0].count("(given)") == 2
     assert "lr 0.0001 (given)" in lines[0]
     assert lines[2].count("(given)") == 1
-    assert tell_candidates(make_config("pixel", {}), False) == {}
+    assert tell_candidates(load_recipe("pixel"), make_config("pixel", {}), False) == {}
 
 
 def test_what_was_automatic_is_told_with_what_it_became() -> None:
@@ -231,7 +249,7 @@ def test_what_was_automatic_is_told_with_what_it_became() -> None:
         make_config("edm", {"batch": 32, "width": 16}),
     )
     found = {"pool": 5000, "ranks": 2, "train_minutes": 1.5, "judge": 250, "real_limit": 400}
-    told = mark_settled(given, used, found)
+    told = mark_settled(given, find_preset("edm"), used, found)
     assert told["batch"] == "auto, settled as 32"
     assert told["pool"] == "auto, settled as 5000"
     assert told["judge"] == "auto, settled as 250"
@@ -240,7 +258,7 @@ def test_what_was_automatic_is_told_with_what_it_became() -> None:
     assert told["lr"] == 1e-3
     assert "n_critic" not in told
     auto = make_config("auto", {"tail": 0.0})
-    told = mark_settled(auto, used, {"trial": 250})
+    told = mark_settled(auto, find_preset("auto"), used, {"trial": 250})
     assert told["recipe"] == "auto, settled as edm"
     assert told["lr"] == "each candidate's own, settled as 0.001"
     assert told["latent_dim"] == "each candidate's own, not used by edm"

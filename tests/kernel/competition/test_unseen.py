@@ -4,43 +4,30 @@ import dataclasses
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from lib.base.files import read_json
 from lib.kernel.competition import submission, submission_table, unseen
+from lib.kernel.competition.contract import UNSEEN_MARK, Images
 from lib.kernel.competition.dataset import Decoded, decode_dataset
-from lib.kernel.competition.shard_lines import hash_shards
-from lib.kernel.competition.shards import find_shards
-from lib.kernel.competition.unseen import (
-    CPU_MEASURED,
-    MARK,
-    fit_unseen,
-    load_ids,
-    part_images,
-    set_aside,
-)
+from lib.kernel.competition.gan_challenge import hash_input, read_images
+from lib.kernel.competition.unseen import load_ids, part_images, set_aside
 from lib.kernel.config import Config
-from lib.kernel.device.device import Device, Folders
+from lib.kernel.folders import Folders
 from lib.kernel.metrics import features
-from lib.kernel.metrics.features import load_extractor
-from lib.kernel.metrics.reference import Images, decode_images, make_plan
-from lib.kernel.pipeline import Run
-from lib.kernel.recipes.table import make_config
+from lib.kernel.recipes.table import load_recipe, make_config
 from lib.kernel.report import provenance
 from lib.kernel.sampling import draw as drawing
-from lib.kernel.speeds import Speeds
 from lib.kernel.training import resume
 from lib.synthetic.look_alike import look_alike
 from lib.synthetic.shards import write_shards
-from tests.local_runs import ROOT, write_input
+from tests.local_runs import write_input
+from tests.whole_run import run_kernel
 
 IDS = [f"id {k}" for k in range(12_345)]
-CPU = Device(torch.device("cpu"), None, "cpu")
 PIXEL = make_config("pixel", {})
 
 
@@ -65,7 +52,8 @@ def small_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def choose(ids: list[str], folder: Path, **changes: Any) -> unseen.Aside:
     """Ids -> what is set aside of them, by a new training folder."""
     recipe = changes.pop("recipe", "pixel")
-    return set_aside(ids, make_config(recipe, changes), folder / "never made" / str(len(ids)))
+    config, work = make_config(recipe, changes), folder / "never made" / str(len(ids))
+    return set_aside(ids, load_recipe(recipe), config, work)
 
 
 @pytest.mark.parametrize(
@@ -108,16 +96,6 @@ def test_images_of_one_id_go_together_and_a_repeated_id_takes_not_all(tmp_path: 
     assert "the same" not in mixed.ids
 
 
-def test_their_features_yield_where_time_is_short() -> None:
-    timed, by_steps = PIXEL, make_config("pixel", {"steps": 5})
-    assert fit_unseen(6_000, True, timed, left_s=5_000, feature_s=0.001) == 6_000
-    assert fit_unseen(6_000, False, timed, left_s=5_000, feature_s=0.06) == CPU_MEASURED == 1_000
-    assert fit_unseen(1_234, False, timed, left_s=480, feature_s=0.06) == 800  # a tenth of it
-    assert fit_unseen(1_234, False, timed, left_s=240, feature_s=0.06) == 0  # 400 say little
-    assert fit_unseen(1_234, False, by_steps, left_s=1, feature_s=0.06) == 1_000
-    assert fit_unseen(0, True, timed, left_s=5_000, feature_s=0.001) == 0
-
-
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """5,300 records, some of them broken, a few cut short or all white."""
@@ -133,8 +111,15 @@ def by_id(decoded: Decoded) -> dict[str, np.ndarray]:
 
 
 def decode(source: Path, config: Config, work: Path) -> Images:
-    data = hash_shards(find_shards(source / "input"))
-    return decode_images(source / "input", source / "cache", config, data, work)
+    digest, recipe = hash_input(source / "input"), load_recipe(config.recipe)
+    return read_images(source / "input", source / "cache", recipe, config, digest, work)
+
+
+def decode_all(source: Path, policy: str) -> Decoded:
+    """All images of a policy, whatever is set aside; `decode` has left them in the cache."""
+    folder = f"decoded-{hash_input(source / 'input')[:12]}-{policy}"
+    assert (source / "cache" / folder).is_dir()
+    return decode_dataset(source / "input", source / "cache" / folder, policy)
 
 
 @pytest.mark.parametrize("policy", ["host", "second-seed"])
@@ -142,11 +127,12 @@ def test_what_is_set_aside_is_in_neither_side(policy: str, source: Path, tmp_pat
     """By id: the two decodings keep different records."""
     config = make_config("pixel", {"policy": policy})
     images = decode(source, config, tmp_path / "train")
-    aside = set_aside(load_ids(images.host), config, tmp_path / "train").ids
+    host, own = decode_all(source, "host"), decode_all(source, policy)
+    aside = set_aside(load_ids(host), load_recipe("pixel"), config, tmp_path / "train").ids
     assert len(images.unseen) == len(aside) == 1_000
     for decoded, kept, away in (
-        (images.host, images.real, images.unseen),
-        (images.own, images.training, images.unseen_own),
+        (host, images.real, images.unseen),
+        (own, images.training, images.unseen_own),
     ):
         everything = by_id(decoded)
         assert len(kept) + len(away) == len(everything)
@@ -160,10 +146,11 @@ def test_what_is_set_aside_is_in_neither_side(policy: str, source: Path, tmp_pat
 
 
 def test_few_or_public_keep_all(source: Path, tmp_path: Path) -> None:
-    images = decode(source, make_config("first-seed", {}), tmp_path / "train")
+    config = make_config("first-seed", {})
+    images = decode(source, config, tmp_path / "train")
     assert len(images.unseen) == len(images.unseen_own) == 0
-    assert len(images.real) == images.host.kept
-    assert len(images.training) == images.own.kept
+    assert len(images.real) == decode_all(source, "host").kept
+    assert len(images.training) == decode_all(source, config.policy).kept
     assert images.metrics["fid_unseen"] is None
     assert not (tmp_path / "train").exists()
 
@@ -173,9 +160,9 @@ def test_a_training_folder_from_before_the_rule_keeps_all(source: Path, tmp_path
     older.mkdir()
     (older / "checkpoint_00000010.pt").touch()
     images = decode(source, PIXEL, older)
-    assert len(images.training) == images.own.kept
+    assert len(images.training) == decode_all(source, "host").kept
     assert "saw all of them already" in images.unseen_note
-    assert not (older / MARK).exists()  # and so it stays for whatever goes on from it
+    assert not (older / UNSEEN_MARK).exists()  # and so it stays for whatever goes on from it
     marked = tmp_path / "marked"
     assert len(decode(source, PIXEL, marked).unseen) == 1_000
     assert len(decode(source, PIXEL, marked).unseen) == 1_000  # resumed
@@ -199,20 +186,6 @@ def test_ids_keep_their_places_whatever_a_folder_is_called(tmp_path: Path) -> No
     assert len(kept) == 29
 
 
-def test_the_plan_keeps_time_for_their_features(tmp_path: Path, small_network: None) -> None:
-    speeds = Speeds(feature_s=0.05, sample_s=0.02, curate_s=120)
-    images = look_alike(1_200, seed=2)[:, None].repeat(3, axis=1)
-    extractor = load_extractor(Config(weights_file="random"), None, CPU)
-    plans = []
-    for count, left_s in ((0, 2_000.0), (1_200, 2_000.0), (1_200, 200.0)):
-        saved = tmp_path / f"{count}, {left_s}.json"
-        both: Any = SimpleNamespace(real=images, unseen=images[:count])
-        config = dataclasses.replace(PIXEL, minutes=left_s / 60)
-        plans.append(make_plan(saved, both, extractor, tmp_path, config, left_s, speeds))
-    assert [plan.unseen for plan in plans] == [0, 1_000, 0]
-    assert plans[0].train_s - plans[1].train_s == pytest.approx(1_000 * 0.05, abs=2)
-
-
 @pytest.fixture
 def small_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rule for a run of 24 records: from 12 on, 6 are set aside."""
@@ -224,7 +197,6 @@ def small_rule(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(tmp_path: Path, small_rule: None, small_network: None) -> Callable[..., dict[str, Any]]:
     """A whole run of 24 records in a folder of a name -> its metrics."""
     write_input(tmp_path / "input")
-    template = (ROOT / "kernel_template" / "report.html.j2").read_text()
     sizes = {"batch": 4, "width": 16, "depth": 1, "pool": 16, "samples": 12, "floor_draws": 2}
 
     def execute(name: str, steps: int = 4, recipe: str = "pixel") -> dict[str, Any]:
@@ -234,9 +206,7 @@ def run(tmp_path: Path, small_rule: None, small_network: None) -> Callable[..., 
         config = make_config(recipe, changes)
         scratch, cache = tmp_path / f"{name}.scratch", tmp_path / "cache"
         folders = Folders(tmp_path / "input", tmp_path / name, scratch, cache)
-        Run(config, "0" * 64, template, folders).execute()
-        metrics: dict[str, Any] = read_json(tmp_path / name / "metrics.json")
-        return metrics
+        return run_kernel(config, load_recipe(recipe), folders)
 
     return execute
 
@@ -265,9 +235,9 @@ def test_a_whole_run_reports_them_and_its_continuations_keep_to_them(
     assert "goes on from step 4" in capsys.readouterr().out
     assert second["unseen"] == 6
     assert np.isfinite(second["fid_unseen"])
-    assert (tmp_path / "second" / resume.STATE / MARK).exists()
+    assert (tmp_path / "second" / resume.STATE / UNSEEN_MARK).exists()
 
-    (attached / resume.STATE / MARK).unlink()  # as a version from before the rule left it
+    (attached / resume.STATE / UNSEEN_MARK).unlink()  # as a version from before the rule left it
     third = run("third", steps=6)
     said = capsys.readouterr().out
     assert "goes on from step 4" in said
@@ -276,7 +246,7 @@ def test_a_whole_run_reports_them_and_its_continuations_keep_to_them(
     assert third["unseen"] == 0
     assert "saw all of them already" in third["unseen_note"]
     assert third["unseen_note"] in (tmp_path / "third" / "report.html").read_text()
-    assert not (tmp_path / "third" / resume.STATE / MARK).exists()
+    assert not (tmp_path / "third" / resume.STATE / UNSEEN_MARK).exists()
 
 
 def test_a_run_started_before_the_rule_ends_without_the_claim(
@@ -284,7 +254,7 @@ def test_a_run_started_before_the_rule_ends_without_the_claim(
 ) -> None:
     run("older")
     (tmp_path / "older" / provenance.MANIFEST).unlink()
-    (tmp_path / "older.scratch" / "train" / MARK).unlink()
+    (tmp_path / "older.scratch" / "train" / UNSEEN_MARK).unlink()
     metrics = run("older")
     assert metrics["fid_unseen"] is None
     assert "saw all of them already" in metrics["unseen_note"]
@@ -308,7 +278,7 @@ def test_no_choice_and_no_floor_looks_at_them(
         kept, away = part(decoded, ids)
         return kept, np.random.default_rng(0).integers(0, 256, away.shape, dtype=np.uint8)
 
-    monkeypatch.setattr("lib.kernel.metrics.reference.part_images", spoil)
+    monkeypatch.setattr("lib.kernel.competition.gan_challenge.part_images", spoil)
     spoilt = run("spoilt")
     about_time = {"seconds", "images_per_s", "judged"}
     about_them = {key for key in honest if "unseen" in key} | {"details", "score_notes"}

@@ -46,8 +46,7 @@ def test_the_proofs_floor_is_an_ideal_generators(count):
 
 
 def test_with_too_few_real_images_there_is_no_excess():
-    for pool in (draw(100, 3), draw(110, 3)):
-        metrics = choose(draw(40, 2), pool, 100).metrics
-        assert metrics["excess"] is None
-        assert np.isfinite([metrics["fid"], metrics["floor"]]).all()
-        assert (metrics["floor_size"], metrics["floor_against"]) == (100, 40)
+    metrics = choose(draw(40, 2), draw(110, 3), 100).metrics
+    assert metrics["excess"] is None
+    assert np.isfinite([metrics["fid"], metrics["floor"]]).all()
+    assert (metrics["floor_size"], metrics["floor_against"]) == (100, 40)

@@ -1,18 +1,17 @@
 """A generator that draws its training images again is exposed, one that draws new ones is not."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lib.kernel.competition.dataset import Decoded
-from lib.kernel.curation.choose import Choice, choose_images
+from lib.kernel.competition.contract import Images
+from lib.kernel.metrics.choice import Choice, Drawn, take_first
 from lib.kernel.metrics.copies import QUERIES, measure_nearness
-from lib.kernel.metrics.extra_metrics import Drawn, ExtraMetrics, measure_extra
+from lib.kernel.metrics.extra_metrics import ExtraMetrics, measure_extra
 from lib.kernel.metrics.fid import features_to_statistics
 from lib.kernel.metrics.floor import measure_floor
-from lib.kernel.metrics.reference import Images, Reference
+from lib.kernel.metrics.reference import Reference
 from lib.kernel.metrics.unseen_fid import score_unseen
 from lib.kernel.recipes.table import make_config
 
@@ -37,7 +36,7 @@ def look(images: np.ndarray) -> np.ndarray:
 
 
 def measure(generated: np.ndarray) -> tuple[dict[str, Any], ExtraMetrics]:
-    """A generator's samples, (N, 1, 32, 32) uint8 -> metrics and appraisal of a run with them."""
+    """A generator's samples, (N, 1, 32, 32) uint8 -> its metrics and the extra ones."""
     training, unseen = draw(TRAINED, 1), draw(1000, 2)
     real, away = (
         Reference(
@@ -45,10 +44,9 @@ def measure(generated: np.ndarray) -> tuple[dict[str, Any], ExtraMetrics]:
         )
         for rows, n in ((look(training), TRAINED), (look(unseen), 1000))
     )
-    decoded = Decoded(Path(), "host", "", TRAINED, {}, {}, True, 0.0, {})
-    images = Images(training, training, decoded, decoded, unseen, unseen, "1,000 real images.")
+    images = Images(training, training, unseen, unseen, "1,000 real images.", {})
     pool = look(generated)
-    choice = choose_images(pool, real, CONFIG, 1.0)
+    choice = take_first(pool, real, CONFIG)
     metrics = {**choice.metrics, **score_unseen(pool, choice, away, images, CONFIG)}
     own = Drawn(np.repeat(generated, 3, axis=1), pool, choice.rows)
     return metrics, measure_extra(own, np.repeat(training, 3, axis=1), training, unseen, real, 0)
@@ -72,8 +70,7 @@ def test_a_memoriser_is_good_where_it_was_trained_and_exposed_elsewhere() -> Non
 
 def test_no_time_for_their_features_is_told() -> None:
     unseen = draw(5, 2)
-    decoded = Decoded(Path(), "host", "", TRAINED, {}, {}, True, 0.0, {})
-    images = Images(unseen, unseen, decoded, decoded, unseen, unseen, "1,000 real images.")
+    images = Images(unseen, unseen, unseen, unseen, "1,000 real images.", {})
     found = score_unseen(look(unseen), Choice(np.arange(5), {}), None, images, CONFIG)
     assert found["fid_unseen"] is None
     assert "1,000 real images. Their features would take too long" in found["unseen_note"]

@@ -1,4 +1,4 @@
-"""metrics.appraisal: the FID of a large uncurated draw is there where the pool suffices."""
+"""What FID does not say: the FID of a large uncurated draw is there where the pool suffices."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from lib.kernel.metrics.extra_metrics import measure_extra
 from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
 from lib.kernel.metrics.floor import measure_floor
 from lib.kernel.metrics.reference import Reference
-from lib.kernel.recipes.table import make_config
+from lib.kernel.recipes.table import find_preset, make_config
 
 
 def measure_draw(count: int) -> tuple[dict[str, Any], np.ndarray, Reference]:
@@ -42,5 +42,5 @@ def test_fid_20000_is_of_the_first_images_whatever_was_chosen(
 
 @pytest.mark.parametrize("is_cuda", [False, True])
 def test_of_the_default_pools_a_gpu_s_is_large_enough_for_it(is_cuda: bool) -> None:
-    config, _ = fill_defaults(make_config("pixel", {}), is_cuda=is_cuda)
+    config, _ = fill_defaults(make_config("pixel", {}), find_preset("pixel"), is_cuda)
     assert ("fid_20000" in measure_draw(config.pool)[0]) == is_cuda

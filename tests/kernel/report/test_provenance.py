@@ -7,7 +7,7 @@ import pytest
 
 from lib.base.errors import InputError
 from lib.base.files import read_json, write_json
-from lib.kernel.recipes.table import make_config
+from lib.kernel.recipes.table import find_preset, load_recipe, make_config
 from lib.kernel.report.provenance import (
     check_same_run,
     find_damage,
@@ -19,6 +19,7 @@ from lib.kernel.report.provenance import (
 )
 
 IDENTITY = {"config": {"seed": 1, "lr": 0.1}, "data_sha256": "ab" * 32, "state_form": 2}
+PRESET = find_preset("auto")
 
 
 @pytest.fixture
@@ -49,25 +50,26 @@ def test_damage_is_named(output: Path) -> None:
 
 def test_another_configuration_is_refused_and_named(output: Path) -> None:
     other = {"config": {"seed": 2, "lr": 0.1}, "data_sha256": IDENTITY["data_sha256"]}
-    check_same_run(output, IDENTITY, IDENTITY)
+    check_same_run(output, IDENTITY, IDENTITY, PRESET)
     with pytest.raises(InputError, match="seed: 1 against 2"):
-        check_same_run(output, IDENTITY, other)
+        check_same_run(output, IDENTITY, other, PRESET)
 
 
 def test_what_was_given_is_part_of_a_run_and_older_runs_know_nothing_of_it(output: Path) -> None:
-    usual, rate = make_config("auto", {}), make_config("auto", {"lr": 1e-4})
-    now = identify(usual, "ab" * 32)
+    given = ({}, {"lr": 1e-4})
+    auto = load_recipe("auto")
+    now, rate = (identify(make_config("auto", each), auto, "ab" * 32) for each in given)
     older = {name: value for name, value in now["config"].items() if name != "given"}
-    check_same_run(output, {**now, "config": older}, now)
-    assert identify(rate, "ab" * 32) != now
-    for one, other in ((now, identify(rate, "ab" * 32)), (identify(rate, "ab" * 32), now)):
+    check_same_run(output, {**now, "config": older}, now, PRESET)
+    assert rate != now
+    for one, other in ((now, rate), (rate, now)):
         with pytest.raises(InputError, match="given: "):
-            check_same_run(output, one, other)
+            check_same_run(output, one, other, PRESET)
 
 
 def test_other_data_are_refused(output: Path) -> None:
     with pytest.raises(InputError, match="data: abab"):
-        check_same_run(output, IDENTITY, {**IDENTITY, "data_sha256": "cd" * 32})
+        check_same_run(output, IDENTITY, {**IDENTITY, "data_sha256": "cd" * 32}, PRESET)
 
 
 @pytest.mark.parametrize("earlier", [{**IDENTITY, "state_form": 3}, {"config": IDENTITY["config"]}])
@@ -77,15 +79,17 @@ def test_a_state_of_other_networks_is_not_gone_on_from(
     earlier = {"data_sha256": IDENTITY["data_sha256"], **earlier}
     scratch = output.parent / "out.scratch"
     write_manifest(output, {**earlier, "bundle_sha256": "ef" * 32})
-    assert is_finished(output, scratch, IDENTITY, "0" * 64), "what is finished needs no state"
+    assert is_finished(output, scratch, IDENTITY, "0" * 64, PRESET), (
+        "what is finished needs no state"
+    )
     (output / "submission.csv").write_text("damaged\n")
     with pytest.raises(InputError, match=r"whose networks were others(?s:.*)delete .*out.scratch"):
-        is_finished(output, scratch, IDENTITY, "0" * 64)
+        is_finished(output, scratch, IDENTITY, "0" * 64, PRESET)
     (output / "run_manifest.json").unlink()
     scratch.mkdir()
     write_json(scratch / "identity.json", earlier)
     with pytest.raises(InputError, match="whose networks were others"):
-        is_finished(output, scratch, IDENTITY, "0" * 64)
+        is_finished(output, scratch, IDENTITY, "0" * 64, PRESET)
 
 
 def test_a_strangers_submission_is_never_overwritten(tmp_path: Path) -> None:
@@ -131,9 +135,9 @@ def by_weights(name: str, **more: object) -> dict[str, object]:
 def test_a_run_that_has_not_trained_goes_on_with_other_weights(tmp_path: Path) -> None:
     """Past failure: a run by a wrong file locked its folder for the right one."""
     scratch = start(tmp_path / "scratch", "wrong.pth", "plan.json", "seconds.json")
-    assert not is_finished(tmp_path / "out", scratch, by_weights("wrong.pth"), "")
+    assert not is_finished(tmp_path / "out", scratch, by_weights("wrong.pth"), "", PRESET)
     assert (scratch / "plan.json").exists()
-    assert not is_finished(tmp_path / "out", scratch, by_weights("right.pth"), "")
+    assert not is_finished(tmp_path / "out", scratch, by_weights("right.pth"), "", PRESET)
     assert not (scratch / "plan.json").exists()  # it counted features of the other weights
     assert (scratch / "seconds.json").exists()
 
@@ -142,7 +146,7 @@ def test_a_run_that_has_not_trained_goes_on_with_other_weights(tmp_path: Path) -
 def test_what_was_chosen_by_fid_keeps_to_its_weights(tmp_path: Path, left: str) -> None:
     scratch = start(tmp_path / "scratch", "wrong.pth", "plan.json", left)
     with pytest.raises(InputError, match=r"weights_file: 'wrong.pth' against 'right.pth'"):
-        is_finished(tmp_path / "out", scratch, by_weights("right.pth"), "")
+        is_finished(tmp_path / "out", scratch, by_weights("right.pth"), "", PRESET)
     assert (scratch / "plan.json").exists()
 
 
@@ -150,7 +154,7 @@ def test_other_weights_beside_another_option_or_data_are_refused(tmp_path: Path)
     scratch = start(tmp_path / "scratch", "wrong.pth", "plan.json")
     for other in (by_weights("right.pth", seed=2), {**by_weights("right.pth"), "data_sha256": "c"}):
         with pytest.raises(InputError, match="another configuration"):
-            is_finished(tmp_path / "out", scratch, other, "")
+            is_finished(tmp_path / "out", scratch, other, "", PRESET)
     assert (scratch / "plan.json").exists()
 
 
@@ -158,4 +162,4 @@ def test_a_finished_run_keeps_its_weights(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     write_manifest(tmp_path / "out", by_weights("one.pth"))
     with pytest.raises(InputError, match="weights_file: 'one"):
-        is_finished(tmp_path / "out", tmp_path / "scratch", by_weights("two.pth"), "")
+        is_finished(tmp_path / "out", tmp_path / "scratch", by_weights("two.pth"), "", PRESET)
