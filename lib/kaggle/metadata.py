@@ -72,6 +72,8 @@ def _check_run(metadata: Metadata) -> None:
 
 def _check_code_file(metadata: Metadata, root: Path, for_push: bool) -> None:
     suffix = FORMS[metadata.kernel_type]
+    if not metadata.code_file.isprintable():  # a NUL is no part of any path
+        raise complain("code_file", "printable characters", metadata.code_file)
     path, build = root / metadata.code_file, root / BUILD_FOLDER
     inside = path.resolve().is_relative_to(build.resolve()) and path.resolve() != build.resolve()
     if not inside or any(step.is_symlink() for step in _steps_between(build, path)):

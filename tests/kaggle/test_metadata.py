@@ -77,6 +77,7 @@ def test_good_file_passes_without_a_warning(tmp_path: Path) -> None:
         {"code_file": "/etc/passwd"},
         {"code_file": "build"},
         {"code_file": "build/kernel.ipynb"},
+        {"code_file": "build/\x00.py"},
         {"language": "r"},
         {"kernel_type": "scripts"},
         {"kernel_type": "notebook"},

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 import build
-from lib.commands.offline.audit import HOST, Variant, decode_variants, judge, list_policies
-from lib.kernel.config import Config
+from lib.commands.offline.audit import Variant, decode_variants, judge, list_policies
+from lib.kernel.config import OFFICIAL, Config
 from lib.kernel.device.device import choose_device
 from lib.kernel.metrics.features import load_extractor
 from lib.synthetic.look_alike import look_alike
@@ -25,7 +25,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_open_choice_is_departed_from_once() -> None:
     policies = list_policies()
-    host = policies.pop(HOST)
+    host = policies.pop(OFFICIAL)
     single = [name for name in policies if "=" in name]
     for name in single:
         field, option = name.split("=")
@@ -45,7 +45,7 @@ def test_equal_policies_cost_nothing_and_others_something(shards: Path) -> None:
     extractor = load_extractor(config, None, choose_device())
     few = slice(0, 6)
     cut = [
-        Variant(HOST, host.rows[few], host.pixels[few]),
+        Variant(OFFICIAL, host.rows[few], host.pixels[few]),
         Variant("same", host.rows[few], host.pixels[few].copy()),
         Variant("three inverted", host.rows[few], pixels[few]),
     ]
