@@ -46,6 +46,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     metrics = tree / "lib" / "kernel" / "metrics" / "extra_metrics.py"
     insert(metrics, "# Each gives what", find_block("def _find_brightness") + "\n\n")
     insert(metrics, "    _find_kid,\n", find_block("_find_brightness,"))
+    report = tree / "lib" / "kernel" / "report" / "report.py"
+    insert(report, '        ("floor", "Real-real floor"', find_block('("brightness"'))
     return tree
 
 
@@ -62,7 +64,8 @@ def test_a_recipe_is_a_folder_and_a_row_and_a_metric_a_line(tree: Path, tmp_path
     metrics = run_toy(tree, write_input(tmp_path / "input"), tmp_path / "output")
     assert (metrics["recipe"], metrics["steps"], metrics["curated"]) == ("toy", 20, True)
     assert 0.0 < metrics["details"]["brightness"] < 1.0
-    assert "brightness" in (tmp_path / "output" / "report.html").read_text()
+    report = (tmp_path / "output" / "report.html").read_text()
+    assert '<span class="soft">Brightness</span>' in report
 
 
 def test_a_competition_is_a_module_that_the_entry_names(tree: Path, tmp_path: Path) -> None:

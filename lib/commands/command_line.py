@@ -25,7 +25,7 @@ def load_command(name: str) -> Command:
 
     What needs packages is imported when the command runs.
     """
-    command = getattr(import_module(f"lib.commands.{name}"), name.upper())
+    command = getattr(import_module(f"lib.commands.{name}"), name.upper(), None)
     assert isinstance(command, Command), f"lib.commands.{name} does not define {name.upper()}"
     return command
 

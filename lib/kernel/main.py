@@ -8,7 +8,7 @@ from lib.base.log import log
 from lib.base.places import check_output_folder
 from lib.kernel.device.ranks import RankLostError
 from lib.kernel.folders import find_folders
-from lib.kernel.pipeline import Setting
+from lib.kernel.pipeline import Request
 from lib.kernel.report import provenance
 from lib.kernel.report.report import Findings
 from lib.kernel.report.stage_log import StageLog
@@ -16,7 +16,7 @@ from lib.kernel.settings import read_block, show_settings
 from lib.kernel.stages import Kernel
 
 
-def main(run: Callable[[Kernel, Setting], None], kernel: Kernel, debug: bool = False) -> int:
+def main(run: Callable[[Kernel, Request], None], kernel: Kernel, debug: bool = False) -> int:
     """(pipeline.run, what the entry names) -> exit code.
 
     Under torchrun this is rank 0 or follows it; else rank 0 starts the others when it needs them,
@@ -40,16 +40,16 @@ def main(run: Callable[[Kernel, Setting], None], kernel: Kernel, debug: bool = F
             findings = Findings(title, show_settings(given, recipe.preset))
             template, places = kernel.report_template, (folders.output, folders.scratch)
             stage_log = StageLog(findings, template, *places)
-            setting = Setting(recipe, given, folders, stage_log, launched)
+            request = Request(recipe, given, folders, stage_log, launched)
             with stage_log.heartbeat:
                 try:
-                    run(kernel, setting)
+                    run(kernel, request)
                 except RankLostError as error:
                     if launched:  # torchrun ends the other ranks itself
                         cure = "the same command goes on here; torchrun's --max-restarts does so"
                         raise PipelineError("ranks", str(error), cure=cure) from error
                     log("ranks", f"{error}; this one goes on alone from the last checkpoint")
-                    run(kernel, setting.alone())
+                    run(kernel, request.alone())
         return 0
 
     return run_for_exit_code(work, debug)

@@ -31,7 +31,6 @@ from lib.kernel.plan import (
     LEAST_REAL,
     Plan,
     bounds_training,
-    demand_time,
 )
 from lib.kernel.recipe import Recipe
 from lib.kernel.report import provenance
@@ -40,11 +39,12 @@ from lib.kernel.report.stage_log import StageLog
 from lib.kernel.report.summary import summarise, write_metrics
 from lib.kernel.run_steps import (
     Tools,
-    choose,
+    choose_submitted,
     describe_submission,
     divide_time,
-    draw_images,
+    draw_fitting_pool,
     explaining_no_step,
+    find_temperature,
     finetune,
     leave_training,
     measure_machine,
@@ -53,8 +53,8 @@ from lib.kernel.run_steps import (
     measure_real_images,
     note_of_real,
     prepare_training,
-    show,
-    tune,
+    refuse_too_few_minutes,
+    write_figure,
 )
 from lib.kernel.settled import list_settled, mark_settled
 from lib.kernel.speeds import count_verified
@@ -65,7 +65,7 @@ from lib.kernel.training.train import train
 
 
 @dataclass(frozen=True)
-class Setting:
+class Request:
     """What a run is asked for, and where."""
 
     recipe: Recipe
@@ -74,94 +74,107 @@ class Setting:
     stage_log: StageLog
     launched: Ranks | None = None  # torchrun's
 
-    def alone(self) -> "Setting":
+    def alone(self) -> "Request":
         """The same for this process alone."""
         return dataclasses.replace(self, launched=ALONE)
 
 
-def run(kernel: Kernel, setting: Setting) -> None:
-    """Tell every stage in order; what an earlier process left on disk is taken up.
+def run(kernel: Kernel, request: Request) -> None:
+    """Go through every stage in order; what an earlier process left on disk is taken up.
 
     Long because it is the one place where a reader sees the whole run.
     """
-    competition, stages, given = kernel.competition, kernel.stages, setting.given
-    recipe, folders, stage_log = setting.recipe, setting.folders, setting.stage_log
-    data = competition.hash_input(folders.input)
-    identity = provenance.identify(given, recipe, data)
-    finished = (folders.output, folders.scratch, identity, kernel.bundle_sha256, recipe.preset)
-    if provenance.is_finished(*finished):
+    competition, stages, given = kernel.competition, kernel.stages, request.given
+    recipe, folders, stage_log = request.recipe, request.folders, request.stage_log
+    data_sha256 = competition.hash_input(folders.input)
+    identity = provenance.identify(given, recipe, data_sha256)
+    if provenance.is_finished(
+        folders.output, folders.scratch, identity, kernel.bundle_sha256, recipe.preset
+    ):
         log("done", str(folders.output / REPORT))
         return
-    weights = locate_weights(given, folders, stage_log)
-    with start_device(stages, setting) as device:
+    inception_file = locate_inception(given, folders, stage_log)
+    with start_device(stages, request) as device:
         config = resolve(given, recipe, device)
-        extractor = load_extractor(config, weights, device)
-        tools = Tools(recipe, config, device, extractor, weights, folders, stage_log)
-        write_json(folders.scratch / IDENTITY_FILE, identity)  # its weights are sound
+        extractor = load_extractor(config, inception_file, device)
+        # Inception's file was whole: from here on it belongs to the run's identity.
+        write_json(folders.scratch / IDENTITY_FILE, identity)
+        tools = Tools(recipe, config, device, extractor, inception_file, folders, stage_log)
         if recipe.contest:
-            told = recipe.contest.tell(recipe, config, device.is_cuda)
-            stage_log.add(Found({"candidates": told}))
+            candidates = recipe.contest.tell(recipe, config, device.is_cuda)
+            stage_log.add(Found({"candidates": candidates}))
 
-        plan, speeds = read_plan(folders), None
+        plan = read_plan(folders)
+        speeds = None  # they are measured where they divide the time
         if plan is None:
             with stage_log.stage("speed"):
                 glance = competition.glance(folders.input, config, LEAST_REAL)
                 speeds = measure_machine(tools, glance.images)
-                known = note_of_real(tools, data).exists()
-                least = min(glance.records, config.real_limit or LEAST_REAL, LEAST_REAL)
-                demand_time(config, speeds, 0 if known else least, stage_log.elapsed_s)
-        work = folders.scratch / TRAIN_FOLDER
-        taken_over_s = import_state(folders.input, work, recipe, identity, device.is_cuda)
+                refuse_too_few_minutes(tools, glance, speeds, data_sha256)
+        train_folder = folders.scratch / TRAIN_FOLDER
+        taken_over_s = import_state(folders.input, train_folder, recipe, identity, device.is_cuda)
 
         with stage_log.stage("decode"):
-            places = (folders.input, folders.cache)
-            images = competition.read_images(*places, recipe, config, data, work)
-            grid = show(tools, "real.png", "Real images, as the recipe sees them", images.training)
-            origin = provenance.Origin(kernel.bundle_sha256, data, weights, extractor.describe())
+            images = competition.read_images(
+                folders.input, folders.cache, recipe, config, data_sha256, train_folder
+            )
+            competition.check(images)
+            grid = write_figure(
+                tools, "real.png", "Real images, as the recipe sees them", images.training
+            )
+            origin = provenance.Origin(
+                kernel.bundle_sha256, data_sha256, inception_file, extractor.describe()
+            )
             facts = origin.list_facts(config, device.name)
             stage_log.add(Found(images.metrics, figures=grid, provenance=facts))
         with stage_log.stage("real features"):
             if plan is None:
-                assert speeds is not None
                 plan = divide_time(tools, images, speeds)
-            reference, unseen = measure_real_images(tools, images, plan)
-            write_json(note_of_real(tools, data), {"real": plan.real})
+            reference, unseen_reference = measure_real_images(tools, images, plan)
+            write_json(note_of_real(tools, data_sha256), {"real": plan.real})
 
         with stage_log.stage("train"):
             limit, validation = prepare_training(tools, plan, reference, taken_over_s, given)
-            train_it = recipe.contest.train if recipe.contest else train
-            own = dataclasses.replace(config, trial=plan.trial)  # where recipes compete
-            places = (work, folders.output)
+            # Recipes that compete are trained by the same function, in turn.
+            train_by_recipe = recipe.contest.train if recipe.contest else train
             with explaining_no_step(tools, plan):
-                trained: TrainResult = train_it(
-                    images.training, recipe, own, device, *places, limit, validation
+                trained: TrainResult = train_by_recipe(
+                    images.training,
+                    recipe,
+                    dataclasses.replace(config, trial=plan.trial),
+                    device,
+                    train_folder,
+                    folders.output,
+                    limit,
+                    validation,
                 )
-            leave_training(tools, trained, not (bounds_training(given) or taken_over_s))
+            is_timed = not bounds_training(given) and not taken_over_s
+            leave_training(tools, trained, is_timed)
             model, found, notes = finetune(tools, stages, trained, limit, plan, reference)
             stage_log.add(found)
-        if plan.sweep or plan.pool > config.samples:  # they take what time there is by now
+        if plan.sweep or plan.pool > config.samples:  # the machine may be busier by now
             speeds = measure_machine(tools, images.training, model)
             plan = dataclasses.replace(plan, closing_s=speeds.closing_s)
         if plan.sweep and stages.tune_temperature and speeds:
             with stage_log.stage("sweep"):
-                model, found = tune(tools, stages, model, reference, plan, speeds)
+                model, found = find_temperature(tools, stages, model, reference, plan, speeds)
                 stage_log.add(found)
         settled = list_settled(plan, device.ranks.count, trained)
         stage_log.show_config(mark_settled(given, recipe.preset, model.config, settled))
 
         with stage_log.stage("sample"):
-            pool = draw_images(tools, model, plan, speeds)
+            pool = draw_fitting_pool(tools, model, plan, speeds)
         with stage_log.stage("features"):
             features = measure_pool(tools, pool, plan)
         with stage_log.stage("fid"):
-            choice = choose(tools, stages, features, reference, plan)
+            choice = choose_submitted(tools, stages, features, reference, plan)
             score_notes = [*choice.metrics.get("score_notes", []), *notes]
-            scores = score_unseen(features, choice, unseen, images, config)
+            scores = score_unseen(features, choice, unseen_reference, images, config)
             metrics = {**choice.metrics, "score_notes": score_notes, **scores}
             stage_log.add(Found(metrics, [scores["unseen_note"]], curation=choice.trace))
         with stage_log.stage("submission"):
             chosen = np.ascontiguousarray(pool[choice.rows])
-            grid = show(tools, "generated.png", "Generated images, as submitted", chosen)
+            grid = write_figure(tools, "generated.png", "Generated images, as submitted", chosen)
             stage_log.add(Found(figures=grid))
             remarks = describe_submission(tools, trained)
             competition.write_submission(folders.output, chosen, features[choice.rows], remarks)
@@ -170,21 +183,25 @@ def run(kernel: Kernel, setting: Setting) -> None:
                 drawn = Drawn(pool[: len(features)], features, choice.rows)
                 stage_log.add(measure_more(tools, stages, images, drawn, reference))
         with stage_log.stage("verify"):
-            rows = count_verified(config, device)
-            counts = (config.samples, rows, config.seed)
-            competition.verify_submission(folders.output, *counts, extractor.extract)
+            competition.verify_submission(
+                folders.output,
+                count=config.samples,
+                rows=count_verified(config, device),
+                seed=config.seed,
+                extract=extractor.extract,
+            )
         finish(tools, given, identity)
 
 
 @contextmanager
-def start_device(stages: Stages, setting: Setting) -> Iterator[Device]:
+def start_device(stages: Stages, request: Request) -> Iterator[Device]:
     """Choose the device and start the other ranks, which leave at the end of the block."""
-    ranks = setting.launched or ALONE
+    ranks = request.launched or ALONE
     device = choose_device(ranks, stages.make_graphs)
-    if setting.launched is None and stages.ranks:
+    if request.launched is None and stages.ranks:
         gpus = torch.cuda.device_count() if device.is_cuda else 0
-        wanted = setting.given.ranks
-        ranks = stages.ranks.spawn_workers(wanted, gpus, setting.recipe, stages.make_graphs)
+        wanted = request.given.ranks
+        ranks = stages.ranks.spawn_workers(wanted, gpus, request.recipe, stages.make_graphs)
     try:
         yield dataclasses.replace(device, ranks=ranks)
     except RankLostError:
@@ -208,7 +225,7 @@ def read_plan(folders: Folders) -> Plan | None:
     return Plan(**earlier) if earlier else None
 
 
-def locate_weights(given: Config, folders: Folders, stage_log: StageLog) -> Path | None:
+def locate_inception(given: Config, folders: Folders, stage_log: StageLog) -> Path | None:
     """Find Inception's weights; None where random ones were asked for, which is told."""
     if given.weights_file == RANDOM_WEIGHTS:
         stage_log.warn("weights", RANDOM_WARNING)

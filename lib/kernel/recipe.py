@@ -52,7 +52,7 @@ class Recipe:
     """One way to train a generator and to draw from it, or several that compete."""
 
     preset: Preset
-    # (N, C, 32, 32) uint8, Config, Device -> lib.kernel.training.trainer.Trainer
+    # (N, C, 32, 32) uint8, Config, Device -> its class of lib.kernel.training.trainer.Trainer
     make_trainer: Callable[[np.ndarray, Config, Device], Any] = _refuse
     # Config, picture channels -> the network that samples
     build_network: Callable[[Config, int], nn.Module] = _refuse

@@ -19,7 +19,7 @@ from lib.base.errors import PipelineError
 from lib.base.files import write_json
 from lib.base.image_grid import write_grid
 from lib.base.log import log
-from lib.kernel.competition.contract import Images, Remarks
+from lib.kernel.competition.contract import Glance, Images, Remarks
 from lib.kernel.config import RANDOM_WEIGHTS, Config
 from lib.kernel.device.device import Device
 from lib.kernel.folders import PLAN_FILE, POOL_FILE, SWEEP_FILE, TRAIN_FOLDER, Folders
@@ -35,9 +35,11 @@ from lib.kernel.metrics.reference import (
 from lib.kernel.metrics.unseen_fid import measure_unseen
 from lib.kernel.metrics.validation_fid import ValidationFid, make_validation_fid
 from lib.kernel.plan import (
+    LEAST_REAL,
     Plan,
     Wanted,
     bounds_training,
+    demand_time,
     describe_plan,
     fit_pool,
     make_plan,
@@ -67,7 +69,7 @@ class Tools:
     config: Config  # resolved: no automatic value is open but those that training settles
     device: Device
     extractor: Extractor
-    weights: Path | None  # Inception's file
+    inception_file: Path | None  # None: random weights
     folders: Folders
     stage_log: StageLog
 
@@ -77,9 +79,12 @@ class Tools:
         return deadline - time.monotonic() - plan.closing_s
 
 
-def note_of_real(tools: Tools, data: str) -> Path:
+def note_of_real(tools: Tools, data_sha256: str) -> Path:
     """The file that tells that real features of these data lie in the cache."""
-    return tools.folders.cache / f"measured-{data[:12]}-{tools.extractor.weights_hash[:12]}.json"
+    return (
+        tools.folders.cache
+        / f"measured-{data_sha256[:12]}-{tools.extractor.weights_hash[:12]}.json"
+    )
 
 
 def measure_machine(tools: Tools, images: np.ndarray, model: Model | None = None) -> Speeds:
@@ -89,8 +94,16 @@ def measure_machine(tools: Tools, images: np.ndarray, model: Model | None = None
     return measure_speeds(recipe, config, tools.device, tools.extractor, channels)
 
 
-def divide_time(tools: Tools, images: Images, speeds: Speeds) -> Plan:
+def refuse_too_few_minutes(tools: Tools, glance: Glance, speeds: Speeds, data_sha256: str) -> None:
+    """Raise InputError, before anything is decoded, where the minutes would leave no training."""
+    is_measured = note_of_real(tools, data_sha256).exists()
+    least = min(glance.records, tools.config.real_limit or LEAST_REAL, LEAST_REAL)
+    demand_time(tools.config, speeds, 0 if is_measured else least, tools.stage_log.elapsed_s)
+
+
+def divide_time(tools: Tools, images: Images, speeds: Speeds | None) -> Plan:
     """Divide the run's time by the measured speeds; a resumed run keeps to this plan."""
+    assert speeds is not None, "they are measured where there is no plan"
     config, folders, extractor = tools.config, tools.folders, tools.extractor
     rows = choose_real(len(images.real), config.real_limit, config.seed)
     missing = count_unmeasured(images.real[rows], extractor, folders.cache)
@@ -129,7 +142,7 @@ def prepare_training(
     # The last share may be another stage's; candidates leave their own.
     share = 0.0 if recipe.contest else config.fid_loss
     limit = TimeLimit(plan.train_s * (1.0 - share) + taken_over_s, deadline)
-    exact = (tools.weights, tools.device, tools.extractor)
+    exact = (tools.inception_file, tools.device, tools.extractor)
     return limit, make_validation_fid(recipe, config, *exact, reference, plan.image_s)
 
 
@@ -206,7 +219,7 @@ def explain_no_step(tools: Tools, plan: Plan) -> PipelineError:
     )
 
 
-def tune(
+def find_temperature(
     tools: Tools, stages: Stages, model: Model, reference: Reference, plan: Plan, speeds: Speeds
 ) -> tuple[Model, Found]:
     """Find the temperature of the least FID, as far as there is time to look."""
@@ -224,7 +237,7 @@ def tune(
     return model.at_temperature(sweep.temperature), Found({"sweep": dataclasses.asdict(sweep)})
 
 
-def draw_images(tools: Tools, model: Model, plan: Plan, speeds: Speeds | None) -> np.ndarray:
+def draw_fitting_pool(tools: Tools, model: Model, plan: Plan, speeds: Speeds | None) -> np.ndarray:
     """Draw the pool, as many images as there is time for -> (P, 3, S, S) uint8."""
     saved, count = tools.folders.scratch / POOL_FILE, plan.pool
     if count > tools.config.samples and not saved.exists() and speeds:
@@ -255,7 +268,7 @@ def tell_pool(tools: Tools, count: int, wanted: int) -> None:
         tools.stage_log.warn("sample", f"{kept}: {why}")
 
 
-def choose(
+def choose_submitted(
     tools: Tools, stages: Stages, features: np.ndarray, reference: Reference, plan: Plan
 ) -> Choice:
     """Choose what is submitted: out of a pool by FID, else what was drawn first."""
@@ -295,11 +308,11 @@ def measure_more(
     extra = stages.measure_extra(drawn, real, images.training, images.unseen_own, reference, seed)
     log("extra metrics", extra.copying)
     caption = "Generated (left) and the nearest training images"
-    grid = show(tools, "nearest.png", caption, extra.neighbours)
+    grid = write_figure(tools, "nearest.png", caption, extra.neighbours)
     return Found({"details": extra.details}, [extra.copying], grid, spectra=extra.spectra)
 
 
-def show(tools: Tools, name: str, caption: str, images: np.ndarray) -> dict[str, bytes]:
+def write_figure(tools: Tools, name: str, caption: str, images: np.ndarray) -> dict[str, bytes]:
     """Write a grid of the first images -> caption and PNG for the report."""
     path = tools.folders.output / name
     write_grid(path, images[:_GRID], columns=_COLUMNS, scale=4)

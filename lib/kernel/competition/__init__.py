@@ -1,4 +1,4 @@
-"""All that the GAN Challenge's files look like is known here.
+"""Competitions are known here: their data come in, a submission goes out.
 
-Shards come in, a submission goes out.
+The contract is what a run knows of any competition; all other modules are the GAN Challenge's own.
 """

@@ -1,4 +1,4 @@
-"""Pictures of one shape in a stack -> 32x32 pictures, by images.py's arithmetic to the bit."""
+"""Pictures of one shape in a stack -> 32x32 pictures, by decode_record.py's own arithmetic."""
 
 from functools import lru_cache
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from lib.base.errors import PipelineError
 from lib.kernel.config import Config
 from lib.kernel.recipe import Recipe
 
@@ -76,11 +77,26 @@ class Competition:
     """One competition."""
 
     title: str
-    image_px: int  # side of its images
+    image_px: int  # side of its images; 32 so far
     hash_input: Callable[[Path], str]  # input folder -> a hash of the data in it
     glance: Callable[[Path, Config, int], Glance]  # input folder, ..., records to count at most
     read_images: ReadImages
     # (output folder, (n, 3, S, S) uint8, (n, 2048) float32, what is told beside them)
     write_submission: Callable[[Path, np.ndarray, np.ndarray, Remarks], None]
     verify_submission: VerifySubmission
-    read_submission: Callable[[Path], np.ndarray]  # its file -> (n, 2048) float32
+
+    def check(self, images: Images) -> None:
+        """Refuse images of another form than the contract's, which is a fault of read_images."""
+        side = (self.image_px, self.image_px)
+        for name in ("real", "training", "unseen", "unseen_own"):
+            found = getattr(images, name)
+            channels = (1, 3) if name in ("training", "unseen_own") else (3,)
+            is_fit = found.ndim == 4 and found.shape[1] in channels and found.shape[2:] == side
+            if not is_fit or found.dtype != np.uint8:
+                raise PipelineError(
+                    "decode",
+                    f"{self.title}: its {name} images have another form",
+                    expected=f"(N, {' or '.join(map(str, channels))}, {side[0]}, {side[1]}) uint8",
+                    got=f"{found.shape} {found.dtype}",
+                    cure="mend read_images of the competition, see docs/CONTRIBUTING.md",
+                )

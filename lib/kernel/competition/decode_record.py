@@ -1,4 +1,8 @@
-"""One raw line -> one 32x32 picture in three channels, or why there is none."""
+"""One raw line -> one 32x32 picture in three channels, or why there is none.
+
+This is the plain form. A run decodes whole blocks by decode_block.py, which must give the same to
+the bit: change both, and raise the decoder's number in dataset.py.
+"""
 
 from typing import NamedTuple
 

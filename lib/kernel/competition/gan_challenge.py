@@ -13,7 +13,7 @@ from lib.kernel.competition.decode_block import decode_block
 from lib.kernel.competition.decode_policy import get_policy
 from lib.kernel.competition.shard_lines import DataDigest, hash_shards, read_blocks
 from lib.kernel.competition.shards import find_shards
-from lib.kernel.competition.submission import read_submission, verify_files, write_files
+from lib.kernel.competition.submission import verify_files, write_files
 from lib.kernel.competition.unseen import load_ids, part_images, set_aside
 from lib.kernel.config import OFFICIAL, Config
 from lib.kernel.recipe import Recipe
@@ -82,5 +82,4 @@ GAN_CHALLENGE = Competition(
     read_images=read_images,
     write_submission=write_files,
     verify_submission=verify_files,
-    read_submission=read_submission,
 )

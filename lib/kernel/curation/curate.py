@@ -3,7 +3,7 @@
 The images stay what the generator made; only which of them are submitted is chosen. From a random
 subset, rounds of exchanges: decompose the subset's covariance, score every member and some of the
 rest, take the best of both sides to a shortlist, exchange its best pair until the gains fall off.
-Every gain is exact (curate_exchange.py), so nothing here depends on the scale of the features or
+Every gain is exact (exchange.py), so nothing here depends on the scale of the features or
 on how steep their spectrum is. The leading directions alone come first: in the features of simple
 images they hold nearly all of the variance, and there a round costs next to nothing.
 

@@ -81,6 +81,7 @@ def _describe_state(findings: Findings) -> str:
 
 def _list_tiles(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
     tiles = []
+    metrics = {**metrics.get("details", {}), **metrics}  # extra metrics may have tiles as well
     for key, label, note in (
         ("fid", "FID of the submission", "lower is better"),
         ("fid_random", "FID of a random draw", "the generator's own quality"),

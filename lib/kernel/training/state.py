@@ -25,7 +25,9 @@ class TrainState:
     gave_up: bool = False  # it diverged too often: more time would not help
     history: list[dict[str, float]] = field(default_factory=list)
     best: dict[str, Any] = field(default_factory=dict)  # kind, score, why, step, epoch, weights
-    judged: dict[str, Any] = field(default_factory=dict)  # what FIDs in training took and found
+    judged: dict[str, Any] = field(
+        default_factory=dict
+    )  # what FIDs in training found: a word of files
     sums: Losses = field(default_factory=dict)  # on the device, since the last record
     counts: dict[str, int] = field(default_factory=dict)
 

@@ -1,6 +1,7 @@
 """The base of every recipe's trainer: batches, and gradients in parts that fit the memory.
 
-A recipe adds its networks and `train_step`.
+A recipe adds its networks and `train_step`, in lib/kernel/recipes/NAME/trainer.py; those with a
+generator and a critic go on in adversarial.py.
 """
 
 from abc import ABC, abstractmethod

@@ -88,11 +88,11 @@ def train_candidates(
     def train_one(candidate: Recipe, own: Config, folder: Path, part: TimeLimit) -> TrainResult:
         return train(images, candidate, own, device, folder, output, part, validation)
 
-    judge, on_gpu = TrialJudge(config, device, limit, validation), device.is_cuda
-    return halve_successively(images, recipe, config, work, limit, train_one, judge, on_gpu)
+    find_fid, on_gpu = TrialFid(config, device, limit, validation), device.is_cuda
+    return halve_successively(images, recipe, config, work, limit, train_one, find_fid, on_gpu)
 
 
-class TrialJudge:
+class TrialFid:
     """The FID of a candidate's samples, as long as the clock leaves time to find it."""
 
     def __init__(
@@ -123,15 +123,15 @@ def halve_successively(
     work: Path,
     limit: TimeLimit,
     train_one: TrainOne,
-    judge: Callable[[TrainResult], float],
+    find_fid: Callable[[TrainResult], float],
     is_cuda: bool,
 ) -> TrainResult:
     """((N, C, 32, 32) uint8, recipe with candidates, Config, folder) -> the result of the best.
 
-    `train_one` trains a candidate in a folder of its own, `judge` is the FID of its samples. The
+    `train_one` trains a candidate in a folder of its own, `find_fid` measures its samples. The
     same call again takes up what an earlier process left in the folder. A candidate that ends with
     FID as its loss leaves that share of its time. Where `trial` is 0 the first candidate is taken;
-    where `judge` raises TrialsOverError, the best so far.
+    where `find_fid` raises TrialsOverError, the best so far.
     Long because trials and what follows them share one schedule.
     """
     look = describe_images(images)
@@ -155,7 +155,7 @@ def halve_successively(
         return train_one(candidate, own, work / name, part)
 
     def measure(name: str, pause_at: float) -> float:
-        return judge(train_until(name, pause_at))
+        return find_fid(train_until(name, pause_at))
 
     while len(alive) > 1 and config.trial:
         rung += 1

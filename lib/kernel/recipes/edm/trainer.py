@@ -30,7 +30,7 @@ SHARES = {"average": 0.08, "short average": 0.02}  # half-lives in shares of the
 
 
 class EdmTrainer(Trainer):
-    """AdamW on noisy pictures; the samples come from averages of the weights."""
+    """Adam on noisy pictures; the samples come from averages of the weights."""
 
     def __init__(self, images: np.ndarray, config: Config, device: Device) -> None:
         learnt, held_out = hold_out(images, config.seed)
