@@ -17,7 +17,7 @@ from lib.kaggle.push import Cargo, push_cargo
 from lib.kaggle.save_kernel import Pushed
 from lib.kaggle.session import KaggleSession, open_session
 from lib.kaggle.timeouts import Patience
-from lib.kaggle.workspace import Workplace
+from lib.kaggle.workspace import Workspace
 from tests.kaggle_server import KaggleServer, make_environment
 from tests.kaggle_state import COMPETITION, USER, Version
 
@@ -78,7 +78,7 @@ class Place:
     """What a test of the loop needs."""
 
     server: KaggleServer
-    work: Workplace
+    work: Workspace
     session: KaggleSession
 
     @property
@@ -147,7 +147,7 @@ def open_place(
         root.mkdir()
         (root / "kernel-metadata.json").write_text(json.dumps(METADATA))
         with open_session(patience) as session:
-            yield Place(server, Workplace(root, patience), session)
+            yield Place(server, Workspace(root, patience), session)
         assert not server.connects, "something tried to leave the machine"
     finally:
         server.close()

@@ -5,16 +5,16 @@ from typing import Any
 from lib.base.files import read_json
 from lib.kernel import pipeline
 from lib.kernel.competition.gan_challenge import GAN_CHALLENGE
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
+from lib.kernel.configuration.folders import Folders
+from lib.kernel.configuration.settings import show_settings
 from lib.kernel.curation.choose import choose_images
 from lib.kernel.device.cuda_graph import make_graphs
-from lib.kernel.folders import Folders
 from lib.kernel.metrics.extra_metrics import measure_extra
 from lib.kernel.recipe import Recipe
 from lib.kernel.report.report import Findings
 from lib.kernel.report.stage_log import StageLog
 from lib.kernel.sampling.temperature_sweep import tune_temperature
-from lib.kernel.settings import show_settings
 from lib.kernel.stages import Kernel, Stages
 from lib.kernel.training import worker_rank
 from lib.kernel.training.fid_finetune import finetune_by_fid

@@ -10,7 +10,7 @@ from lib.base.tables import format_table
 from lib.commands.options import Command, read_number
 from lib.kaggle.metadata import BUILD_FOLDER
 from lib.kaggle.workspace import ROOT
-from lib.kernel.config import RANDOM_WEIGHTS, Config
+from lib.kernel.configuration.config import RANDOM_WEIGHTS, Config
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

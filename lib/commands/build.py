@@ -7,7 +7,7 @@ from lib.commands.options import Command, add_config_options, read_config
 from lib.commands.quota import describe_quota
 from lib.kaggle.metadata import FORMS
 from lib.kaggle.workspace import ROOT
-from lib.kernel.config import RANDOM_WEIGHTS
+from lib.kernel.configuration.config import RANDOM_WEIGHTS
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

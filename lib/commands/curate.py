@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lib.base.places import check_input_place, check_output_file
 from lib.commands.options import Command
-from lib.kernel.challenge import SUBMITTED
+from lib.kernel.configuration.challenge import SUBMITTED
 
 _KINDS = "features or images as .npy, a folder or zip of them, or a run's cached features"
 

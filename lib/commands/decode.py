@@ -6,8 +6,8 @@ from pathlib import Path
 from lib.base.places import check_input_place, check_output_folder
 from lib.base.tables import format_table
 from lib.commands.options import Command
-from lib.kernel.aliases import take_old_names
-from lib.kernel.config import POLICIES
+from lib.kernel.configuration.aliases import take_old_names
+from lib.kernel.configuration.config import POLICIES
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,7 @@
 import argparse
 
 from lib.commands.options import Command
-from lib.kaggle.workspace import ROOT, Workplace
+from lib.kaggle.workspace import ROOT, Workspace
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -11,9 +11,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from lib.commands.findings import examine, format_findings  # requests is slow to import
+    from lib.commands.doctor_checks import examine, format_findings  # requests is slow to import
 
-    findings = examine(Workplace(ROOT))
+    findings = examine(Workspace(ROOT))
     print(format_findings(findings))
     return 1 if any(finding.cure for finding in findings) else 0
 

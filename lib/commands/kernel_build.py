@@ -15,10 +15,10 @@ from lib.bundler.notebook import build_notebook, write_notebook
 from lib.kaggle.git_state import read_git_state
 from lib.kaggle.metadata import BUILD_FOLDER, BUILD_MANIFEST, FORMS, check_metadata
 from lib.kaggle.metadata_fields import FILE_NAME, parse_metadata, read_fields
-from lib.kernel.config import KEYS, Config, as_dict, show_value
-from lib.kernel.configure import as_candidate
+from lib.kernel.configuration.config import KEYS, Config, as_dict, show_value
+from lib.kernel.configuration.configure import as_candidate
+from lib.kernel.configuration.settings import explain_key, list_shown_keys
 from lib.kernel.recipes.table import ROWS, find_preset
-from lib.kernel.settings import explain_key, list_shown_keys
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lib.kaggle.workspace import ROOT, Workplace
+from lib.kaggle.workspace import ROOT, Workspace
 
 if TYPE_CHECKING:
     from lib.kaggle.session import KaggleSession
@@ -19,12 +19,12 @@ def add_version(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def open_version(text: str | None) -> Iterator[tuple[Workplace, "KaggleSession", str, int]]:
+def open_version(text: str | None) -> Iterator[tuple[Workspace, "KaggleSession", str, int]]:
     """Sign in to Kaggle and yield (workplace, session, owner/slug, version)."""
-    from lib.kaggle.pending_push import settle_pushes
+    from lib.kaggle.push_records import settle_pushes
     from lib.kaggle.session import open_session  # requests is slow to import
 
-    work = Workplace(ROOT)
+    work = Workspace(ROOT)
     work.read_metadata()  # a fresh clone has no owner yet
     settle_pushes(work)  # or the last push might be one that the ledger does not know
     ref, version = work.choose_version(text)

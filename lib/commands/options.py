@@ -9,10 +9,10 @@ from typing import NoReturn
 
 from lib.base.errors import InputError, nearest_name
 from lib.base.files import sha256_file
-from lib.kernel.config import RANDOM_WEIGHTS, Config
+from lib.kernel.configuration.config import RANDOM_WEIGHTS, Config
+from lib.kernel.configuration.settings import parse_override
 from lib.kernel.metrics.weights_kind import refuse_wrong_kind
 from lib.kernel.recipes.table import DEFAULT_RECIPE, ROWS, make_config
-from lib.kernel.settings import parse_override
 
 
 class Parser(argparse.ArgumentParser):

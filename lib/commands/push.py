@@ -8,8 +8,8 @@ from lib.commands.options import ChosenConfig, Command, add_config_options, read
 from lib.commands.quota import describe_quota
 from lib.kaggle.git_state import GitState, read_git_state
 from lib.kaggle.metadata_fields import Metadata
-from lib.kaggle.workspace import ROOT, Workplace
-from lib.kernel.config import RANDOM_WEIGHTS, Config, as_dict
+from lib.kaggle.workspace import ROOT, Workspace
+from lib.kernel.configuration.config import RANDOM_WEIGHTS, Config, as_dict
 
 if TYPE_CHECKING:
     from lib.kaggle.push import Cargo
@@ -29,11 +29,11 @@ def list_overrides(options: argparse.Namespace) -> tuple[str, ...]:
     return (*options.set, *(f"{key}={value}" for key, value in named if value is not None))
 
 
-def prepare_push(options: argparse.Namespace) -> tuple[Workplace, Metadata, GitState]:
+def prepare_push(options: argparse.Namespace) -> tuple[Workspace, Metadata, GitState]:
     """Read metadata and sources of this folder; InputError where no commit would tell the run."""
     from lib.kaggle.push import check_clean, choose_machine  # requests is slow to import
 
-    work = Workplace(ROOT)
+    work = Workspace(ROOT)
     metadata = choose_machine(work.read_metadata(), options.accelerator)
     git = read_git_state(ROOT)
     check_clean(git, options.allow_dirty)

@@ -10,7 +10,7 @@ from lib.commands.options import Command, add_config_options, read_config
 from lib.commands.sandbox import become_kernel
 from lib.kaggle.metadata import BUILD_FOLDER
 from lib.kaggle.workspace import ROOT
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

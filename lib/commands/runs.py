@@ -11,15 +11,15 @@ from lib.base.missing_packages import explain_missing
 from lib.commands.options import Command
 from lib.kaggle.ledger import list_pending
 from lib.kaggle.runs_table import fold_events, format_runs
-from lib.kaggle.workspace import ROOT, Workplace
-from lib.kernel.aliases import modernise
-from lib.kernel.configure import differences
+from lib.kaggle.workspace import ROOT, Workspace
+from lib.kernel.configuration.aliases import modernise
+from lib.kernel.configuration.configure import differences
 from lib.kernel.recipes.auto.preset import AUTO_PRESET
 
 _DIFF_LINES = 400
 
 
-def list_runs(work: Workplace) -> str:
+def list_runs(work: Workspace) -> str:
     """Read a workplace's ledger and return the table of its pushes."""
     runs = fold_events(work.read_ledger())
     if not runs:
@@ -27,7 +27,7 @@ def list_runs(work: Workplace) -> str:
     return format_runs(runs)
 
 
-def compare_runs(work: Workplace, one: str, other: str) -> str:
+def compare_runs(work: Workspace, one: str, other: str) -> str:
     """Tell what differs between two versions in configuration and in code."""
     first, second = (_find_push(work, text) for text in (one, other))
     lines = [f"--- {first['ref']} version {first['version']}"]
@@ -44,7 +44,7 @@ def _pick(push: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: push.get(name) for name in names}
 
 
-def _compare_code(work: Workplace, first: dict[str, Any], second: dict[str, Any]) -> list[str]:
+def _compare_code(work: Workspace, first: dict[str, Any], second: dict[str, Any]) -> list[str]:
     digests = [str(push.get("source_sha256")) for push in (first, second)]
     if digests[0] == digests[1]:
         return ["  the same script"]
@@ -66,7 +66,7 @@ def _drop_config(script: str) -> str:
     return re.sub(r"^CONFIG = \{\n(    .*\n)*\}\n", "", script, flags=re.MULTILINE)
 
 
-def _find_push(work: Workplace, text: str) -> dict[str, Any]:
+def _find_push(work: Workspace, text: str) -> dict[str, Any]:
     ref, version = work.choose_version(text)
     push = work.find_push(ref, version)
     if push is None:
@@ -79,11 +79,11 @@ def _find_push(work: Workplace, text: str) -> dict[str, Any]:
     return push
 
 
-def _settle(work: Workplace) -> None:
+def _settle(work: Workspace) -> None:
     """Look pending pushes up on Kaggle, or print a line on why that cannot be."""
     try:
         with explain_missing("push", "Kaggle cannot be asked, for a package is not installed"):
-            from lib.kaggle.pending_push import settle_pushes  # requests is slow to import
+            from lib.kaggle.push_records import settle_pushes  # requests is slow to import
 
             settle_pushes(work)
     except InputError as error:
@@ -98,7 +98,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    work = Workplace(ROOT)
+    work = Workspace(ROOT)
     if list_pending(work.read_ledger(tell=True)):
         _settle(work)
     print(compare_runs(work, *options.diff) if options.diff else list_runs(work))

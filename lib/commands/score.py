@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lib.base.places import check_input_file, check_input_place
 from lib.commands.options import Command
-from lib.kernel.challenge import SUBMITTED
+from lib.kernel.configuration.challenge import SUBMITTED
 
 _REAL = "features as .npy, a run's cached features, or images as build.py features takes them"
 

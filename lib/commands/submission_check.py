@@ -7,9 +7,9 @@ from lib.base.errors import PipelineError
 from lib.base.files import read_json, sha256_file
 from lib.base.run_files import MANIFEST, SUBMISSION
 from lib.kaggle.submissions import Checked
-from lib.kernel.challenge import SUBMITTED
 from lib.kernel.competition.submission_table import read_table
-from lib.kernel.config import RANDOM_WEIGHTS
+from lib.kernel.configuration.challenge import SUBMITTED
+from lib.kernel.configuration.config import RANDOM_WEIGHTS
 
 
 def check_submission(folder: Path, push: dict[str, Any] | None) -> Checked:

@@ -15,7 +15,7 @@ from lib.kaggle.kernels import find_latest_version
 from lib.kaggle.ledger import list_pending
 from lib.kaggle.metadata import check_metadata
 from lib.kaggle.metadata_fields import Metadata
-from lib.kaggle.pending_push import (
+from lib.kaggle.push_records import (
     record_intent,
     record_push,
     record_refusal,
@@ -24,7 +24,7 @@ from lib.kaggle.pending_push import (
 from lib.kaggle.save_kernel import Pushed, push_kernel
 from lib.kaggle.secrets import refuse_secrets
 from lib.kaggle.session import KaggleSession
-from lib.kaggle.workspace import Workplace
+from lib.kaggle.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def check_clean(git: GitState, allow_dirty: bool) -> None:
     log("push", f"warning: pushed with changes that are in no commit: {names}")
 
 
-def push_cargo(work: Workplace, session: KaggleSession, metadata: Metadata, cargo: Cargo) -> Pushed:
+def push_cargo(work: Workspace, session: KaggleSession, metadata: Metadata, cargo: Cargo) -> Pushed:
     """Push a kernel and record it in the ledger; PipelineError if Kaggle finds it faulty.
 
     A version that Kaggle took with faults is recorded as well, since it runs all the same. A push
@@ -78,7 +78,7 @@ def push_cargo(work: Workplace, session: KaggleSession, metadata: Metadata, carg
     return pushed
 
 
-def _settle(work: Workplace, session: KaggleSession, ref: str, request: str) -> Pushed | None:
+def _settle(work: Workspace, session: KaggleSession, ref: str, request: str) -> Pushed | None:
     """Settle the kernel's pushes that were cut off; return the one that was this request."""
     same = None
     for event in list_pending(work.read_ledger()):
@@ -88,7 +88,7 @@ def _settle(work: Workplace, session: KaggleSession, ref: str, request: str) -> 
 
 
 def _push(
-    work: Workplace, session: KaggleSession, metadata: Metadata, source: str, facts: dict[str, Any]
+    work: Workspace, session: KaggleSession, metadata: Metadata, source: str, facts: dict[str, Any]
 ) -> Pushed:
     """Push a script as a new version; the ledger knows before and after."""
     ref = metadata.ref

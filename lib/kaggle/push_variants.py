@@ -16,7 +16,7 @@ from lib.kaggle.push import Cargo, push_cargo
 from lib.kaggle.recorded_steps import fetch_and_record
 from lib.kaggle.runs_table import fold_events
 from lib.kaggle.session import KaggleSession
-from lib.kaggle.workspace import Workplace
+from lib.kaggle.workspace import Workspace
 
 _SESSIONS = 2  # GPU batch sessions that Kaggle runs at once for one user
 _TITLE_CHARACTERS = 50
@@ -42,7 +42,7 @@ def name_variant(metadata: Metadata, variant: Variant) -> Metadata:
 
 
 def sweep(
-    work: Workplace, session: KaggleSession, metadata: Metadata, variants: list[Variant]
+    work: Workspace, session: KaggleSession, metadata: Metadata, variants: list[Variant]
 ) -> list[str]:
     """Run all Variants on Kaggle; list what failed once all have ended.
 
@@ -74,7 +74,7 @@ def sweep(
 
 
 def _start(
-    work: Workplace, session: KaggleSession, metadata: Metadata, variant: Variant
+    work: Workspace, session: KaggleSession, metadata: Metadata, variant: Variant
 ) -> tuple[str, int] | None:
     """Push a Variant: its (owner/slug, version), or None where Kaggle's sessions are taken."""
     named = name_variant(metadata, variant)
@@ -95,7 +95,7 @@ def _start(
     return pushed.ref, pushed.version
 
 
-def _look(work: Workplace, session: KaggleSession, ref: str, version: int) -> str | None:
+def _look(work: Workspace, session: KaggleSession, ref: str, version: int) -> str | None:
     """Look at a run: None while it lasts, "" once it is fetched, or what went wrong."""
     try:
         status = get_status(session, ref, version)

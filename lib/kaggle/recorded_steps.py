@@ -20,12 +20,12 @@ from lib.kaggle.submissions import (
     wait_for_score,
 )
 from lib.kaggle.watch import Watched, demand_complete, watch_version
-from lib.kaggle.workspace import Workplace
+from lib.kaggle.workspace import Workspace
 
 _INTERRUPTED = 130
 
 
-def watch_and_record(work: Workplace, session: KaggleSession, ref: str, version: int) -> int:
+def watch_and_record(work: Workspace, session: KaggleSession, ref: str, version: int) -> int:
     """Watch a version until it ends: 0 for COMPLETE, PipelineError for other ends.
 
     Ctrl-C leaves the kernel running: 130, and a line that says how to resume.
@@ -43,7 +43,7 @@ def watch_and_record(work: Workplace, session: KaggleSession, ref: str, version:
     return 0
 
 
-def fetch_and_record(work: Workplace, session: KaggleSession, ref: str, version: int) -> None:
+def fetch_and_record(work: Workspace, session: KaggleSession, ref: str, version: int) -> None:
     """Save a version's outputs, and record its FID in the ledger."""
     status = session.repeat(lambda: get_status(session, ref, version))
     if not status.is_terminal:
@@ -85,7 +85,7 @@ def fetch_and_record(work: Workplace, session: KaggleSession, ref: str, version:
     log("fetch", f"next: python build.py submit {ref.split('/')[1]}/{version} -m TEXT")
 
 
-def _compare_bundle(work: Workplace, ref: str, version: int, bundle: object) -> None:
+def _compare_bundle(work: Workspace, ref: str, version: int, bundle: object) -> None:
     push = work.find_push(ref, version)
     if push is None:
         log("fetch", "this version was not pushed from here: its bundle is taken as it is")
@@ -100,7 +100,7 @@ def _compare_bundle(work: Workplace, ref: str, version: int, bundle: object) -> 
 
 
 def submit_and_record(
-    work: Workplace,
+    work: Workspace,
     session: KaggleSession,
     ref: str,
     version: int,
@@ -138,7 +138,7 @@ def submit_and_record(
 
 
 def _check_run(
-    work: Workplace, session: KaggleSession, ref: str, version: int, check: Check
+    work: Workspace, session: KaggleSession, ref: str, version: int, check: Check
 ) -> Checked:
     """Fetch a version, if it is not here yet, and check its CSV."""
     folder = work.locate_run(ref, version)

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
-class Workplace:
+class Workspace:
     """Where a command of the loop works, and how long it waits for Kaggle."""
 
     root: Path

@@ -6,13 +6,13 @@ from lib.base.errors import PipelineError
 from lib.base.exit_codes import run_for_exit_code
 from lib.base.log import log
 from lib.base.places import check_output_folder
+from lib.kernel.configuration.folders import find_folders
+from lib.kernel.configuration.settings import read_block, show_settings
 from lib.kernel.device.ranks import RankLostError
-from lib.kernel.folders import find_folders
 from lib.kernel.pipeline import Request
 from lib.kernel.report import provenance
 from lib.kernel.report.report import Findings
 from lib.kernel.report.stage_log import StageLog
-from lib.kernel.settings import read_block, show_settings
 from lib.kernel.stages import Kernel
 
 

@@ -17,26 +17,28 @@ import torch
 from lib.base.files import read_json, write_json
 from lib.base.log import log
 from lib.base.run_files import IMAGES, METRICS, REPORT, SUBMISSION
-from lib.kernel.config import RANDOM_WEIGHTS, Config
-from lib.kernel.defaults import fill_defaults
+from lib.kernel.configuration.config import RANDOM_WEIGHTS, Config
+from lib.kernel.configuration.folders import IDENTITY_FILE, PLAN_FILE, TRAIN_FOLDER, Folders
 from lib.kernel.device.device import Device, choose_device
 from lib.kernel.device.ranks import ALONE, RankLostError, Ranks
-from lib.kernel.folders import IDENTITY_FILE, PLAN_FILE, TRAIN_FOLDER, Folders
 from lib.kernel.metrics.choice import Drawn
 from lib.kernel.metrics.features import load_extractor
 from lib.kernel.metrics.inception import RANDOM_WARNING
 from lib.kernel.metrics.inception_weights import find_weights
 from lib.kernel.metrics.unseen_fid import score_unseen
-from lib.kernel.plan import (
+from lib.kernel.planning.automatic import fill_defaults
+from lib.kernel.planning.plan import (
     LEAST_REAL,
     Plan,
     bounds_training,
 )
+from lib.kernel.planning.speeds import count_verified
 from lib.kernel.recipe import Recipe
 from lib.kernel.report import provenance
 from lib.kernel.report.report import Found
 from lib.kernel.report.stage_log import StageLog
 from lib.kernel.report.summary import summarise, write_metrics
+from lib.kernel.report_config import list_settled, mark_settled
 from lib.kernel.run_steps import (
     Tools,
     choose_submitted,
@@ -56,8 +58,6 @@ from lib.kernel.run_steps import (
     refuse_too_few_minutes,
     write_figure,
 )
-from lib.kernel.settled import list_settled, mark_settled
-from lib.kernel.speeds import count_verified
 from lib.kernel.stages import Kernel, Stages
 from lib.kernel.training.result import TrainResult
 from lib.kernel.training.resume import import_state

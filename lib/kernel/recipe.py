@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
+from lib.kernel.configuration.preset import Preset
 from lib.kernel.device.device import Device
-from lib.kernel.preset import Preset
 
 Tick = Callable[[float], None]  # hears which share of the work is done, 0 to 1
 

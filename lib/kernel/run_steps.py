@@ -20,9 +20,9 @@ from lib.base.files import write_json
 from lib.base.image_grid import write_grid
 from lib.base.log import log
 from lib.kernel.competition.contract import Glance, Images, Remarks
-from lib.kernel.config import RANDOM_WEIGHTS, Config
+from lib.kernel.configuration.config import RANDOM_WEIGHTS, Config
+from lib.kernel.configuration.folders import PLAN_FILE, POOL_FILE, SWEEP_FILE, TRAIN_FOLDER, Folders
 from lib.kernel.device.device import Device
-from lib.kernel.folders import PLAN_FILE, POOL_FILE, SWEEP_FILE, TRAIN_FOLDER, Folders
 from lib.kernel.metrics.choice import Choice, Drawn, take_first
 from lib.kernel.metrics.features import Extractor
 from lib.kernel.metrics.inception import RANDOM_WARNING
@@ -34,7 +34,7 @@ from lib.kernel.metrics.reference import (
 )
 from lib.kernel.metrics.unseen_fid import measure_unseen
 from lib.kernel.metrics.validation_fid import ValidationFid, make_validation_fid
-from lib.kernel.plan import (
+from lib.kernel.planning.plan import (
     LEAST_REAL,
     Plan,
     Wanted,
@@ -44,12 +44,12 @@ from lib.kernel.plan import (
     fit_pool,
     make_plan,
 )
+from lib.kernel.planning.speeds import Speeds, measure_speeds
 from lib.kernel.recipe import Recipe
 from lib.kernel.report.report import Found
 from lib.kernel.report.stage_log import StageLog
 from lib.kernel.sampling.model_file import Model
 from lib.kernel.sampling.pool import draw_pool, extract_pool
-from lib.kernel.speeds import Speeds, measure_speeds
 from lib.kernel.stages import Stages
 from lib.kernel.training.result import TrainResult
 from lib.kernel.training.resume import export_state

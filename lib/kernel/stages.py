@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from lib.base.errors import InputError
 from lib.kernel.competition.contract import Competition
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import MakeGraphs
 from lib.kernel.device.ranks import Ranks
 from lib.kernel.metrics.choice import Choice

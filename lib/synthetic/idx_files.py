@@ -8,7 +8,7 @@ import numpy as np
 
 from lib.base.errors import InputError
 from lib.base.seeds import derive_seed
-from lib.kernel.challenge import IMAGE_PX
+from lib.kernel.configuration.challenge import IMAGE_PX
 
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 _FILES = ("train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz")

@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from lib.base.seeds import derive_seed
-from lib.kernel.challenge import IMAGE_PX
+from lib.kernel.configuration.challenge import IMAGE_PX
 
 _SHARES = (0.45, 0.10, 0.39, 0.06)  # boxes, inverse boxes, dots in a box, soft dots everywhere
 _BOX, _INVERSE, _DOTS, _SOFT = range(4)

@@ -40,7 +40,7 @@ def test_drawing_counts_images_before_its_first_chunk_is_whole(
     recipe: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sizes = {"width": 8, "depth": 1} if recipe in ("pixel", "edm") else {"width": 8}
-    codes = {"codes": 4} if recipe == "pixel" else {}
+    codes = {"clusters": 4} if recipe == "pixel" else {}
     config = make_config(recipe, {**sizes, **codes})
     network = build_network(config, 3 if recipe == "first-seed" else 1).eval()
     monkeypatch.setattr(drawing, "CHUNK", 60)

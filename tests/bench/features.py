@@ -6,7 +6,7 @@ import time
 import numpy as np
 import torch
 
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import choose_device
 from lib.kernel.metrics.fast_path_bias import measure_fast_path_bias
 from lib.kernel.metrics.features import extract_features, load_extractor

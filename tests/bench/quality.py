@@ -22,9 +22,9 @@ import numpy as np
 from lib.base.files import sha256_file
 from lib.base.image_grid import write_grid
 from lib.kernel.competition.dataset import decode_dataset
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
+from lib.kernel.configuration.settings import parse_override
 from lib.kernel.curation.curate import DEFAULT_ROUNDS, choose_subset
-from lib.kernel.defaults import fill_defaults
 from lib.kernel.device.device import Device, choose_device
 from lib.kernel.metrics.features import Extractor, cached_features, load_extractor
 from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
@@ -32,11 +32,11 @@ from lib.kernel.metrics.floor import measure_floor, measure_floor_against
 from lib.kernel.metrics.preprocess import as_rgb
 from lib.kernel.metrics.reference import Reference, split_halves
 from lib.kernel.metrics.validation_fid import make_validation_fid
+from lib.kernel.planning.automatic import fill_defaults
 from lib.kernel.recipe import Recipe
 from lib.kernel.recipes.table import load_recipe, make_config
 from lib.kernel.sampling.draw import sample_images
 from lib.kernel.sampling.temperature_sweep import MOST_TRIES, tune_temperature
-from lib.kernel.settings import parse_override
 from lib.kernel.training.result import TrainResult
 from lib.kernel.training.time_limit import TimeLimit
 from lib.kernel.training.train import train

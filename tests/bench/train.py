@@ -15,7 +15,7 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device, choose_device
 from lib.kernel.recipes.table import make_config
 from lib.kernel.recipes.wgan_gp.networks import build_critic, build_generator

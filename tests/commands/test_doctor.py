@@ -11,7 +11,7 @@ import pytest
 from lib.base.files import read_json, write_json
 from lib.bundler.bundle import Entry, build_bundle, write_bundle
 from lib.commands.doctor import DOCTOR
-from lib.commands.findings import Finding, examine, format_findings
+from lib.commands.doctor_checks import Finding, examine, format_findings
 from lib.kaggle.errors import KaggleError
 from lib.kaggle.fetch import fetch_version
 from lib.kaggle.session import open_session

@@ -17,7 +17,7 @@ from lib.base.errors import InputError, PipelineError
 from lib.commands.runs import compare_runs, list_runs
 from lib.kaggle.ledger import LEDGER, append_event, read_events
 from lib.kaggle.runs_table import fold_events
-from lib.kaggle.workspace import Workplace
+from lib.kaggle.workspace import Workspace
 from tests.kaggle_place import METADATA
 
 REF = "ada/tiny-test-kernel"
@@ -177,9 +177,9 @@ def push(path: Path, version: int, **facts: object) -> None:
     append_event(path, "push", REF, version, **{**values, "overrides": [], "config": {}, **facts})
 
 
-def make_work(folder: Path) -> Workplace:
+def make_work(folder: Path) -> Workspace:
     (folder / "kernel-metadata.json").write_text(json.dumps(METADATA))
-    return Workplace(folder)
+    return Workspace(folder)
 
 
 def test_best_run_comes_first(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from lib.kaggle.git_state import GitState
 from lib.kaggle.push import Cargo, push_cargo
 from lib.kaggle.recorded_steps import fetch_and_record, submit_and_record, watch_and_record
 from lib.kaggle.runs_table import Run, fold_events
-from lib.kernel.config import as_dict
+from lib.kernel.configuration.config import as_dict
 from lib.kernel.metrics.inception import load_inception
 from lib.kernel.recipes.table import make_config
 from lib.synthetic.look_alike import look_alike

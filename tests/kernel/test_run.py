@@ -182,7 +182,7 @@ def test_a_finished_run_is_verified_and_left_alone(pixel_run: tuple[Path, list[s
     [
         ("'steps': 6", "'stepz': 6", "CONFIG has a key 'stepz' that is none"),
         ("'steps': 6", "'steps': 'six'", "expected a whole number, got 'six'"),
-        ("'codes': 'auto'", "'n_critic': 5", "recipe 'pixel' does not use n_critic"),
+        ("'clusters': 'auto'", "'n_critic': 5", "recipe 'pixel' does not use n_critic"),
         ("'samples': 12", "'samples': 1", "samples is out of range"),
     ],
 )

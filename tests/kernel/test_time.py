@@ -13,11 +13,12 @@ import torch
 from torch import nn
 
 from lib.base.errors import InputError, PipelineError
-from lib.kernel import pipeline, speeds
-from lib.kernel.config import Config
+from lib.kernel import pipeline
+from lib.kernel.configuration.config import Config
+from lib.kernel.configuration.folders import Folders
 from lib.kernel.device.device import choose_device
-from lib.kernel.folders import Folders
 from lib.kernel.metrics.features import Extractor, load_extractor
+from lib.kernel.planning import speeds
 from lib.kernel.recipe import Recipe
 from lib.kernel.recipes.edm.trainer import EdmTrainer
 from lib.kernel.recipes.pixel.trainer import PixelTrainer

@@ -15,7 +15,7 @@ from lib.kernel.competition.decode_policy import NAMED_POLICIES, Policy
 from lib.kernel.competition.decode_record import DecodedRecord, decode_record
 from lib.kernel.competition.shard_lines import read_records
 from lib.kernel.competition.shards import find_shards
-from lib.kernel.config import OFFICIAL
+from lib.kernel.configuration.config import OFFICIAL
 from lib.kernel.metrics.features import Extractor
 from lib.kernel.metrics.fid import Statistics, features_to_statistics, statistics_distance
 

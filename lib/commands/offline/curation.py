@@ -9,7 +9,7 @@ from lib.base.errors import InputError
 from lib.base.files import replacing
 from lib.base.seeds import derive_seed
 from lib.commands.offline.feature_source import Source, read_features
-from lib.kernel.challenge import FEATURES
+from lib.kernel.configuration.challenge import FEATURES
 from lib.kernel.curation.curate import DEFAULT_ROUNDS, choose_subset
 from lib.kernel.device.device import choose_device
 from lib.kernel.metrics.fid import (

@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-from lib.kernel.challenge import IMAGE_PX
+from lib.kernel.configuration.challenge import IMAGE_PX
 
 _FEW = 8  # pictures that are resized sooner one by one
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from lib.base.errors import PipelineError
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.recipe import Recipe
 
 UNSEEN_MARK = "unseen.json"  # in a training folder: which images its weights never saw

@@ -25,13 +25,13 @@ from lib.base.files import (
 from lib.base.image_grid import write_grid
 from lib.base.log import Progress, log
 from lib.base.process_pool import choose_workers, map_in_order
-from lib.kernel.aliases import modernise_value
-from lib.kernel.challenge import IMAGE_PX
 from lib.kernel.competition.decode_block import DecodedBlock, Reject, decode_block
 from lib.kernel.competition.decode_policy import get_policy
 from lib.kernel.competition.shard_lines import BLOCK_BYTES, DataDigest, hash_shards, read_blocks
 from lib.kernel.competition.shards import Shard, find_shards
-from lib.kernel.config import OFFICIAL
+from lib.kernel.configuration.aliases import modernise_value
+from lib.kernel.configuration.challenge import IMAGE_PX
+from lib.kernel.configuration.config import OFFICIAL
 
 IMAGES_FILE = "clean_images_v1_uint8.npy"
 IDS_FILE = "ids.txt"

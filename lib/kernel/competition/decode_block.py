@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lib.kernel.challenge import IMAGE_PX
 from lib.kernel.competition.batch_ops import (
     drop_equal_channels,
     find_boxes,
@@ -24,6 +23,7 @@ from lib.kernel.competition.image_files import to_eight_bits
 from lib.kernel.competition.png_batch import PlainPngReader, PngLayout, unfilter
 from lib.kernel.competition.records import Record, Rejection, as_one_line, parse_record
 from lib.kernel.competition.shard_lines import Block, split_block
+from lib.kernel.configuration.challenge import IMAGE_PX
 
 ID_MISSING = "id missing, named by file and line"
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 from lib.base.errors import InputError, nearest_name
-from lib.kernel.aliases import modernise_value
-from lib.kernel.config import OFFICIAL
+from lib.kernel.configuration.aliases import modernise_value
+from lib.kernel.configuration.config import OFFICIAL
 
 Grey16 = Literal["min-max", "high-byte", "clip"]
 Alpha = Literal["crop-composite", "crop-drop", "composite"]

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageChops
 
-from lib.kernel.challenge import IMAGE_PX
 from lib.kernel.competition.decode_policy import Policy
 from lib.kernel.competition.image_files import Picture, read_mask, read_picture
 from lib.kernel.competition.records import ALPHA_IGNORED, Record, Rejection, parse_record
+from lib.kernel.configuration.challenge import IMAGE_PX
 
 BLANK = "blank"
 ALPHA_RESIZED = "alpha_b64 of another size, stretched"

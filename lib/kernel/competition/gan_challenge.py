@@ -5,8 +5,6 @@ from pathlib import Path
 import numpy as np
 
 from lib.base.log import log
-from lib.kernel.aliases import name_in_caches
-from lib.kernel.challenge import IMAGE_PX
 from lib.kernel.competition.contract import Competition, Glance, Images
 from lib.kernel.competition.dataset import Decoded, decode_dataset
 from lib.kernel.competition.decode_block import decode_block
@@ -15,7 +13,9 @@ from lib.kernel.competition.shard_lines import DataDigest, hash_shards, read_blo
 from lib.kernel.competition.shards import find_shards
 from lib.kernel.competition.submission import verify_files, write_files
 from lib.kernel.competition.unseen import load_ids, part_images, set_aside
-from lib.kernel.config import OFFICIAL, Config
+from lib.kernel.configuration.aliases import name_in_caches
+from lib.kernel.configuration.challenge import IMAGE_PX
+from lib.kernel.configuration.config import OFFICIAL, Config
 from lib.kernel.recipe import Recipe
 
 

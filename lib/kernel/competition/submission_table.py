@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib.base.errors import PipelineError
-from lib.kernel.challenge import FEATURES
+from lib.kernel.configuration.challenge import FEATURES
 
 HEADER = ["id", *(f"f{column}" for column in range(FEATURES))]
 _LEAST_ROWS = 2

@@ -13,10 +13,10 @@ import numpy as np
 
 from lib.base.files import read_json, write_json
 from lib.base.seeds import derive_seed
-from lib.kernel.challenge import SUBMITTED
 from lib.kernel.competition.contract import UNSEEN_MARK
 from lib.kernel.competition.dataset import IDS_FILE, Decoded
-from lib.kernel.config import Config
+from lib.kernel.configuration.challenge import SUBMITTED
+from lib.kernel.configuration.config import Config
 from lib.kernel.recipe import Recipe
 
 FROM = 5_000  # images; of fewer, training and FID need every one

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from lib.base.log import log
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.curation.curate import Curation, choose_subset
 from lib.kernel.metrics.choice import Choice, describe_floor, measure_random_draws
 from lib.kernel.metrics.fid import features_to_statistics, frechet_distance

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lib.base.seeds import derive_seed
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.metrics.fid import frechet_distance
 from lib.kernel.metrics.floor import Floor
 from lib.kernel.metrics.reference import Reference

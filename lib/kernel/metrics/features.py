@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from lib.base.errors import InputError, PipelineError
 from lib.base.files import sha256_file
 from lib.base.log import Progress, log
-from lib.kernel.aliases import name_in_caches
-from lib.kernel.challenge import FEATURES
-from lib.kernel.config import OFFICIAL, Config
+from lib.kernel.configuration.aliases import name_in_caches
+from lib.kernel.configuration.challenge import FEATURES
+from lib.kernel.configuration.config import OFFICIAL, Config
 from lib.kernel.device.cpu_threads import Cores
 from lib.kernel.device.device import Device
 from lib.kernel.metrics.feature_cache import ChunkStore, find_distinct, hash_key

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib.base.seeds import derive_seed
-from lib.kernel.challenge import SUBMITTED
+from lib.kernel.configuration.challenge import SUBMITTED
 from lib.kernel.metrics.fid import (
     Statistics,
     check_features,

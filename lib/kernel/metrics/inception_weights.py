@@ -11,7 +11,7 @@ import torch
 from lib.base.errors import InputError
 from lib.base.files import sha256_file
 from lib.base.log import log
-from lib.kernel.config import TORCHVISION_WEIGHTS
+from lib.kernel.configuration.config import TORCHVISION_WEIGHTS
 
 _DOWNLOADS = {
     TORCHVISION_WEIGHTS: f"https://download.pytorch.org/models/{TORCHVISION_WEIGHTS}",

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from lib.kernel.config import OFFICIAL
+from lib.kernel.configuration.config import OFFICIAL
 from lib.kernel.metrics.inception import INPUT_PX
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)

@@ -7,7 +7,7 @@ import numpy as np
 
 from lib.base.log import log
 from lib.base.seeds import derive_seed
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.metrics.features import Extractor, cached_features, count_missing
 from lib.kernel.metrics.fid import Statistics, features_to_statistics
 from lib.kernel.metrics.floor import Floor, measure_floor

@@ -7,7 +7,7 @@ import numpy as np
 
 from lib.base.log import log
 from lib.kernel.competition.contract import Images
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.metrics.choice import Choice, draw_random
 from lib.kernel.metrics.features import Extractor
 from lib.kernel.metrics.fid import features_to_statistics, frechet_distance

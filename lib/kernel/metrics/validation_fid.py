@@ -7,7 +7,7 @@ import numpy as np
 
 from lib.base.errors import PipelineError
 from lib.base.log import log
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.metrics.fast_path_bias import measure_fast_path_bias
 from lib.kernel.metrics.features import Extractor, load_extractor

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lib.kernel.config import Config, check_choice
-from lib.kernel.configure import configure
-from lib.kernel.preset import Preset
+from lib.kernel.configuration.config import Config, check_choice
+from lib.kernel.configuration.configure import configure
+from lib.kernel.configuration.preset import Preset
 from lib.kernel.recipes.auto.preset import AUTO_PRESET
 from lib.kernel.recipes.edm.preset import EDM_PRESET
 from lib.kernel.recipes.pixel.preset import PIXEL_PRESET

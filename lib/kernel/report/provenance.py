@@ -13,11 +13,17 @@ from lib.base.files import read_json, sha256_file, write_json
 from lib.base.lock_file import lock, open_lock_file
 from lib.base.log import log
 from lib.base.run_files import MANIFEST, SUBMISSION
-from lib.kernel.aliases import modernise
-from lib.kernel.config import Config, as_dict
-from lib.kernel.configure import differences
-from lib.kernel.folders import IDENTITY_FILE, PLAN_FILE, POOL_FILE, SWEEP_FILE, TRAIN_FOLDER
-from lib.kernel.preset import Preset
+from lib.kernel.configuration.aliases import modernise
+from lib.kernel.configuration.config import Config, as_dict
+from lib.kernel.configuration.configure import differences
+from lib.kernel.configuration.folders import (
+    IDENTITY_FILE,
+    PLAN_FILE,
+    POOL_FILE,
+    SWEEP_FILE,
+    TRAIN_FOLDER,
+)
+from lib.kernel.configuration.preset import Preset
 from lib.kernel.recipe import Recipe
 
 _BEFORE_TRAINING = ("weights_file", "weights_sha256", "minutes")  # of Config: what may still change

@@ -6,7 +6,7 @@ from typing import Any
 
 from lib.base.files import write_json
 from lib.base.run_files import METRICS
-from lib.kernel.config import RANDOM_WEIGHTS, Config
+from lib.kernel.configuration.config import RANDOM_WEIGHTS, Config
 from lib.kernel.report.report import Findings
 
 

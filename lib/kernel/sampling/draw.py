@@ -14,8 +14,8 @@ from torch import nn
 
 from lib.base.log import Progress, log
 from lib.base.seeds import derive_seed
-from lib.kernel.challenge import IMAGE_PX
-from lib.kernel.config import Config
+from lib.kernel.configuration.challenge import IMAGE_PX
+from lib.kernel.configuration.config import Config
 from lib.kernel.device.cpu_threads import Cores
 from lib.kernel.device.device import Device
 from lib.kernel.recipe import Recipe, Tick

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from lib.base.tensor_files import read_state, write_state
-from lib.kernel.aliases import modernise
-from lib.kernel.config import Config
+from lib.kernel.configuration.aliases import modernise
+from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipe import Recipe
 

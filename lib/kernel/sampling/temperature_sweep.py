@@ -11,7 +11,7 @@ import numpy as np
 
 from lib.base.files import read_json, write_json
 from lib.base.log import log
-from lib.kernel.config import COLDEST, HOTTEST, Config
+from lib.kernel.configuration.config import COLDEST, HOTTEST, Config
 from lib.kernel.device.device import Device
 from lib.kernel.metrics.features import Extractor
 from lib.kernel.metrics.fid import Statistics, frechet_distance

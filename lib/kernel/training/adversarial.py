@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.training.optimise import (
     is_all_finite,

@@ -19,7 +19,7 @@ from lib.base.files import read_json, sha256_file, write_json
 from lib.base.log import log
 from lib.base.seeds import derive_seed
 from lib.base.tensor_files import read_state
-from lib.kernel.config import OFFICIAL, Config
+from lib.kernel.configuration.config import OFFICIAL, Config
 from lib.kernel.device.device import Device
 from lib.kernel.metrics.features import Extractor
 from lib.kernel.metrics.fid import Statistics, features_to_statistics, frechet_distance

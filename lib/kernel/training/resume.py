@@ -14,9 +14,9 @@ import torch
 from lib.base.files import read_json, write_json
 from lib.base.log import format_seconds, log
 from lib.base.run_files import MANIFEST
-from lib.kernel.aliases import modernise
 from lib.kernel.competition.contract import UNSEEN_MARK
-from lib.kernel.configure import read_given
+from lib.kernel.configuration.aliases import modernise
+from lib.kernel.configuration.configure import read_given
 from lib.kernel.recipe import Recipe
 from lib.kernel.training.checkpoint import list_checkpoints, load_checkpoint
 

@@ -10,7 +10,7 @@ import torch
 from lib.base import files
 from lib.base.image_grid import write_grid
 from lib.base.log import log
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.metrics.validation_fid import ValidationFid
 from lib.kernel.recipe import Recipe
 from lib.kernel.sampling.draw import draw_images

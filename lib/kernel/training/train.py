@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.metrics.validation_fid import ValidationFid
 from lib.kernel.recipe import Recipe
-from lib.kernel.training.loop import LoopGuard
+from lib.kernel.training.between_steps import BetweenSteps
 from lib.kernel.training.result import TrainResult
 from lib.kernel.training.signal_guard import SignalGuard
 from lib.kernel.training.snapshots import Snapshots
@@ -31,25 +31,26 @@ def train(
     """(N, C, 32, 32) uint8, C = 1 or 3 -> a model file in `work`; the same call again resumes.
 
     `validation` measures samples where weights or an epoch are chosen by FID. `output` takes the
-    snapshots that a public recipe leaves behind. The guard does all that is due between two steps:
-    log, checkpoints, held-out measures, the clock and the way back after a divergence.
+    snapshots that a public recipe leaves behind. What is due between two
+    steps (log, checkpoints, held-out measures, the clock, the way back after a divergence) is in
+    between_steps.py. The other ranks hear what is broadcast in worker_rank.py.
     """
     device.ranks.broadcast("learn", config, images)
     trainer: Trainer = recipe.make_trainer(images, config, device)
     snapshots = Snapshots(recipe, config, output, limit.deadline, validation)
     selection = WeightSelection(recipe, config, validation, limit.deadline)
-    guard = LoopGuard(trainer, work, limit, snapshots, selection)
+    between = BetweenSteps(trainer, work, limit, snapshots, selection)
     try:
-        guard.resume()
-        with SignalGuard() as signals, trainer.cores:
-            while not signals.requested and guard.goes_on():
-                step, progress, started = guard.state.step, guard.progress, time.monotonic()
+        between.resume()
+        with SignalGuard() as signals, trainer.cores:  # on a CPU each core takes a part of a step
+            while not signals.requested and between.goes_on():
+                step, progress, started = between.state.step, between.progress, time.monotonic()
                 device.ranks.broadcast("step", step, progress, trainer.lr_scale)
                 losses = trainer.train_step(step, progress)
-                guard.after_step(losses, progress, time.monotonic() - started)
+                between.after_step(losses, progress, time.monotonic() - started)
             if signals.requested:
-                guard.save_whole()
-                signals.leave()
-        return guard.finish(recipe)
+                between.save_whole()
+                signals.leave()  # raises
+        return between.finish(recipe)
     finally:
         device.ranks.broadcast("end")

@@ -16,7 +16,7 @@ from torch import nn
 from lib.base.errors import PipelineError
 from lib.base.log import log
 from lib.base.seeds import derive_seed
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.device.cpu_threads import Cores
 from lib.kernel.device.device import Device
 from lib.kernel.device.plain_steps import Losses, PlainSteps

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from lib.base.log import log
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.metrics.validation_fid import ValidationFid
 from lib.kernel.recipe import Recipe
 from lib.kernel.sampling.draw import draw_images

@@ -4,7 +4,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device, MakeGraphs, choose_device
 from lib.kernel.device.distributed import join_launched, spawn_ranks
 from lib.kernel.device.ranks import Ranks

@@ -9,7 +9,7 @@ from PIL import Image
 
 import build
 from lib.commands.offline.audit import Variant, decode_variants, judge, list_policies
-from lib.kernel.config import OFFICIAL, Config
+from lib.kernel.configuration.config import OFFICIAL, Config
 from lib.kernel.device.device import choose_device
 from lib.kernel.metrics.features import load_extractor
 from lib.synthetic.look_alike import look_alike

@@ -127,7 +127,7 @@ def write_pictures(folder: Path) -> list[np.ndarray]:
 
 
 def test_pictures_of_any_size_are_taken_by_name_as_the_host_opens_them(tmp_path, capsys):
-    from lib.kernel.config import Config
+    from lib.kernel.configuration.config import Config
     from lib.kernel.device.device import choose_device
     from lib.kernel.metrics.features import load_extractor
 
@@ -211,7 +211,7 @@ def test_broken_caches_are_named(run_once, tmp_path, capsys):
 def test_shards_are_decoded_by_the_policy_asked_for(run_once, tmp_path, capsys):
     shards, _, _ = run_once
     counts = []
-    for policy in ("host", "first-seed"):
+    for policy in ("official", "first-seed"):
         words = ["features", shards, "-o", tmp_path / "f.npy", "--policy", policy, *RANDOM]
         code, _, err = say(capsys, *words)
         assert code == 0, err

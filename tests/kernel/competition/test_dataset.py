@@ -15,6 +15,7 @@ from PIL import Image
 from lib.base.errors import InputError, PipelineError
 from lib.base.process_pool import choose_workers, map_in_order
 from lib.kernel.competition.dataset import decode_dataset
+from lib.kernel.configuration.config import OFFICIAL
 from lib.synthetic.look_alike import look_alike
 from lib.synthetic.shards import write_demo_shards, write_shards
 
@@ -59,7 +60,7 @@ def test_the_files_agree_with_each_other(source, target):
     corner = np.asarray(sheet.convert("L"))[2:66:2, 2:66:2]
     assert np.array_equal(corner, images[0, 0])
     summary = json.loads((target / "decode.json").read_bytes())
-    assert summary["policy"] == "host"
+    assert summary["policy"] == OFFICIAL
     assert summary["kept"] == decoded.kept
 
 

@@ -43,13 +43,13 @@ from lib.kernel.competition.records import (
     parse_record,
 )
 from lib.kernel.competition.shard_lines import Block
-from lib.kernel.config import POLICIES
+from lib.kernel.configuration.config import OFFICIAL, POLICIES
 from tests.plain_decoder import decode_plainly
 
 pytestmark = pytest.mark.ships
 
 
-HOST = get_policy("host")
+STANDARD = get_policy(OFFICIAL)
 _DRAW = np.random.default_rng(5)
 GREY = _DRAW.integers(0, 256, (32, 32), dtype=np.uint8)
 GREY[0, :2] = 0, 255  # the full range: 16-bit grey then gives it back
@@ -72,7 +72,7 @@ def _line(picture: np.ndarray | Image.Image | bytes, **fields) -> bytes:
     return json.dumps({"id": "train-000007", "img_b64": _text(data), **fields}).encode()
 
 
-def _decode(line: bytes, policy: Policy = HOST) -> np.ndarray:
+def _decode(line: bytes, policy: Policy = STANDARD) -> np.ndarray:
     """A line that must decode -> (3, 32, 32); alone and in a block it must be the same."""
     decoded = decode_record(line, policy)
     assert isinstance(decoded, DecodedRecord), decoded
@@ -91,7 +91,7 @@ def _decode_or_reject(line: bytes, policy: Policy) -> None:
         assert _reason(line, policy)
 
 
-def _notes(line: bytes, policy: Policy = HOST) -> list[str]:
+def _notes(line: bytes, policy: Policy = STANDARD) -> list[str]:
     decoded = decode_record(line, policy)
     assert isinstance(decoded, DecodedRecord), decoded
     block = decode_block(Block("s", 1, line), policy)
@@ -99,7 +99,7 @@ def _notes(line: bytes, policy: Policy = HOST) -> list[str]:
     return list(decoded.notes)
 
 
-def _reason(line: bytes, policy: Policy = HOST) -> str:
+def _reason(line: bytes, policy: Policy = STANDARD) -> str:
     rejection = decode_record(line, policy)
     assert isinstance(rejection, Rejection), rejection
     block = decode_block(Block("s", 1, line), policy)
@@ -215,14 +215,14 @@ def test_lines_without_a_picture(line, reason):
     ],
 )
 def test_ids_are_one_printable_line_each_and_never_missing(fields, expected):
-    block = decode_block(Block("shard/data.jsonl", 5, _line(GREY, **fields)), HOST)
+    block = decode_block(Block("shard/data.jsonl", 5, _line(GREY, **fields)), STANDARD)
     assert block.ids == [expected]
     assert block.notes == ({ID_MISSING: 1} if ":" in expected else {})
 
 
 def test_records_of_one_id_are_records_each():
     data = b"\n".join([_line(GREY), _line(255 - GREY)])
-    block = decode_block(Block("s", 1, data), HOST)
+    block = decode_block(Block("s", 1, data), STANDARD)
     assert block.ids == ["train-000007"] * 2
     assert np.array_equal(block.pixels[1, 0], 255 - GREY)
 
@@ -542,7 +542,7 @@ def test_what_is_no_picture_is_told_apart():
 
 
 def test_a_reject_carries_its_id():
-    assert decode_record(_line(b"no picture"), HOST) == Rejection(NOT_AN_IMAGE, "train-000007")
+    assert decode_record(_line(b"no picture"), STANDARD) == Rejection(NOT_AN_IMAGE, "train-000007")
 
 
 # Policies
@@ -550,7 +550,7 @@ def test_a_reject_carries_its_id():
 
 def test_the_named_policies_are_what_the_public_solutions_did():
     assert tuple(NAMED_POLICIES) == POLICIES
-    assert get_policy("host") == Policy("min-max", "crop-composite", "stored", "rotate-first")
+    assert get_policy(OFFICIAL) == Policy("min-max", "crop-composite", "stored", "rotate-first")
     first, second = get_policy("first-seed"), get_policy("second-seed")
     assert (first.grey16, first.alpha, first.order) == ("clip", "crop-drop", "crop-first")
     assert (first.blank, first.truncated) == ("keep", "reject")
@@ -669,7 +669,7 @@ def test_host_decodes_to_the_bit_as_a_notebooks_plain_loop():
     kept = 0
     for _ in range(300):
         line = _random_record(draw)
-        decoded = decode_record(line, HOST)
+        decoded = decode_record(line, STANDARD)
         if isinstance(decoded, DecodedRecord):
             kept += 1
             assert np.array_equal(decoded.pixels, decode_plainly(line))
@@ -690,7 +690,7 @@ _FIELD = _JSON | st.binary(max_size=60).map(_text) | st.just(_text(_pack(GREY)))
 @settings(max_examples=1500, deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=100).map(lambda text: text.encode("utf-8")))
 def test_any_bytes_are_decoded_or_rejected(line):
-    _decode_or_reject(line.replace(b"\n", b" "), HOST)
+    _decode_or_reject(line.replace(b"\n", b" "), STANDARD)
 
 
 @settings(max_examples=150, deadline=None)

@@ -15,8 +15,8 @@ from lib.kernel.competition.contract import UNSEEN_MARK, Images
 from lib.kernel.competition.dataset import Decoded, decode_dataset
 from lib.kernel.competition.gan_challenge import hash_input, read_images
 from lib.kernel.competition.unseen import load_ids, part_images, set_aside
-from lib.kernel.config import Config
-from lib.kernel.folders import Folders
+from lib.kernel.configuration.config import OFFICIAL, Config
+from lib.kernel.configuration.folders import Folders
 from lib.kernel.metrics import features
 from lib.kernel.recipes.table import load_recipe, make_config
 from lib.kernel.report import provenance
@@ -122,12 +122,12 @@ def decode_all(source: Path, policy: str) -> Decoded:
     return decode_dataset(source / "input", source / "cache" / folder, policy)
 
 
-@pytest.mark.parametrize("policy", ["host", "second-seed"])
+@pytest.mark.parametrize("policy", [OFFICIAL, "second-seed"])
 def test_what_is_set_aside_is_in_neither_side(policy: str, source: Path, tmp_path: Path) -> None:
     """By id: the two decodings keep different records."""
     config = make_config("pixel", {"policy": policy})
     images = decode(source, config, tmp_path / "train")
-    host, own = decode_all(source, "host"), decode_all(source, policy)
+    host, own = decode_all(source, OFFICIAL), decode_all(source, policy)
     aside = set_aside(load_ids(host), load_recipe("pixel"), config, tmp_path / "train").ids
     assert len(images.unseen) == len(aside) == 1_000
     for decoded, kept, away in (
@@ -149,7 +149,7 @@ def test_few_or_public_keep_all(source: Path, tmp_path: Path) -> None:
     config = make_config("first-seed", {})
     images = decode(source, config, tmp_path / "train")
     assert len(images.unseen) == len(images.unseen_own) == 0
-    assert len(images.real) == decode_all(source, "host").kept
+    assert len(images.real) == decode_all(source, OFFICIAL).kept
     assert len(images.training) == decode_all(source, config.policy).kept
     assert images.metrics["fid_unseen"] is None
     assert not (tmp_path / "train").exists()
@@ -160,7 +160,7 @@ def test_a_training_folder_from_before_the_rule_keeps_all(source: Path, tmp_path
     older.mkdir()
     (older / "checkpoint_00000010.pt").touch()
     images = decode(source, PIXEL, older)
-    assert len(images.training) == decode_all(source, "host").kept
+    assert len(images.training) == decode_all(source, OFFICIAL).kept
     assert "saw all of them already" in images.unseen_note
     assert not (older / UNSEEN_MARK).exists()  # and so it stays for whatever goes on from it
     marked = tmp_path / "marked"

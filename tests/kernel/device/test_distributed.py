@@ -35,7 +35,7 @@ if __name__ == "__main__":
     torch.set_num_threads(2)
     images = np.repeat(look_alike(64, 3)[:, None], 3 if recipe == "second-seed" else 1, axis=1)
     sizes = {"width": 16, "depth": 1, "batch": 8, "targets": 16, "steps": 12, "epoch_fid": 0}
-    sizes |= {"codes": 3, "save_every": 100}
+    sizes |= {"clusters": 3, "save_every": 100}
     config, recipe = make_config(recipe, keep_used(recipe, sizes)), load_recipe(recipe)
     device = choose_device(spawn_workers(ranks, 0, recipe, None))
     for thread in Path("/proc/self/task").iterdir():

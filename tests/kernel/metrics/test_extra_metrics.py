@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lib.kernel.defaults import fill_defaults
 from lib.kernel.metrics import extra_metrics
 from lib.kernel.metrics.choice import Drawn
 from lib.kernel.metrics.extra_metrics import measure_extra
 from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
 from lib.kernel.metrics.floor import measure_floor
 from lib.kernel.metrics.reference import Reference
+from lib.kernel.planning.automatic import fill_defaults
 from lib.kernel.recipes.table import find_preset, make_config
 
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from lib.base.errors import InputError, PipelineError
-from lib.kernel.config import PREPROCESSINGS, Config
+from lib.kernel.configuration.config import OFFICIAL, PREPROCESSINGS, Config
 from lib.kernel.device.device import Device
 from lib.kernel.metrics import features as features_module
 from lib.kernel.metrics.fast_path_bias import measure_fast_path_bias
@@ -105,7 +105,7 @@ def test_every_named_preprocessing_of_the_configuration_exists():
     assert set(PREPROCESSINGS) <= set(list_preprocessings())
 
 
-@pytest.mark.parametrize("name", ["host", "imagenet-norm", "nearest"])
+@pytest.mark.parametrize("name", [OFFICIAL, "imagenet-norm", "nearest"])
 def test_preprocessings_are_torchvisions_transforms_to_the_bit(name):
     transforms = import_torchvision("torchvision.transforms")
     modes = transforms.InterpolationMode
@@ -123,7 +123,7 @@ def test_preprocessings_are_torchvisions_transforms_to_the_bit(name):
 
 def test_resize_on_the_device_is_pillows_but_for_rare_levels():
     images = draw_images(6, seed=3)
-    exact = torch.stack([list_preprocessings()["host"].resize(image) for image in images])
+    exact = torch.stack([list_preprocessings()[OFFICIAL].resize(image) for image in images])
     off = (resize_on_device(torch.from_numpy(images)) * 255 - exact).abs().round()
     assert off.max() <= 1
     assert (off > 0).float().mean() < 0.01
@@ -131,7 +131,7 @@ def test_resize_on_the_device_is_pillows_but_for_rare_levels():
 
 def test_extractors_say_which_they_are(extractor):
     exact = extractor.describe()
-    for words in ("the host's path", "exact path, float32", "random.pth (sha256 "):
+    for words in ("(official)", "exact path, float32", "random.pth (sha256 "):
         assert words in exact
     random = load_extractor(Config(seed=1), None, CPU, fast=True).describe()
     for words in (

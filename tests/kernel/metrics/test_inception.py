@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from lib.base.errors import InputError, PipelineError
+from lib.kernel.configuration.config import OFFICIAL
 from lib.kernel.metrics.inception import fold_batch_norms, load_inception, read_state
 from lib.kernel.metrics.inception_weights import find_weights
 from lib.kernel.metrics.preprocess import list_preprocessings
@@ -108,7 +109,7 @@ def pictures():
     rng = np.random.default_rng(0)
     sparse = 255 * (rng.random((1, 32, 32)) < 0.1).repeat(3, axis=0)
     images = np.stack([np.zeros((3, 32, 32)), sparse, rng.integers(0, 256, (3, 32, 32))])
-    way = list_preprocessings()["host"]
+    way = list_preprocessings()[OFFICIAL]
     return way.scale(torch.stack([way.resize(image) for image in images.astype(np.uint8)]))
 
 

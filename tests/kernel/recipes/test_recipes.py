@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from lib.kernel.config import KEYS, Config
+from lib.kernel.configuration.config import KEYS, Config
+from lib.kernel.configuration.preset import RUN_KEYS
 from lib.kernel.device.device import Device
-from lib.kernel.preset import RUN_KEYS
 from lib.kernel.recipes.table import ROWS, load_recipe, make_config
 from lib.kernel.sampling import draw as drawing
 from lib.kernel.sampling.draw import sample_images
@@ -94,8 +94,8 @@ def test_the_keys_of_a_recipe_are_those_that_its_code_reads(
 ) -> None:
     """Trained, judged, left behind, drawn and ended by FID, in the smallest run of all that."""
     monkeypatch.setattr(drawing, "CHUNK", 4)
-    tiny = {"width": 8, "depth": 1, "batch": 4, "targets": 16, "latent_dim": 4, "codes": 2}
-    tiny |= {"steps": 12, "judge": 4, "trial": 4, "epoch_fid": 4, "save_every": 1}
+    tiny = {"width": 8, "depth": 1, "batch": 4, "targets": 16, "latent_dim": 4, "clusters": 2}
+    tiny |= {"steps": 12, "eval_samples": 4, "trial": 4, "epoch_fid": 4, "save_every": 1}
     config = make_config(recipe, keep_used(recipe, tiny))
     images = np.random.default_rng(0).integers(0, 256, (24, 1, 32, 32), dtype=np.uint8)
     own = load_recipe(recipe)

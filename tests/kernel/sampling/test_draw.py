@@ -22,7 +22,9 @@ CPU = Device(torch.device("cpu"), None, "cpu")
 
 
 def make_model(folder: Path, recipe: str, channels: int, **sizes: Any) -> Model:
-    config = make_config(recipe, keep_used(recipe, {"width": 16, "depth": 1, "codes": 3, **sizes}))
+    config = make_config(
+        recipe, keep_used(recipe, {"width": 16, "depth": 1, "clusters": 3, **sizes})
+    )
     torch.manual_seed(5)
     network = build_network(config, channels)
     path = write_model(folder / "model.pt", network.state_dict(), config, channels)

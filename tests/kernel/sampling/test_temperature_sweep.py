@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lib.kernel.config import COLDEST, HOTTEST, Config
+from lib.kernel.configuration.config import COLDEST, HOTTEST, Config
 from lib.kernel.metrics.fid import features_to_statistics
 from lib.kernel.recipes.table import make_config
 from lib.kernel.sampling.temperature_sweep import (

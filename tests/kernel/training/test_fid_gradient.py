@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from lib.base.errors import PipelineError
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.metrics import features
 from lib.kernel.metrics.features import Extractor, load_extractor
@@ -304,7 +304,7 @@ def test_other_recipes_and_the_switch_leave_the_weights_alone(
     before, after, stretch = finish(tmp_path, looker, real, fid_loss=0.0)
     assert (after, stretch) == (before, None)
     config = dataclasses.replace(
-        make_config("pixel", {"width": 16, "depth": 1, "codes": 3}), fid_loss=0.5
+        make_config("pixel", {"width": 16, "depth": 1, "clusters": 3}), fid_loss=0.5
     )
     weights = build_network(config, 1).state_dict()
     model = as_model(write_model(tmp_path / "pixel.pt", weights, config, 1), config)

@@ -71,7 +71,7 @@ def test_a_state_from_before_codes_serves_the_recipes_that_have_none(
     path = source / "first-version" / "run_manifest.json"
     manifest = read_json(path)
     config = {**manifest["config"], "recipe": recipe}
-    older = {name: value for name, value in config.items() if name != "codes"}
+    older = {name: value for name, value in config.items() if name != "clusters"}
     del manifest["state_form"]
     path.write_text(json.dumps({**manifest, "config": older}))
     own = load_recipe(recipe)

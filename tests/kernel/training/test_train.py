@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.edm.trainer import EdmTrainer
 from lib.kernel.recipes.pixel.trainer import PixelTrainer
@@ -23,7 +23,7 @@ from lib.kernel.recipes.r3gan.trainer import R3ganTrainer
 from lib.kernel.recipes.table import find_preset, load_recipe, make_config
 from lib.kernel.recipes.wgan_gp.trainer import WganTrainer
 from lib.kernel.sampling.model_file import read_model
-from lib.kernel.training import loop
+from lib.kernel.training import between_steps
 from lib.kernel.training.checkpoint import list_checkpoints, load_checkpoint
 from lib.kernel.training.result import TrainResult
 from lib.kernel.training.time_limit import NoStepError, TimeLimit
@@ -39,7 +39,7 @@ CPU = Device(torch.device("cpu"), None, "cpu")
 SMALL: dict[str, dict[str, Any]] = {
     "first-seed": {"width": 2, "batch": 8, "steps": 30},
     "second-seed": {"width": 2, "batch": 8, "steps": 30, "epoch_fid": 10},
-    "pixel": {"width": 16, "depth": 1, "batch": 8, "targets": 16, "steps": 30, "codes": 5},
+    "pixel": {"width": 16, "depth": 1, "batch": 8, "targets": 16, "steps": 30, "clusters": 5},
     "r3gan": {"width": 2, "latent_dim": 4, "batch": 8, "steps": 30},
     "edm": {"width": 8, "depth": 1, "batch": 8, "steps": 30},
 }
@@ -112,8 +112,8 @@ def run(
 
 @pytest.fixture
 def saves_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "SAVE_EVERY_S", 0.0)
-    monkeypatch.setattr(loop, "SAVE_SHARE", 1e9)
+    monkeypatch.setattr(between_steps, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(between_steps, "SAVE_SHARE", 1e9)
 
 
 @pytest.mark.parametrize("recipe", list(SMALL))
@@ -146,9 +146,9 @@ def test_a_run_stopped_by_sigterm_goes_on_to_the_same_bytes(tmp_path: Path, reci
 _CHILD = """
 import sys
 from pathlib import Path
-from lib.kernel.training import loop
+from lib.kernel.training import between_steps
 from tests.kernel.training.test_train import run, small_config
-loop.SAVE_EVERY_S, loop.SAVE_SHARE = 0.0, 1e9
+between_steps.SAVE_EVERY_S, between_steps.SAVE_SHARE = 0.0, 1e9
 run(Path(sys.argv[1]), small_config("pixel", steps=120))
 """
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.metrics.features import load_extractor
 from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
@@ -61,7 +61,7 @@ def make_images() -> np.ndarray:
 
 
 def make_small(**changes: Any) -> Config:
-    sizes = {"width": 16, "depth": 1, "batch": 8, "targets": 16, "steps": 10, "judge": 4}
+    sizes = {"width": 16, "depth": 1, "batch": 8, "targets": 16, "steps": 10, "eval_samples": 4}
     return make_config("pixel", {**sizes, **changes})
 
 
@@ -196,12 +196,12 @@ def test_a_run_bounded_by_steps_is_not_judged_beyond_its_size_unless_told(
     monkeypatch.setattr(
         weight_selection, "LEAST_OVER_LOSS", 2
     )  # the trainer here has a held-out loss
-    few, many = make_small(judge=0, steps=100), make_small(judge=0, steps=200)
+    few, many = make_small(eval_samples=0, steps=100), make_small(eval_samples=0, steps=200)
     assert take(few, 0.0, TEN, 0.0)[1] == []
-    assert "--set judge=... insists" in capsys.readouterr().out
+    assert "--set eval_samples=... insists" in capsys.readouterr().out
     assert take(many, 1e9, TEN, 9.0)[1] == [6, 8, 10]  # no clock has a say
-    assert take(make_small(judge=2), 1e9, TEN, 9.0)[1] == [6, 8, 10]
-    assert take(make_small(judge=-1), 0.0, TEN, 0.0)[1] == []
+    assert take(make_small(eval_samples=2), 1e9, TEN, 9.0)[1] == [6, 8, 10]
+    assert take(make_small(eval_samples=-1), 0.0, TEN, 0.0)[1] == []
 
 
 def test_a_near_deadline_forbids_it_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
@@ -278,7 +278,7 @@ def test_the_fast_paths_error_is_measured_once_and_kept(
     reference: tuple[Reference, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     real, exact = reference
-    half = make_validation_fid(PIXEL, make_small(judge=-1), None, CPU, exact, real, 0.0)
+    half = make_validation_fid(PIXEL, make_small(eval_samples=-1), None, CPU, exact, real, 0.0)
     own = dataclasses.replace(half, fast=dataclasses.replace(exact, is_fast=True))
     trainer, state = PixelTrainer(make_images(), make_small(), CPU), TrainState()
     one = WeightSelection(PIXEL, make_small(), own, math.inf)
@@ -299,7 +299,7 @@ def test_a_fast_path_that_overflows_gives_way_to_the_exact_one(
     broken = copy.deepcopy(exact.network)
     for weight in broken.parameters():
         weight.data.fill_(math.inf)
-    half = make_validation_fid(PIXEL, make_small(judge=-1), None, CPU, exact, real, 0.0)
+    half = make_validation_fid(PIXEL, make_small(eval_samples=-1), None, CPU, exact, real, 0.0)
     own = dataclasses.replace(half, fast=dataclasses.replace(exact, network=broken, is_fast=True))
     samples = make_images()[:4]
     assert own.measure(samples) == half.measure(samples)

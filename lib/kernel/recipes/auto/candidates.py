@@ -3,9 +3,9 @@
 from typing import Any
 
 from lib.base.log import log
-from lib.kernel.config import Config, show_value
-from lib.kernel.configure import as_candidate, configure
-from lib.kernel.defaults import fill_defaults
+from lib.kernel.configuration.config import Config, show_value
+from lib.kernel.configuration.configure import as_candidate, configure
+from lib.kernel.planning.automatic import fill_defaults
 from lib.kernel.recipe import Recipe
 
 

@@ -1,7 +1,7 @@
 """The row of recipe auto: its candidates, and the values that are the run's own."""
 
-from lib.kernel.config import OFFICIAL
-from lib.kernel.preset import Preset
+from lib.kernel.configuration.config import OFFICIAL
+from lib.kernel.configuration.preset import Preset
 from lib.kernel.recipes.edm.preset import EDM_PRESET
 from lib.kernel.recipes.pixel.preset import PIXEL_PRESET
 from lib.kernel.recipes.r3gan.preset import R3GAN_PRESET

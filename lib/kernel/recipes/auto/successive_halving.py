@@ -18,7 +18,7 @@ import numpy as np
 from lib.base.errors import PipelineError
 from lib.base.files import read_json, write_json
 from lib.base.log import log
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.metrics.validation_fid import ValidationFid
 from lib.kernel.recipe import Recipe

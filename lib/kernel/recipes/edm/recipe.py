@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from lib.kernel.challenge import IMAGE_PX
-from lib.kernel.config import Config
+from lib.kernel.configuration.challenge import IMAGE_PX
+from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipe import Recipe, Tick
 from lib.kernel.recipes.edm.denoiser import Denoiser

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from lib.base.log import log
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.edm.denoiser import Denoiser, as_scale
 from lib.kernel.recipes.edm.preset import EDM_PRESET

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lib.kernel.challenge import IMAGE_PX
+from lib.kernel.configuration.challenge import IMAGE_PX
 from lib.kernel.recipes.pixel.clusters import Clusters
 from lib.kernel.recipes.pixel.row_transformer import Residual, RowTransformer, make_table
 

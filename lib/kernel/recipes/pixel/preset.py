@@ -1,7 +1,7 @@
 """The row of recipe pixel: its values and the keys that it reads."""
 
-from lib.kernel.config import OFFICIAL
-from lib.kernel.preset import SELECTION_KEYS, TRAINER_KEYS, Preset, SizesByDevice
+from lib.kernel.configuration.config import OFFICIAL
+from lib.kernel.configuration.preset import SELECTION_KEYS, TRAINER_KEYS, Preset, SizesByDevice
 
 SIZES = SizesByDevice(("width", "depth", "batch"), on_gpu=(512, 6, 256), on_cpu=(128, 2, 32))
 

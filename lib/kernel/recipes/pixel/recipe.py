@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipe import Recipe, Tick
 from lib.kernel.recipes.pixel.model import PixelModel, PixelShape

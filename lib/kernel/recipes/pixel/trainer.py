@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from lib.base.log import log
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.pixel.clusters import count_codes
 from lib.kernel.recipes.pixel.model import PixelModel, PixelShape

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lib.kernel.challenge import IMAGE_PX
+from lib.kernel.configuration.challenge import IMAGE_PX
 
 LEAK = 0.2  # slope of every LeakyReLU
 SIDES = (4, 8, 16, IMAGE_PX)  # px, the stages

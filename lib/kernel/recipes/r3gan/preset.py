@@ -1,7 +1,7 @@
 """The row of recipe r3gan: its values and the keys that it reads."""
 
-from lib.kernel.config import OFFICIAL
-from lib.kernel.preset import SELECTION_KEYS, TRAINER_KEYS, Preset, SizesByDevice
+from lib.kernel.configuration.config import OFFICIAL
+from lib.kernel.configuration.preset import SELECTION_KEYS, TRAINER_KEYS, Preset, SizesByDevice
 
 R3GAN_PRESET = Preset(
     name="r3gan",

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from lib.base.log import log
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.r3gan.augment import Mover, measure_symmetries, move_pixels
 from lib.kernel.recipes.r3gan.networks import R3ganCritic, R3ganGenerator

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from lib.base.errors import InputError
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 
 LEAK = 0.2  # slope of both critics' LeakyReLU
 KERNEL, STRIDE, PADDING = 4, 2, 1  # of a convolution that halves or doubles the picture

@@ -1,6 +1,6 @@
 """The rows of the two public solutions: their values as published, and the keys that they read."""
 
-from lib.kernel.preset import TRAINER_KEYS, Preset
+from lib.kernel.configuration.preset import TRAINER_KEYS, Preset
 
 _KEYS = (*TRAINER_KEYS, "n_critic", "gp_weight", "latent_dim", "save_every", "epoch_fid")
 

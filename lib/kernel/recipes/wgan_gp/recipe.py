@@ -3,9 +3,9 @@
 import torch
 from torch import nn
 
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
+from lib.kernel.configuration.preset import Preset
 from lib.kernel.device.device import Device
-from lib.kernel.preset import Preset
 from lib.kernel.recipe import Recipe, Tick
 from lib.kernel.recipes.wgan_gp.networks import build_generator
 from lib.kernel.recipes.wgan_gp.preset import FIRST_SEED_PRESET, SECOND_SEED_PRESET

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.wgan_gp.networks import Critic, build_critic, build_generator
 from lib.kernel.training import losses

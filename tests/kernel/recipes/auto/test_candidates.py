@@ -19,8 +19,8 @@ from lib.kernel.sampling.temperature_sweep import tune_temperature
 from lib.kernel.stages import Kernel, Stages
 from lib.kernel.training import worker_rank
 from lib.kernel.training.fid_finetune import finetune_by_fid
+from tests.kernel.configuration.test_settings import read_preface
 from tests.kernel.report.test_report import TEMPLATE
-from tests.kernel.test_settings import read_preface
 from tests.local_runs import write_input
 
 TINY = {"samples": 4, "pool": 4, "floor_draws": 2, "steps": 6, "depth": 1, "batch": 4, "trial": 4}

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from lib.base.errors import PipelineError
-from lib.kernel.config import Config
-from lib.kernel.configure import as_candidate
+from lib.kernel.configuration.config import Config
+from lib.kernel.configuration.configure import as_candidate
 from lib.kernel.device.device import Device
-from lib.kernel.plan import count_trials
+from lib.kernel.planning.plan import count_trials
 from lib.kernel.recipe import Recipe
 from lib.kernel.recipes.auto import successive_halving
 from lib.kernel.recipes.auto.describe_images import describe_images

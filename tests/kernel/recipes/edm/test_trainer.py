@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.edm.denoiser import Denoiser, as_scale, precondition
 from lib.kernel.recipes.edm.heun import SIGMA_MAX, SIGMA_MIN, list_sigmas, solve_heun

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from lib.base.errors import InputError
-from lib.kernel.config import Config
-from lib.kernel.defaults import fill_defaults
-from lib.kernel.plan import (
+from lib.kernel.configuration.config import Config
+from lib.kernel.planning.automatic import fill_defaults
+from lib.kernel.planning.plan import (
     UNSEEN_ON_CPU,
     Wanted,
     demand_time,
@@ -19,9 +19,9 @@ from lib.kernel.plan import (
     make_plan,
     plan_run,
 )
+from lib.kernel.planning.speeds import Speeds
 from lib.kernel.recipes.table import find_preset, make_config
 from lib.kernel.sampling.temperature_sweep import MOST_TRIES
-from lib.kernel.speeds import Speeds
 
 pytestmark = pytest.mark.ships
 

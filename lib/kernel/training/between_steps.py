@@ -32,7 +32,7 @@ SHRINK = 0.5  # of the learning rate at each of them
 _CPU = torch.device("cpu")  # states are read here: a worker must not wake rank 0's GPU for them
 
 
-class LoopGuard:
+class BetweenSteps:
     """What watches over the steps of one trainer."""
 
     def __init__(

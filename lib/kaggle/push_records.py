@@ -13,12 +13,12 @@ from lib.base.log import log
 from lib.kaggle.ledger import list_pending
 from lib.kaggle.save_kernel import Pushed, find_arrived
 from lib.kaggle.session import KaggleSession, open_session
-from lib.kaggle.workspace import Workplace
+from lib.kaggle.workspace import Workspace
 
 _OWN = ("time", "event", "ref", "version", "push_id", "same_as")  # of an intent; the rest are facts
 
 
-def record_intent(work: Workplace, ref: str, before: int, facts: dict[str, Any]) -> str:
+def record_intent(work: Workspace, ref: str, before: int, facts: dict[str, Any]) -> str:
     """Record that a push is about to be made; return the pending push's id."""
     push_id = os.urandom(8).hex()
     facts = json.loads(json.dumps(facts))
@@ -31,7 +31,7 @@ def record_intent(work: Workplace, ref: str, before: int, facts: dict[str, Any])
 
 
 def record_push(
-    work: Workplace, push_id: str, pushed: Pushed, facts: dict[str, Any], **more: Any
+    work: Workspace, push_id: str, pushed: Pushed, facts: dict[str, Any], **more: Any
 ) -> None:
     """Record the push that came of an intent, with its facts."""
     status = {"status": "FAULTY"} if pushed.faults else {}
@@ -40,13 +40,13 @@ def record_push(
     work.record("push", pushed.ref, pushed.version, **facts, **own)
 
 
-def record_refusal(work: Workplace, push_id: str, ref: str, before: int, reason: str) -> None:
+def record_refusal(work: Workspace, push_id: str, ref: str, before: int, reason: str) -> None:
     """Record why nothing came of an intent, which is pending no more."""
     work.record("unpushed", ref, before + 1, push_id=push_id, reason=reason)
 
 
 def settle_pending(
-    work: Workplace, session: KaggleSession, event: dict[str, Any]
+    work: Workspace, session: KaggleSession, event: dict[str, Any]
 ) -> tuple[Pushed, str] | None:
     """Look up a pending push, pushes being held; return (version, request's sha256) or None.
 
@@ -69,7 +69,7 @@ def settle_pending(
     return pushed, str(event.get("request_sha256"))
 
 
-def settle_pushes(work: Workplace) -> None:
+def settle_pushes(work: Workspace) -> None:
     """Settle pending pushes as far as Kaggle can be asked; never an error.
 
     Without a pending push, nothing is asked.

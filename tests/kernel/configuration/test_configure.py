@@ -2,8 +2,8 @@
 
 import pytest
 
-from lib.kernel.config import Config, as_dict
-from lib.kernel.configure import differences
+from lib.kernel.configuration.config import Config, as_dict
+from lib.kernel.configuration.configure import differences
 from lib.kernel.recipes.table import find_preset, make_config
 
 pytestmark = pytest.mark.ships
@@ -27,7 +27,7 @@ def test_differences_write_auto_and_say_what_was_given() -> None:
     assert differences(usual, as_dict(make_config("auto", {"batch": 8})), auto) == [
         "batch: 'auto' against 8"
     ]
-    strong = make_config("auto", {"lr": 5e-3, "judge": 9})
+    strong = make_config("auto", {"lr": 5e-3, "eval_samples": 9})
     assert differences(as_older(strong), as_dict(strong), auto) == []
     same, pixel = make_config("pixel", {"lr": 2e-3}), find_preset("pixel")
     assert differences(as_older(make_config("pixel", {})), as_dict(same), pixel) == []

@@ -14,10 +14,10 @@ from lib.base.errors import PipelineError
 from lib.commands.runs import list_runs
 from lib.kaggle.errors import KaggleError
 from lib.kaggle.ledger import LEDGER, list_pending
-from lib.kaggle.pending_push import settle_pushes
+from lib.kaggle.push_records import settle_pushes
 from lib.kaggle.runs_table import fold_events
 from lib.kaggle.save_kernel import is_same_source
-from lib.kaggle.workspace import Workplace
+from lib.kaggle.workspace import Workspace
 from lib.kernel.recipes.table import DEFAULT_RECIPE
 from tests.kaggle_place import REF, Place, open_place, play_complete
 from tests.kaggle_prompt import Prompt, open_prompt
@@ -57,7 +57,7 @@ def kill_the_push(prompt: Prompt, arrives: bool) -> None:
     prompt.server.answer = usual  # type: ignore[method-assign]
     assert process.returncode == -signal.SIGKILL
     assert len(prompt.server.versions.get(MAIN, [])) == arrives
-    assert [e["event"] for e in Workplace(prompt.root).read_ledger()] == ["pushing"]
+    assert [e["event"] for e in Workspace(prompt.root).read_ledger()] == ["pushing"]
 
 
 def test_killed_push_that_arrived_is_taken_up_by_the_next_one(prompt: Prompt) -> None:
@@ -78,7 +78,7 @@ def test_killed_push_is_recorded_by_whatever_comes_next(
     prompt.build("init", "--owner", "ada")
     kill_the_push(prompt, arrives=True)
     prompt.build(*words)
-    (run,) = fold_events(Workplace(prompt.root).read_ledger())
+    (run,) = fold_events(Workspace(prompt.root).read_ledger())
     assert (run.ref, run.version, run.push["recipe"]) == (MAIN, 1, DEFAULT_RECIPE)
     assert prompt.server.count("SaveKernel") == 1
 

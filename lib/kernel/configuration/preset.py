@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lib.base.log import log
-from lib.kernel.config import KEYS, Config
+from lib.kernel.configuration.config import KEYS, Config
 
 RUN_KEYS = (  # of the run around the training, whatever is trained
     *("recipe", "seed", "minutes", "train_minutes", "steps", "ranks", "policy", "epochs", "graphs"),

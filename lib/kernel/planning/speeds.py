@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lib.base.log import log
-from lib.kernel.challenge import FEATURES
-from lib.kernel.config import Config
-from lib.kernel.configure import as_candidate
+from lib.kernel.configuration.challenge import FEATURES
+from lib.kernel.configuration.config import Config
+from lib.kernel.configuration.configure import as_candidate
 from lib.kernel.device.device import Device
 from lib.kernel.metrics.features import Extractor
 from lib.kernel.metrics.fid import Statistics, frechet_distance

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lib.kernel.config import AUTOMATIC, Config, show_value
-from lib.kernel.plan import Plan
-from lib.kernel.preset import Preset
-from lib.kernel.settings import show_settings
+from lib.kernel.configuration.config import AUTOMATIC, Config, show_value
+from lib.kernel.configuration.preset import Preset
+from lib.kernel.configuration.settings import show_settings
+from lib.kernel.planning.plan import Plan
 from lib.kernel.training.result import TrainResult
 
 

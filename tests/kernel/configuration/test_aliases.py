@@ -11,16 +11,16 @@ import torch
 from lib.base.errors import InputError
 from lib.base.files import write_json
 from lib.base.tensor_files import read_state, write_state
-from lib.kernel.aliases import modernise, name_in_caches
 from lib.kernel.competition.contract import Images
 from lib.kernel.competition.dataset import SUMMARY_FILE
 from lib.kernel.competition.gan_challenge import hash_input, read_images
-from lib.kernel.config import OFFICIAL, POLICIES, PREPROCESSINGS, as_dict
+from lib.kernel.configuration.aliases import modernise, name_in_caches
+from lib.kernel.configuration.config import OFFICIAL, POLICIES, PREPROCESSINGS, as_dict
+from lib.kernel.configuration.settings import parse_override, read_block
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.table import load_recipe, make_config
 from lib.kernel.report.provenance import identify, is_finished
 from lib.kernel.sampling.model_file import read_model, write_model
-from lib.kernel.settings import parse_override, read_block
 from tests.local_runs import write_input
 from tests.small import PRESETS, as_model, build_network
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from lib.base.errors import InputError, nearest_name
 from lib.base.kaggle_limits import SESSION_MINUTES
-from lib.kernel.challenge import SUBMITTED
+from lib.kernel.configuration.challenge import SUBMITTED
 
 TORCHVISION_WEIGHTS = "inception_v3_google-0cc3c7bd.pth"
 RANDOM_WEIGHTS = "random"

@@ -20,8 +20,8 @@ from lib.kaggle.ledger import LEDGER, list_pending
 from lib.kaggle.metadata import BUILD_MANIFEST, check_metadata, load_metadata
 from lib.kaggle.metadata_fields import FILE_NAME, Metadata
 from lib.kaggle.secrets import refuse_secrets
-from lib.kaggle.workspace import Workplace
-from lib.kernel.config import RANDOM_WEIGHTS
+from lib.kaggle.workspace import Workspace
+from lib.kernel.configuration.config import RANDOM_WEIGHTS
 
 if TYPE_CHECKING:
     from lib.kaggle.session import KaggleSession
@@ -36,7 +36,7 @@ class Finding:
     cure: str = ""  # "" where all is well
 
 
-def examine(work: Workplace) -> list[Finding]:
+def examine(work: Workspace) -> list[Finding]:
     """Examine a workplace, what needs Kaggle last; nothing is changed anywhere."""
     findings = [
         *_guard("credentials", _examine_credentials),
@@ -88,7 +88,7 @@ def _examine_credentials() -> Iterator[Finding]:
             yield Finding("credentials", detail, f"chmod 600 {found[0].source}")
 
 
-def _examine_client(work: Workplace) -> Iterator[Finding]:
+def _examine_client(work: Workspace) -> Iterator[Finding]:
     try:
         installed = importlib.metadata.version("kaggle")
     except importlib.metadata.PackageNotFoundError:
@@ -104,7 +104,7 @@ def _examine_client(work: Workplace) -> Iterator[Finding]:
         yield Finding("client", "six is not there, which kaggle needs", "pip install six")
 
 
-def _examine_metadata(work: Workplace, metadata: Metadata) -> Iterator[Finding]:
+def _examine_metadata(work: Workspace, metadata: Metadata) -> Iterator[Finding]:
     warnings = check_metadata(metadata, work.root, for_push=False)
     for warning in warnings:
         yield Finding("metadata", warning, f"edit {FILE_NAME}, or python build.py init")
@@ -112,7 +112,7 @@ def _examine_metadata(work: Workplace, metadata: Metadata) -> Iterator[Finding]:
         yield Finding("metadata", f"{metadata.ref}, {metadata.kernel_type}, {metadata.title!r}")
 
 
-def _examine_bundle(work: Workplace, metadata: Metadata) -> Iterator[Finding]:
+def _examine_bundle(work: Workspace, metadata: Metadata) -> Iterator[Finding]:
     path = work.root / metadata.code_file
     if not path.is_file():
         yield Finding("bundle", f"{metadata.code_file} is not built yet", "python build.py")
@@ -149,7 +149,7 @@ def _examine_machine(metadata: Metadata) -> Finding:
     return Finding("machine", detail, "set machine_shape to NvidiaTeslaT4" if bad else "")
 
 
-def _examine_ledger(work: Workplace) -> Iterator[Finding]:
+def _examine_ledger(work: Workspace) -> Iterator[Finding]:
     events = work.read_ledger()
     pushes = sum(event["event"] == "push" for event in events)
     pending = [f"{event['ref']} of {event.get('time')}" for event in list_pending(events)]
@@ -160,7 +160,7 @@ def _examine_ledger(work: Workplace) -> Iterator[Finding]:
     yield Finding("ledger", detail, "python build.py runs looks it up")
 
 
-def _ask_kaggle(work: Workplace, metadata: Metadata) -> Iterator[Finding]:
+def _ask_kaggle(work: Workspace, metadata: Metadata) -> Iterator[Finding]:
     with explain_missing("kaggle", "it cannot be asked, for a package is not installed"):
         from lib.kaggle.kernels import find_latest_version
         from lib.kaggle.session import open_session
@@ -211,7 +211,7 @@ def _examine_limits(session: "KaggleSession", metadata: Metadata) -> Iterator[Fi
         yield Finding("submissions", detail, cure)
 
 
-def _examine_push(work: Workplace, metadata: Metadata, version: int) -> Iterator[Finding]:
+def _examine_push(work: Workspace, metadata: Metadata, version: int) -> Iterator[Finding]:
     git = read_git_state(work.root)
     built = read_json(work.root / BUILD_MANIFEST) or {}
     bundle = str(built.get("sha256") or "none")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from lib.base.errors import InputError
 from lib.base.log import format_seconds
-from lib.kernel.config import Config
+from lib.kernel.configuration.config import Config
+from lib.kernel.planning.speeds import Speeds
 from lib.kernel.sampling.temperature_sweep import LEAST_TRIES, MOST_TRIES
-from lib.kernel.speeds import Speeds
 
 LEAST_SHARE = 0.1  # of a run bounded by time that must be left for training
 _TRAINING_SHARE = 0.5  # of what the submitted images leave; evaluation yields first

@@ -10,16 +10,30 @@ from hypothesis import strategies as st
 import build
 from lib.base.errors import InputError
 from lib.commands.kernel_build import render_preface
-from lib.kernel.config import BAKED, KEYS, Config, as_dict
-from lib.kernel.configure import may_be_automatic
+from lib.kernel.configuration.config import BAKED, KEYS, Config, as_dict
+from lib.kernel.configuration.configure import may_be_automatic
+from lib.kernel.configuration.settings import (
+    explain_key,
+    list_shown_keys,
+    parse_override,
+    read_block,
+)
 from lib.kernel.recipes.auto.candidates import tell_candidates
 from lib.kernel.recipes.table import ROWS, find_preset, load_recipe, make_config
 from lib.kernel.report.provenance import identify
-from lib.kernel.settings import explain_key, list_shown_keys, parse_override, read_block
-from lib.kernel.settled import mark_settled
+from lib.kernel.report_config import mark_settled
 from tests.small import PRESETS
 
-AUTOMATIC = {"train_minutes", "ranks", "batch", "codes", "width", "depth", "trial", "judge"}
+AUTOMATIC = {
+    "train_minutes",
+    "ranks",
+    "batch",
+    "clusters",
+    "width",
+    "depth",
+    "trial",
+    "eval_samples",
+}
 AUTOMATIC |= {"fid_loss", "pool", "real_limit"}
 UNUSED = [(recipe, key) for recipe in ROWS for key in KEYS if key not in PRESETS[recipe].keys]
 
@@ -141,7 +155,12 @@ def test_auto_is_refused_where_nothing_is_automatic(key: str) -> None:
 
 @pytest.mark.parametrize(
     ("key", "value", "meaning"),
-    [("judge", -1, "none"), ("fid_loss", 0.0, "none"), ("steps", 0, "none"), ("epochs", 0, "none")],
+    [
+        ("eval_samples", -1, "none"),
+        ("fid_loss", 0.0, "none"),
+        ("steps", 0, "none"),
+        ("epochs", 0, "none"),
+    ],
 )
 def test_none_is_no_automatic_value_and_is_described(key: str, value: float, meaning: str) -> None:
     config = make_config("r3gan", dict([parse_override(f"{key}={value}")]))
@@ -231,10 +250,10 @@ def test_candidates_are_told_with_what_was_given(capsys: pytest.CaptureFixture[s
     assert cpu["pixel"]["width"] == 128
     assert gpu["pixel"]["width"] == 512
     assert cpu["pixel"]["tail"] == 0.0
-    assert cpu["pixel"]["codes"] == "auto"  # by the images' number
+    assert cpu["pixel"]["clusters"] == "auto"  # by the images' number
     assert (cpu["r3gan"]["fid_loss"], gpu["r3gan"]["fid_loss"]) == (0.0, 0.05)
     assert {row["lr"] for row in cpu.values()} == {1e-4}
-    assert not {"tail", "codes", "latent_dim", "fid_loss"} & cpu["edm"].keys()
+    assert not {"tail", "clusters", "latent_dim", "fid_loss"} & cpu["edm"].keys()
     lines = [line for line in capsys.readouterr().out.splitlines() if "would run with" in line]
     assert len(lines) == 6
     assert lines[0].count("(given)") == 2
@@ -248,11 +267,11 @@ def test_what_was_automatic_is_told_with_what_it_became() -> None:
         make_config("edm", {"real_limit": 500}),
         make_config("edm", {"batch": 32, "width": 16}),
     )
-    found = {"pool": 5000, "ranks": 2, "train_minutes": 1.5, "judge": 250, "real_limit": 400}
+    found = {"pool": 5000, "ranks": 2, "train_minutes": 1.5, "eval_samples": 250, "real_limit": 400}
     told = mark_settled(given, find_preset("edm"), used, found)
     assert told["batch"] == "auto, settled as 32"
     assert told["pool"] == "auto, settled as 5000"
-    assert told["judge"] == "auto, settled as 250"
+    assert told["eval_samples"] == "auto, settled as 250"
     assert told["train_minutes"] == "auto, settled as 1.5"
     assert told["depth"] == "auto"
     assert told["lr"] == 1e-3

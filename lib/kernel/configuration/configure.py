@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lib.base.errors import InputError
-from lib.kernel.config import BAKED, KEYS, Config, refuse_range, show_value
-from lib.kernel.preset import Preset
+from lib.kernel.configuration.config import BAKED, KEYS, Config, refuse_range, show_value
+from lib.kernel.configuration.preset import Preset
 
 
 def configure(preset: Preset, overrides: Mapping[str, Any]) -> Config:

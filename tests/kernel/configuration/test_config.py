@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lib.base.errors import InputError
-from lib.kernel.config import KEYS, Config, as_dict
+from lib.kernel.configuration.config import KEYS, Config, as_dict
+from lib.kernel.configuration.settings import parse_override
 from lib.kernel.recipes.table import ROWS, make_config
-from lib.kernel.settings import parse_override
 
 pytestmark = pytest.mark.ships
 

@@ -3,8 +3,8 @@
 import dataclasses
 from typing import Any
 
-from lib.kernel.config import Config
-from lib.kernel.preset import Preset
+from lib.kernel.configuration.config import Config
+from lib.kernel.configuration.preset import Preset
 
 _GPU_POOL, _CPU_POOL = 20_000, 5_000
 _CPU_REAL = 10_000  # ten minutes of Inception on two cores

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any, get_type_hints
 
 from lib.base.errors import InputError
-from lib.kernel.aliases import take_old_names
-from lib.kernel.config import AUTOMATIC, BAKED, KEYS, Config, check_choice, show_value
-from lib.kernel.configure import configure, may_be_automatic
-from lib.kernel.preset import Preset
-from lib.kernel.usual_names import name_cure
+from lib.kernel.configuration.aliases import take_old_names
+from lib.kernel.configuration.config import AUTOMATIC, BAKED, KEYS, Config, check_choice, show_value
+from lib.kernel.configuration.configure import configure, may_be_automatic
+from lib.kernel.configuration.preset import Preset
+from lib.kernel.configuration.usual_names import name_cure
 
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lib.base.log import log
-from lib.kernel.config import OFFICIAL
+from lib.kernel.configuration.config import OFFICIAL
 
 KEYS = {"judge": "eval_samples", "codes": "clusters"}
 VALUES = {"policy": {"host": OFFICIAL}, "preprocessing": {"host": OFFICIAL}}  # key -> old -> new
