@@ -16,7 +16,7 @@ from lib.kernel.device.device import Device
 from lib.kernel.device.distributed import Ranks
 from lib.kernel.device.own_cores import pin_to_cores
 from lib.kernel.training.checkpoint import read_state
-from tests.local_runs import ROOT, call, copy_sources, list_options, write_input
+from tests.local_runs import ROOT, UNCURATED, call, copy_sources, list_options, write_input
 
 SCRIPT = """
 import math, os, sys
@@ -42,7 +42,7 @@ if __name__ == "__main__":
             print("gloo on", *sorted(os.sched_getaffinity(int(thread.name))))
     for attempt in range(2):  # the second one finds the first one's end and goes on to the same
         result = train(images, config, device, folder, folder, TimeLimit(math.inf))
-    samples = sample_images(result.checkpoint, 600, result.config, device)
+    samples = sample_images(result.checkpoint, 300, result.config, device)
     device.ranks.shutdown()
     np.save(folder / "samples.npy", samples)
 """
@@ -61,7 +61,7 @@ needs_two_cores = pytest.mark.skipif(
 
 
 def run_script(folder: Path, recipe: str, ranks: int) -> tuple[dict[str, torch.Tensor], np.ndarray]:
-    """-> weights and 600 samples after twelve steps on that many processes."""
+    """-> weights and 300 samples after twelve steps on that many processes."""
     folder.mkdir()
     script = folder / "script.py"
     script.write_text(SCRIPT)
@@ -84,7 +84,7 @@ def test_two_processes_train_and_draw_what_one_does(tmp_path: Path, recipe: str)
     two, together = run_script(tmp_path / "two", recipe, 2)
     for name, weight in one.items():  # Adam makes much of a first gradient's last digits
         assert (two[name] - weight).double().abs().mean() <= 5e-5, name
-    assert together.shape == alone.shape == (600, one_channel(recipe), 32, 32)
+    assert together.shape == alone.shape == (300, one_channel(recipe), 32, 32)
     assert np.mean(together != alone) < 0.02  # a value at a rounding's edge may fall either way
 
 
@@ -135,7 +135,7 @@ def test_a_rank_works_on_its_own_cores() -> None:
 @pytest.fixture(scope="module")
 def one_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sources = copy_sources(tmp_path_factory.mktemp("built") / "sources")
-    built = call(sources, "build.py", *list_options("pixel"), "--set", "sweep=false")
+    built = call(sources, "build.py", *list_options("pixel"), *UNCURATED)
     assert built.returncode == 0, built.stderr
     return sources / "build" / "kernel.py"
 
@@ -173,8 +173,8 @@ def test_torchrun_runs_it_on_two_nodes(tmp_path: Path, one_file: Path) -> None:
 def test_a_run_that_loses_a_process_goes_on_alone(tmp_path: Path) -> None:
     source, output = write_input(tmp_path / "input"), tmp_path / "output"
     steps, ranks = ("--set", "steps=300"), ("--set", "ranks=2")
-    words = [str(ROOT / "build.py"), "run", *list_options("pixel"), "--set", "sweep=false"]
-    command = [sys.executable, *words, *steps, *ranks]
+    words = [str(ROOT / "build.py"), "run", *list_options("pixel"), *UNCURATED]
+    command = [sys.executable, *words, *steps, *team]
     folders = ["--input", str(source), "--output", str(output)]
     with subprocess.Popen(command + folders, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout
