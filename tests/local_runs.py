@@ -12,11 +12,14 @@ from lib.synthetic.shards import write_shards
 ROOT = Path(__file__).parents[1]
 SOURCES = ("lib", "kernel_template", "build.py", "kernel-metadata.json")
 SMALL = ["--weights", "random", "--set", "samples=12", "--set", "floor_draws=2"]
+# Without a sweep, the longest stage of so small a run: it has tests of its own, and one whole run.
 RECIPES = {
-    "pixel": ["steps=6", "batch=4", "width=16", "depth=1", "pool=16"],
+    "pixel": ["steps=6", "batch=4", "width=16", "depth=1", "pool=16", "sweep=false"],
     "first-seed": ["epochs=2", "save_every=1", "batch=8", "width=8"],
     "second-seed": ["epochs=2", "epoch_fid=4", "batch=8", "width=8"],
 }
+
+UNCURATED = ["--set", "curate=false"]  # the first images drawn are submitted
 
 
 def list_options(recipe: str) -> list[str]:

@@ -64,7 +64,7 @@ def run_real_kernel(
 def test_real_kernel_is_pushed_run_and_fetched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with run_real_kernel(tmp_path, monkeypatch, records=60, samples=20) as (place, _):
+    with run_real_kernel(tmp_path, monkeypatch, records=24, samples=4) as (place, _):
         shown = capsys.readouterr().out
         assert "  | train: " in shown
         assert SIGNATURE not in shown

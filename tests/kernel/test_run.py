@@ -15,6 +15,8 @@ import pytest
 from lib.base.files import read_json
 from tests.local_runs import RECIPES, ROOT, call, copy_sources, list_options, write_input
 
+WHOLE = [*list_options("pixel"), "--set", "sweep=true"]
+
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -34,8 +36,21 @@ def finished(
     sources: Path,
 ) -> tuple[str, Path]:
     """A recipe and the output of its run, by a kernel whose sources are out of reach."""
+    if request.param == "pixel":
+        return "pixel", request.getfixturevalue("whole_run")
     place = tmp_path_factory.mktemp(request.param)
-    built = call(sources, "build.py", *list_options(request.param))
+    return request.param, run_alone(place, shards, sources, list_options(request.param))
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory: pytest.TempPathFactory, shards: Path, sources: Path) -> Path:
+    """The output of a run of recipe pixel with every stage, the sweep too."""
+    return run_alone(tmp_path_factory.mktemp("pixel"), shards, sources, WHOLE)
+
+
+def run_alone(place: Path, shards: Path, sources: Path, options: list[str]) -> Path:
+    """An empty folder, shards, sources, options -> the output of the kernel built with them."""
+    built = call(sources, "build.py", *options)
     assert built.returncode == 0, built.stderr
     kernel = place / "script.py"
     shutil.move(sources / "build" / "kernel.py", kernel)
@@ -49,7 +64,7 @@ def finished(
         hidden.rename(sources)
     assert (ended.returncode, ended.stderr) == (0, "")  # nor a warning of any library
     assert list((place / "empty").iterdir()) == []
-    return request.param, place / "working"
+    return place / "working"
 
 
 def test_submission_is_the_hosts_form(finished: tuple[str, Path]) -> None:
@@ -177,6 +192,12 @@ def test_a_finished_run_is_verified_and_left_alone(pixel_run: tuple[Path, list[s
     assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == before
 
 
+@pytest.fixture(scope="module")
+def kernel_text(sources: Path) -> str:
+    assert call(sources, "build.py", *list_options("pixel")).returncode == 0
+    return (sources / "build" / "kernel.py").read_text()
+
+
 @pytest.mark.parametrize(
     ("before", "after", "named"),
     [
@@ -187,12 +208,10 @@ def test_a_finished_run_is_verified_and_left_alone(pixel_run: tuple[Path, list[s
     ],
 )
 def test_a_faulty_edit_of_a_kernels_config_ends_it_in_two_lines(
-    sources: Path, tmp_path: Path, before: str, after: str, named: str
+    kernel_text: str, tmp_path: Path, before: str, after: str, named: str
 ) -> None:
-    assert call(sources, "build.py", *list_options("pixel")).returncode == 0
-    text = (sources / "build" / "kernel.py").read_text()
-    assert text.count(before) == 1
-    (tmp_path / "kernel.py").write_text(text.replace(before, after))
+    assert kernel_text.count(before) == 1
+    (tmp_path / "kernel.py").write_text(kernel_text.replace(before, after))
     ended = call(tmp_path, "-I", "kernel.py", KERNEL_INPUT=str(tmp_path), KERNEL_OUTPUT="out")
     assert ended.returncode == 2
     assert named in ended.stderr.splitlines()[0]
@@ -212,10 +231,11 @@ def test_another_configuration_is_refused(pixel_run: tuple[Path, list[str]]) -> 
 
 
 def test_a_killed_run_goes_on_and_ends_with_equal_bytes(
-    pixel_run: tuple[Path, list[str]], tmp_path: Path
+    whole_run: Path, shards: Path, tmp_path: Path
 ) -> None:
-    output, words = pixel_run
-    command = [sys.executable, "build.py", *words, "--output", str(tmp_path / "out")]
+    """Of every stage, and equal to those of the built kernel that nobody stopped."""
+    words = ["build.py", "run", "--input", str(shards), *WHOLE]
+    command = [sys.executable, *words, "--output", str(tmp_path / "out")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     child = subprocess.Popen(
         command,
@@ -237,7 +257,7 @@ def test_a_killed_run_goes_on_and_ends_with_equal_bytes(
     assert ended.returncode == 0, ended.stderr
     assert "goes on where an earlier process stopped" in ended.stdout
     for name in ("submission.csv", "images.zip"):
-        assert (tmp_path / "out" / name).read_bytes() == (output / name).read_bytes()
+        assert (tmp_path / "out" / name).read_bytes() == (whole_run / name).read_bytes()
 
 
 def test_a_zip_of_the_same_shards_is_the_same_run(

@@ -17,7 +17,7 @@ from lib.kernel.competition.shard_lines import read_records
 from lib.kernel.competition.shards import find_shards
 from lib.kernel.configuration.config import OFFICIAL
 from lib.kernel.metrics.features import Extractor
-from lib.kernel.metrics.fid import Statistics, features_to_statistics, statistics_distance
+from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
 
 _SHOWN = 16  # records on a sheet: those that the policy changes most
 
@@ -74,15 +74,16 @@ def judge(variants: list[Variant], extractor: Extractor) -> list[Verdict]:
     """Variants, the official one first -> a Verdict each; equal pictures pass the network once."""
     features = extractor.extract(np.concatenate([variant.pixels for variant in variants]))
     ends = np.cumsum([len(variant.rows) for variant in variants])[:-1]
-    statistics = [features_to_statistics(part) for part in np.split(features, ends)]
+    parts = np.split(features, ends)
+    official = features_to_statistics(parts[0])
     return [
         Verdict(
             variant.name,
             len(variant.rows),
             int((_measure_change(variants[0], variant)[1] > 0).sum()),
-            _compare(own, statistics[0]),
+            0.0 if variant is variants[0] else frechet_distance(own, official),
         )
-        for variant, own in zip(variants, statistics, strict=True)
+        for variant, own in zip(variants, parts, strict=True)
     ]
 
 
@@ -107,7 +108,3 @@ def _measure_change(official: Variant, other: Variant) -> tuple[np.ndarray, np.n
     one = official.pixels[np.searchsorted(official.rows, rows)].astype(np.int16)
     two = other.pixels[np.searchsorted(other.rows, rows)]
     return rows, np.abs(one - two).mean(axis=(1, 2, 3))
-
-
-def _compare(one: Statistics, official: Statistics) -> float:
-    return 0.0 if one is official else statistics_distance(one, official)

@@ -15,7 +15,7 @@ from lib.base.tensor_files import read_state
 from lib.kernel.device.cpu_threads import Cores, pin_to_cores
 from lib.kernel.device.device import Device
 from lib.kernel.device.ranks import Ranks
-from tests.local_runs import ROOT, call, copy_sources, list_options, write_input
+from tests.local_runs import ROOT, UNCURATED, call, copy_sources, list_options, write_input
 
 SCRIPT = """
 import math, os, sys
@@ -43,7 +43,7 @@ if __name__ == "__main__":
             print("gloo on", *sorted(os.sched_getaffinity(int(thread.name))))
     for attempt in range(2):  # the second one finds the first one's end and goes on to the same
         result = train(images, recipe, config, device, folder, folder, TimeLimit(math.inf))
-    samples = sample_images(result.model, 600, device)
+    samples = sample_images(result.model, 300, device)
     device.ranks.shutdown()
     np.save(folder / "samples.npy", samples)
 """
@@ -62,7 +62,7 @@ needs_two_cores = pytest.mark.skipif(
 
 
 def run_script(folder: Path, recipe: str, ranks: int) -> tuple[dict[str, torch.Tensor], np.ndarray]:
-    """-> weights and 600 samples after twelve steps on that many processes."""
+    """-> weights and 300 samples after twelve steps on that many processes."""
     folder.mkdir()
     script = folder / "script.py"
     script.write_text(SCRIPT)
@@ -85,7 +85,7 @@ def test_two_processes_train_and_draw_what_one_does(tmp_path: Path, recipe: str)
     two, together = run_script(tmp_path / "two", recipe, 2)
     for name, weight in one.items():  # Adam makes much of a first gradient's last digits
         assert (two[name] - weight).double().abs().mean() <= 5e-5, name
-    assert together.shape == alone.shape == (600, one_channel(recipe), 32, 32)
+    assert together.shape == alone.shape == (300, one_channel(recipe), 32, 32)
     assert np.mean(together != alone) < 0.02  # a value at a rounding's edge may fall either way
 
 
@@ -136,7 +136,7 @@ def test_a_rank_works_on_its_own_cores() -> None:
 @pytest.fixture(scope="module")
 def one_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sources = copy_sources(tmp_path_factory.mktemp("built") / "sources")
-    built = call(sources, "build.py", *list_options("pixel"), "--set", "sweep=false")
+    built = call(sources, "build.py", *list_options("pixel"), *UNCURATED)
     assert built.returncode == 0, built.stderr
     return sources / "build" / "kernel.py"
 
@@ -174,7 +174,7 @@ def test_torchrun_runs_it_on_two_nodes(tmp_path: Path, one_file: Path) -> None:
 def test_a_run_that_loses_a_process_goes_on_alone(tmp_path: Path) -> None:
     source, output = write_input(tmp_path / "input"), tmp_path / "output"
     steps, ranks = ("--set", "steps=300"), ("--set", "ranks=2")
-    words = [str(ROOT / "build.py"), "run", *list_options("pixel"), "--set", "sweep=false"]
+    words = [str(ROOT / "build.py"), "run", *list_options("pixel"), *UNCURATED]
     command = [sys.executable, *words, *steps, *ranks]
     folders = ["--input", str(source), "--output", str(output)]
     with subprocess.Popen(command + folders, stdout=subprocess.PIPE, text=True) as run:

@@ -10,7 +10,9 @@ from lib.base.files import read_json
 from lib.kernel.recipes.table import load_recipe, make_config
 from lib.kernel.report.provenance import identify
 from lib.kernel.training.resume import STATE, import_state
-from tests.local_runs import call, copy_sources, list_options, write_input
+from tests.local_runs import UNCURATED, call, copy_sources, list_options, write_input
+
+OPTIONS = [*list_options("pixel"), *UNCURATED]
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +21,7 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     place = tmp_path_factory.mktemp("continuation")
     sources, source = copy_sources(place / "sources"), write_input(place / "input")
     words = ["--input", str(source), "--output", str(place / "first")]
-    done = call(sources, "build.py", "run", *words, *list_options("pixel"))
+    done = call(sources, "build.py", "run", *words, *OPTIONS)
     assert done.returncode == 0, done.stderr
     shutil.copytree(place / "first", source / "first-version")
     return sources, source
@@ -27,7 +29,7 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def test_a_second_version_goes_on(earlier: tuple[Path, Path], tmp_path: Path) -> None:
     sources, source = earlier
-    words = ["--input", str(source), "--output", str(tmp_path / "second"), *list_options("pixel")]
+    words = ["--input", str(source), "--output", str(tmp_path / "second"), *OPTIONS]
     done = call(sources, "build.py", "run", *words, "--set", "steps=9")
     assert done.returncode == 0, done.stderr
     assert "of training in first-version, an earlier version's output" in done.stdout

@@ -87,6 +87,7 @@ def test_the_network_and_the_time_of_the_least_fid_are_taken(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PixelTrainer, "train_step", step_and_keep)
+        patch.setattr(weight_selection, "draw_images", draw_nothing)
         result = run(tmp_path, make_small(), lambda samples: next(fids) + 0 * len(samples))
     taken = [(row["step"], row["fid average"], row["fid raw"]) for row in result.history
              if "fid raw" in row]  # fmt: skip
