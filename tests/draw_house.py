@@ -24,9 +24,9 @@ COMMAND = "python -m tests.draw_house"
 DESIGN = "docs/DESIGN.md"
 WIDEST = 129
 HOW = (
-    "An arrow says that a room imports from another one. It is left out where a longer way leads "
-    "to the same room. Dashed rooms stay on the user's machine; all others ship. Modules at the "
-    "top of lib/kernel: {top}."
+    "An arrow says that a room imports from another one. Where a longer way leads there as well, "
+    "the short arrow is left out. Dashed rooms stay on the user's machine; all others ship. "
+    "Modules at the top of lib/kernel: {top}."
 )
 NOT_YET = "Not drawn are imports that break the rule of tests/test_architecture.py: {links}."
 ENTRIES = ("build.py", "kernel_template/entry.py.j2")
