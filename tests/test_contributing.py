@@ -15,7 +15,9 @@ SMALL = ["--weights", "random", "--set", "samples=12", "--set", "floor_draws=2"]
 
 def find_block(first_words: str) -> str:
     """The code block that begins so."""
-    (found,) = re.findall(rf"```python\n(\s*{re.escape(first_words)}.*?)```", TEXT, re.DOTALL)
+    (found,) = re.findall(
+        rf"```(?:python|text)\n(\s*{re.escape(first_words)}.*?)```", TEXT, re.DOTALL
+    )
     return found
 
 

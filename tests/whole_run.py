@@ -36,5 +36,5 @@ def run_kernel(config: Config, recipe: Recipe, folders: Folders) -> dict[str, An
     kernel = make_kernel({}, recipe)
     findings = Findings("a run of a test", show_settings(config, recipe.preset))
     stage_log = StageLog(findings, kernel.report_template, folders.output, folders.scratch)
-    pipeline.run(kernel, pipeline.Setting(recipe, config, folders, stage_log))
+    pipeline.run(kernel, pipeline.Request(recipe, config, folders, stage_log))
     return dict(read_json(folders.output / "metrics.json"))

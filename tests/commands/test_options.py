@@ -35,7 +35,7 @@ def fail(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         (["run", "--output", "x"], "--input"),
         (["run", "--input", "no-such-folder", "--output", "x"], "no such file"),
         (["decode", "--input", "no-such-folder", "--output", "x"], "no-such-folder"),
-        (["decode", "--input", ".", "--output", "x", "--policy", "hosts"], "'host'"),
+        (["decode", "--input", ".", "--output", "x", "--policy", "offical"], "'official'"),
     ],
 )
 def test_mistakes_name_the_cure(

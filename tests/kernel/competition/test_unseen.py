@@ -15,6 +15,7 @@ from lib.kernel.competition.contract import UNSEEN_MARK, Images
 from lib.kernel.competition.dataset import Decoded, decode_dataset
 from lib.kernel.competition.gan_challenge import hash_input, read_images
 from lib.kernel.competition.unseen import load_ids, part_images, set_aside
+from lib.kernel.configuration.aliases import name_in_caches
 from lib.kernel.configuration.config import OFFICIAL, Config
 from lib.kernel.configuration.folders import Folders
 from lib.kernel.metrics import features
@@ -117,7 +118,7 @@ def decode(source: Path, config: Config, work: Path) -> Images:
 
 def decode_all(source: Path, policy: str) -> Decoded:
     """All images of a policy, whatever is set aside; `decode` has left them in the cache."""
-    folder = f"decoded-{hash_input(source / 'input')[:12]}-{policy}"
+    folder = f"decoded-{hash_input(source / 'input')[:12]}-{name_in_caches(policy)}"
     assert (source / "cache" / folder).is_dir()
     return decode_dataset(source / "input", source / "cache" / folder, policy)
 
