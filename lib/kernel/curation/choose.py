@@ -8,7 +8,7 @@ from lib.base.log import log
 from lib.kernel.configuration.config import Config
 from lib.kernel.curation.curate import Curation, choose_subset
 from lib.kernel.metrics.choice import Choice, describe_floor, measure_random_draws
-from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
+from lib.kernel.metrics.fid import Statistics, features_to_statistics, frechet_distance
 from lib.kernel.metrics.floor import measure_floor, measure_floor_against
 from lib.kernel.metrics.reference import Reference, split_halves
 
@@ -28,7 +28,7 @@ def choose_images(pool: np.ndarray, reference: Reference, config: Config, guard_
     metrics = measure_random_draws(pool, reference, config)
     proof = _prove(pool, reference, config, guard_s / 2)
     log("curate", "for the submission: against all real images")
-    curation = _curate(pool, reference.features, config, guard_s / 2)
+    curation = _curate(pool, reference.statistics, config, guard_s / 2)
     fid = frechet_distance(pool[curation.chosen], reference.statistics)
     metrics |= {"curated": True, "fid": fid, "excess": reference.floor.excess(fid), **proof}
     metrics["score_notes"] = [CURATED]
@@ -46,7 +46,8 @@ def _prove(
     halves = split_halves(len(reference.features), config.seed)
     used, unseen = (reference.features[half] for half in halves)
     log("curate", f"as a proof: against {len(used):,} real images, {len(unseen):,} held out")
-    rows = _curate(pool, used, config, guard_s).chosen
+    statistics = features_to_statistics(used)
+    rows = _curate(pool, statistics, config, guard_s).chosen
     draws, seed, size = config.floor_draws, config.seed, config.samples
     held_out = features_to_statistics(unseen)
     if len(used) >= size:
@@ -54,12 +55,11 @@ def _prove(
     else:
         floor = measure_floor(reference.features, draws, seed, size, len(unseen))
     return {
-        "fid_used": frechet_distance(pool[rows], features_to_statistics(used)),
+        "fid_used": frechet_distance(pool[rows], statistics),
         "fid_held_out": frechet_distance(pool[rows], held_out),
         **describe_floor("floor_half", floor),
     }
 
 
-def _curate(pool: np.ndarray, real: np.ndarray, config: Config, guard_s: float) -> Curation:
-    statistics = features_to_statistics(real)
-    return choose_subset(pool, statistics, config.samples, config.seed, seconds=guard_s)
+def _curate(pool: np.ndarray, real: Statistics, config: Config, guard_s: float) -> Curation:
+    return choose_subset(pool, real, config.samples, config.seed, seconds=guard_s)
