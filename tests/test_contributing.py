@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.local_runs import ROOT, call, copy_sources, write_input
+from tests.local_runs import ROOT, UNCURATED, call, copy_sources, write_input
 
 TEXT = (ROOT / "docs" / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SMALL = ["--weights", "random", "--set", "samples=12", "--set", "floor_draws=2"]
@@ -53,10 +53,10 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tree
 
 
-def run_toy(tree: Path, source: Path, output: Path) -> dict:
+def run_toy(tree: Path, source: Path, output: Path, *more: str) -> dict:
     words = ["run", "--input", str(source), "--output", str(output), "--recipe", "toy", *SMALL]
     sizes = ["--set", "steps=20", "--set", "pool=16"]
-    ended = call(tree, "build.py", *words, *sizes)
+    ended = call(tree, "build.py", *words, *sizes, *more)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert len((output / "submission.csv").read_text().splitlines()) == 13
     return json.loads((output / "metrics.json").read_text())
@@ -80,7 +80,7 @@ def test_a_competition_is_a_module_that_the_entry_names(tree: Path, tmp_path: Pa
     source = tmp_path / "input"
     source.mkdir()
     np.save(source / "images.npy", images)
-    metrics = run_toy(tree, source, tmp_path / "output")
+    metrics = run_toy(tree, source, tmp_path / "output", *UNCURATED)
     entry.write_text(text, encoding="utf-8")
     assert (metrics["kept"], metrics["fid_unseen"]) == (30, None)
     assert "Arrays: recipe toy" in (tmp_path / "output" / "report.html").read_text()

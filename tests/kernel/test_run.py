@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from lib.base.files import read_json
-from tests.local_runs import RECIPES, ROOT, call, copy_sources, list_options, write_input
+from tests.local_runs import QUICK, RECIPES, ROOT, call, copy_sources, list_options, write_input
 
-WHOLE = [*list_options("pixel"), "--set", "sweep=true"]
+WHOLE = [*list_options(QUICK), "--set", "sweep=true"]
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +36,16 @@ def finished(
     sources: Path,
 ) -> tuple[str, Path]:
     """A recipe and the output of its run, by a kernel whose sources are out of reach."""
-    if request.param == "pixel":
-        return "pixel", request.getfixturevalue("whole_run")
+    if request.param == QUICK:
+        return QUICK, request.getfixturevalue("whole_run")
     place = tmp_path_factory.mktemp(request.param)
     return request.param, run_alone(place, shards, sources, list_options(request.param))
 
 
 @pytest.fixture(scope="module")
 def whole_run(tmp_path_factory: pytest.TempPathFactory, shards: Path, sources: Path) -> Path:
-    """The output of a run of recipe pixel with every stage, the sweep too."""
-    return run_alone(tmp_path_factory.mktemp("pixel"), shards, sources, WHOLE)
+    """The output of a run with every stage, the sweep too."""
+    return run_alone(tmp_path_factory.mktemp("whole"), shards, sources, WHOLE)
 
 
 def run_alone(place: Path, shards: Path, sources: Path, options: list[str]) -> Path:
@@ -88,7 +88,7 @@ def test_metrics_and_manifest_tell_the_run(finished: tuple[str, Path]) -> None:
     assert np.isfinite([metrics["fid"], metrics["floor"], metrics["images_per_s"]]).all()
     stages = {"decode", "real features", "train", "sample", "features", "fid", "submission"}
     assert stages <= metrics["seconds"].keys()
-    assert metrics["curated"] == (recipe == "pixel")
+    assert metrics["curated"] == (recipe in ("pixel", QUICK))
     assert {"submission.csv", "images.zip", "report.html", "metrics.json"} <= manifest[
         "artefacts"
     ].keys()
@@ -117,7 +117,7 @@ def test_public_recipes_leave_behind_what_theirs_did(finished: tuple[str, Path])
     recipe, output = finished
     left = {path.relative_to(output).as_posix() for path in output.rglob("*_*") if path.is_file()}
     expected = set()
-    if recipe != "pixel":
+    if recipe not in ("pixel", QUICK):
         expected |= {f"samples_v1/epoch_{k:03d}.png" for k in (1, 2)}
         expected |= {f"checkpoints_v1/G_epoch_{k:03d}.pth" for k in (1, 2)}
     assert {name for name in left if "_v1/" in name} == expected
@@ -134,9 +134,9 @@ def test_intermediates_stay_out_of_the_output(finished: tuple[str, Path]) -> Non
 
 
 @pytest.fixture(scope="module")
-def pixel_run(tmp_path_factory: pytest.TempPathFactory, shards: Path) -> tuple[Path, list[str]]:
+def local_run(tmp_path_factory: pytest.TempPathFactory, shards: Path) -> tuple[Path, list[str]]:
     output = tmp_path_factory.mktemp("local") / "out"
-    words = ["run", "--input", str(shards), *list_options("pixel")]
+    words = ["run", "--input", str(shards), *list_options(QUICK)]
     ended = call(ROOT, "build.py", *words, "--output", str(output))
     assert (ended.returncode, ended.stderr) == (0, ""), ended.stderr
     (output.parent / "log.txt").write_text(ended.stdout)
@@ -144,15 +144,15 @@ def pixel_run(tmp_path_factory: pytest.TempPathFactory, shards: Path) -> tuple[P
 
 
 def test_a_run_says_first_what_it_will_do_and_last_what_it_made(
-    pixel_run: tuple[Path, list[str]],
+    local_run: tuple[Path, list[str]],
 ) -> None:
     """And nothing on stderr, asserted above: libraries' warnings are not for users."""
-    output, _ = pixel_run
+    output, _ = local_run
     lines = (output.parent / "log.txt").read_text().splitlines()
-    assert lines[0].startswith("run: recipe pixel, at most 6 steps of training, 12 images to ")
+    assert lines[0].startswith("run: recipe r3gan, at most 6 steps of training, 12 images to ")
     assert any(line.startswith("plan: ") and "6 steps of training" in line for line in lines)
     assert lines[-2] == f"done: {output / 'report.html'}"
-    assert lines[-1].startswith("done: 12 images by recipe pixel after 6 steps, chosen out of 16; ")
+    assert lines[-1].startswith("done: 12 images by recipe r3gan after 6 steps, chosen out of 16; ")
     assert read_json(output / "metrics.json")["steps"] == 6
 
 
@@ -183,8 +183,8 @@ def test_a_build_of_random_weights_is_called_a_smoke_test(sources: Path) -> None
     assert "at most 540 min, 30% of" in plain
 
 
-def test_a_finished_run_is_verified_and_left_alone(pixel_run: tuple[Path, list[str]]) -> None:
-    output, words = pixel_run
+def test_a_finished_run_is_verified_and_left_alone(local_run: tuple[Path, list[str]]) -> None:
+    output, words = local_run
     before = {path: path.stat().st_mtime_ns for path in output.rglob("*")}
     again = call(ROOT, "build.py", *words, "--output", str(output))
     assert again.returncode == 0, again.stderr
@@ -220,8 +220,8 @@ def test_a_faulty_edit_of_a_kernels_config_ends_it_in_two_lines(
     assert not (tmp_path / "out").exists()
 
 
-def test_another_configuration_is_refused(pixel_run: tuple[Path, list[str]]) -> None:
-    output, words = pixel_run
+def test_another_configuration_is_refused(local_run: tuple[Path, list[str]]) -> None:
+    output, words = local_run
     before = (output / "run_manifest.json").read_bytes()
     other = call(ROOT, "build.py", *words, "--seed", "9", "--output", str(output))
     assert other.returncode == 2
@@ -261,10 +261,10 @@ def test_a_killed_run_goes_on_and_ends_with_equal_bytes(
 
 
 def test_a_zip_of_the_same_shards_is_the_same_run(
-    pixel_run: tuple[Path, list[str]], shards: Path, tmp_path: Path
+    local_run: tuple[Path, list[str]], shards: Path, tmp_path: Path
 ) -> None:
     """As decode takes it; the data's hash is that of the unpacked bytes."""
-    output, words = pixel_run
+    output, words = local_run
     packed = shutil.make_archive(str(tmp_path / "shards"), "zip", shards)
     words = [packed if word == str(shards) else word for word in words]
     again = call(ROOT, "build.py", *words, "--output", str(output))
@@ -277,9 +277,9 @@ def test_a_zip_of_the_same_shards_is_the_same_run(
 
 
 def test_a_damaged_result_is_named_and_made_anew(
-    pixel_run: tuple[Path, list[str]], tmp_path: Path
+    local_run: tuple[Path, list[str]], tmp_path: Path
 ) -> None:
-    output, words = pixel_run
+    output, words = local_run
     for name in ("out", "out.scratch"):
         shutil.copytree(output.with_name(name), tmp_path / name)
     damaged = tmp_path / "out" / "submission.csv"
@@ -293,7 +293,7 @@ def test_a_damaged_result_is_named_and_made_anew(
 def test_the_run_stays_in_the_callers_group_and_its_lock_ends_with_it(
     shards: Path, tmp_path: Path
 ) -> None:
-    command = ["build.py", "run", "--input", str(shards), *list_options("pixel")]
+    command = ["build.py", "run", "--input", str(shards), *list_options(QUICK)]
     child = subprocess.Popen(
         [sys.executable, *command, "--output", str(tmp_path / "out"), "--seed", "3"],
         cwd=ROOT,

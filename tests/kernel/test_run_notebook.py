@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from lib.base.files import read_json
-from tests.local_runs import call, copy_sources, list_options, write_input
+from tests.local_runs import QUICK, call, copy_sources, list_options, write_input
 
 SMALLER = ["--set", "samples=4", "--set", "pool=4", "--set", "sweep=false"]
 
@@ -40,7 +40,7 @@ def test_script_and_notebook_make_the_same_submission(
     sources: Path, shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = (sources / "kernel-metadata.json").read_text()
-    built = call(sources, "build.py", *list_options("pixel"), *SMALLER, "--format", "notebook")
+    built = call(sources, "build.py", *list_options(QUICK), *SMALLER, "--format", "notebook")
     assert built.returncode == 0, built.stderr
     metadata = json.loads((sources / "kernel-metadata.json").read_text())
     assert metadata["kernel_type"] == "notebook"
@@ -51,7 +51,7 @@ def test_script_and_notebook_make_the_same_submission(
     assert sum("%%writefile" in cell and "lib/kernel/" in cell for cell in cells) > 30
     one = execute(notebook, tmp_path / "notebook", shards, monkeypatch)
 
-    rebuilt = call(sources, "build.py", *list_options("pixel"), *SMALLER)
+    rebuilt = call(sources, "build.py", *list_options(QUICK), *SMALLER)
     assert rebuilt.returncode == 0, rebuilt.stderr
     assert (sources / "kernel-metadata.json").read_text() == before
     script = (sources / "build" / "kernel.py").read_text()

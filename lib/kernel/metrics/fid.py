@@ -34,7 +34,9 @@ class Statistics:
     @cached_property
     def spectrum(self) -> Array:
         """Eigenvalues of the covariance (D,), ascending; those of an empty direction are 0."""
-        return self._eigenbasis[0]
+        if "_eigenbasis" in self.__dict__:
+            return self._eigenbasis[0]
+        return _cut_spectrum(np.linalg.eigvalsh(self.covariance))  # a third of the eigenbasis' time
 
     @cached_property
     def factor(self) -> Array:
@@ -46,8 +48,7 @@ class Statistics:
     @cached_property
     def _eigenbasis(self) -> tuple[Array, Array]:
         values, vectors = np.linalg.eigh(self.covariance)
-        values[values < _SPECTRUM_CUT * max(values[-1], 0.0)] = 0.0
-        return values, vectors
+        return _cut_spectrum(values), vectors
 
 
 def features_to_statistics(features: NDArray[np.floating]) -> Statistics:
@@ -141,6 +142,11 @@ def check_features(
             got=f"{broken.size} broken rows, the first is row {broken[0]}",
             cure="extract the features of those images again",
         )
+
+
+def _cut_spectrum(values: Array) -> Array:
+    """Eigenvalues, ascending -> the same, those that are rounding errors set to 0."""
+    return np.where(values < _SPECTRUM_CUT * max(float(values[-1]), 0.0), 0.0, values)
 
 
 def _sum_roots(product: Array, empty: int = 0) -> tuple[float, float]:

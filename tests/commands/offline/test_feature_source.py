@@ -14,7 +14,7 @@ import build
 from lib.base.files import read_json
 from lib.commands import features
 from lib.kernel.competition.submission import read_images, read_submission
-from tests.local_runs import call, copy_sources, list_options, write_input
+from tests.local_runs import QUICK, call, copy_sources, list_options, write_input
 
 RANDOM = ["--weights", "random"]
 
@@ -24,7 +24,7 @@ def run_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path
     """A tiny run, all of it -> (its shards, its output, its cache)."""
     place = tmp_path_factory.mktemp("run")
     shards, sources = write_input(place / "input"), copy_sources(place / "sources")
-    words = ["run", "--input", str(shards), *list_options("pixel"), "--output", str(place / "out")]
+    words = ["run", "--input", str(shards), *list_options(QUICK), "--output", str(place / "out")]
     ended = call(sources, "build.py", *words)
     assert ended.returncode == 0, ended.stderr
     return shards, place / "out", sources / "build" / "cache"

@@ -15,7 +15,7 @@ from lib.base.tensor_files import read_state
 from lib.kernel.device.cpu_threads import Cores, pin_to_cores
 from lib.kernel.device.device import Device
 from lib.kernel.device.ranks import Ranks
-from tests.local_runs import ROOT, UNCURATED, call, copy_sources, list_options, write_input
+from tests.local_runs import QUICK, ROOT, UNCURATED, call, copy_sources, list_options, write_input
 
 SCRIPT = """
 import math, os, sys
@@ -136,7 +136,7 @@ def test_a_rank_works_on_its_own_cores() -> None:
 @pytest.fixture(scope="module")
 def one_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sources = copy_sources(tmp_path_factory.mktemp("built") / "sources")
-    built = call(sources, "build.py", *list_options("pixel"), *UNCURATED)
+    built = call(sources, "build.py", *list_options(QUICK), *UNCURATED)
     assert built.returncode == 0, built.stderr
     return sources / "build" / "kernel.py"
 

@@ -17,7 +17,7 @@ from lib.commands.kernel_build import build_kernel
 from lib.kernel.metrics.inception import check_weights, load_inception
 from lib.kernel.metrics.weights_kind import refuse_wrong_kind
 from lib.kernel.recipes.table import make_config
-from tests.local_runs import RECIPES, ROOT, UNCURATED, call, copy_sources, write_input
+from tests.local_runs import QUICK, RECIPES, ROOT, UNCURATED, call, copy_sources, write_input
 
 
 class Trap:
@@ -115,8 +115,8 @@ def test_a_command_refused_for_its_weights_goes_on_with_right_ones(
     """The very same command: only the file's content changes."""
     weights, output = place / "mine.pth", place / "refused" / "out"
     words = ["run", "--input", str(place / "input"), "--output", str(output)]
-    words += ["--recipe", "pixel", "--weights", str(weights), "--set", "samples=4"]
-    words += [word for text in RECIPES["pixel"] for word in ("--set", text)] + UNCURATED
+    words += ["--recipe", QUICK, "--weights", str(weights), "--set", "samples=4"]
+    words += [word for text in RECIPES[QUICK] for word in ("--set", text)] + UNCURATED
     write_zip(weights, right)
     refused = call(place / "sources", "build.py", *words)
     assert refused.returncode == 2
