@@ -34,7 +34,7 @@ class _TfBlock(nn.Module):
 
 
 def use_tf_layout(network: nn.Module) -> None:
-    """Replace the pooling of torchvision's Inception3 by TensorFlow's, its weights loaded before."""
+    """Replace the pooling of torchvision's Inception3 by TensorFlow's; load its weights before."""
     for name in _AVERAGED:
         setattr(network, name, _TfBlock(getattr(network, name), _average_inside))
     setattr(network, _MAXIMISED, _TfBlock(getattr(network, _MAXIMISED), _take_maximum))
