@@ -220,6 +220,6 @@ def _cross(subset: Subset, others: _Others, members: _Members, nodes: Nodes) -> 
 
 
 def _null_products(subset: Subset, members: _Members) -> Tensor:
-    """Members (B,) -> products (B, B) of their parts in G's null space, its vector of ones aside."""
+    """Members (B,) -> products (B, B) of their parts in G's null space, but for that along 1."""
     identity = torch.eye(len(members.y)).to(members.y)
     return identity - 1 / subset.size - members.coordinates @ members.coordinates.T
