@@ -18,7 +18,7 @@ _GZIP, _RAW = 31, -15  # zlib's wbits for the two framings
 
 
 class BrokenStreamError(Exception):
-    """The bytes end here although more were announced; says why."""
+    """The bytes end here although more were announced; `reason` says why."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -39,7 +39,10 @@ class Member:
 
 
 def list_members(file: BinaryIO) -> list[Member]:
-    """A zip file, even one cut short -> its files, by directory or else by local headers."""
+    """A zip file, even one cut short -> its files.
+
+    They are found in its directory, or by their local headers where there is no directory.
+    """
     try:
         infos = zipfile.ZipFile(file).infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, OSError):
@@ -101,13 +104,13 @@ def open_nested(content: Iterator[bytes], limit: int) -> BinaryIO:
                 break
             held.write(piece)
     except BrokenStreamError:
-        pass  # what came is a zip cut short, which list_members and read_member report themselves
+        pass  # the zip is cut short; list_members and read_member report that themselves
     held.seek(0)
     return held
 
 
 def _take(file: BinaryIO, count: int) -> Iterator[bytes]:
-    """(file, bytes to read; -1: all) -> pieces; a failing disk or mount breaks the stream."""
+    """(file, bytes to read, or -1 for all) -> pieces; BrokenStreamError where the disk fails."""
     left = count
     while left:
         try:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from lib.kernel.configuration.challenge import IMAGE_PX
 
-_FEW = 8  # pictures that are resized sooner one by one
+_FEW = 8  # channels of pictures; fewer are resized faster one by one
 
 
 def drop_equal_channels(stack: np.ndarray) -> np.ndarray:
@@ -20,7 +20,7 @@ def drop_equal_channels(stack: np.ndarray) -> np.ndarray:
 
 
 def turn(stack: np.ndarray, degrees: float) -> np.ndarray:
-    """(..., H, W) turned clockwise by 0, 90, 180 or 270 degrees; a view."""
+    """(..., H, W), 0, 90, 180 or 270 degrees -> a view that is turned clockwise by them."""
     if degrees == 0:
         return stack
     if degrees == 180:
@@ -30,7 +30,10 @@ def turn(stack: np.ndarray, degrees: float) -> np.ndarray:
 
 
 def find_boxes(alpha: np.ndarray) -> list[tuple[int, int, int, int]]:
-    """(N, H, W) uint8 -> top, left, bottom, right around all above 0; the whole if none is."""
+    """(N, H, W) uint8 -> N boxes (top, left, bottom, right), each around all values above 0.
+
+    Where no value is above 0, the box is the whole picture.
+    """
     count, height, width = alpha.shape
     boxes = np.empty((count, 4), dtype=np.int64)
     for column, axis, length in ((0, 2, height), (1, 1, width)):
@@ -41,9 +44,10 @@ def find_boxes(alpha: np.ndarray) -> list[tuple[int, int, int, int]]:
 
 
 def lay_on_white(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """uint8 colour over white by uint8 alpha: x = c a + 255 (255 - a), over 255 and rounded.
+    """uint8 colour c, uint8 alpha a -> uint8 colour on white: x / 255 with x = c a + 255 (255 - a).
 
-    Pillow's paste divides with (t + t / 256) / 256, t = x + 128; the sums stay below 65536.
+    The division is that of Pillow's paste, which rounds: (t + t / 256) / 256 with t = x + 128. The
+    sums stay below 65536, so 16 bits hold them.
     """
     wide = alpha.astype(np.uint16)
     total = colour * wide + 255 * (255 - wide) + np.uint16(128)
@@ -53,9 +57,9 @@ def lay_on_white(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 def resize_stack(parts: list[np.ndarray]) -> np.ndarray:
     """N pictures (C, H, W) uint8 of one shape -> (N, C, 32, 32) by Pillow's Lanczos.
 
-    Pillow filters along one axis, then along the other, with 8-bit values between. Below one
-    another pictures share the pass along rows, beside one another that along columns; neither
-    mixes pictures, so two calls do for all of them.
+    Pillow filters along one axis, rounds to 8 bits, then filters along the other. Pictures that are
+    stacked below one another share the pass along rows. Pictures beside one another share the pass
+    along columns. Neither pass mixes pictures, so two calls resize all of them.
     """
     channels, height, width = parts[0].shape
     stack = np.empty((len(parts), channels, height, width), np.uint8)
@@ -72,7 +76,10 @@ def resize_stack(parts: list[np.ndarray]) -> np.ndarray:
 
 @lru_cache(maxsize=4096)
 def _are_rows_first(height: int, width: int) -> bool:
-    """A shape -> which pass Pillow does first; that depends on the shape and on its version."""
+    """A shape -> whether Pillow filters along rows first.
+
+    That depends on the shape and on Pillow's version, so it is tried out.
+    """
     probe = np.random.default_rng(0).integers(0, 256, (1, height, width), dtype=np.uint8)
     whole = _resize(probe[0], (IMAGE_PX, IMAGE_PX))
     rows_first = np.array_equal(_resize_passes(probe, True)[0], whole)

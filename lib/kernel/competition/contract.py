@@ -1,7 +1,7 @@
 """The contract of a competition: all that a run needs to know of its data and its submission.
 
-The rest of the kernel knows a competition by this alone. The GAN Challenge's own is in
-lib/kernel/competition/gan_challenge.py, and in the modules beside it.
+The rest of the kernel knows a competition by this alone. The GAN Challenge is in
+lib/kernel/competition/gan_challenge.py and the modules beside it.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,17 +22,17 @@ UNSEEN_MARK = "unseen.json"  # in a training folder: which images its weights ne
 class Images:
     """The images that were read."""
 
-    real: np.ndarray  # (N, 3, S, S) uint8, read as the competition's host does: FID's real side
-    training: np.ndarray  # (M, C, S, S) uint8, read as the recipe does; C = 1 where all is grey
-    unseen: np.ndarray  # (U, 3, S, S) uint8, as the host does: set aside, in neither of the above
-    unseen_own: np.ndarray  # (V, C, S, S) uint8: of the same records, as the recipe does
+    real: np.ndarray  # (N, 3, S, S) uint8, by policy official: what FID compares with
+    training: np.ndarray  # (M, C, S, S) uint8, by the recipe's policy; C = 1 where all are grey
+    unseen: np.ndarray  # (U, 3, S, S) uint8, by policy official: set aside, in neither of the above
+    unseen_own: np.ndarray  # (V, C, S, S) uint8: the same records by the recipe's policy
     unseen_note: str  # how many were set aside, or why none
     metrics: Mapping[str, Any]  # what was kept and rejected, as metrics.json holds it
 
 
 @dataclass(frozen=True)
 class Glance:
-    """The first images of the input, and how many records there are at least."""
+    """The first images of the input, and at least how many records it has."""
 
     images: np.ndarray  # (N, 1 or 3, S, S) uint8; N is 0 where the first block holds none
     records: int
@@ -46,7 +46,7 @@ class Remarks:
     seed: int
     extractor: str  # in words
     warning: str = ""
-    epoch: int | None = None  # that a copy of the submission is named after
+    epoch: int | None = None  # a copy of the submission is named after it
 
 
 class ReadImages(Protocol):
@@ -55,7 +55,7 @@ class ReadImages(Protocol):
     def __call__(
         self, source: Path, cache: Path, recipe: Recipe, config: Config, digest: str, work: Path
     ) -> Images:
-        """(input folder, folder to decode into, ..., hash of the input, training folder)."""
+        """(input folder, folder to decode into, ..., input's hash, training folder) -> Images."""
 
 
 class VerifySubmission(Protocol):
@@ -69,7 +69,10 @@ class VerifySubmission(Protocol):
         seed: int,
         extract: Callable[[np.ndarray], np.ndarray],
     ) -> float:
-        """Recompute `rows` images' features -> the largest deviation, in standard deviations."""
+        """Compute the features of `rows` images anew and compare them with those written.
+
+        Returns the largest difference, in standard deviations of a feature.
+        """
 
 
 @dataclass(frozen=True)
@@ -81,12 +84,12 @@ class Competition:
     hash_input: Callable[[Path], str]  # input folder -> a hash of the data in it
     glance: Callable[[Path, Config, int], Glance]  # input folder, ..., records to count at most
     read_images: ReadImages
-    # (output folder, (n, 3, S, S) uint8, (n, 2048) float32, what is told beside them)
+    # (output folder, (n, 3, S, S) uint8 images, (n, 2048) float32 features, remarks)
     write_submission: Callable[[Path, np.ndarray, np.ndarray, Remarks], None]
     verify_submission: VerifySubmission
 
     def check(self, images: Images) -> None:
-        """Refuse images of another form than the contract's, which is a fault of read_images."""
+        """Refuse images of another form than the contract's; read_images is then at fault."""
         side = (self.image_px, self.image_px)
         for name in ("real", "training", "unseen", "unseen_own"):
             found = getattr(images, name)

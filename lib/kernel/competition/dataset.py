@@ -39,12 +39,12 @@ REJECTS_FILE = "rejects.csv"
 SHEET_FILE = "contact_sheet.png"
 SUMMARY_FILE = "decode.json"
 
-_DECODER = 1  # to be raised with every change of what a line decodes to: older results are redone
+_DECODER = 1  # raise it whenever a line decodes to something else: older results are then redone
 _HEADER_BYTES = 128  # of a .npy file of this shape: the format pads to multiples of 64
-_LITTLE = 4 * BLOCK_BYTES  # input that is decoded sooner than processes are started
+_LITTLE = 4 * BLOCK_BYTES  # less input than this is decoded faster than processes start
 _SHOWN, _SHEET_COLUMNS = 128, 16  # pictures on the contact sheet
 _SHEET_GROUND = 96  # grey between pictures that are mostly black or white
-_WRITE = 256  # pictures a write: what is hashed and written is then still in the cache
+_WRITE = 256  # pictures a write; so few are still in the CPU's cache when they are hashed
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Decoded:
     rejected: dict[str, int]  # reason -> lines, the most frequent first
     notes: dict[str, int]  # what was repaired or ignored in the kept records -> how often
     grey: bool  # whether R = G = B in every pixel
-    seconds: float  # that the decoding took, whenever it was
-    sha256: dict[str, str]  # file -> digest; of IMAGES_FILE: of its pixels, without the header
+    seconds: float  # that the decoding took, in whichever run it was done
+    sha256: dict[str, str]  # file -> digest; that of IMAGES_FILE leaves out the header
 
     def load_images(self) -> np.ndarray:
         """Map the file into memory, read-only: (N, 3, 32, 32) uint8 in file order."""
@@ -119,7 +119,7 @@ class _Tally:
     pixels_sha256: Any = field(default_factory=hashlib.sha256)
 
     def add(self, block: DecodedBlock, file: BinaryIO) -> None:
-        """The next block in file order, and the file that its pixels go to."""
+        """Add the next block in file order, and write its pixels to the file."""
         if len(self.ids) < _SHOWN and len(block.ids):
             self.first.append(
                 np.broadcast_to(block.pixels, (len(block.ids), 3, IMAGE_PX, IMAGE_PX))
@@ -143,7 +143,7 @@ def _decode_into(
     decode = partial(decode_block, policy=get_policy(policy_name))
     progress = Progress("dataset", len(shards), "shards")
     with replacing(target / IMAGES_FILE) as file:
-        file.write(bytes(_HEADER_BYTES))  # the count that belongs there comes last
+        file.write(bytes(_HEADER_BYTES))  # the header's place; its count is known at the end
         for block in map_in_order(decode, read_blocks(shards, digest), workers):
             tally.add(block, file)
             progress.update(digest.shards, f"{len(tally.ids):,} pictures kept")
@@ -173,7 +173,7 @@ def _format_header(count: int) -> bytes:
 
 
 def _format_rejects(rejects: list[Reject]) -> bytes:
-    """Rejects -> a CSV with a header, one row a line of a shard."""
+    """Rejects -> the bytes of a CSV: a header, then a row for each rejected line."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(Reject._fields)
@@ -190,13 +190,13 @@ def _as_json(decoded: Decoded) -> dict[str, Any]:
 
 
 def _find_finished(shards: tuple[Shard, ...], target: Path, policy_name: str) -> Decoded | None:
-    """(shards, output folder, policy) -> what lies there, if it is whole and of the same making."""
+    """(shards, output folder, policy) -> the data set there, if whole and made in the same way."""
     saved = read_json(target / SUMMARY_FILE)
     names = [item.name for item in dataclasses.fields(Decoded) if item.name != "folder"]
     if not isinstance(saved, dict) or not set(names) <= saved.keys():
         return None
     values = {name: modernise_value(name, saved[name]) for name in names}
-    for name in ("rejected", "notes"):  # the most frequent first again, for files sort their keys
+    for name in ("rejected", "notes"):  # the file sorts them by name; the most frequent comes first
         values[name] = dict(Counter(values[name]).most_common())
     decoded = Decoded(folder=target, **values)
     same_making = (

@@ -1,8 +1,8 @@
 """A block of lines -> the pictures in it: the common ones decoded together, the others singly.
 
-The result is decode_record's, bit for bit (a test holds it). What is saved is Python's and
-Pillow's overhead for each picture: common PNGs go straight to Pillow's zip decoder, and turning,
-cropping, compositing and resizing take all pictures of one shape at once.
+The result equals that of decode_record.py bit for bit, and a test holds it to that. This form saves
+Python's and Pillow's overhead for each picture. Common PNGs go straight to Pillow's zip decoder.
+Turning, cropping, compositing and resizing take all pictures of one shape at once.
 """
 
 from collections import Counter
@@ -132,8 +132,8 @@ def _cut_group(
 ) -> None:
     """Invert, lay on white, crop and turn pictures of one kind; sort them into parts by shape.
 
-    Quarter turns and the other steps up to the resizing can change places without a difference, so
-    all is done in the stored picture's frame, and policy.order is moot.
+    Quarter turns commute with every other step before the resizing. So all steps are done in the
+    stored picture's frame, and policy.order makes no difference.
     """
     colour, alpha = _unpack(kind, members, policy)
     inverts = np.array([255 if member.record.invert else 0 for member in members], np.uint8)

@@ -24,7 +24,7 @@ class Policy:
     alpha_frame: AlphaFrame = "stored"  # the picture that alpha_b64 was drawn for
     order: Order = "rotate-first"  # rotate and invert, then crop; or the other way round
     blank: Blank = "keep"  # whether pictures with next to nothing on them stay
-    truncated: Truncated = "reject"  # whether a picture with missing rows is kept, those black
+    truncated: Truncated = "reject"  # whether a picture with missing rows is kept, with them black
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -56,7 +56,7 @@ NAMED_POLICIES = {
 
 
 def get_policy(name: str) -> Policy:
-    """A name of config.POLICIES -> its choices; an unknown one names the nearest."""
+    """A policy's name -> its choices; the error for an unknown name proposes the nearest one."""
     name = modernise_value("policy", name)
     if name not in NAMED_POLICIES:
         cure = nearest_name(name, NAMED_POLICIES)

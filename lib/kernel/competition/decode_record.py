@@ -1,7 +1,7 @@
 """One raw line -> one 32x32 picture in three channels, or why there is none.
 
-This is the plain form. A run decodes whole blocks by decode_block.py, which must give the same to
-the bit: change both, and raise the decoder's number in dataset.py.
+This is the plain form. A run decodes whole blocks by decode_block.py, whose result must be the same
+to the bit. Whoever changes one of them changes both, and raises the decoder's number in dataset.py.
 """
 
 from typing import NamedTuple
@@ -43,7 +43,7 @@ def decode_record(raw: bytes, policy: Policy) -> DecodedRecord | Rejection:
 
 
 def decode_parsed(record: Record, policy: Policy) -> DecodedRecord | Rejection:
-    """A record -> its picture: rotation and inversion, alpha, RGB, 32x32, as the page orders it."""
+    """A record -> its picture, rotated, inverted, cropped and laid on white as the policy says."""
     picture = read_picture(record.image, policy.grey16, policy.truncated)
     if isinstance(picture, str):
         return Rejection(picture, record.id)
@@ -72,10 +72,10 @@ def decode_parsed(record: Record, policy: Policy) -> DecodedRecord | Rejection:
 
 
 def find_blank(pixels: np.ndarray) -> np.ndarray:
-    """(N, 1 or 3, H, W) uint8 -> (N,) bool: whether next to nothing is on a picture.
+    """(N, 1 or 3, H, W) uint8 -> (N,) bool: whether a picture has next to nothing on it.
 
-    That is a standard deviation under 0.02 of the range, or over 99 % of the pixels within 0.02
-    of black, or over 99 % within 0.02 of white; of the grey picture (ITU-R 601-2 luma).
+    It has, if one of these holds of it in grey (ITU-R 601-2 luma): its standard deviation is under
+    0.02 of the range; over 99 % of its pixels are within 0.02 of black; as many are so of white.
     """
     grey = pixels[:, 0]
     if pixels.shape[1] == 3:
@@ -96,7 +96,7 @@ def _replace_alpha(picture: Picture, mask: Image.Image, notes: list[str]) -> Pic
 
 
 def _rotate_and_invert(picture: Picture, degrees: float, invert: bool) -> Picture:
-    """(picture, degrees clockwise, whether to invert) -> the same turned; alpha is not inverted."""
+    """(picture, degrees clockwise, whether to invert) -> picture; its alpha is not inverted."""
     colour, alpha = picture
     if degrees in _TURNS:
         turn = _TURNS[degrees]
@@ -109,7 +109,7 @@ def _rotate_and_invert(picture: Picture, degrees: float, invert: bool) -> Pictur
 
 
 def _crop(picture: Picture, policy: Policy, notes: list[str]) -> Picture:
-    """A picture -> its part inside the tight box around all alpha above 0; without alpha, all."""
+    """A picture -> its part in the tight box around all alpha above 0; the whole without alpha."""
     colour, alpha = picture
     if policy.alpha == "composite" or alpha is None:
         return picture

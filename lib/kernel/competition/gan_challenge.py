@@ -25,7 +25,7 @@ def hash_input(source: Path) -> str:
 
 
 def glance(source: Path, config: Config, most: int) -> Glance:
-    """(input folder, config, records to count at most) -> Glance; reads and decodes no more."""
+    """(input folder, config, most records to count) -> Glance, of as few blocks as will do."""
     images, records = np.empty((0, 1, IMAGE_PX, IMAGE_PX), np.uint8), 0
     for block in read_blocks(find_shards(source), DataDigest()):
         records += block.data.count(b"\n") + (not block.data.endswith(b"\n"))
@@ -39,9 +39,9 @@ def glance(source: Path, config: Config, most: int) -> Glance:
 def read_images(
     source: Path, cache: Path, recipe: Recipe, config: Config, digest: str, work: Path
 ) -> Images:
-    """Shards in a folder -> both decodings, each kept under its policy's name in the cache.
+    """Shards in a folder -> Images, decoded by policy official and by the recipe's own.
 
-    The training folder `work` tells which images its weights never saw, see set_aside.
+    Each decoding is kept in the cache. `work` is the training folder, see set_aside.
     """
 
     def decode(policy: str) -> Decoded:

@@ -15,7 +15,7 @@ TRUNCATED = "truncated image"
 DAMAGED = "damaged image"
 TOO_LARGE = "image too large"
 
-_SIDE_LIMIT = 4096  # px: far above any record, far below what fills the memory, turned by 45 too
+_SIDE_LIMIT = 4096  # px: far above any record; even turned by 45 degrees it fits the memory
 # Formats by their first bytes. Pillow's own sniffing would also try EPS, which runs ghostscript.
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -51,7 +51,7 @@ def read_picture(data: bytes, grey16: Grey16, truncated: Truncated) -> Picture |
         return opened
     try:
         return _split(opened, grey16)
-    except Exception:  # Pillow's conversions raise several kinds for files at odds with themselves
+    except Exception:  # Pillow's conversions raise several kinds of errors for inconsistent files
         return DAMAGED
 
 
@@ -114,7 +114,7 @@ def _load(data: bytes, keep_truncated: bool) -> Image.Image | str:
 
 
 def _forget_orientation(image: Image.Image) -> None:
-    """Change a TIFF, opened but not loaded, so that Pillow will not turn it on loading."""
+    """Remove the orientation of a TIFF before it is loaded, so that Pillow does not turn it."""
     image.getexif().pop(_ORIENTATION, None)
     image._tile_orientation = None  # type: ignore[attr-defined] # where Pillow 10.0 keeps it
 

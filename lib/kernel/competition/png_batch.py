@@ -1,4 +1,4 @@
-"""The bytes of PNGs without frills -> their pixels, all of one layout in a single decoding."""
+"""The bytes of common PNGs -> their pixels, all files of one layout decoded at once."""
 
 import zlib
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from PIL import Image
 _HEAD = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 _IDAT = 33  # offset of the first chunk behind the header, bytes
-_SIDE_LIMIT = 128  # px; of larger pictures a block of lines would hold too much at once
+_SIDE_LIMIT = 128  # px; a block of larger pictures would take too much memory at once
 _LAST_FILTER = 4  # Paeth
 # (bit depth, colour type) -> Pillow's mode, the file's own layout, its bytes for a pixel
 _LAYOUTS = {
@@ -26,13 +26,16 @@ class PngLayout(NamedTuple):
 
     mode: str  # Pillow's: L, LA, RGB, RGBA; I for 16-bit grey
     raw_mode: str
-    row_bytes: int  # of the file, with the filter's number in front
+    row_bytes: int  # bytes of a row in the file, the filter's number included
     width: int
     height: int
 
 
 class PlainPngReader:
-    """Reads PNGs of exactly three chunks; remembers headers, for thousands of files share one."""
+    """Reads PNGs of exactly three chunks.
+
+    It remembers headers, for thousands of files share one.
+    """
 
     def __init__(self) -> None:
         self._layouts: dict[bytes, PngLayout | None] = {}
@@ -40,7 +43,7 @@ class PlainPngReader:
     def read(self, data: bytes) -> tuple[PngLayout, bytes] | None:
         """A file's bytes -> (layout, rows as the file filters them), or None.
 
-        None says nothing about the file but that Pillow's own reader has to judge it.
+        None means that Pillow's own reader has to judge the file.
         """
         header = data[:_IDAT]
         try:
@@ -69,10 +72,11 @@ class PlainPngReader:
 def unfilter(layout: PngLayout, files: list[bytes]) -> tuple[np.ndarray, np.ndarray | None]:
     """(layout, filtered rows of N files) -> colour (N, 1 or 3, H, W), alpha (N, H, W) or None.
 
-    uint8, or int32 for 16-bit grey; one channel also where R = G = B in all files.
+    Values are uint8, or int32 for 16-bit grey. Colour has one channel also where R = G = B in all
+    files.
 
-    Filters refer to the row above. With a row of zeros in front of each file, which is what the
-    first row has above it by the standard, all of them are one tall PNG to Pillow.
+    A filter refers to the row above; above the first row the standard puts zeros. So with a row of
+    zeros in front of each file, Pillow reads all of them as one tall PNG.
     """
     count = len(files)
     zeros = bytes(layout.row_bytes)

@@ -1,4 +1,4 @@
-"""One raw line -> the parts of its record, repaired where that can be, or why it is rejected."""
+"""One raw line -> the parts of its record, repaired where possible, or why it is rejected."""
 
 import binascii
 import json
@@ -29,7 +29,10 @@ class Rejection(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What decides a picture; mode and size are left to the image file, which knows them better."""
+    """What decides a picture.
+
+    The mode and size that a record names are not read: the image file has its own.
+    """
 
     id: str  # "" where the record has none
     image: bytes  # an image file
@@ -70,7 +73,10 @@ def parse_record(raw: bytes) -> Record | Rejection:
 
 
 def _parse_json(raw: bytes) -> dict[str, Any] | Rejection:
-    """A line -> the record's fields, out of any `root` wrappers; outer fields fill the gaps."""
+    """A line -> the record's fields, taken out of any `root` wrappers, or a Rejection.
+
+    Where a wrapper has a field of the same name, the inner one counts.
+    """
     try:
         value = json.loads(raw.decode().lstrip("\ufeff"))
     except (ValueError, RecursionError):  # ValueError: also bytes that are not UTF-8
@@ -97,7 +103,7 @@ def as_one_line(text: str) -> str:
 
 
 def _decode_strictly(text: object) -> bytes | None:
-    """Base64 text -> bytes; None where it is not in perfect order."""
+    """Base64 text -> bytes; None where it is not strictly valid."""
     try:
         return binascii.a2b_base64(text, strict_mode=True)  # type: ignore[arg-type]
     except (ValueError, TypeError):
@@ -107,7 +113,7 @@ def _decode_strictly(text: object) -> bytes | None:
 def _decode_repaired(text: object) -> bytes | None:
     """Base64 text with white space, wrong padding, a data: prefix or the URL alphabet -> bytes.
 
-    None where other characters stand in it, or where its length cannot be that of any bytes.
+    None where it has other characters, or a length that no bytes give.
     """
     if not isinstance(text, str):
         return None

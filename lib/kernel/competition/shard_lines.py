@@ -18,8 +18,8 @@ class Block(NamedTuple):
 
     file: str  # the shard's label
     first_line: int  # number of the first line, from 1
-    data: bytes  # lines, each but the last ended by a line feed
-    fault: str = ""  # why the line behind these was lost, if it was
+    data: bytes  # lines, each ended by a line feed; the last one may lack it
+    fault: str = ""  # why the line after these was lost, if one was
 
 
 class RawRecord(NamedTuple):
@@ -32,25 +32,25 @@ class RawRecord(NamedTuple):
 
 
 class DataDigest:
-    """Pieces of shards in order -> one sha256 that no mount path and no packing changes."""
+    """One sha256 of all shards' unpacked bytes; neither mount path nor packing changes it."""
 
     def __init__(self) -> None:
         self._whole = hashlib.sha256()
         self._shard = hashlib.sha256()
-        self.shards = 0  # ended so far
+        self.shards = 0  # closed so far
 
     def update(self, piece: bytes) -> None:
-        """The next unpacked bytes of the shard at hand."""
+        """Add the next unpacked bytes of the current shard."""
         self._shard.update(piece)
 
     def end_shard(self) -> None:
-        """The shard at hand is read to its end, or to where it breaks off."""
+        """Close the current shard, read to its end or to where it breaks off."""
         self._whole.update(self._shard.digest())
         self._shard = hashlib.sha256()
         self.shards += 1
 
     def hexdigest(self) -> str:
-        """64 hex digits for the shards ended so far."""
+        """Return 64 hex digits for the shards closed so far."""
         return self._whole.hexdigest()
 
 
@@ -73,7 +73,7 @@ def split_block(block: Block) -> Iterator[RawRecord]:
 
 
 def hash_shards(shards: Iterable[Shard]) -> str:
-    """Shards in order -> 64 hex digits of their unpacked bytes, wherever and however they lie."""
+    """Shards in order -> 64 hex digits of their unpacked bytes; paths and packing do not matter."""
     digest = DataDigest()
     for shard in shards:
         try:
@@ -81,13 +81,13 @@ def hash_shards(shards: Iterable[Shard]) -> str:
                 for piece in open_shard(shard, file):
                     digest.update(piece)
         except (BrokenStreamError, OSError):
-            pass  # what can be read is the data; read_blocks counts the break
+            pass  # what can be read counts as the data; read_blocks reports the fault
         digest.end_shard()
     return digest.hexdigest()
 
 
 def read_blocks(shards: Iterable[Shard], digest: DataDigest) -> Iterator[Block]:
-    """Shards -> blocks of whole lines; a shard that breaks off keeps the lines in front of it."""
+    """Shards -> blocks of whole lines; a shard that breaks off gives the lines before the break."""
     for shard in shards:
         yield from _read_shard(shard, digest)
         digest.end_shard()
@@ -112,7 +112,7 @@ class _LineBuffer:
         self._line = 1  # number of the first line held
         self._whole: list[bytes] = []  # pieces that end with a line's end
         self._tail: list[bytes] = []  # pieces of a line that has not ended yet
-        self._skipping = False  # the line at hand is too long and already counted as lost
+        self._skipping = False  # the current line is too long and already counted as lost
 
     def add(self, piece: bytes) -> Iterator[Block]:
         """The next piece -> the blocks that are full with it."""
@@ -139,7 +139,7 @@ class _LineBuffer:
             self._tail, self._skipping = [], True
 
     def finish(self, fault: str) -> Iterator[Block]:
-        """The shard's end, and why it came too early if it did -> the last block."""
+        """Why the shard breaks off, or "" if it does not -> the last block."""
         tail = b"".join(self._tail)
         if tail and (not fault or _is_json(tail)):
             self._whole.append(tail)
@@ -159,7 +159,7 @@ def _pieces_then_fault(shard: Shard) -> Iterator[bytes | BrokenStreamError]:
 
 
 def _is_json(line: bytes) -> bool:
-    """The piece of a line in front of a break -> whether it is whole all the same."""
+    """The piece of a line before a break -> whether it is a whole record nevertheless."""
     try:
         json.loads(line)
     except (ValueError, RecursionError):

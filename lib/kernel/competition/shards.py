@@ -41,7 +41,7 @@ class Shard:
 
     @property
     def unpacked_label(self) -> str:
-        """The label once zips and gzips are unpacked: the order does not depend on the packing."""
+        """The label as if all were unpacked, so that packing does not change the order."""
         return _unpack(self.label)
 
 
@@ -49,7 +49,8 @@ def find_shards(root: Path) -> tuple[Shard, ...]:
     """A folder, or one file -> its shards; where there is none, InputError says what was seen.
 
     `data.jsonl` and every `.jsonl.gz` are shards, in folders and in zips; other `.jsonl` files
-    only where there is no `data.jsonl` at all. A packed shard beside its unpacked self is dropped.
+    only where there is no `data.jsonl` at all. A packed shard is dropped where it also lies
+    unpacked.
     """
     check_input_place(
         "shards", root, f"name the folder that has the {_NAME} files somewhere below it, or a zip"
@@ -86,7 +87,10 @@ def _label(root: Path, path: Path) -> str:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    """A folder -> the files below it, through links as Kaggle mounts data, each real file once."""
+    """A folder -> the files below it, each real file once.
+
+    Links are followed, for Kaggle mounts data through links.
+    """
     if root.is_file():
         yield root
         return
@@ -116,7 +120,7 @@ def _list_candidates(path: Path, label: str) -> Iterator[Shard]:
             with path.open("rb") as file:
                 yield from _list_zip(Shard(label, path), file)
         except OSError:
-            return  # it then counts among the files seen, should nothing else be found
+            return  # the error of find_shards lists it where nothing else is found
 
 
 def _list_zip(outer: Shard, file: BinaryIO) -> Iterator[Shard]:
@@ -135,7 +139,7 @@ def _list_zip(outer: Shard, file: BinaryIO) -> Iterator[Shard]:
 
 
 def _drop_packed_copies(shards: list[Shard]) -> list[Shard]:
-    """Shards -> the same without those that also lie unpacked where unpacking puts them."""
+    """Shards -> the same without packed ones that also lie unpacked, where unpacking puts them."""
     files = {shard.label: shard for shard in shards if not shard.members}
     kept = []
     for shard in shards:
@@ -169,7 +173,7 @@ def _places(shard: Shard) -> Iterator[tuple[str, bool]]:
 
 
 def _is_copy(packed: Shard, file: Shard | None, sure: bool) -> bool:
-    """(zip's member, a file of the same name, whether that proves it) -> one content, or not."""
+    """(zip's member, a file of that name, whether the name proves it) -> whether it is a copy."""
     if file is None or sure:
         return file is not None
     member = packed.members[-1]

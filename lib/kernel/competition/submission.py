@@ -25,7 +25,10 @@ _DOS_EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time stamp: equal images give an e
 
 
 def write_submission(path: Path, features: np.ndarray) -> None:
-    """Write (N, 2048) float32 as CSV, header id,f0,...,f2047; nine digits carry float32 exactly."""
+    """Write (N, 2048) float32 as a CSV with the header id,f0,...,f2047.
+
+    Nine digits hold a float32 exactly.
+    """
     stage = "submission"
     if features.ndim != 2 or features.shape[1] != FEATURES:
         raise PipelineError(
@@ -68,7 +71,7 @@ def read_images(path: Path) -> np.ndarray:
 
 
 def read_submission(path: Path) -> np.ndarray:
-    """submission.csv -> (N, 2048) float32; header, ids and numbers must be the host's."""
+    """submission.csv -> (N, 2048) float32, refused unless header, ids and numbers are right."""
 
     def refuse(what: str, expected: str, got: str) -> PipelineError:
         return PipelineError("verify", what, expected=expected, got=got)
@@ -92,7 +95,7 @@ def write_files(output: Path, images: np.ndarray, features: np.ndarray, remarks:
 def verify_files(
     output: Path, count: int, rows: int, seed: int, extract: Callable[[np.ndarray], np.ndarray]
 ) -> float:
-    """Check the files of write_files -> the largest deviation, see verify_submission."""
+    """Check the files of write_files and return the largest deviation, see verify_submission."""
     table, archive = output / SUBMISSION, output / IMAGES
     worst = verify_submission(table, archive, count, rows, seed, extract)
     log("verify", f"{rows} rows computed anew differ by at most {worst:.1e} standard deviations")
@@ -107,11 +110,11 @@ def verify_submission(
     seed: int,
     extract: Callable[[np.ndarray], np.ndarray],
 ) -> float:
-    """Both files -> the largest deviation of recomputed features, in standard deviations.
+    """Check that the features in the CSV are those of the images in the zip.
 
-    `rows` of the images in the zip, drawn by the seed, go through `extract`, (n, 3, 32, 32) uint8
-    -> (n, 2048) float32, once more. Raises PipelineError where CSV and images do not belong
-    together.
+    The seed draws `rows` images, whose features `extract` computes anew: (n, 3, 32, 32) uint8 ->
+    (n, 2048) float32. Returns the largest deviation, in standard deviations of a feature. Raises
+    PipelineError where CSV and images do not belong together.
     """
     written, images = read_submission(csv_path), read_images(zip_path)
     if len(written) != count or len(images) != count:

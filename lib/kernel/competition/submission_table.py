@@ -1,7 +1,8 @@
-"""A submission.csv, ours or anybody's -> its features, or what the host would not read and where.
+"""A submission.csv, ours or another's -> its features, or which line the scorer would not read.
 
-The host reads the table by pandas, where one cell that is no plain number turns its whole column
-into text. Python's float takes more: 1_000, digits of other scripts, nan, infinity, other spaces.
+The competition's scorer reads the table by pandas. There, one cell that is no plain number turns
+its whole column into text. Python's float is laxer: it takes 1_000, digits of other scripts, nan,
+infinity and other spaces.
 """
 
 import csv
@@ -17,8 +18,8 @@ from lib.kernel.configuration.challenge import FEATURES
 
 HEADER = ["id", *(f"f{column}" for column in range(FEATURES))]
 _LEAST_ROWS = 2
-_MARKS = frozenset("0123456789+-.eE \t")  # of which a plain number consists; spaces around it
-_LONGEST = 18  # digits of a whole number: of more, pandas keeps the text
+_MARKS = frozenset("0123456789+-.eE \t")  # of plain numbers and the space around them
+_LONGEST = 18  # digits of a whole number; pandas keeps a longer one as text
 _NUMBER = re.compile(r"[ \t]*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[ \t]*", re.ASCII)
 
 Refuse = Callable[[str, str, str], PipelineError]  # what, expected, got -> the error to raise
@@ -33,8 +34,8 @@ def name_image(index: int) -> str:
 def read_table(path: Path, refuse: Refuse, *, in_order: bool, rows: int | None = None) -> Array:
     """A CSV -> (N, 2048) float64, finite, in the order of its rows.
 
-    The ids are dig-000000 ... once each, in order if asked for; so many rows if told, else at
-    least two. Blank lines and a byte order mark are passed over, as the host does.
+    The ids are dig-000000 ..., once each, in order if asked for. There must be `rows` rows, or at
+    least two. Blank lines and a byte order mark are skipped, as the scorer does.
     Raises what `refuse` makes; line numbers are those of the file.
     """
     lines = _read_lines(path, refuse)
@@ -97,7 +98,7 @@ def _parse_numbers(line: int, cells: list[str], refuse: Refuse) -> Array:
 
 
 def _is_number(cell: str) -> bool:
-    """A cell -> whether the host reads a number there, finite or not."""
+    """A cell -> whether the scorer reads a number there, finite or not."""
     digits = cell.strip(" \t").lstrip("+-")
     return bool(_NUMBER.fullmatch(cell)) and not (digits.isdigit() and len(digits) > _LONGEST)
 
@@ -108,7 +109,7 @@ def _refuse_cell(line: int, column: int, cell: str, refuse: Refuse) -> PipelineE
 
 
 def _check_ids(places: dict[str, int], refuse: Refuse) -> None:
-    """Refuse an id that is none of the first names; `places` holds the line of each, none twice."""
+    """Refuse an id that no row of so many can have; `places` holds the line of each id."""
     expected = {name_image(index) for index in range(len(places))}
     wrong = next((name for name in places if name not in expected), None)
     if wrong is not None:

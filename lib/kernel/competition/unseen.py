@@ -1,6 +1,7 @@
 """Records' ids and a seed -> the real images that no generator is trained on and no choice sees.
 
-A generator that remembers its training images is good at those and worse at these.
+A generator that copies its training images has a low FID against those images, and a higher one
+against the unseen ones.
 """
 
 import hashlib
@@ -19,27 +20,29 @@ from lib.kernel.configuration.challenge import SUBMITTED
 from lib.kernel.configuration.config import Config
 from lib.kernel.recipe import Recipe
 
-FROM = 5_000  # images; of fewer, training and FID need every one
+FROM = 5_000  # images; where there are fewer, training and FID need every one
 LEAST = SUBMITTED
-SHARE = 10  # one image of so many
-_PARTS = 10  # at least, that those set aside consist of: an id of more images stays in training
+SHARE = 10  # one image in so many is set aside
+_PARTS = 10  # an id that more than 1 / _PARTS of the images wanted share stays in training
 
 
 @dataclass(frozen=True)
 class Aside:
-    """The records set aside, by id, for two policies may keep different ones of the same shards."""
+    """The records set aside, by id.
+
+    Two policies may keep different records of the same shards, so row numbers would not do.
+    """
 
     ids: frozenset[str]
     note: str  # how many they are, or why there are none
 
 
 def set_aside(ids: Sequence[str], recipe: Recipe, config: Config, work: Path) -> Aside:
-    """(ids of the official decoding, recipe, Config, training folder) -> a random tenth.
+    """(ids of the official decoding, recipe, Config, training folder) -> Aside, a random tenth.
 
-    They are at least 1,000.
-
-    A training folder with checkpoints decides: weights that were trained on these images, by a
-    version from before this rule, go on with all of them. One without is marked.
+    A tenth is 1,000 images or more. A training folder without checkpoints is marked with the
+    choice. One with checkpoints but without this mark is of a version before this rule. Its
+    weights saw all images, so it goes on with all of them.
     """
     if not recipe.sets_images_aside:
         return _keep_all(f"recipe {recipe.name} trains on all, as described")
@@ -66,7 +69,7 @@ def load_ids(decoded: Decoded) -> list[str]:
 
 
 def part_images(decoded: Decoded, ids: frozenset[str]) -> tuple[np.ndarray, np.ndarray]:
-    """(a decoding, ids set aside) -> its other images and those, (N, 3, 32, 32) uint8 each."""
+    """(a decoding, ids set aside) -> (images that stay, images set aside), (N, 3, 32, 32) uint8."""
     images = decoded.load_images()
     if not ids:
         return images, images[:0]

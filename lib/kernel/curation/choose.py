@@ -1,4 +1,4 @@
-"""The choice by FID of the images to submit, with a proof of what it is worth."""
+"""Choose by FID which images of the pool are submitted, and prove what the choice is worth."""
 
 from typing import Any
 
@@ -22,8 +22,9 @@ CURATED = (
 def choose_images(pool: np.ndarray, reference: Reference, config: Config, guard_s: float) -> Choice:
     """(P, 2048) features of the pool, P above `samples` -> the rows submitted and their FIDs.
 
-    The pool's rows are chosen twice: against the validation half of the real images, to show on
-    the test half what the choice is worth, and against all of them, for the submission.
+    Rows are chosen twice. The first choice is made against the validation half of the real images,
+    and shows on the test half what choosing is worth. The second is made against all real images,
+    and is submitted.
     """
     metrics = measure_random_draws(pool, reference, config)
     proof = _prove(pool, reference, config, guard_s / 2)
@@ -41,22 +42,22 @@ def _prove(
 ) -> dict[str, Any]:
     """Curate against the validation half of the real images -> FID there and on the test half.
 
-    The floor beside it: as many real images of the half used, against the other half.
+    Their floor: as many real images of the validation half as are submitted, against the test half.
     """
     halves = split_halves(len(reference.features), config.seed)
-    used, unseen = (reference.features[half] for half in halves)
-    log("curate", f"as a proof: against {len(used):,} real images, {len(unseen):,} held out")
-    statistics = features_to_statistics(used)
+    validation, test = (reference.features[half] for half in halves)
+    log("curate", f"as a proof: against {len(validation):,} real images, {len(test):,} held out")
+    statistics = features_to_statistics(validation)
     rows = _curate(pool, statistics, config, guard_s).chosen
     draws, seed, size = config.floor_draws, config.seed, config.samples
-    held_out = features_to_statistics(unseen)
-    if len(used) >= size:
-        floor = measure_floor_against(used, held_out, draws, seed, size)
+    test_statistics = features_to_statistics(test)
+    if len(validation) >= size:
+        floor = measure_floor_against(validation, test_statistics, draws, seed, size)
     else:
-        floor = measure_floor(reference.features, draws, seed, size, len(unseen))
+        floor = measure_floor(reference.features, draws, seed, size, len(test))
     return {
         "fid_used": frechet_distance(pool[rows], statistics),
-        "fid_held_out": frechet_distance(pool[rows], held_out),
+        "fid_held_out": frechet_distance(pool[rows], test_statistics),
         **describe_floor("floor_half", floor),
     }
 

@@ -1,13 +1,12 @@
 """Features of a pool of images -> the row numbers of a subset of small FID.
 
-The images stay what the generator made; only which of them are submitted is chosen. From a random
-subset, rounds of exchanges: decompose the subset's covariance, score every member and some of the
-rest, take the best of both sides to a shortlist, exchange its best pair until the gains fall off.
-Every gain is exact (exchange.py), so nothing here depends on the scale of the features or
-on how steep their spectrum is. The leading directions alone come first: in the features of simple
-images they hold nearly all of the variance, and there a round costs next to nothing.
-
-Long because the rounds of one search share their state and read best in one place.
+The images stay what the generator made; only which of them are submitted is chosen. The search
+begins with a random subset and goes by rounds. A round decomposes the subset's covariance, scores
+every member and some of the other rows, and takes the best of both to a shortlist. Then it
+exchanges the shortlist's best pair, again and again, until the gains fall off. Every gain is exact
+(exchange.py), so the search depends neither on the scale of the features nor on how steep their
+spectrum is. The first rounds look at the leading directions alone. In the features of simple images
+these hold nearly all of the variance, and such a round costs next to nothing.
 """
 
 import time
@@ -37,12 +36,12 @@ from lib.kernel.metrics.fid import Statistics, check_features, frechet_distance
 Tensor = torch.Tensor
 
 DEFAULT_ROUNDS = 20
-_COARSE = 32  # leading directions, in which rows of a shortlist are paired
+_COARSE = 32  # leading directions in which the rows of a shortlist are paired
 _LEVELS = ((32, 3), (256, 5))  # leading directions of S_r, and rounds in them alone
 _NODES = (12, 40)  # of the quadrature, first and most
 _MORE_NODES = 4  # added when a round's gain came out otherwise than computed
-_TRUSTED = 0.05  # of the gain: so far it may be off
-_CANDIDATES = 5000  # rows outside that a round looks at, others each time
+_TRUSTED = 0.05  # of the gain: a larger error asks for more nodes
+_CANDIDATES = 5000  # rows outside the subset that a round looks at, others in each round
 _SHORTLIST = 256  # of either side, whose pairs are exchanged
 _PAIRED = 512  # of either side, whose pairs are computed in the leading directions
 _STALE = 0.1  # of the round's first gain: below it a new shortlist finds better pairs
@@ -58,17 +57,17 @@ class Curation:
     fid_before: float  # of the random subset that the search began with
     fid_after: float
     trace: tuple[tuple[int, float, float], ...]  # round, FID, seconds since the start
-    stopped: str  # why
+    stopped: str  # why the search ended
 
 
 def choose_subset(
     pool: NDArray[np.floating], real: Statistics, count: int, seed: int,
     rounds: int = DEFAULT_ROUNDS, seconds: float = 120.0, device: torch.device | None = None,
 ) -> Curation:  # fmt: skip
-    """(N, D) float features, real Statistics, n -> Curation, of n rows no worse than a random draw.
+    """(N, D) float features, real Statistics, n -> Curation of n rows, no worse than a random draw.
 
-    The same seed and rounds choose the same rows on the same machine; `seconds` is a guard that
-    says so when it ends the search. Memory: 8 bytes for each value of the pool, and 2 GB.
+    The same seed and rounds choose the same rows on the same machine. `seconds` is a guard; the log
+    tells when it ends the search. Memory: 8 bytes for each value of the pool, and 2 GB.
     """
     started = time.monotonic()
     check_features(pool, "the pool's features", real.mean.size)
@@ -128,7 +127,7 @@ class _Search:
         return f"all {rounds} rounds done"
 
     def _run_level(self, level: int, rounds: int) -> None:
-        """Rounds in the leading directions alone, kept if the whole FID falls."""
+        """Search in the leading directions alone, and keep the rows if the whole FID falls."""
         every = torch.arange(len(self._frame.z), device=self.rows.device)
         frame, rows = cut_frame(self._frame, level, every), self.rows
         subset = decompose_subset(frame, rows)
@@ -173,23 +172,23 @@ class _Search:
         return rows, subset
 
     def _check_nodes(self, expected: float, measured: float) -> None:
-        """Add nodes where a round's change of FID came out other than it was computed."""
+        """Add nodes where a round's measured change of FID differs from the computed one."""
         if abs(expected - measured) > -_TRUSTED * expected and self._nodes < _NODES[1]:
             self._nodes += _MORE_NODES
 
     def _make_shortlist(
         self, frame: Frame, rows: Tensor, subset: Subset, nodes: Nodes
     ) -> tuple[Tensor, Tensor]:
-        """Rows (n,) and their Subset -> the rows outside and inside that promise most.
+        """Rows (n,) and their Subset -> the most promising rows outside, and those inside.
 
-        Two rows interact mainly through the leading directions: there every pair is computed, and
-        what the rest of the directions say of either row alone is added.
+        Two rows interact mainly through the leading directions. So every pair is computed in these,
+        and either row's own change of FID in the other directions is added.
         """
         free = torch.ones(len(frame.z), dtype=torch.bool, device=rows.device)
         free[rows] = False
         outside = self._shuffle(free.nonzero()[:, 0])[:_CANDIDATES]
         inside = self._shuffle(rows)
-        if self._fruitless:  # the scores are exhausted, not the pairs
+        if self._fruitless:  # scores find nothing better now, but pairs at random may
             return outside[:_SHORTLIST], inside[:_SHORTLIST]
         coarse = cut_frame(frame, _COARSE, torch.cat([inside, outside]))
         size = len(inside)

@@ -1,22 +1,23 @@
 """A subset and a shortlist of rows -> the exact change of FID of every exchange of one pair.
 
-Notation, here and in curate_spectrum.py: y = x - mu_r is a feature vector about the real mean and
-z = L^T y / sqrt(n - 1) with L L^T = S_r, so that Tr (S_f S_r)^(1/2) = Tr M^(1/2), M the scatter of
-the subset's n vectors z about their mean. For any change of M within its rank or beyond,
+Notation, here and in spectrum.py: y = x - mu_r is a feature vector about the real mean, and
+z = L^T y / sqrt(n - 1) with L L^T = S_r. M is the scatter of the subset's n vectors z about their
+mean, so Tr (S_f S_r)^(1/2) = Tr M^(1/2). For any change of M, within its rank or beyond,
 
     Tr M'^(1/2) - Tr M^(1/2) = (1/pi) int_0^inf log(det(M' + t^2) / det(M + t^2)) dt.
 
-With G the subset's products z_i . z_j, the determinant is, but for a power of t that an exchange
-does not touch, that of the bordered matrix B = [[G + t^2 I, 1], [1^T, 0]]: the border takes the
-mean out. Exchanging members for others is then the exchange of pivots: of the tableau
+G holds the subset's products z_i . z_j. The determinant is that of the bordered matrix
+B = [[G + t^2 I, 1], [1^T, 0]], times a power of t that no exchange changes. The border takes the
+mean out. To exchange members for others is then to exchange pivots of the tableau
 
     S = [[-P, Q], [Q^T, R]],  P = B^-1,  Q = B^-1 C,  R = C0 - C^T B^-1 C
 
-(over members, others; C, C0 the products of the others with members and border, and among
-themselves, t^2 added on the diagonal) bringing row b in for row a multiplies the determinant by
-R_bb P_aa + Q_ab^2, and S becomes S - S_U (S_UU)^-1 S_U^T with U = {b, a}. None of these numbers
-is a small difference of large ones, also where t^2 is far below the spectrum; the formulation by
-(M + t^2)^-1 and rank-two updates lost all digits there after ten exchanges.
+whose blocks are members and others. C holds the products of the others with members and border. C0
+holds those of the others among themselves, t^2 added on the diagonal. Bringing row b in for row a
+multiplies the determinant by R_bb P_aa + Q_ab^2. S becomes S - S_U (S_UU)^-1 S_U^T with U = {b, a}.
+
+None of these numbers is a small difference of large ones, even where t^2 is far below the spectrum.
+The formulation by (M + t^2)^-1 and rank-two updates lost all digits there after ten exchanges.
 """
 
 import math
@@ -60,22 +61,18 @@ def place_nodes(lowest: float, highest: float, count: int, device: torch.device)
 
 @dataclass(frozen=True)
 class Tableau:
-    """What changes of FID are made of, for two lists of rows: S, products of y and their slopes.
+    """The numbers that decide changes of FID, for A rows outside the subset and B rows in it."""
 
-    others: (T, A) R_bb; members: (T, B) P_aa; cross: (T, A, B) Q_ab; lengths: |y_b - y_a|^2 (A, B);
-    radii: |y|^2 about the subset's mean (A,) and (B,); slopes: y^T (mu_f - mu_r) (A,) and (B,).
-    """
-
-    others: Tensor
-    members: Tensor
-    cross: Tensor
-    lengths: Tensor
-    radii: tuple[Tensor, Tensor]
-    slopes: tuple[Tensor, Tensor]
+    others: Tensor  # (T, A) R_bb
+    members: Tensor  # (T, B) P_aa
+    cross: Tensor  # (T, A, B) Q_ab
+    lengths: Tensor  # (A, B) |y_b - y_a|^2
+    radii: tuple[Tensor, Tensor]  # (A,) and (B,) |y|^2 about the subset's mean
+    slopes: tuple[Tensor, Tensor]  # (A,) and (B,) y^T (mu_f - mu_r)
 
 
 def pair_changes(tableau: Tableau, weights: Tensor, size: int) -> Tensor:
-    """Numbers of pairs, of shapes that broadcast, weights (T,), n -> exact changes of FID."""
+    """(Tableau of pairs in shapes that broadcast, weights (T,), n) -> exact changes of FID."""
     determinant = tableau.others * tableau.members + tableau.cross * tableau.cross
     determinant.clamp_(min=torch.finfo(determinant.dtype).tiny)  # where rounding made it negative
     root = torch.tensordot(weights, determinant.log_(), 1)
@@ -90,8 +87,9 @@ def single_changes(
 ) -> Tensor:
     """|y|^2 (R,), y^T (mu_f - mu_r) (R,), z^T (M + t^2)^-1 z (R, T) -> change of FID (R,) of a row.
 
-    sign 1: added, -1: dropped, the divisor n - 1 kept, so that the two sum up to an exchange but
-    for the pair's interaction. y and z about the subset's mean.
+    y and z are about the subset's mean. With sign 1 a row is added, with -1 it is dropped; the
+    divisor n - 1 stays. So the changes of two such rows sum up to that of their exchange, but for
+    the interaction of the pair.
     """
     root = torch.log1p((sign * products).clamp(min=1e-9 - 1)) @ weights
     linear = sign * (2 * slopes / size + squares / (size - 1))
@@ -99,10 +97,11 @@ def single_changes(
 
 
 class Exchange:
-    """A shortlist, its first `outside` rows not in the subset -> its best pair, again and again.
+    """A shortlist of L rows -> its best pair, again and again.
 
-    start: (T, L, L) S; products: (L, L) y^T y and slopes: (L,) y^T (mu_f - mu_r), y about the mean
-    that the subset has at the start; size: n.
+    The first `outside` rows are not in the subset. start: (T, L, L) S. products: (L, L) y^T y.
+    slopes: (L,) y^T (mu_f - mu_r). Here y is about the mean that the subset has at the start.
+    size: n.
     """
 
     def __init__(
@@ -125,8 +124,8 @@ class Exchange:
     def find_best(self) -> tuple[float, int, int]:
         """Find the best pair: (change of FID, place among the others, place among the members).
 
-        An exchange changes what the others would bring only a little, so between two looks at all
-        pairs only those that were best so far are computed again.
+        An exchange changes the gains of other pairs only a little. So all pairs are computed now
+        and then; in between, only those that were best so far are computed again.
         """
         done, device = len(self.added), self._slopes.device
         if done % _LOOK_AT_ALL == 0:
@@ -166,7 +165,7 @@ class Exchange:
         """Places of others and members, of shapes that broadcast -> exact changes of FID."""
         rows = drops + self._outside
         square = self._products.diagonal()
-        moved = 2 * (self._slopes - self._first_slopes)  # 2 y . (the mean's way so far)
+        moved = 2 * (self._slopes - self._first_slopes)  # 2 y . (how far the mean has moved)
         tableau = Tableau(
             self._diagonal[:, adds],
             -self._diagonal[:, rows],

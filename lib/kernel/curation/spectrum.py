@@ -1,9 +1,8 @@
-"""A pool's features and a subset of its rows -> the subset's spectrum and what each row would do.
+"""A pool's features and a subset of its rows -> the subset's spectrum, each row's change of FID.
 
-Notation: curate_exchange.py. M, the covariance of the subset's z, is decomposed by the smaller of
-its n x n and r x r forms; directions that the subset does not reach count with eigenvalue zero.
-
-Long because decomposition and scores share one notation.
+The notation is that of exchange.py. M, the covariance of the subset's z, is decomposed in the
+smaller of its n x n and r x r forms. Directions that the subset does not reach have eigenvalue
+zero.
 """
 
 import math
@@ -28,7 +27,7 @@ Tensor = torch.Tensor
 _ROWS_AT_ONCE = 2048  # bounds the float64 copies
 _EMPTY = 1e-13  # of the largest eigenvalue: rounding errors of eigh lie below
 _RESOLVED = 1e-12  # of the largest: the roots of smaller eigenvalues hardly count
-_ROOM = 4  # how far below the smallest eigenvalue exchanges may bring it
+_ROOM = 4  # by exchanges the smallest eigenvalue may become so many times smaller
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,8 @@ class Frame:
 class Subset:
     """Rows, their FID, means (D,) and (r,), and the k eigenvalues of M that count.
 
-    vectors: (r, k) those of M; coordinates: (n, k) those of G, a row for each of `rows`. Each row's
-    come from the decomposition and not from its z, which would cost the smallest half their digits.
+    The coordinates come from the decomposition. Computed from z, the smallest ones would lose half
+    of their digits.
     """
 
     rows: Tensor  # (n,) row numbers of the frame
@@ -60,8 +59,8 @@ class Subset:
     mean: Tensor
     z_mean: Tensor
     values: Tensor  # (k,) ascending
-    vectors: Tensor
-    coordinates: Tensor
+    vectors: Tensor  # (r, k) eigenvectors of M
+    coordinates: Tensor  # (n, k) eigenvectors of G, a row for each of `rows`
 
 
 def make_frame(pool: NDArray[np.floating], real: Statistics, device: torch.device) -> Frame:
@@ -89,7 +88,7 @@ def cut_frame(frame: Frame, width: int, rows: Tensor) -> Frame:
 
 
 def decompose_subset(frame: Frame, rows: Tensor) -> Subset:
-    """A Frame, row numbers (n,) -> Subset; the FID is fid.py's, by the same decomposition."""
+    """A Frame, row numbers (n,) -> Subset; its FID is the one of fid.py."""
     size = len(rows)
     y, z = frame.y[rows].double(), frame.z[rows].double()
     mean, z_mean = y.mean(0), z.mean(0)
@@ -119,7 +118,7 @@ def span_nodes(frame: Frame, subset: Subset, count: int) -> Nodes:
 
 
 def score_rows(frame: Frame, subset: Subset, rows: Tensor, nodes: Nodes, sign: float) -> Tensor:
-    """Row numbers (R,) -> change of FID (R,) were the row alone added (sign 1) or dropped (-1)."""
+    """Row numbers (R,) -> change of FID (R,) by adding (sign 1) or dropping (-1) that row alone."""
     difference = subset.mean  # mu_f - mu_r
     resolvent = 1 / (subset.values[:, None] + nodes.squares)
     parts = []
@@ -182,19 +181,19 @@ def score_pairs(frame: Frame, subset: Subset, adds: Tensor, drops: Tensor, nodes
 
 @dataclass(frozen=True)
 class _Others:
-    """Rows outside, about the subset's mean: y (A, D), z's part in M's range (A, k) and beyond."""
+    """Rows outside the subset, about its mean."""
 
-    y: Tensor
-    inside: Tensor
-    beyond: Tensor
+    y: Tensor  # (A, D)
+    inside: Tensor  # (A, k) coordinates of z in M's range
+    beyond: Tensor  # (A, r) what of z is outside that range
 
 
 @dataclass(frozen=True)
 class _Members:
-    """Rows of the subset: y about its mean (B, D), coordinates (B, k)."""
+    """Rows of the subset, about its mean."""
 
-    y: Tensor
-    coordinates: Tensor
+    y: Tensor  # (B, D)
+    coordinates: Tensor  # (B, k)
 
 
 def _project(frame: Frame, subset: Subset, rows: Tensor) -> _Others:
@@ -221,6 +220,6 @@ def _cross(subset: Subset, others: _Others, members: _Members, nodes: Nodes) -> 
 
 
 def _null_products(subset: Subset, members: _Members) -> Tensor:
-    """Members (B,) -> products (B, B) of their coordinates in the null space of G, 1 left out."""
+    """Members (B,) -> products (B, B) of their parts in G's null space, but for that along 1."""
     identity = torch.eye(len(members.y)).to(members.y)
     return identity - 1 / subset.size - members.coordinates @ members.coordinates.T

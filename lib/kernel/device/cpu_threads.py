@@ -1,8 +1,8 @@
 """Pieces of work -> their results in order, on a CPU one core for each piece.
 
-PyTorch splits every single operation between the cores and waits after each of them; pieces that
-run side by side, each on one core, wait once. Small operations gain most, and on a machine that
-other programs share an operation no longer waits for its slowest core a thousand times a second.
+PyTorch splits every operation between the cores and waits after each one. Pieces that run side by
+side, each on one core, wait only once. Small operations gain most. On a machine that other programs
+share the gain is larger still, for there every operation would wait for the slowest core.
 """
 
 import os
@@ -23,7 +23,7 @@ _BEGUN = 2  # pieces of a stream for each core: a slow one then keeps no other c
 
 
 class Cores:
-    """As many threads as PyTorch would use for one operation, none on a GPU; a rank's own cores."""
+    """As many threads as PyTorch uses for one operation, on the rank's cores; none on a GPU."""
 
     def __init__(self, device: Device) -> None:
         self.count = 1 if device.is_cuda else torch.get_num_threads()
@@ -65,7 +65,7 @@ class Cores:
     def stream(self, work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
         """(function, pieces) -> results in the pieces' order, each as soon as it is there.
 
-        Every piece has one core, the last one too, so that no result depends on how many there are.
+        Every piece has one core, even the last one, so no result depends on the number of pieces.
         """
         if self._pool is None:
             yield from map(work, pieces)
@@ -85,11 +85,11 @@ class Cores:
 
 @contextmanager
 def pin_to_cores(rank: int, ranks: int) -> Iterator[None]:
-    """Pin each CPU rank's threads to its share of the cores: this one and those begun inside.
+    """Pin this thread, and those that are begun in the block, to the rank's share of the cores.
 
-    Left to itself the scheduler queues a short-lived thread of one rank behind another rank's step,
-    and then all ranks wait for it. Where a GPU trains, where the only rank of a machine does or
-    where there are fewer cores than ranks, threads go anywhere as before.
+    Otherwise the scheduler queues a short-lived thread of one rank behind another rank's step, and
+    then all ranks wait for it. Nothing is pinned where a GPU trains, where a machine has only one
+    rank, or where it has fewer cores than ranks.
     """
     cores = _list_cores()
     if not 1 < ranks <= len(cores):
@@ -103,7 +103,7 @@ def pin_to_cores(rank: int, ranks: int) -> Iterator[None]:
 
 
 def _list_cores() -> list[int]:
-    """List the cores that this thread may use, where they train and can be chosen."""
+    """List the cores that this thread may use; none where a GPU trains or nothing can be pinned."""
     if torch.cuda.is_available() or not hasattr(os, "sched_setaffinity"):
         return []
     return sorted(os.sched_getaffinity(0))

@@ -1,7 +1,8 @@
-"""A function from tensors to gradients -> on a GPU the same as a CUDA graph, launched at once.
+"""A function from tensors to gradients -> the same as a CUDA graph, which is launched at once.
 
-Small networks wait for the launches of their kernels, not for the kernels. A graph holds them all,
-a gradient penalty's second derivative too, and reads its inputs from the same memory every time.
+Small networks wait for the launches of their kernels, not for the kernels. A graph holds all
+kernels, those of a gradient penalty's second derivative too. It reads its inputs from the same
+memory every time.
 """
 
 from collections.abc import Callable
@@ -12,8 +13,8 @@ from lib.base.log import log
 from lib.kernel.device.plain_steps import Compute, Losses, PlainSteps
 
 WARM_UPS = 2  # on a stream of their own: libraries allocate what they need before the capture
-RTOL, ATOL = 1e-2, 1e-3  # of a gradient's entries, the latter of its largest
-ALIKE = 0.95  # least share of entries within them, the mean over the gradients
+RTOL, ATOL = 1e-2, 1e-3  # tolerances: of each entry of a gradient, and of its largest entry
+ALIKE = 0.95  # least share of entries within the tolerances, averaged over the gradients
 LEAST_FREE = 0.3  # of the GPU's memory beside a graph: optimisers, samples and features need some
 
 Capture = Callable[[Callable[[], None]], Callable[[], None]]
@@ -42,7 +43,7 @@ class StepGraph:
 
 
 def make_graphs() -> "StepGraphs":
-    """Make a trainer's graphs, of which there are none yet."""
+    """Make the holder of a trainer's graphs, empty at first."""
     return StepGraphs(capture_on_gpu)
 
 
@@ -50,7 +51,7 @@ class StepGraphs(PlainSteps):
     """A trainer's steps by name, each with its graph where there is one."""
 
     def __init__(self, capture: Capture | None) -> None:
-        self.capture = capture  # none: functions are called as they are
+        self.capture = capture  # None: functions are called as they are
         self.made: dict[str, StepGraph | None] = {}
 
     def run(
@@ -60,7 +61,7 @@ class StepGraphs(PlainSteps):
         inputs: list[torch.Tensor],
         list_buffers: Callable[[], list[torch.Tensor]],
     ) -> tuple[list[torch.Tensor], Losses]:
-        """A step's function, inputs and what it may change on the way -> its results."""
+        """(step's name, its function, inputs, buffers that it changes) -> gradients and losses."""
         if self.capture is not None and name not in self.made:
             buffers = list_buffers()
             kept = [buffer.clone() for buffer in buffers]
@@ -68,13 +69,13 @@ class StepGraphs(PlainSteps):
                 self.made[name] = make_graph(name, compute, inputs, self.capture)
             finally:
                 for buffer, value in zip(buffers, kept, strict=True):
-                    buffer.copy_(value)  # a normalisation counts each batch once
+                    buffer.copy_(value)  # a normalisation must count this batch only once
             if self.made[name] is None:
-                self.capture = None  # a capture that failed may have left traces: no second one
+                self.capture = None  # a capture that failed may leave traces: there is no second
         return (self.made.get(name) or compute)(inputs)
 
     def free(self) -> bool:
-        """Free the memory that graphs hold, if any; there are none from here on."""
+        """Give up all graphs for good, if there are any, and tell whether there were."""
         held = any(self.made.values())
         self.made.clear()
         if held:
@@ -87,7 +88,7 @@ class StepGraphs(PlainSteps):
 def make_graph(
     name: str, compute: Compute, inputs: list[torch.Tensor], capture: Capture
 ) -> StepGraph | None:
-    """A step's name, function and first inputs -> its graph, or None where that fails; says which.
+    """(step's name, function, first inputs) -> its graph, or None where that fails; logs which.
 
     The graph must give what the function gives on the same inputs.
     """
@@ -96,7 +97,7 @@ def make_graph(
         graph = StepGraph(compute, inputs, capture)
         share = _share_alike(graph(inputs)[0], expected)
     except RuntimeError as error:  # what a capture does not allow, or no memory for its results
-        first = error.__context__ or error  # ending a capture that broke is an error too
+        first = error.__context__ or error  # to end a broken capture raises a second error
         reason = str(first).splitlines()[0]
     else:
         if share >= ALIKE:
@@ -123,7 +124,7 @@ def capture_on_gpu(work: Callable[[], None]) -> Callable[[], None]:
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             work()
     finally:
-        torch.cuda.set_stream(current)  # where a capture breaks, its own stream would stay
+        torch.cuda.set_stream(current)  # a broken capture would leave its own stream set
     free, total = torch.cuda.mem_get_info()
     if free < LEAST_FREE * total:
         raise RuntimeError(f"it would leave {free / total:.0%} of the GPU's memory")

@@ -25,7 +25,7 @@ class Device:
     amp_dtype: torch.dtype | None  # None: float32 throughout
     name: str
     ranks: Ranks = ALONE
-    make_graphs: MakeGraphs | None = None  # None: launched one by one
+    make_graphs: MakeGraphs | None = None  # None: kernels are launched one by one
 
     @property
     def is_cuda(self) -> bool:
@@ -69,7 +69,7 @@ def _describe_cpu(why: str, ranks: Ranks) -> Device:
 
 
 def _probe_cuda(number: int) -> None:
-    """A GPU's number -> RuntimeError unless it multiplies two matrices correctly.
+    """Raise RuntimeError unless the GPU of that number multiplies two matrices correctly.
 
     `torch.cuda.is_available()` is true on a P100, for which current builds carry no kernels.
     """

@@ -1,9 +1,9 @@
 """Several processes that train together: rank 0 leads, the others follow its messages.
 
-Every rank holds the same weights, takes its slice of the same batch and adds its gradients to the
-others' by torch.distributed; equal sums make equal steps. DistributedDataParallel would not do: it
+Every rank holds the same weights and takes its slice of the same batch. torch.distributed sums the
+gradients of all ranks, and equal sums make equal steps. DistributedDataParallel would not do: it
 listens to backward(), while a gradient penalty needs autograd.grad. Rank 0 alone reads the clock,
-writes files and talks; its messages travel over gloo, so that no GPU is waited for.
+writes files and logs. Its messages travel over gloo, so that they wait for no GPU.
 """
 
 import dataclasses
@@ -26,11 +26,11 @@ from lib.kernel.device.ranks import ALONE, RankLostError, Ranks
 
 _GATHERING = timedelta(minutes=5)  # until all ranks have started
 _PATIENCE = timedelta(hours=13)  # the others wait while rank 0 decodes and measures
-_IN_STEP = timedelta(minutes=30)  # ranks of one step; then NCCL ends a run that lost one of them
+_IN_STEP = timedelta(minutes=30)  # ranks wait in a step; then NCCL ends a run that lost a rank
 
 _NAME = "rank"  # of spawned processes, before their number
 
-Work = Callable[[Ranks], None]  # what the other ranks do: a function of a module
+Work = Callable[[Ranks], None]  # what the other ranks do: a function at the top of a module
 
 
 @contextmanager
@@ -83,7 +83,7 @@ class DistributedRanks(Ranks):
         return box[0]
 
     def gather(self, own: Any) -> list[Any]:
-        """Something of each rank -> on rank 0 all of them in order, elsewhere nothing."""
+        """An object of each rank -> all of them in order on rank 0, an empty list elsewhere."""
         found: list[Any] | None = [None] * self.count if self.rank == 0 else None
         with _noticing_loss():
             dist.gather_object(own, found, dst=0, group=self._objects)
@@ -97,7 +97,7 @@ class DistributedRanks(Ranks):
             dist.destroy_process_group()
 
     def abandon(self) -> None:
-        """End the spawned processes that are left after a loss; nothing waits for them."""
+        """End the spawned processes that are left after a loss, without waiting for them."""
         for child in torch.multiprocessing.active_children():
             if child.name.startswith(_NAME):
                 child.terminate()
@@ -117,9 +117,10 @@ def join_launched() -> Ranks | None:
 
 
 def spawn_ranks(wanted: int, gpus: int, work: Work) -> Ranks:
-    """Spawn the other ranks: (processes or 0 for one a GPU, GPUs, what they do) -> rank 0's Ranks.
+    """Spawn the other ranks, which do `work`, and return rank 0's Ranks.
 
-    If they cannot be gathered this process trains alone, and says so.
+    `wanted` is the number of processes, or 0 for one a GPU. If they cannot be gathered, this
+    process trains alone, and the log says so.
     """
     count = min(wanted or gpus, gpus) if gpus else max(wanted, 1)
     if count <= 1:
@@ -130,7 +131,7 @@ def spawn_ranks(wanted: int, gpus: int, work: Work) -> Ranks:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     context = torch.multiprocessing.get_context("spawn")
-    threads = torch.get_num_threads()  # a command's own setting does not reach its children
+    threads = torch.get_num_threads()  # children do not inherit what this process has set
     for rank in range(1, count):
         given = (rank, count, port, threads, work)
         name = f"{_NAME} {rank}"
@@ -146,7 +147,7 @@ def spawn_ranks(wanted: int, gpus: int, work: Work) -> Ranks:
 
 def _serve(rank: int, count: int, port: int, threads: int, work: Work) -> None:
     """Be rank `rank`, in a spawned process, until rank 0 lets it leave."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # rank 0 saves and then dismisses
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # rank 0 saves, then lets the others leave
     torch.set_num_threads(threads)
     ranks = _meet(rank, count, port)
     work(ranks)
@@ -163,7 +164,7 @@ def _meet(rank: int, count: int, port: int) -> Ranks:
 
 
 def _backend(local_rank: int) -> str:
-    """The GPU of a rank -> the backends of tensors there and here."""
+    """A rank's GPU number -> the backends that exchange tensors on the CPU and on the GPU."""
     if not torch.cuda.is_available():
         return "gloo"
     torch.cuda.set_device(local_rank)

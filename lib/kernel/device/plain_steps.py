@@ -19,9 +19,9 @@ class PlainSteps:
         inputs: list[torch.Tensor],
         list_buffers: Callable[[], list[torch.Tensor]],
     ) -> tuple[list[torch.Tensor], Losses]:
-        """A step's name, function, inputs and what it may change on the way -> its results."""
+        """(step's name, its function, inputs, buffers that it changes) -> gradients and losses."""
         return compute(inputs)
 
     def free(self) -> bool:
-        """Free what this holds of the memory -> whether there was anything."""
+        """Free the memory that is held for steps; tell if there was any."""
         return False

@@ -1,6 +1,6 @@
 """The processes that train together, as the rest of the kernel sees them.
 
-Here is the case of one process, which exchanges nothing; lib/kernel/device/distributed.py has more.
+Here is the case of one process, which exchanges nothing. That of several is in distributed.py.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import torch
 
 
 class RankLostError(Exception):
-    """Another process ended or fell silent; this one is whole."""
+    """Another process ended or fell silent; this one still works."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Ranks:
     local_count: int = 1  # ranks on this machine
 
     def slice_of(self, batch: int) -> slice:
-        """Images of a step -> those of this rank, shared out as evenly as can be."""
+        """Number of images of a step -> this rank's slice of them, as even as possible."""
         return slice(batch * self.rank // self.count, batch * (self.rank + 1) // self.count)
 
     def all_reduce(self, tensors: list[torch.Tensor]) -> None:
@@ -40,14 +40,14 @@ class Ranks:
         raise AssertionError("a process alone has nobody to listen to")
 
     def gather(self, own: Any) -> list[Any]:
-        """Something of each rank -> on rank 0 all of them in order, elsewhere nothing."""
+        """An object of each rank -> all of them in order on rank 0, an empty list elsewhere."""
         return [own]
 
     def shutdown(self) -> None:
         """Let the others leave at the end of rank 0's work."""
 
     def abandon(self) -> None:
-        """End the spawned processes that are left after a loss; nothing waits for them."""
+        """End the spawned processes that are left after a loss, without waiting for them."""
 
 
 ALONE = Ranks()

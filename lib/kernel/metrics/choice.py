@@ -55,7 +55,7 @@ def measure_random_draws(pool: np.ndarray, reference: Reference, config: Config)
 
 
 def draw_random(pool: np.ndarray, reference: Reference, config: Config) -> list[float]:
-    """(P, 2048) features -> FID of several random draws; of the first rows where they are all."""
+    """(P, 2048) features -> FID of several random draws, or of the pool if it is no larger."""
     if len(pool) == config.samples:
         return [frechet_distance(pool, reference.statistics)]
     random = np.random.default_rng(derive_seed(config.seed, "random draws"))

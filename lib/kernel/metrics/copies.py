@@ -1,7 +1,7 @@
 """Generated, unseen real and training images -> whether a generator copies, in numbers and words.
 
-A real image that no generator saw has a nearest training image too. A generator that draws new
-pictures is about as far from its training images as those are; one that copies is nearer.
+Unseen real images have a nearest training image, too. A generator that draws new pictures is about
+as far from its training images as unseen images are; one that copies is nearer.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import numpy as np
 from lib.base.seeds import derive_seed
 from lib.kernel.metrics.kid_prdc import find_neighbours
 
-QUERIES = 200  # images of either kind: some seconds beside 60,000 training images
+QUERIES = 200  # images of either kind: they take some seconds with 60,000 training images
 _FEWEST = 20  # of either kind: fewer say nothing
 _SURE = 3.0  # standard errors
 _Digests = frozenset[bytes]
@@ -28,7 +28,7 @@ class Nearness:
 
     @property
     def share_nearer(self) -> float:
-        """Of all pairs, those whose generated image is the nearer one; equal ones count half."""
+        """Share of pairs whose generated image is nearer than the unseen; equal ones count half."""
         other = self.unseen[None, :]
         nearer, equal = self.generated[:, None] < other, self.generated[:, None] == other
         return float(nearer.mean() + equal.mean() / 2)
@@ -76,10 +76,10 @@ class Nearness:
 def measure_nearness(
     generated: np.ndarray, unseen: np.ndarray, training: np.ndarray, seed: int
 ) -> Nearness:
-    """(N, C, 32, 32), (U, C, 32, 32), (M, C, 32, 32) uint8 -> Nearness of as many of either.
+    """(N, C, 32, 32), (U, C, 32, 32), (M, C, 32, 32) uint8 -> Nearness, both kinds equally many.
 
-    Pictures that stand in training more than once are left out on both sides alike: flat boxes
-    that the data themselves repeat, of which an honest generator draws some as well.
+    Pictures that occur more than once in training are left out of both kinds. They are flat boxes
+    that the data repeat, and an honest generator draws some of them as well.
     """
     repeated = _find_repeated(training)
     own = _draw_some(generated, repeated, seed)

@@ -16,7 +16,7 @@ from lib.kernel.metrics.reference import Reference
 
 _NEIGHBOURS_SHOWN = 8  # generated images beside their nearest training images
 _NEAREST = 3
-_LARGE = 20_000  # uncurated images for the FID that literature quotes beside 50,000
+_LARGE = 20_000  # uncurated images; the literature quotes FID of so many, or of 50,000
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class ExtraMetrics:
 
     details: dict[str, Any]
     spectra: dict[str, tuple[float, ...]]  # whose -> mean power at each radius
-    neighbours: np.ndarray  # (8 * 4, C, 32, 32) uint8: a generated image, its nearest ones
+    neighbours: np.ndarray  # (8 * 4, C, 32, 32) uint8: a generated image, three training images
     copying: str  # whether generated images are nearer to training images than unseen real ones
 
 
@@ -102,10 +102,10 @@ def measure_extra(
     reference: Reference,
     seed: int,
 ) -> ExtraMetrics:
-    """Generated images, some real ones (N, 3, 32, 32) uint8 and all that is known of them.
+    """(generated images, some real ones (N, 3, 32, 32) uint8, ...) -> ExtraMetrics.
 
-    `training` (M, C, 32, 32) uint8 is searched for copies; `unseen` (U, C, 32, 32) uint8, real
-    images that no generator saw, tell how near an honest picture is.
+    `training` (M, C, 32, 32) uint8 is searched for copies. The unseen real images, `unseen`
+    (U, C, 32, 32) uint8, show how near an honest picture is.
     """
     own = Compared(drawn, reference, real, seed)
     details: dict[str, Any] = {}
@@ -123,7 +123,7 @@ def measure_extra(
 
 
 def _summarise(pixels: PixelStatistics) -> dict[str, float]:
-    """PixelStatistics -> its scalars, flat."""
+    """PixelStatistics -> its numbers by name, without the spectrum."""
     shares = {f"share {kind}": share for kind, share in pixels.kinds.items()}
     scalars = {"mean": pixels.mean, "deviation": pixels.deviation}
     return {**scalars, "black": pixels.black, "white": pixels.white, **shares}

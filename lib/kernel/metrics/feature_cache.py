@@ -1,7 +1,7 @@
-"""Images and what decides their features -> a folder of verified chunks for later processes.
+"""Features of images -> a folder of verified chunks, for later processes.
 
-The chunks hold each distinct image once; `places.bin` tells which of them each image is, so that
-the folder alone gives the features of all of them.
+The chunks hold each distinct image once. `places.bin` tells which of these each image is. So the
+folder alone gives the features of all images.
 """
 
 import hashlib
@@ -78,7 +78,7 @@ def read_cached(folder: Path) -> NDArray[np.float32]:
 
 
 def _read_array(path: Path) -> NDArray[Any] | None:
-    """A file of _write_array -> its array, or None where it is absent or broken; says which."""
+    """A file of _write_array -> its array, or None where it is absent, or broken and so logged."""
     try:
         payload = read_checksummed(path, Heading.DIGEST)
     except FileNotFoundError:

@@ -1,9 +1,9 @@
-"""uint8 images, real or generated -> Inception features, by the host's exact path or a named other.
+"""uint8 images, real or generated -> Inception features, by the official path or a named other.
 
-What is guaranteed on a CPU: the network always sees batches of one size, the last one filled up,
-each on one core, and an image's features do not depend on its neighbours in the batch. So equal
-images have equal features, to the bit, alone or among others, before and after a resumption, with
-the same torch. Another machine may differ in the last bits.
+On a CPU equal images have equal features to the bit: alone or among others, before and after a
+resumption, with the same torch. For the network sees batches of one size alone, the last one filled
+up, each on one core, and an image's features do not depend on its neighbours in the batch. Another
+machine may differ in the last bits.
 """
 
 import math
@@ -43,7 +43,7 @@ _CPU_BATCH = 8  # measured: larger ones leave the cache, smaller ones starve the
 _GPU_BATCH = 100
 _RESIZE_THREADS = 4  # Pillow resizes outside the interpreter's lock
 _AHEAD = 3  # batches resized while a GPU works
-_CHUNK = 1000  # images between two savings
+_CHUNK = 1000  # images a file of the cache
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Extractor:
     dtype: torch.dtype  # of the network; float32 on the exact path
     is_fast: bool  # resized on the device, in `dtype`: for training, never for what is reported
     weights: str  # for the report
-    weights_hash: str  # of the cache's key
+    weights_hash: str  # a part of the cache's key
 
     @property
     def batch(self) -> int:
@@ -80,9 +80,9 @@ class Extractor:
 def load_extractor(
     config: Config, weights: Path | None, device: Device, *, fast: bool = False
 ) -> Extractor:
-    """(Config, weights file or None for random ones, Device) -> Extractor; says which it is.
+    """(Config, weights file or None for random ones, Device) -> Extractor, described in the log.
 
-    The fast path needs the host's preprocessing; on a CPU it differs by the resize alone. Random
+    The fast path needs the official preprocessing; on a CPU its resize alone differs. Random
     weights read pictures of RANDOM_PX, a twelfth of the work: their features mean nothing anyway.
     """
     way = list_preprocessings(RANDOM_PX if weights is None else INPUT_PX)[config.preprocessing]
@@ -121,13 +121,12 @@ def cached_features(
     least: int = 0,
     deadline: float = math.inf,
 ) -> Features:
-    """(N, 3, H, W) uint8, a cache folder, what else decides -> (N, 2048) float32, kept there.
+    """(N, 3, H, W) uint8, a cache folder, a key -> (N, 2048) float32, kept in that folder.
 
-    Kept in verified chunks under a hash of images, weights, preprocessing, device, torch and
-    `key` (the decoding policy): the same call again reads them, a broken one is computed again,
-    and a stopped one goes on after its last whole chunk. Where the next chunk would not end before
-    the deadline, a value of time.monotonic(), only the first rows come back, `least` of them or
-    more.
+    They are kept in verified chunks, under a hash of images, weights, preprocessing, device, torch
+    and `key`. The same call later reads them. A broken chunk is computed again, and a call that was
+    stopped goes on after its last whole chunk. The deadline is a value of time.monotonic(). Where
+    the next chunk would end after it, the first rows alone come back, `least` of them or more.
     """
     _check_images(images)
     first, place = find_distinct(images)
@@ -155,7 +154,7 @@ def cached_features(
 
 
 def count_missing(images: Images, extractor: Extractor, folder: Path, key: str) -> int:
-    """As cached_features -> how many images would have to pass the network."""
+    """Arguments of cached_features -> how many images would have to pass the network."""
     first, _ = find_distinct(images)
     store = _open_store(images, extractor, folder, key)
     chunks = [first[start : start + _CHUNK] for start in range(0, len(first), _CHUNK)]
@@ -164,7 +163,7 @@ def count_missing(images: Images, extractor: Extractor, folder: Path, key: str) 
 
 @contextmanager
 def exact_arithmetic() -> Iterator[None]:
-    """Within the block float32 is float32 (no TF32) and cuDNN takes repeatable kernels."""
+    """Compute the block in true float32, without TF32, and with cuDNN's repeatable kernels."""
     precision = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
@@ -219,8 +218,8 @@ def _stream_on_cpu(
 ) -> Iterator[Features]:
     """Row numbers in batches -> the features of each; every core has a batch of its own.
 
-    Each of the network's 94 layers would else wait for the slowest core: on a machine that others
-    use as well, that costs most of the time.
+    If cores shared a batch, each of the network's 94 layers would wait for the slowest core. On a
+    machine that others use as well, that wait is most of the time.
     """
 
     def measure(batch: NDArray[np.int64]) -> Features:
@@ -254,14 +253,14 @@ def _stream_on_gpu(
 
 
 def _resize(images: Images, extractor: Extractor) -> Tensor:
-    """(B, 3, H, W) uint8 -> (B, 3, px, px) of resize's kind; on the fast path as they are."""
+    """(B, 3, H, W) uint8 -> (B, 3, px, px) as preprocessing.resize gives; unchanged if fast."""
     if extractor.is_fast:
         return torch.from_numpy(images)
     return torch.stack([extractor.preprocessing.resize(image) for image in images])
 
 
 def _prepare(pictures: Tensor, extractor: Extractor) -> Tensor:
-    """A batch of _resize -> the network's input on its device."""
+    """What _resize gives -> the network's input on its device."""
     pictures = pictures.to(extractor.device)
     if extractor.is_fast:
         scaled = resize_on_device(pictures, extractor.preprocessing.px).to(extractor.dtype)

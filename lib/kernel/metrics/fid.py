@@ -12,10 +12,8 @@ Array = NDArray[np.float64]
 
 _ROWS_AT_ONCE = 4096  # bounds the float64 copy of a large float32 set
 _SPECTRUM_CUT = 1e-14  # of the largest eigenvalue: rounding errors of eigh lie below
-_NEGATIVE_LIMIT = (
-    1e-9  # of the largest eigenvalue: a product below it was no product of covariances
-)
-_ROUNDING_LIMIT = 1e-8  # of the distance: above it the singular values are worth their time
+_NEGATIVE_LIMIT = 1e-9  # of the largest eigenvalue: rounding errors of a product lie below
+_ROUNDING_LIMIT = 1e-8  # of the distance: for larger errors the slower singular values are taken
 
 
 @dataclass(frozen=True)
@@ -64,12 +62,12 @@ def frechet_distance(
 ) -> float:
     """(n, D) generated features, real Statistics -> FID, exact for n < D and n >= D.
 
-    |mu_f - mu_r|^2 + Tr S_f + Tr S_r - 2 Tr (S_f S_r)^(1/2), arXiv:1706.08500 eq. 6. With A the
-    centred features over sqrt(n - 1), S_f = A^T A and the last trace is the sum of the square
-    roots of the n eigenvalues of A S_r A^T, so no matrix root is taken. Where many of those
+    FID = |mu_f - mu_r|^2 + Tr S_f + Tr S_r - 2 Tr (S_f S_r)^(1/2), arXiv:1706.08500 eq. 6. Let A
+    be the centred features over sqrt(n - 1), so S_f = A^T A. Then the last trace is the sum of the
+    square roots of the n eigenvalues of A S_r A^T, and no matrix root is taken. Where many of these
     eigenvalues drown in rounding (duplicate images, steep spectra), `exact` takes the singular
-    values of A L, L L^T = S_r, instead: the same numbers without the loss of half the digits.
-    The result is never clipped; equal sets give about +-1e-12 of the variance.
+    values of A L instead, with L L^T = S_r. They are the same roots, without the loss of half the
+    digits. The result is never clipped: equal sets give about +-1e-12 of the variance.
     """
     check_features(features, "the generated features", real.mean.size)
     count = len(features)
@@ -89,10 +87,11 @@ def frechet_distance(
 
 
 def statistics_distance(generated: Statistics, real: Statistics, *, exact: bool = True) -> float:
-    """Two Statistics of D features -> FID by the D x D form; the real side's factor is cached.
+    """Two Statistics of D features -> FID by the D x D form.
 
-    Tr (S_f S_r)^(1/2) is the sum of the roots of the eigenvalues of L^T S_f L, L L^T = S_r, or of
-    the singular values of L_f^T L: see frechet_distance for which and why.
+    With L L^T = S_r, Tr (S_f S_r)^(1/2) is the sum of the roots of the eigenvalues of L^T S_f L. It
+    is also the sum of the singular values of L_f^T L; frechet_distance tells when these are taken.
+    The factor L belongs to the real images and is cached.
     """
     fixed = float(np.sum((generated.mean - real.mean) ** 2))
     fixed += generated.total_variance + real.total_variance
@@ -115,7 +114,8 @@ def sum_scatter(features: NDArray[np.floating], centre: Array) -> Array:
 def rank_bound(real: Statistics, count: int) -> float:
     """Real Statistics, number of generated images -> the least FID that so many can reach.
 
-    A covariance of n samples has rank n - 1, so the eigenvalues of S_r beyond the (n - 1)th remain.
+    A covariance of n samples has rank n - 1. At best it matches the n - 1 largest eigenvalues of
+    S_r, and the sum of the others remains.
     """
     return float(real.spectrum[: max(real.mean.size - (count - 1), 0)].sum())
 
@@ -123,7 +123,7 @@ def rank_bound(real: Statistics, count: int) -> float:
 def check_features(
     features: NDArray[np.floating], name: str, width: int | None = None, least: int = 2
 ) -> None:
-    """Refuse features that are not (N >= least, width) or not finite, and state their name."""
+    """Refuse features that are not (N >= least, width) or not finite; the error names them."""
     shape = tuple(features.shape)
     if len(shape) != 2 or shape[0] < least or (width is not None and shape[1] != width):
         raise InputError(
@@ -152,10 +152,10 @@ def _cut_spectrum(values: Array) -> Array:
 def _sum_roots(product: Array, empty: int = 0) -> tuple[float, float]:
     """A positive semidefinite (n, n) -> (sum of the roots of its eigenvalues, bound of its error).
 
-    `empty` eigenvalues are known to be zero (centring takes one). Any other, e, comes with an
-    error of about d = machine epsilon * largest, hence its root with d / 2 sqrt(e), at most
-    sqrt(d): that is what a null space or a steep spectrum costs. A product with a covariance of
-    rank 0 (all images are equal) may be empty: its sum is 0.
+    `empty` eigenvalues are known to be zero: centring makes one of them so. Any other eigenvalue e
+    has an error of about d = machine epsilon * largest. Its root then has an error of
+    d / (2 sqrt(e)), at most sqrt(d), so a null space or a steep spectrum costs digits. Where all
+    images are equal a covariance has rank 0, and the product may be empty: its sum is 0.
     """
     if not product.size:
         return 0.0, 0.0

@@ -15,9 +15,9 @@ from lib.kernel.metrics.fid import (
     sum_scatter,
 )
 
-_LEAST_SHARE = 0.499  # of the noise that was measured: less of it is too far from it to tell
-_SMOOTH = 0.9  # of the real images compared with: their number matters no more
-_PARTS = (1, 2, 4)  # of both sides, each of which is measured where both are too small
+_LEAST_SHARE = 0.499  # 1/n + 1/m wanted over that measured: below it the floor is only guessed
+_SMOOTH = 0.9  # real images measured over those wanted: from here on nothing is corrected
+_PARTS = (1, 2, 4)  # where both sides are too small, FID is measured on their parts as well
 _LEAST_ROWS = 2 * _PARTS[-1]
 
 Rows = NDArray[np.floating]
@@ -30,7 +30,7 @@ class Floor:
     values: tuple[float, ...]
     size: int  # images of the ideal generator
     rest: int  # real images that they are compared with
-    is_known: bool = True  # False: of so few real images it cannot be told, only guessed
+    is_known: bool = True  # False: there are too few real images, so it is only guessed
 
     @property
     def mean(self) -> float:
@@ -57,11 +57,11 @@ def measure_floor(
 ) -> Floor:
     """(N >= 4, D) real features -> the Floor of `size` images against `against` real ones, or N.
 
-    A draw holds n random rows against m others, n + m <= N: where there are size + against, that
-    is the floor. Else it is biased, and other sizes tell how it goes on: where n = size, the line
-    in 1/m through m and m / 2; where N is below 2 size, FID as a power of 1/n + 1/m whose exponent
-    goes on as it changed from a quarter over a half to all rows. On spectra from flat to 1/k the
-    mean is right to 3 % from N = 1.5 size on (docs/LOG.md). Below N = size nothing is known.
+    A draw compares n random rows with m others, n + m <= N. With N >= size + against that is the
+    floor. With fewer it is biased, and FIDs at other sizes correct it. Where n = size: by the line
+    in 1/m through m and m / 2. Where N < 2 size: by FID as a power of 1/n + 1/m, whose exponent is
+    followed over a quarter, half and all of the rows. On spectra from flat to 1/k the mean is right
+    to 3 % from N = 1.5 size on (docs/LOG.md). Below N = size the floor is only guessed.
     """
     check_features(features, "the real features", least=4)
     count, against = len(features), len(features) if against is None else against
@@ -96,9 +96,9 @@ def measure_floor(
 def measure_floor_against(
     features: Rows, real: Statistics, draws: int, seed: int, size: int = SUBMITTED
 ) -> Floor:
-    """(N >= size, D) real features, Statistics of other ones -> the Floor of `size` against them.
+    """(N >= size, D) real features, Statistics of others -> the Floor of `size` against them.
 
-    Both sides are as large as those that it speaks of, so nothing has to be corrected.
+    Both sides have the sizes that the floor is meant for, so nothing has to be corrected.
     """
     assert len(features) >= size, f"{len(features)} real rows cannot stand for {size} images"
     values = []
@@ -110,9 +110,10 @@ def measure_floor_against(
 
 
 def _leave_out(whole: Statistics, rows: Rows) -> Statistics:
-    """Statistics of a set, some of its rows -> those of the others, by one product of the rows.
+    """(Statistics of a set, some of its rows) -> Statistics of its other rows.
 
-    All sums are about the whole's mean, so that nothing cancels.
+    It takes one product of the rows left out. All sums are about the mean of the whole set, so that
+    no digits are lost.
     """
     rest = whole.count - len(rows)
     out = rows - whole.mean
@@ -123,14 +124,14 @@ def _leave_out(whole: Statistics, rows: Rows) -> Statistics:
 
 
 def _compare_halves(rows: Rows, others: Rows) -> float:
-    """(n, D), (m, D) -> mean FID of all the rows against either half of the others."""
+    """(n, D), (m, D) -> mean FID of all the rows against each half of the others."""
     half = len(others) // 2
     halves = (features_to_statistics(part) for part in (others[:half], others[half:]))
     return float(np.mean([frechet_distance(rows, real, exact=False) for real in halves]))
 
 
 def _compare_parts(rows: Rows, others: Rows, parts: int) -> float:
-    """(n, D), (m, D), how many parts -> mean FID of each part of one against that of the other."""
+    """(n, D), (m, D), how many parts -> mean FID of the k-th parts of both, over all k."""
     own, real = (len(side) // parts for side in (rows, others))
     values = []
     for k in range(parts):
@@ -140,9 +141,10 @@ def _compare_parts(rows: Rows, others: Rows, parts: int) -> float:
 
 
 def _find_exponent(means: NDArray[np.float64], share: float) -> float:
-    """Mean FID of all, half, a quarter of the rows; 1/n + 1/m wanted as a share of all's -> p.
+    """(mean FID of all, half, a quarter of the rows; wanted 1/n + 1/m over that of all rows) -> p.
 
-    FID ~ (1/n + 1/m)^p, p between those sizes: it changes evenly with the logarithm.
+    FID ~ (1/n + 1/m)^p from all rows to those wanted. The exponent between two sizes changes
+    linearly with the logarithm of the size.
     """
     if not (means > 0).all():
         return 1.0  # all rows are equal: FID is 0 but for rounding

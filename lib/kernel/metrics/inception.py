@@ -17,28 +17,29 @@ from lib.kernel.metrics.weights_kind import CURE, EXPECTED, refuse_wrong_kind
 
 TORCHVISION_CLASSES = 1000
 TF_CLASSES = 1008  # of the network ported from TensorFlow
-INPUT_PX = 299  # side of the pictures that the host's network reads
-RANDOM_PX = 75  # the smallest that the network takes: random features mean nothing at any size
+INPUT_PX = 299  # side of the pictures that the official network reads
+RANDOM_PX = 75  # the least side that the network takes; random features mean nothing at any size
 RANDOM_WARNING = (
     "RANDOM WEIGHTS: the features come from a seeded random network that looks at pictures of "
     f"{RANDOM_PX} px, not from Inception-V3. "
     "They test the machinery; the submission is worthless and its FID says nothing."
 )
 _OPTIONAL = ("fc.", "AuxLogits.")  # neither has a part in the features
-_COUNTER = ".num_batches_tracked"  # of batch norms, in files of later versions of torch alone
+_COUNTER = ".num_batches_tracked"  # of batch norms; only files of later versions of torch have it
 _CALIBRATION_IMAGES = 4  # of each of four kinds
-_CALIBRATION_PX = (12, 107)  # of the noise, and enlarged: less, and the edges weigh too much
+_CALIBRATION_PX = (12, 107)  # of the noise, before and after enlarging: in less, edges weigh a lot
 
 
 def load_inception(
     path: Path | None, seed: int, device: torch.device, *, tf_layout: bool = False
 ) -> nn.Module:
-    """A weights file (None: random ones of that seed) -> (N, 3, S, S) float 0..1 -> (N, 2048).
+    """A weights file, or None for random weights of the seed -> Inception-V3 in eval mode.
 
-    The host's network: torchvision's inception_v3 with fc = Identity, in eval mode, without the
-    auxiliary head, which only training uses, and with transform_input, which torchvision sets
-    beside its pretrained weights (the input goes from ImageNet's mean and deviation to -1..1).
-    `tf_layout` is the network ported from TensorFlow instead, which reads -1..1 as it is.
+    It turns (N, 3, S, S) float 0..1 into (N, 2048). It is the official network: torchvision's
+    inception_v3 with fc = Identity, without the auxiliary head, which only training uses.
+    transform_input is set, as torchvision sets it beside its pretrained weights: the input goes
+    from ImageNet's mean and deviation to -1..1. With `tf_layout` it is the network ported from
+    TensorFlow instead, which reads -1..1 as it is.
     """
     network = _outline_network(tf_layout)
     network.to_empty(device="cpu").eval().requires_grad_(False)
@@ -55,8 +56,8 @@ def load_inception(
 def fold_batch_norms(network: nn.Module) -> nn.Module:
     """An eval-mode Inception-V3 -> the same function with each batch norm inside its convolution.
 
-    As near to float64 as the unfolded network is (5e-5 of a feature's deviation at most, 3e-6
-    root mean square, on the stand-in weights), and a third faster on a CPU.
+    The result is as near to float64 as the unfolded network's: 5e-5 of a feature's deviation at
+    most, 3e-6 root mean square, on the stand-in weights. On a CPU it is a third faster.
     """
     for block in network.modules():
         norm, convolution = getattr(block, "bn", None), getattr(block, "conv", None)
@@ -67,7 +68,7 @@ def fold_batch_norms(network: nn.Module) -> nn.Module:
 
 
 def check_weights(path: Path, *, tf_layout: bool = False) -> None:
-    """Refuse a weights file as load_inception would; no value of it is read."""
+    """Refuse a weights file that load_inception would refuse; none of its values are read."""
     _match_keys(_outline_network(tf_layout), read_state(path, "meta"), path, tf_layout)
 
 
@@ -85,9 +86,9 @@ def _outline_network(tf_layout: bool) -> nn.Module:
 def _match_keys(
     network: nn.Module, state: dict[str, Tensor], path: Path, tf_layout: bool
 ) -> dict[str, Tensor]:
-    """A network, a state dict and its file -> the weights that are the network's, all of them.
+    """(network, state dict, its file) -> the network's own weights out of it, none missing.
 
-    The rows of fc.weight, where the file has it, tell the layout: the two share their keys.
+    Both layouts have the same keys. The rows of fc.weight, if the file has it, tell them apart.
     """
     classes = TF_CLASSES if tf_layout else TORCHVISION_CLASSES
     rows = next(iter(state["fc.weight"].shape), 0) if "fc.weight" in state else 0
@@ -112,7 +113,7 @@ def _match_keys(
 
 
 def read_state(path: Path, device: str = "cpu") -> dict[str, Tensor]:
-    """A state dict's file -> name -> tensor, floats cast to float32; nothing in it is executed.
+    """A state dict's file -> its tensors by name, floats as float32; it executes nothing in there.
 
     On device "meta" the tensors have shapes alone.
     """
@@ -140,7 +141,7 @@ def read_state(path: Path, device: str = "cpu") -> dict[str, Tensor]:
 
 
 def _explain_torch(error: Exception) -> str:
-    """What torch.load raised -> a few words, without its advice to run what is in there."""
+    """What torch.load raised -> a few words, without torch's advice to execute the file."""
     text = str(error)
     if found := re.search(r"(?:GLOBAL|global|class) (\S+)", text):
         return f"a pickle that would call {found[1].strip('.,`')}"
@@ -163,11 +164,12 @@ def _describe_mismatch(path: Path, how: str, keys: list[str]) -> InputError:
 def _set_random_weights(network: nn.Module, seed: int) -> None:
     """Draw He-normal convolutions by the seed, and calibrate batch norms on seeded noise.
 
-    Uncalibrated, 94 layers multiply a small misfit of scale into features of 1e9 or 1e-8. One pass
-    in which each batch norm takes the statistics of its own input makes them of size 1. The noise
-    has all densities, grey and coloured, hard and soft: a chain of norms blows up what none saw.
-    Each norm's bias is 1, so that the ReLU after it clips little: at 0 the chain is chaotic and
-    float32 itself is 5e-4 of a feature's deviation away from float64, ten times as far as here.
+    Without calibration, 94 layers multiply a small error of scale into features of 1e9 or 1e-8. One
+    pass in which each batch norm takes the statistics of its own input brings them to size 1. The
+    noise has all densities, grey and coloured, hard and soft, for a chain of norms blows up kinds
+    of pictures that it was not calibrated on. Each norm's bias is 1, so that the ReLU after it
+    clips little. With a bias of 0 the chain is chaotic: float32 is then 5e-4 of a feature's
+    deviation away from float64, ten times as far as here.
     """
     generator = torch.Generator().manual_seed(derive_seed(seed, "random-inception"))
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
@@ -178,7 +180,7 @@ def _set_random_weights(network: nn.Module, seed: int) -> None:
     for norm in norms:
         norm.reset_parameters()
         norm.bias.fill_(1.0)
-        norm.momentum = None  # the statistics of all batches so far: of this one
+        norm.momentum = None  # averages over all batches so far, which is one
         norm.train()
     small, large = _CALIBRATION_PX
     with torch.no_grad():

@@ -1,7 +1,7 @@
 """torchvision's Inception-V3 -> the layout of the TensorFlow network that FID was defined with.
 
-The networks of arXiv:1706.08500 and of torchvision differ in their pooling branches alone: the
-averages leave out the padding, and the last block takes the maximum. The keys of a state dict are
+That network (arXiv:1706.08500) differs from torchvision's in the pooling branches alone: its
+averages leave out the padding, and its last block takes the maximum. The keys of a state dict are
 the same, so files ported from TensorFlow (torch-fidelity's, pytorch-fid's) load as they are.
 """
 
@@ -34,7 +34,7 @@ class _TfBlock(nn.Module):
 
 
 def use_tf_layout(network: nn.Module) -> None:
-    """Give torchvision's Inception3, its weights loaded, TensorFlow's pooling, in place."""
+    """Replace the pooling of torchvision's Inception3 by TensorFlow's; load its weights before."""
     for name in _AVERAGED:
         setattr(network, name, _TfBlock(getattr(network, name), _average_inside))
     setattr(network, _MAXIMISED, _TfBlock(getattr(network, _MAXIMISED), _take_maximum))

@@ -11,7 +11,7 @@ from lib.kernel.metrics.fid import check_features
 Array = NDArray[np.float64]
 
 KID_SUBSETS = 50
-KID_SIZE = 500  # at most: of 1,000 images a larger subset is nearly always the same
+KID_SIZE = 500  # at most: larger subsets of 1,000 images would be nearly the same each time
 NEIGHBOURS = 3
 _ROWS_AT_ONCE = 2048  # bounds the float64 copies and the distance matrices
 _SAME = 1e-12  # squared distance over mean squared norm: below it lie only rounding errors
@@ -28,8 +28,10 @@ class Kid:
 
 @dataclass(frozen=True)
 class Manifold:
-    """How far two sets of equal size cover each other's k-nearest-neighbour balls, 0..1 each
-    (density may exceed 1)."""
+    """How far two sets of equal size cover each other's k-nearest-neighbour balls.
+
+    Each number is in 0..1, but density may exceed 1.
+    """
 
     precision: float
     recall: float
@@ -47,7 +49,7 @@ def measure_kid(
 ) -> Kid:
     """(n, D), (N, D) features -> KID, mean and spread over subsets of at most `size` of each.
 
-    Each subset is drawn without replacement from either set, of at most half the smaller one.
+    Each subset is drawn without replacement, and holds at most half as many as the smaller set.
     """
     _check_pair(generated, real)
     size = max(min(size, len(generated) // 2, len(real) // 2), 2)
@@ -63,8 +65,8 @@ def measure_kid(
 def kernel_distance(generated: NDArray[np.floating], real: NDArray[np.floating]) -> float:
     """(n, D), (N, D) features -> unbiased squared MMD over all pairs; n, N >= 2.
 
-    k(x, y) = (x.y / D + 1)^3 and the unbiased estimator of arXiv:1801.01401 section 4, which leaves
-    out the pairs of an image with itself and can be negative.
+    The kernel is k(x, y) = (x.y / D + 1)^3. The estimator is that of arXiv:1801.01401 section 4. It
+    leaves out the pairs of an image with itself, so it can be negative.
     """
     _check_pair(generated, real)
     own = _mean_kernel(generated, generated, without_diagonal=True)
@@ -80,9 +82,9 @@ def measure_manifold(
 ) -> Manifold:
     """(n, D), (N, D) features -> precision, recall, density, coverage on min(n, N) rows of each.
 
-    Precision and recall as in arXiv:1904.06991 eq. 2, density and coverage as in arXiv:2002.09797
-    section 3. A ball includes its surface, so that copies of one image lie in its ball of
-    radius zero: about half of the competition's images have such copies.
+    Precision and recall are those of arXiv:1904.06991 eq. 2, density and coverage those of
+    arXiv:2002.09797 section 3. A ball includes its surface, so that copies of an image lie in its
+    ball of radius zero. About half of the competition's images have such copies.
     """
     _check_pair(generated, real)
     size = min(len(generated), len(real))
@@ -139,7 +141,7 @@ def find_neighbours(
 def _mean_kernel(
     one: NDArray[np.floating], other: NDArray[np.floating], *, without_diagonal: bool
 ) -> float:
-    """(n, D), (N, D) -> mean of the cubic kernel over all pairs, of different rows if asked."""
+    """(n, D), (N, D) -> mean of the cubic kernel over all pairs, or all pairs of different rows."""
     total = 0.0
     for start in range(0, len(one), _ROWS_AT_ONCE):
         rows = one[start : start + _ROWS_AT_ONCE].astype(np.float64)

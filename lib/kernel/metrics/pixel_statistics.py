@@ -11,10 +11,10 @@ Array = NDArray[np.float64]
 KINDS = ("flat", "inverted", "sparse", "soft", "other")
 _NEAR = 32  # levels from black or white that count as such
 _HARD = 0.9  # share of pixels near black or white, below which a picture is soft
-_FULL = 0.97  # share of a box that has the box's colour
+_FULL = 0.97  # least share of a box that has the box's colour
 _BOX = 0.25  # least share of the picture that is a box
 _FRAME = 0.02  # least share of the picture that is the frame of an inverted box
-_SPARSE = 0.4  # most of the picture that single white pixels cover
+_SPARSE = 0.4  # largest share of a picture that single white pixels cover
 _IMAGES_AT_ONCE = 4096  # bounds the floating-point copies
 
 
@@ -52,8 +52,9 @@ def measure_pixels(images: Images) -> PixelStatistics:
 def measure_spectrum(images: Images) -> Array:
     """(N, 3, H, W) uint8 -> (min(H, W) // 2 + 1,) mean power at each radius, in cycles a picture.
 
-    Power is |DFT|^2 / (H W) of the grey picture 0..1 less its own mean, averaged over the images
-    and over the frequencies that round to the radius; white noise has its variance at each radius.
+    Power is |DFT|^2 / (H W) of the grey picture 0..1 less its own mean. It is averaged over the
+    images and over the frequencies that round to the radius. So white noise has its variance at
+    each radius.
     """
     height, width = images.shape[2:]
     total = np.zeros((height, width))

@@ -25,13 +25,13 @@ class Preprocessing:
     name: str
     words: str  # for the report
     resize: Callable[[NDArray[np.uint8]], Tensor]  # (3, H, W) -> (3, px, px) uint8, or float
-    scale: Callable[[Tensor], Tensor]  # (N, 3, px, px) of resize's kind -> float32
+    scale: Callable[[Tensor], Tensor]  # (N, 3, px, px) as resize gives them -> float32
     px: int  # side of the network's pictures
     tf_layout: bool = False  # the network is the one ported from TensorFlow
 
 
 def list_preprocessings(px: int = INPUT_PX) -> dict[str, Preprocessing]:
-    """Side of the network's pictures -> name -> Preprocessing; OFFICIAL is the competition's."""
+    """Side of the network's pictures -> Preprocessing by name; OFFICIAL is the competition's."""
     ways = (
         Preprocessing(
             OFFICIAL,
@@ -74,9 +74,9 @@ def resize_bilinear(image: NDArray[np.uint8], px: int = INPUT_PX) -> Tensor:
 def resize_on_device(images: Tensor, px: int = INPUT_PX, straight_through: bool = False) -> Tensor:
     """(N, 3, H, W) uint8, or float levels 0..255 -> (N, 3, px, px) 0..1, near to resize_bilinear.
 
-    Pillow resizes the rows, rounds to 8 bits, then the columns; here it is done for a whole batch
-    in floating point, so that now and then a pixel rounds to the neighbouring level. The option
-    `straight_through` changes no value, and lets gradients pass the rounding unchanged.
+    Pillow resizes the rows, rounds to 8 bits, then resizes the columns. Here a whole batch is
+    resized in floating point, so now and then a pixel is rounded to the neighbouring level.
+    `straight_through` changes no value; with it, gradients pass the rounding unchanged.
     """
     settle = round_straight_through if straight_through else torch.Tensor.round_
     levels = images if images.is_floating_point() else images.float()
@@ -86,7 +86,7 @@ def resize_on_device(images: Tensor, px: int = INPUT_PX, straight_through: bool 
 
 
 def round_straight_through(values: Tensor) -> Tensor:
-    """Any floats -> the nearest whole numbers, whose gradient is taken for that of the values."""
+    """Any floats -> the nearest whole numbers; gradients pass as if nothing had been rounded."""
     return values + (values.round() - values).detach()
 
 
@@ -96,9 +96,9 @@ def as_rgb(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def scale_to_unit(pictures: Tensor) -> Tensor:
-    """(N, 3, H, W) uint8 -> float32 0..1, to the bit what ToTensor gives, on any device.
+    """(N, 3, H, W) uint8 -> float32 0..1, equal to ToTensor's to the bit, on any device.
 
-    A GPU divides by multiplying with 1/255, which is off in the last bit; a table is not.
+    A GPU divides by multiplying with 1/255, which is off in the last bit. So a table serves there.
     """
     if pictures.device.type == "cpu":
         return pictures.float().div_(255)

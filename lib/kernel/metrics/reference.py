@@ -25,19 +25,19 @@ class Reference:
 
 
 def split_halves(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(real images, seed) -> row numbers of two random halves: for validation, for the test."""
+    """(number of real images, seed) -> row numbers of the validation half and of the test half."""
     order = np.random.default_rng(derive_seed(seed, "halves")).permutation(count)
     return order[: count // 2], order[count // 2 :]
 
 
 def validation_half(reference: Reference, seed: int) -> Statistics:
-    """The reference -> statistics of the half that choices may use; none ever sees the other."""
+    """(reference, seed) -> Statistics of the validation half, by which choices are made."""
     half, _ = split_halves(len(reference.features), seed)
     return features_to_statistics(reference.features[half])
 
 
 def choose_real(count: int, limit: int, seed: int) -> np.ndarray:
-    """(images there are, images that may serve or 0 for all, seed) -> sorted row numbers."""
+    """(number of images, most of them to take or 0 for all, seed) -> sorted row numbers."""
     if not limit or limit >= count:
         return np.arange(count)
     draw = np.random.default_rng(derive_seed(seed, "real"))

@@ -1,4 +1,4 @@
-"""An installed torchvision -> imported, also where its compiled operators do not fit this torch."""
+"""Import the installed torchvision, even where its compiled operators do not fit this torch."""
 
 import importlib
 import sys

@@ -1,4 +1,4 @@
-"""Real images set aside and the submission's features -> their FID, beside its own floor."""
+"""Unseen real images and the submission's features -> the FID between them, and its floor."""
 
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,12 @@ _NO_TIME = "Their features would take too long, so there is no FID against them.
 def measure_unseen(
     images: Images, count: int, extractor: Extractor, cache: Path, config: Config, real: Reference
 ) -> Reference | None:
-    """(all images, how many of those set aside may pass Inception) -> their side; None of none.
+    """(all images, how many unseen ones may pass Inception) -> their Reference; None for none.
 
-    The floor is what an ideal generator would have against so many real images; it comes from
-    the other real images alone.
+    Its floor is the FID that an ideal generator would have against so many real images. It is
+    measured on the other real images alone.
     """
-    count = min(count, len(images.unseen))  # a plan from before a change of what is set aside
+    count = min(count, len(images.unseen))  # an older plan may count more than are set aside now
     if not count:
         return None
     rows = choose_real(len(images.unseen), count, config.seed)

@@ -23,10 +23,10 @@ _CHECKED = 1000  # images at most that take both paths
 class ValidationFid:
     """What samples are measured against while training goes on, and how."""
 
-    real: Statistics  # of the real images that choices may see, by the exact path
+    real: Statistics  # of the validation half, by the exact path
     exact: Extractor
     fast: Extractor | None  # none on a CPU
-    image_s: float  # what drawing and measuring one image may take, s: a guess until measured
+    image_s: float  # seconds that drawing and measuring one image takes: a guess until measured
 
     def measure(self, samples: np.ndarray) -> float:
         """(n, C, 32, 32) uint8 -> their FID by the fast path where there is one."""
@@ -43,7 +43,7 @@ class ValidationFid:
         return self.exact.extract(samples)
 
     def measure_error(self, samples: np.ndarray) -> float | None:
-        """(n, C, 32, 32) uint8 -> what the fast path adds to their FID, printed; None fails."""
+        """(n, C, 32, 32) uint8 -> what the fast path adds to their FID; None if it fails."""
         some, fast = as_rgb(samples[:_CHECKED]), self.fast or self.exact
         try:
             return measure_fast_path_bias(some, self.exact, fast, self.real).difference
@@ -62,7 +62,7 @@ def make_validation_fid(
 ) -> ValidationFid:
     """(config, Inception's weights, real features of the exact path, guess in s) -> ValidationFid.
 
-    The half is that which the sweep and the proof of curation use: no choice sees the other one.
+    The sweep and the proof of curation use the same validation half. No choice sees the test half.
     """
     half = validation_half(real, config.seed)
     if not recipe.selects_weights or config.eval_samples < 0:

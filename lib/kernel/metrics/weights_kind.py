@@ -1,4 +1,4 @@
-"""A file said to hold weights -> a refusal where its first bytes tell another kind."""
+"""Refuse a weights file whose first bytes show that it is of another kind."""
 
 import zipfile
 from pathlib import Path

@@ -13,7 +13,7 @@ Points = Sequence[tuple[float, float]]
 def draw_lines(
     series: Mapping[str, Points], x_label: str, y_label: str, log_y: bool = False
 ) -> str:
-    """name -> [(x, y), ...] -> SVG; what is not finite is left out."""
+    """({name: [(x, y), ...]}, axis labels) -> SVG; points that are not finite are left out."""
     kept = {
         name: [
             (x, math.log10(y) if log_y else y)
@@ -46,7 +46,7 @@ def draw_lines(
 
 
 def draw_bars(groups: Mapping[str, Mapping[str, float]], unit: str) -> str:
-    """series name -> (label -> value >= 0) -> SVG of horizontal bars."""
+    """({series name: {label: value >= 0}}, unit) -> SVG of horizontal bars."""
     labels = list(dict.fromkeys(label for values in groups.values() for label in values))
     longest = max((v for values in groups.values() for v in values.values()), default=0) or 1.0
     left, row, gap = 150, 16, 8

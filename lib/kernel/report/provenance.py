@@ -26,8 +26,8 @@ from lib.kernel.configuration.folders import (
 from lib.kernel.configuration.preset import Preset
 from lib.kernel.recipe import Recipe
 
-_BEFORE_TRAINING = ("weights_file", "weights_sha256", "minutes")  # of Config: what may still change
-_BY_FID = (f"{TRAIN_FOLDER}/**/checkpoint_*.pt", SWEEP_FILE, POOL_FILE)  # of the scratch folder
+_BEFORE_TRAINING = ("weights_file", "weights_sha256", "minutes")  # keys that may change until then
+_BY_FID = (f"{TRAIN_FOLDER}/**/checkpoint_*.pt", SWEEP_FILE, POOL_FILE)  # in the scratch folder
 _PACKAGES = ("torch", "torchvision", "numpy", "pillow", "scipy", "pandas", "jinja2")
 
 
@@ -138,7 +138,7 @@ def locked(scratch: Path) -> Iterator[None]:
 def is_finished(
     output: Path, scratch: Path, identity: Mapping[str, Any], bundle_sha256: str, preset: Preset
 ) -> bool:
-    """Tell whether the output holds this very run, whole; another run there is an InputError."""
+    """Tell whether the output holds this very run, whole; raise InputError for another run."""
     earlier = read_identity(output, scratch)
     if earlier is None:
         return False
@@ -160,11 +160,11 @@ def is_finished(
 
 
 def _take_changes(scratch: Path, earlier: dict[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
-    """(scratch, identity there, of this run) -> the former, with this run's weights and minutes.
+    """(scratch, earlier identity, this run's) -> the earlier one, with weights and minutes of this.
 
-    That is so where they alone differ and training has not begun, as after a refusal: decoded
-    images know neither, features are kept under the weights' hash, and the plan is made anew.
-    Whatever comes later was chosen by FIDs of the earlier weights, on the earlier schedule.
+    They are taken over where nothing else differs and training has not begun, as after a refusal.
+    Until then no result depends on them: features are kept under the weights' hash, and the plan is
+    made anew. Later results were chosen by FIDs of the earlier weights, on the earlier schedule.
     """
     begun = "artefacts" in earlier or any(any(scratch.glob(name)) for name in _BY_FID)
     own = {name: value for name, value in now["config"].items() if name in _BEFORE_TRAINING}
@@ -179,7 +179,7 @@ def _take_changes(scratch: Path, earlier: dict[str, Any], now: Mapping[str, Any]
 
 
 def _check_state_form(scratch: Path, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Refuse to go on from a training state of networks that are no more."""
+    """Refuse to go on from a training state whose networks were changed since."""
     before = earlier.get("state_form", 1)
     if before != now["state_form"]:
         raise InputError(

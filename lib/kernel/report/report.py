@@ -30,7 +30,7 @@ class Findings:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def add(self, found: "Found") -> None:
-        """Add what a stage found to the rest; of what was told before, the newest counts."""
+        """Add what a stage found; of two values with one name the newer counts."""
         self.metrics |= found.metrics
         if found.notes:
             self.metrics["score_notes"] = [*self.metrics.get("score_notes", []), *found.notes]

@@ -64,7 +64,7 @@ class StageLog:
             self.findings.warnings.append(message)
 
     def describe_seconds(self) -> str:
-        """What each stage took so far, the longest first."""
+        """Say what each stage took so far, the longest first."""
         spent = sorted(self._seconds.items(), key=lambda pair: -pair[1])
         return ", ".join(f"{name} {format_seconds(seconds)}" for name, seconds in spent)
 

@@ -21,7 +21,7 @@ from lib.kernel.device.device import Device
 from lib.kernel.recipe import Recipe, Tick
 from lib.kernel.sampling.model_file import Model, read_model
 
-# Images drawn at once; always whole, for a product's last bit depends on its size.
+# Images drawn at once. Chunks are always whole, for a product's last bit depends on its size.
 CHUNK = 125  # a core's cache holds their hidden layers, and 250 images keep two cores busy
 CHUNK_ON_GPU = 2000
 _TIMED_S = 1.5  # of drawing, to learn its speed
@@ -33,7 +33,7 @@ class _EnoughError(Exception):
 
 
 def sample_images(model: Model, count: int, device: Device, stage: str = "sample") -> np.ndarray:
-    """(trained model, images wanted) -> (count, C, 32, 32) uint8; image i is of (seed, stage, i).
+    """(trained model, images wanted) -> (count, C, 32, 32) uint8, image i by (seed, stage, i).
 
     The device's ranks draw side by side.
     """
@@ -47,7 +47,7 @@ def sample_images(model: Model, count: int, device: Device, stage: str = "sample
 def draw_share(
     recipe: Recipe, network: nn.Module, count: int, config: Config, device: Device, stage: str
 ) -> np.ndarray:
-    """A network and a count -> that many images on rank 0; other ranks hand theirs over."""
+    """(a network, a count) -> so many images on rank 0; the other ranks send theirs to it."""
     ranks, total = device.ranks, count_chunks(count, device)
     own = range(total)[ranks.rank :: ranks.count]
     shares = ranks.gather(draw_chunks(recipe, network, own, config, device, stage))
@@ -87,7 +87,7 @@ def draw_chunks(
     device: Device,
     stage: str,
 ) -> list[np.ndarray]:
-    """Numbers of chunks -> (chunk size, C, 32, 32) uint8 each, whoever draws the others.
+    """Numbers of chunks -> (chunk size, C, 32, 32) uint8 each; others may be drawn elsewhere.
 
     Progress counts a chunk that is half done as half of its images.
     """
@@ -98,7 +98,7 @@ def draw_chunks(
 
     def draw(number: int) -> np.ndarray:
         def tick(share: float) -> None:
-            if device.is_cuda:  # or the launches would be counted instead of the work
+            if device.is_cuda:  # otherwise launches would be counted instead of work done
                 torch.cuda.synchronize(device.torch_device)
             with lock:
                 shares[number] = share
@@ -114,9 +114,9 @@ def draw_chunks(
 
 
 def time_drawing(recipe: Recipe, network: nn.Module, config: Config, device: Device) -> float:
-    """Time the drawing by a recipe's network, trained or not, all cores at work: s an image.
+    """Measure the seconds an image that a network, trained or not, needs to draw on all cores.
 
-    The first chunk of each core is begun and given up as soon as its speed is known.
+    Each core begins its first chunk, and gives it up as soon as its speed is known.
     """
     with Cores(device) as cores:
         spans = cores.map(
@@ -153,7 +153,7 @@ def draw_chunk(
     stage: str,
     tick: Tick,
 ) -> np.ndarray:
-    """A chunk's number -> (chunk size, C, 32, 32) uint8; `tick` hears 1.0 at its end at last."""
+    """A chunk's number -> (chunk size, C, 32, 32) uint8; `tick` is given 1.0 at the end."""
     random = torch.Generator().manual_seed(derive_seed(config.seed, f"draw/{stage}", number))
     with torch.inference_mode():
         images = recipe.draw(network, _chunk_size(device), random, config, device, tick)

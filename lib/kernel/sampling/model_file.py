@@ -1,4 +1,4 @@
-"""Trained weights in a file that says what network they belong to; that file -> the network."""
+"""Trained weights -> a file that says what network they belong to; that file -> the network."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipe import Recipe
 
-_SIZES = ("recipe", "width", "depth", "latent_dim", "clusters")  # of Config, that shapes depend on
+_SIZES = ("recipe", "width", "depth", "latent_dim", "clusters")  # keys that decide the shapes
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Model:
     """Trained weights and all that drawing from them takes."""
 
     path: Path  # a file of write_model
-    recipe: Recipe  # that was trained, never one that tries others
+    recipe: Recipe  # the one that was trained: where recipes competed, the winner
     config: Config  # of that recipe, its sizes resolved
 
     def at_temperature(self, temperature: float) -> "Model":
-        """The same weights, whose samples are drawn at another temperature."""
+        """A temperature -> a Model of the same weights that is drawn from at that temperature."""
         config = dataclasses.replace(self.config, temperature=temperature)
         return dataclasses.replace(self, config=config)
 
@@ -33,7 +33,7 @@ class Model:
 def write_model(
     path: Path, weights: dict[str, torch.Tensor], config: Config, channels: int
 ) -> Path:
-    """(state dict, its config, picture channels) -> the file; equal weights give equal bytes."""
+    """Write a state dict with its config's sizes and channels; equal weights give equal bytes."""
     sizes = {name: getattr(config, name) for name in _SIZES}
     tensors = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
     write_state(path, {"sizes": sizes, "channels": channels, "weights": tensors})

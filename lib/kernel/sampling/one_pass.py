@@ -1,4 +1,4 @@
-"""Drawing from a generator that makes a picture in one pass, such as a GAN's."""
+"""Noise -> pictures, by a generator that makes a picture in one pass, such as a GAN's."""
 
 import torch
 from torch import nn

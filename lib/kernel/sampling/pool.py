@@ -29,7 +29,7 @@ def extract_pool(
 ) -> np.ndarray:
     """(P, 3, 32, 32) uint8 -> (Q, 2048) float32 features, Q below P where the deadline comes first.
 
-    The features of at least `least` images are computed whatever the clock says, a value of
-    time.monotonic().
+    The deadline is a value of time.monotonic(). Whatever it is, at least `least` images have their
+    features computed.
     """
     return cached_features(pool, extractor, scratch, "pool", least=least, deadline=deadline)

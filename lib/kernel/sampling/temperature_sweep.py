@@ -22,8 +22,8 @@ from lib.kernel.sampling.model_file import Model
 
 STEP = 0.95  # from one temperature to the next colder one
 LEAST_TRIES, MOST_TRIES = 3, 7
-_MARGIN = 1.2  # of the newest try's seconds, for the next one
-_WORTH_TRYING = 0.1  # steps from the best temperature to the parabola's least value
+_MARGIN = 1.2  # the next try may take so many times as long as the newest one
+_WORTH_TRYING = 0.1  # steps; a vertex nearer to the best temperature is not tried
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ def try_temperatures(
     tries: int = MOST_TRIES,
     deadline: float = math.inf,
 ) -> Sweep:
-    """(Config, its samples at n = `samples`, features, real Statistics, tries) -> Sweep.
+    """(Config, what draws `samples` images, what extracts features, real Statistics) -> Sweep.
 
-    From the configured temperature the sweep goes down or, where that is no better, up by STEP as
-    long as FID falls; a parabola through the least three then says where between them to try last.
-    All that in `tries` draws at most, and none that would not end before the deadline, a value of
-    time.monotonic(). Every temperature draws with the same seeds, so that the differences are the
-    temperature's.
+    The sweep begins at the configured temperature. It goes down by STEP, or up where the first step
+    down is no better, as long as FID falls. A parabola through the best and its neighbours then
+    tells where to try last. There are `tries` draws at most, and none that would not end before the
+    deadline, a value of time.monotonic(). Every temperature draws with the same seeds, so FIDs
+    differ by the temperature alone.
     Long because the three kinds of tries share what was found so far.
     """
     fids: dict[float, float] = {}  # steps downwards -> FID
@@ -97,7 +97,7 @@ def tune_temperature(
     tries: int,
     deadline: float,
 ) -> Sweep:
-    """(file, model, tries and end at most) -> the best temperature against the validation half.
+    """(file, model, ..., most tries, deadline) -> Sweep against the validation half.
 
     A resumed run finds the file and tries nothing.
     """
@@ -115,7 +115,10 @@ def tune_temperature(
 
 
 def _find_vertex(best: float, fids: dict[float, float]) -> float | None:
-    """Where the parabola through the best and its neighbours is least; None: not worth a try."""
+    """(best step, FIDs by step) -> where the parabola through it and its neighbours is least.
+
+    None where a neighbour was not tried, or where the least value is not worth a try.
+    """
     if not {best - 1.0, best + 1.0} <= fids.keys():
         return None
     low, middle, high = fids[best - 1.0], fids[best], fids[best + 1.0]
