@@ -144,9 +144,10 @@ def check_features(
         )
 
 
-def _cut_spectrum(values: Array) -> Array:
+def _cut_spectrum(values: NDArray[np.floating]) -> Array:
     """Eigenvalues, ascending -> the same, those that are rounding errors set to 0."""
-    return np.where(values < _SPECTRUM_CUT * max(float(values[-1]), 0.0), 0.0, values)
+    is_noise = values < _SPECTRUM_CUT * max(float(values[-1]), 0.0)
+    return np.where(is_noise, 0.0, values).astype(np.float64)
 
 
 def _sum_roots(product: Array, empty: int = 0) -> tuple[float, float]:
