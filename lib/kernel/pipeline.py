@@ -82,7 +82,7 @@ class Request:
 def run(kernel: Kernel, request: Request) -> None:
     """Run all stages in order; go on from what an earlier process left on disk.
 
-    It is long because it is the one place where a reader sees the whole run.
+    Long because it is the one place where a reader sees the whole run.
     """
     competition, stages, given = kernel.competition, kernel.stages, request.given
     recipe, folders, stage_log = request.recipe, request.folders, request.stage_log

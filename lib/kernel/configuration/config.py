@@ -1,6 +1,6 @@
 """Everything that decides a run's result: one frozen Config, each key checked and explained.
 
-It is long because each key is explained here, for users and for readers of the code.
+Long because each key is explained here, for users and for readers of the code.
 """
 
 import dataclasses

@@ -91,7 +91,7 @@ def plan_run(
     they shrink: first the sweep, then the pool, then the real images. The plan says why. Where
     recipes compete, `candidates` are their names. Steps and minutes that the user set for training
     are kept, even if they take all the time.
-    It is long because the order in which sizes shrink is one idea.
+    Long because the order in which sizes shrink is one idea.
     """
     wanted_train_s = config.train_minutes * 60 or math.inf
     pool = max(config.pool, config.samples) if config.curate else config.samples

@@ -71,7 +71,7 @@ def finetune_by_fid(
     The given model is returned where its recipe has no such loss or nothing was gained. A run
     bounded by steps makes its share of steps without regard to the clock. A resumed run takes the
     result that an earlier process made from the same weights.
-    It is long because every way to end is told here.
+    Long because every way to end is told here.
     """
     config, keys = model.config, model.recipe.preset.training_keys
     if "fid_loss" not in keys or config.fid_loss <= 0 or seconds <= 0:

@@ -132,7 +132,7 @@ def halve_successively(
     call again goes on from what an earlier process left in `work`. A candidate whose last steps
     have FID as the loss leaves that share of its time for them. Where `trial` is 0, the first
     candidate wins; where `find_fid` raises TrialsOverError, the best so far.
-    It is long because the trials and the training after them share one schedule.
+    Long because the trials and the training after them share one schedule.
     """
     look = describe_images(images)
     share = SHARE_WHERE_CLEAR if look.is_binary_like else SHARE
