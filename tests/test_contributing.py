@@ -35,7 +35,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     toy.mkdir()
     heads = {
         toy / "__init__.py": '"""A toy',
-        toy / "preset.py": '"""The row of recipe toy',
+        toy / "preset.py": '"""The preset of recipe toy',
         toy / "recipe.py": '"""Recipe toy',
         tree / "lib" / "kernel" / "competition" / "arrays.py": '"""Images in one file',
     }

@@ -1,4 +1,4 @@
-"""A step that may fail, and pauses -> its result, after as many attempts as they allow."""
+"""Try a step again after a failure, with a pause before each new attempt."""
 
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -14,10 +14,11 @@ def attempt(
     wait: Callable[[Failure, float], None],
     recover: Callable[[Failure], Result | None] = lambda _: None,
 ) -> Result:
-    """Take a step again after each failure of a kind, once more than there are pauses.
+    """Try a step until it succeeds; there is one attempt more than there are pauses.
 
-    `recover` looks whether the step's result is there all the same, and `wait` waits, or raises
-    what should not be tried again. The last failure is raised as it is.
+    Only failures of the given kind are followed by another attempt. `recover` checks whether the
+    result is there although the step failed. `wait` waits, or raises a failure that should not be
+    tried again. The last failure is raised as it is.
     """
     for pause in [*pauses, None]:
         try:

@@ -1,4 +1,4 @@
-"""Bytes -> a file that starts with their sha256; such a file -> the bytes, if they are whole."""
+"""Write bytes to a file behind their sha256, and read them back if they are intact."""
 
 import hashlib
 from enum import Enum
@@ -8,17 +8,17 @@ from lib.base.files import replacing
 
 
 class Heading(Enum):
-    """How the sha256 stands in front of the bytes; the value is how many bytes it takes."""
+    """The form of the sha256 in front of the payload; the value is its length in bytes."""
 
     DIGEST = 32  # the digest itself
     LINE = 65  # 64 hex digits and a line end
 
 
 class ChecksumError(ValueError):
-    """The bytes of a file are not those that its heading was made for."""
+    """The bytes of a file do not match the sha256 in its heading."""
 
     def __init__(self, stated: bytes, got: bytes) -> None:
-        self.stated = stated  # both as the heading has them
+        self.stated = stated  # both in the heading's form
         self.got = got
         super().__init__(f"sha256 {got!r} instead of {stated!r}")
 
@@ -31,7 +31,7 @@ def write_checksummed(path: Path, payload: bytes, heading: Heading) -> None:
 
 
 def read_checksummed(path: Path, heading: Heading) -> memoryview:
-    """Read the payload of a file of write_checksummed; ChecksumError if it is damaged."""
+    """Read the payload of a file of write_checksummed; raise ChecksumError if it is damaged."""
     content = path.read_bytes()
     payload = memoryview(content)[heading.value :]
     stated, got = content[: heading.value], _make_heading(payload, heading)

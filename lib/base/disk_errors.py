@@ -1,4 +1,4 @@
-"""A block that uses files -> the same, a disk's refusal told as one error with a cure."""
+"""Turn a disk's errors within a block into one error that names a cure."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ def explain_disk(stage: str, what: str, path: Path, cure: str = _AGAIN) -> Itera
     try:
         yield
     except FileNotFoundError:
-        raise  # what is not there is the caller's to tell
+        raise  # a missing file is for the caller to report
     except OSError as error:
         got = f"{error.strerror or type(error).__name__} at {error.filename or path}"
         raise PipelineError(stage, what, got=got, cure=cure) from None

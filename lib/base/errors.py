@@ -1,4 +1,4 @@
-"""What went wrong -> one or two lines that name stage, what, expected, got and cure."""
+"""Errors whose one or two lines name stage, what, expected, got and cure."""
 
 import difflib
 from collections.abc import Iterable
@@ -42,12 +42,12 @@ class InputError(PipelineError):
 def _rebuild(
     kind: type[PipelineError], stage: str, what: str, expected: str, got: str, cure: str
 ) -> PipelineError:
-    """Make the same error anew, in the process that unpickles it."""
+    """Make the same error again in the process that unpickles it."""
     return kind(stage, what, expected=expected, got=got, cure=cure)
 
 
 def nearest_name(word: str, known: Iterable[str]) -> str:
-    """A mistyped word -> "did you mean 'x'?" or the list of what there is."""
+    """(a mistyped word, the known ones) -> "did you mean 'x'?" or the list of known words."""
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.4)
     return f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(names)}"

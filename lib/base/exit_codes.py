@@ -1,4 +1,4 @@
-"""A piece of work that may fail -> an exit code, and at most two lines for the user on stderr."""
+"""Run work that may fail; return an exit code and print at most two lines on stderr."""
 
 import errno
 import os
@@ -10,16 +10,17 @@ from lib.base.errors import InputError, PipelineError
 
 _AGAIN = "the same command goes on from here"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-_PLACES = (  # why a file or folder that was named cannot be used
+_PLACES = (  # reasons why a file or folder that the user named cannot be used
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
     *(errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.ETXTBSY, errno.ESTALE),
 )
 
 
 def run_for_exit_code(work: Callable[[], int], debug: bool) -> int:
-    """Do the work and return its code, 2 for a user's mistake, 1 for a failure, 130 for Ctrl-C.
+    """Do the work and return its exit code.
 
-    141 tells that the reader of stdout left, as a shell does.
+    The code is 2 for a user's mistake, 1 for a failure, 130 for Ctrl-C, and 141, as in a shell,
+    where the reader of stdout left.
     """
     try:
         code = work()
@@ -40,7 +41,7 @@ def run_for_exit_code(work: Callable[[], int], debug: bool) -> int:
 
 
 def _explain_disk(error: OSError) -> Exception:
-    """What the system refused -> the same as an error of ours, where it is not a fault of ours."""
+    """An OSError -> an error of ours where the disk or the user's path is at fault; else itself."""
     reason = error.strerror or type(error).__name__
     place = error.filename2 or error.filename
     if error.errno in _FULL:

@@ -1,4 +1,4 @@
-"""Bytes -> a file that is whole or absent; a file -> its sha256."""
+"""Write files atomically, read JSON and hash files."""
 
 import hashlib
 import json
@@ -30,18 +30,18 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all."""
+    """Write a file atomically: whole or not at all."""
     with replacing(path) as file:
         file.write(content)
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write UTF-8 with the text's own line ends, whole or not at all."""
+    """Write a text atomically as UTF-8, with its own line ends."""
     write_bytes(path, content.encode())
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON with sorted keys, indented by one, whole or not at all."""
+    """Write JSON atomically, with sorted keys and an indent of one."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 

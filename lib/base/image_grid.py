@@ -31,7 +31,7 @@ def make_grid(
 def write_grid(
     path: Path, images: np.ndarray, columns: int = 8, scale: int = 2, ground: int = GROUND
 ) -> None:
-    """Write a grid of (N, C, H, W) uint8 as a PNG file, whole or not at all."""
+    """Write a grid of (N, C, H, W) uint8 images as a PNG file, atomically."""
     buffer = io.BytesIO()
     Image.fromarray(make_grid(images, columns, scale, ground=ground)).save(buffer, format="PNG")
     files.write_bytes(path, buffer.getvalue())

@@ -1,4 +1,4 @@
-"""Kaggle's rules -> the limits that bundles, pushes and runs have to keep."""
+"""Kaggle's limits for bundles, pushes and runs."""
 
 SOURCE_BYTES = 900_000  # of a kernel's source; Kaggle refuses one megabyte
 SESSION_MINUTES = 720  # then Kaggle ends a run

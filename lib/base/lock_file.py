@@ -1,4 +1,4 @@
-"""An open file -> a lock that one process holds at a time, until it closes the file or ends."""
+"""Lock a file for one process at a time, until it closes the file or ends."""
 
 import fcntl
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import IO, Any, BinaryIO
 
 
 def open_lock_file(path: Path) -> BinaryIO:
-    """Open a file that serves as nothing but a lock, and make it where it is not there."""
+    """Open a file that serves only as a lock; create it where it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.open("ab")
 
@@ -16,8 +16,8 @@ def lock(
 ) -> bool:
     """Lock an open file until it is closed; return False if it is taken and `wait` is off.
 
-    The lock belongs to the open file: forked children hold it too, and whoever opens the file
-    anew does not. With `own_process` it belongs to this process alone, and ends with it.
+    The lock belongs to the open file: forked children hold it too, but a process that opens the
+    file again does not. With `own_process` the lock belongs to this process and ends with it.
     """
     flags = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
     try:

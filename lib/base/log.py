@@ -1,4 +1,4 @@
-"""What a stage is doing -> flushed lines on stdout, throttled, with rate, unit and ETA."""
+"""Print what a stage is doing: flushed, throttled lines on stdout with rate, unit and ETA."""
 
 import sys
 import threading
@@ -6,7 +6,7 @@ import time
 from typing import Self
 
 _EVERY_S = 5.0
-_SILENCE_S = 8.0  # after which a heartbeat says that the stage is still at it
+_SILENCE_S = 8.0  # of silence, then a heartbeat says that the stage is still at work
 
 
 def log(stage: str, message: str) -> None:
@@ -16,7 +16,7 @@ def log(stage: str, message: str) -> None:
 
 
 class _LastLine:
-    """When the last line was written; a process has one stdout, so there is one of these."""
+    """The time of the last line; a process has one stdout, so it has one of these."""
 
     at = time.monotonic()
 
@@ -36,7 +36,7 @@ def format_seconds(seconds: float) -> str:
 
 
 class Progress:
-    """Counts of one stage -> at most one line every few seconds, with rate, unit and ETA."""
+    """Prints the counts of one stage: at most a line every few seconds, with rate, unit and ETA."""
 
     def __init__(self, stage: str, total: float, unit: str, every_s: float = _EVERY_S) -> None:
         self._stage = stage
@@ -48,10 +48,10 @@ class Progress:
         self._next = self._started + every_s
 
     def update(self, done: float, note: str = "") -> None:
-        """Tell the count so far and a note, if the last line is old enough."""
+        """Print the count so far and a note, if the last line is old enough."""
         now = time.monotonic()
         if self._first is None:
-            self._first = done  # a resumed stage starts above zero: its rate is of this process
+            self._first = done  # a resumed stage starts above zero; only new ones count
             self._started = now if done else self._started
         if now < self._next:
             return
@@ -64,9 +64,9 @@ class Progress:
 
 
 class Heartbeat:
-    """A line for whoever waits where a stage has nothing to count: never long silence.
+    """Prints a line now and then while a stage that has nothing to count is at work.
 
-    Also inside one long call of a library, for a thread of its own watches.
+    It watches from a thread of its own, so lines come during one long library call too.
     """
 
     def __init__(self, silence_s: float = _SILENCE_S) -> None:

@@ -1,4 +1,4 @@
-"""A block that may need packages -> the same, one that is not installed told with its cure."""
+"""Turn the lack of a package within a block into an error that names the cure."""
 
 import sys
 from collections.abc import Iterator
@@ -19,5 +19,5 @@ def explain_missing(
     except ModuleNotFoundError as error:
         top = (error.name or "").partition(".")[0]
         if not top or top == "lib" or top in sys.stdlib_module_names:
-            raise  # a fault of ours, or of this Python
+            raise  # the fault lies in our code or in this Python
         raise InputError(stage, what, got=f"no {top}", cure=CURE) from error

@@ -1,4 +1,4 @@
-"""A path that a user gave -> the same path, or a refusal before anything is read or made there."""
+"""Check paths that a user gave, before anything is read or written there."""
 
 import os
 import stat
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lib.base.errors import InputError
 
-_KINDS = (  # what a path may be, where it is neither a file nor a folder
+_KINDS = (  # what a path can be besides a file or a folder
     (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISSOCK, "a socket"),
     (stat.S_ISCHR, "a device"),
@@ -36,9 +36,9 @@ def check_input_place(stage: str, path: Path, cure: str = _READ) -> Path:
 
 
 def check_output_folder(stage: str, path: Path, cure: str = _WRITE) -> Path:
-    """Return the path of a folder that files can be made in, or that can be made; refuse others.
+    """Return the path of a folder that is writable or can be created; refuse any other.
 
-    Nothing is left there: one file without a name is opened, in the folder or above it.
+    The test is to open a file without a name in the folder or above it, so nothing is left there.
     """
     kind = _name_kind(stage, path, cure, may_be_missing=True)
     if kind not in ("", "a folder"):
@@ -48,9 +48,9 @@ def check_output_folder(stage: str, path: Path, cure: str = _WRITE) -> Path:
 
 
 def check_output_file(stage: str, path: Path, cure: str = _WRITE) -> Path:
-    """Return a path where a plain file can be written anew, or made; refuse any other.
+    """Return a path at which a plain file can be replaced or created; refuse any other.
 
-    A device or a pipe is refused: whole files take the place of what was there.
+    A device or a pipe is refused, because the new file would take its place.
     """
     kind = _name_kind(stage, path, cure, may_be_missing=True)
     if kind not in ("", "a file"):
@@ -60,7 +60,7 @@ def check_output_file(stage: str, path: Path, cure: str = _WRITE) -> Path:
 
 
 def _name_kind(stage: str, path: Path, cure: str, may_be_missing: bool = False) -> str:
-    """A path -> what it is, in words; "" where nothing is there and nothing has to be."""
+    """A path -> what it is, in words; "" where it is missing and may be."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -91,7 +91,7 @@ def _try_to_read(stage: str, path: Path, cure: str) -> None:
 
 
 def _try_to_write(stage: str, folder: Path, path: Path, cure: str) -> None:
-    """Raise InputError if nothing can be made in the folder of an output or above it."""
+    """Raise InputError if no file can be created in an output's folder or above it."""
     above = folder
     try:
         while not above.exists() and above != above.parent:

@@ -1,4 +1,4 @@
-"""A function and items -> its results in order, computed by forked processes."""
+"""Apply a function to items in forked processes; the results come in order."""
 
 import multiprocessing
 import os
@@ -23,10 +23,10 @@ class _Worker(NamedTuple):
 
 
 def choose_workers(wanted: int | None) -> tuple[int, str]:
-    """Choose the number of processes and say why; 0: work in this process.
+    """Choose the number of worker processes and say why; 0: work in this process.
 
-    Forked children see the modules of the parent as they are, so that this also works inside a
-    bundle and a notebook's cell, where a spawned child could not import the function.
+    Forked children share the parent's modules. So the pool also works in a bundle and in a
+    notebook's cell, where a spawned child could not import the function.
     """
     if wanted is not None:
         return max(wanted, 0), "as asked for"
@@ -44,7 +44,7 @@ def map_in_order(
 ) -> Iterator[Result]:
     """Yield function(item) for each item, in order; items are read as needed.
 
-    An error of the function is raised here. A child that dies makes a PipelineError.
+    An error of the function is raised here. If a child dies, a PipelineError is raised.
     """
     if workers == 0:
         yield from map(function, items)
@@ -56,7 +56,7 @@ def map_in_order(
         yield from _distribute(crew, iter(items))
     finally:
         for worker in crew:
-            worker.pipe.close()  # the child then reads the end of its input, and leaves
+            worker.pipe.close()  # then the child reads the end of its input and exits
         for worker in crew:
             worker.process.join(timeout=5)
             if worker.process.is_alive():
@@ -70,8 +70,8 @@ def _start(function: Callable[[Item], Result], siblings: list[Connection]) -> _W
         target=_serve, args=(function, there, [here, *siblings]), name="decode", daemon=True
     )
     with warnings.catch_warnings():
-        # Python 3.12 warns of threads in the parent (torch's, a notebook's); the children touch
-        # neither those threads' locks nor torch.
+        # Python 3.12 warns of threads in the parent (torch's, a notebook's). The children use
+        # neither torch nor the locks of those threads.
         warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
         process.start()
     there.close()
@@ -79,10 +79,10 @@ def _start(function: Callable[[Item], Result], siblings: list[Connection]) -> _W
 
 
 def _serve(function: Callable[[Any], Any], pipe: Connection, inherited: list[Connection]) -> None:
-    """Answer items from the pipe, in the child, until the parent closes it or dies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too and ends the work
+    """Compute results for items from the pipe until the parent closes it or dies; in the child."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets the signal too and ends the work
     for other in inherited:
-        other.close()  # else a parent that was killed would leave its ends open in here
+        other.close()  # else this child would keep a killed parent's ends open
     try:
         while True:
             item = pipe.recv()

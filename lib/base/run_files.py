@@ -1,6 +1,6 @@
-"""A run's output folder -> the names of the files that both the kernel and the loop know."""
+"""Names of files in a run's output folder that both the kernel and the Kaggle loop know."""
 
-MANIFEST = "run_manifest.json"  # sha256 of every other file, and what the run was made from
+MANIFEST = "run_manifest.json"  # sha256 of every other file, and the run's inputs
 SUBMISSION = "submission.csv"
 IMAGES = "images.zip"
 METRICS = "metrics.json"

@@ -1,4 +1,4 @@
-"""(seed, stage, step) -> an integer seed: a resumed run draws what an unstopped one would."""
+"""(seed, stage, step) -> an integer seed, so that a resumed run draws the same numbers."""
 
 import hashlib
 

@@ -7,7 +7,7 @@ from itertools import zip_longest
 def format_table(
     rows: Sequence[Sequence[str]], right: Collection[int] = (), least: Sequence[int] = ()
 ) -> str:
-    """(rows of equal lengths, columns of numbers, least widths from the left) -> aligned lines."""
+    """(rows of equal lengths, columns to align right, least widths) -> aligned lines."""
     longest = [max(map(len, column)) for column in zip(*rows, strict=True)]
     widths = [max(pair) for pair in zip_longest(longest, least, fillvalue=0)]
     lines = []

@@ -1,4 +1,4 @@
-"""Tensors and plain values -> a file behind its own sha256; that file -> the same values."""
+"""Write tensors and plain values to a file behind their sha256, and read them back."""
 
 import io
 import pickle
@@ -18,14 +18,14 @@ from lib.base.errors import PipelineError
 
 
 def write_state(path: Path, state: Any) -> None:
-    """Write nested dicts and lists of tensors and plain values, whole or not at all."""
+    """Write nested dicts and lists of tensors and plain values, atomically."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
     write_checksummed(path, buffer.getvalue(), Heading.LINE)
 
 
 def read_state(path: Path, device: torch.device) -> Any:
-    """Read a file of write_state, its tensors on the device; PipelineError if it is damaged."""
+    """Read a file of write_state, tensors to the device; raise PipelineError if it is damaged."""
     try:
         payload = read_checksummed(path, Heading.LINE)
     except ChecksumError as error:

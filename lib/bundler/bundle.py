@@ -1,4 +1,4 @@
-"""An entry script and the packages beside it -> one script that behaves as they do together."""
+"""An entry script and the packages beside it -> one script that behaves as the files would."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ class Entry:
     text: str | bytes  # of the script that runs
     name: str  # its file name, as tracebacks show it
     root: Path  # the folder in which its packages lie
-    include: tuple[str, ...] = ()  # globs of dotted module names, or of paths, to take besides
+    include: tuple[str, ...] = ()  # globs of further modules (dotted) or files (paths) to take
     style: str = "code"
     preface: str = ""  # Python that runs first, shown below the header
 
@@ -33,7 +33,7 @@ class Bundle:
 
     text: str
     manifest: dict[str, Any]
-    sha256: str  # of the text with zeros in this hash's place; at run time __bundle__.sha256
+    sha256: str  # of the text with zeros in the hash's place; __bundle__.sha256 at run time
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Contents:
 
 
 def build_bundle(entry: Entry) -> Bundle:
-    """Bundle an Entry; a mistake in any file raises an InputError of one line."""
+    """Bundle an Entry; raise an InputError of one line for a mistake in any file."""
     if entry.style not in STYLES:
         cure = nearest_name(entry.style, STYLES)
         raise InputError("bundle", f"there is no style {entry.style!r}; cure: {cure}")
@@ -60,7 +60,7 @@ def build_bundle(entry: Entry) -> Bundle:
 
 
 def write_bundle(bundle: Bundle, path: Path, manifest_path: Path) -> None:
-    """Write the script and its manifest, each whole or as it was before."""
+    """Write the script and its manifest, each atomically."""
     write_text(path, bundle.text)
     write_json(manifest_path, bundle.manifest)
 
@@ -76,12 +76,12 @@ def find_contents(entry: Entry) -> Contents:
         if module.path.endswith(("/__init__.py", "/")):
             files |= set(list_data_files(entry.root, module.path.rpartition("/")[0]))
         elif module.source is None:
-            files.add(module.path)  # compiled: it loads from nothing but a file
+            files.add(module.path)  # compiled: it can only be loaded from a file
     return Contents(graph, tuple(sorted(files)))
 
 
 def _match_globs(locator: Locator, include: tuple[str, ...]) -> tuple[list[str], set[str]]:
-    """--include globs -> (module names, data files); one that matches nothing is a mistake."""
+    """--include globs -> (module names, data files); a glob without a match raises InputError."""
     names: list[str] = []
     files: set[str] = set()
     for pattern in include:
@@ -96,9 +96,9 @@ def _match_globs(locator: Locator, include: tuple[str, ...]) -> tuple[list[str],
 
 
 def _render_soundly(entry: Entry, contents: Contents) -> tuple[Layout, str, str]:
-    """Contents -> (layout, script, hash); what no compiler takes as code is shown as text.
+    """Contents -> (layout, script, hash); sections that do not compile as code are shown as text.
 
-    Only the whole can be asked: `global` in one section forbids the use of a name in another.
+    Only the whole script can be tested: `global` in one section can forbid a name in another.
     """
     modules = [one.source for one in contents.graph.modules.values() if one.source]
     disk = _find_disk_reason(entry, contents)
@@ -130,7 +130,7 @@ def _alone(section: Section) -> str:
 
 
 def _holds_line(text: str, section: Section, number: int) -> bool:
-    """Whether a line of the script is one of a section that is shown as code."""
+    """Tell whether a line of the script belongs to a section that is shown as code."""
     if section.form != "code":
         return False
     above = text.split("\n")[:number]
@@ -145,7 +145,7 @@ def _make_part(name: str) -> Section:
 
 
 def _find_disk_reason(entry: Entry, contents: Contents) -> str:
-    """Why the bundle's files must be unpacked to behave as they do; empty: they need not."""
+    """Tell why the bundle's files must be unpacked to behave the same; empty: they need not be."""
     if entry.style == "disk":
         return "style disk was asked for"
     if contents.data:

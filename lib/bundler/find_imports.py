@@ -18,7 +18,7 @@ _FILE_READERS = {"importlib.resources", "importlib_resources", "pkgutil", "pkg_r
 
 @dataclass(frozen=True)
 class Import:
-    """One import statement, or one call that imports a module named by a literal."""
+    """One import statement, or one call that imports a module by a literal name."""
 
     module: str  # absolute and dotted
     names: tuple[str, ...]  # of `from module import names`; empty for `import module`
@@ -28,16 +28,16 @@ class Import:
 
 @dataclass
 class Findings:
-    """All that one module says about other modules and about files."""
+    """What one module says about other modules and about files."""
 
     imports: list[Import] = field(default_factory=list)
-    mentions: list[Import] = field(default_factory=list)  # names in strings, modules or not
+    mentions: list[Import] = field(default_factory=list)  # strings that may name modules
     unfollowed: list[int] = field(default_factory=list)  # lines that import a computed name
-    file_needs: list[str] = field(default_factory=list)  # why files must lie on disk
+    file_needs: list[str] = field(default_factory=list)  # reasons why files must lie on disk
 
 
 def find_imports(tree: ast.Module, package: str, is_entry: bool) -> Findings:
-    """(tree, the dotted package that relative imports start from) -> Findings, in source order."""
+    """(tree, dotted package that relative imports start from) -> Findings, in source order."""
     visitor = _Visitor(package, is_entry)
     visitor.visit(tree)
     return visitor.findings
@@ -60,7 +60,7 @@ class _Visitor(ast.NodeVisitor):
         self._when: When = "load"
 
     def _visit_all(self, nodes: list[ast.stmt], when: When) -> None:
-        """Statements, with what is known of when they run; an outer doubt outlives an inner one."""
+        """Visit statements that run at `when`, or less surely where the outer block does."""
         before = self._when
         ranks: tuple[When, ...] = ("load", "maybe", "later", "optional", "typing")
         self._when = max(before, when, key=ranks.index)
@@ -134,7 +134,7 @@ class _Visitor(ast.NodeVisitor):
         self.generic_visit(node)
 
     def _add_call(self, node: ast.Call, name: str) -> None:
-        """import_module("a.b"), import_module(".b", __package__), __import__("a") and the like."""
+        """Keep the module of a call such as import_module(".b", __package__) or __import__("a")."""
         first = node.args[0]
         if not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
             self.findings.unfollowed.append(node.lineno)
@@ -154,14 +154,14 @@ class _Visitor(ast.NodeVisitor):
             self.findings.imports.append(Import(target, (), node.lineno, when))
 
     def _mention(self, node: ast.expr | None, *, alone: bool) -> None:
-        """Keep a module that a string may mean; `alone`: even if it has no dot."""
+        """Keep a string that may name a module; `alone`: even one without a dot."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             name = node.value
             if _DOTTED.fullmatch(name) or (alone and name.isidentifier()):
                 self.findings.mentions.append(Import(name, (), node.lineno, "later"))
 
     def visit_List(self, node: ast.List | ast.Tuple | ast.Set) -> None:
-        """Tables of module names, and [sys.executable, "-m", "worker"]."""
+        """Keep modules in tables of names and in commands: [sys.executable, "-m", "worker"]."""
         before: ast.expr | None = None
         for item in node.elts:
             after_m = isinstance(before, ast.Constant) and before.value == "-m"

@@ -1,8 +1,8 @@
-"""A top-level module's name -> who brings it: the standard library, Kaggle's image, nobody."""
+"""A top-level module's name -> its origin: the standard library, Kaggle's image or unknown."""
 
 import sys
 
-# Of Kaggle's Python image (github.com/Kaggle/docker-python): the modules in common use.
+# Modules in common use of Kaggle's Python image (github.com/Kaggle/docker-python).
 _COMMON = """
     absl accelerate aiohttp albumentations altair annoy arrow attr attrs av bayes_opt black
     bleach bokeh boto3 bottleneck bqplot bs4 cartopy catboost category_encoders certifi cffi

@@ -1,4 +1,4 @@
-"""A dotted name -> the file below the root that Python would import, or nothing."""
+"""A dotted name -> the file below the root that Python would import, or None."""
 
 import fnmatch
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lib.bundler.sources import show_path
 
-# The interpreter has these before it runs a script, so that no file beside it can take their place.
+# The interpreter loads these before it runs a script: no file beside it can take their place.
 _ALWAYS_THERE = frozenset(sys.builtin_module_names) | {
     *("abc", "codecs", "encodings", "genericpath", "importlib", "io", "ntpath", "os", "posixpath"),
     *("__main__", "runpy", "site", "stat", "zipimport", "_collections_abc", "_sitebuiltins"),
@@ -24,7 +24,7 @@ class Locator:
         self._found: dict[str, str | None] = {}
 
     def find_file(self, name: str) -> str | None:
-        """A dotted name -> its path from the root; a namespace package's ends in "/"."""
+        """A dotted name -> its path from the root; that of a namespace package ends in "/"."""
         if name not in self._found:
             self._found[name] = self._look_for(name)
         return self._found[name]
@@ -47,7 +47,7 @@ class Locator:
         return None if "." not in name and self.is_installed(name) else f"{base}/"
 
     def is_installed(self, top: str) -> bool:
-        """Whether Python finds a top-level name anywhere but beside the entry."""
+        """Tell whether Python finds a top-level name elsewhere than beside the entry."""
         if top in sys.stdlib_module_names or top in _ALWAYS_THERE:
             return True
         if top not in self._installed:
@@ -58,7 +58,7 @@ class Locator:
         return self._installed[top]
 
     def match_modules(self, pattern: str) -> list[str]:
-        """List all modules below the root that a glob of dotted names matches, sorted."""
+        """List the modules below the root whose dotted names match a glob, sorted."""
         fixed = pattern.split("*")[0].split("?")[0].split("[")[0].split(".")[:-1]
         start = self.root.joinpath(*fixed)
         names = [name for name in _list_modules(self.root, start) if _matches(name, pattern)]
@@ -67,7 +67,7 @@ class Locator:
         return sorted(set(names))
 
     def match_files(self, pattern: str) -> list[str]:
-        """List the files that a glob of paths from the root matches, sorted."""
+        """List the files whose paths from the root match a glob, sorted."""
         found = [path for path in self.root.glob(pattern) if path.is_file()]
         return sorted(path.relative_to(self.root).as_posix() for path in found)
 
@@ -77,9 +77,10 @@ class Locator:
 
 
 def list_data_files(root: Path, package: str) -> list[str]:
-    """List the files in a package's folder that are no modules, sorted.
+    """List the files in a package's folder that are not modules, sorted.
 
-    Folders below that hold modules are packages of their own; typing stubs serve no program.
+    Left out are subfolders with modules, which are packages of their own, and typing stubs, which
+    no program reads.
     """
     found = []
     for folder, below, files in os.walk(root / package):
@@ -102,7 +103,7 @@ def _is_data_folder(folder: Path) -> bool:
 
 
 def _holds_modules(folder: Path) -> bool:
-    """Whether a folder without __init__.py is a namespace package that holds something."""
+    """Tell whether a folder without __init__.py is a namespace package that holds modules."""
     return any(path.suffix == ".py" or path.is_dir() for path in folder.iterdir())
 
 

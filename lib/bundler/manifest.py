@@ -1,4 +1,4 @@
-"""What a bundle holds -> its manifest: inputs, who imports whom, packages from elsewhere, size."""
+"""A bundle's contents -> its manifest: inputs, imports, packages from elsewhere, size."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ def too_large(what: str, size: int, sizes: dict[str, int], cure: str) -> InputEr
 
 
 def _describe_external(layout: Layout, graph: Graph) -> dict[str, Any]:
-    """Packages from elsewhere: who brings them, and every import that needs them."""
+    """(layout, graph) -> packages from elsewhere: their origin and every import that needs them."""
     paths = {name: module.path for name, module in graph.modules.items()}
     found: dict[str, Any] = {}
     for top, importer, how in graph.external:

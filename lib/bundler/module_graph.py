@@ -29,11 +29,11 @@ class Module:
 class Graph:
     """What the entry reaches: modules beside it by name, and imports from elsewhere."""
 
-    modules: dict[str, Module] = field(default_factory=dict)  # importers after what they import
+    modules: dict[str, Module] = field(default_factory=dict)  # imported modules first
     external: list[tuple[str, str, Import]] = field(default_factory=list)  # (top, importer, how)
 
     def chain_to(self, name: str) -> list[tuple[str, int, str]] | None:
-        """A module's name -> the shortest way to it: (importer, line, imported) each."""
+        """A module's name -> the shortest chain to it, as (importer, line, imported) steps."""
         before: dict[str, tuple[str, int]] = {}
         queue = deque([ENTRY])
         while queue:
@@ -53,7 +53,7 @@ class Graph:
 
 
 def build_graph(locator: Locator, entry: Source, include: Iterable[str]) -> Graph:
-    """Follow the imports of an entry; mistakes in files raise InputError."""
+    """Follow the imports of an entry; raise InputError for mistakes in files."""
     builder = _Builder(locator)
     builder.walk(entry, tuple(include))
     return builder.graph
@@ -67,7 +67,7 @@ class _Builder:
         self._entry_path = ""
 
     def walk(self, entry: Source, include: tuple[str, ...]) -> None:
-        """Depth first, what is imported before its importer, without recursion."""
+        """Add modules depth first, an imported one before its importer; without recursion."""
         self._entry_path = entry.path
         self._sources[entry.path] = entry
         findings = find_imports(entry.tree, "", is_entry=True)
@@ -104,7 +104,7 @@ class _Builder:
 
     def _make_module(self, name: str, path: str, source: Source, findings: Findings) -> Module:
         found: dict[str, Import] = {}
-        parents = name.split(".")[:-1]  # imported before it, whoever imports it
+        parents = name.split(".")[:-1]  # Python imports them first
         for end in range(1, len(parents) + 1):
             found[".".join(parents[:end])] = Import("", (), 1, "load")
         for item in findings.imports:
@@ -141,7 +141,7 @@ class _Builder:
         return names + self._find_submodules(shown, item)
 
     def _find_submodules(self, shown: str, item: Import) -> list[str]:
-        """`from package import a, b` -> those of its names that are modules."""
+        """`from package import a, b` -> the names among them that are modules."""
         found = []
         for name in item.names:
             if name == "*":
@@ -161,12 +161,12 @@ class _Builder:
         return self._read(path) if path and path.endswith(".py") else None
 
     def _may_be_made(self, package: str) -> bool:
-        """Whether the code of a package could put submodules into sys.modules itself."""
+        """Tell whether a package's code could itself put submodules into sys.modules."""
         source = self._source_of(package)
         return source is not None and "sys.modules" in source.text
 
     def _may_have(self, module: str, name: str) -> bool:
-        """Whether an attribute of a package may exist; a plain module is left to run time."""
+        """Tell whether a package may have an attribute; for a plain module run time will tell."""
         path = self._locator.find_file(module) or ""
         if path.endswith("/") and not path.endswith(".py"):
             return False
@@ -186,7 +186,7 @@ class _Builder:
 
 
 def _literal_all(tree: ast.Module) -> list[str]:
-    """A module's tree -> the strings of its __all__, as far as it is written out."""
+    """A module's tree -> the strings of its __all__, as far as they are literals."""
     names: list[str] = []
     for node in tree.body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]

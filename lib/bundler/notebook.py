@@ -24,14 +24,14 @@ class Notebook:
 
     content: dict[str, Any]
     manifest: dict[str, Any]
-    sha256: str  # of the script that would be built of the same files; __bundle__.sha256 in a cell
+    sha256: str  # of the script that the same files make; __bundle__.sha256 in a cell
 
 
 def build_notebook(entry: Entry) -> Notebook:
-    """An Entry -> a Notebook: a heading and a %%writefile cell per module, then the cell that runs.
+    """An Entry -> a Notebook: a heading and a %%writefile cell per module, then a cell to run it.
 
-    The entry is a file, too: processes that it spawns must be able to run it again. `%run` would
-    end well whatever became of the run, so that runpy runs it.
+    The entry is written as a file too, because processes that it spawns must be able to run it
+    again. It is run by runpy: `%run` would succeed even when the run failed.
     """
     bundle = build_bundle(entry)
     contents = find_contents(entry)
@@ -69,7 +69,7 @@ def build_notebook(entry: Entry) -> Notebook:
 
 
 def write_notebook(notebook: Notebook, path: Path, manifest_path: Path) -> None:
-    """Write a Notebook and its manifest, each whole or as it was before."""
+    """Write a Notebook and its manifest, each atomically."""
     write_json(path, notebook.content)
     write_json(manifest_path, notebook.manifest)
 
@@ -82,7 +82,7 @@ def _describe(entry: Entry, count: int) -> str:
 
 
 def _setting_up(graph: Graph, data: tuple[str, ...]) -> str:
-    """The first cell: folders and import path, of this process and of its children."""
+    """(graph, data files) -> the first cell: folders and import path, for child processes too."""
     paths = [one.path for one in graph.modules.values() if one.name != ENTRY] + list(data)
     folders = sorted({f"{FOLDER}/{path}".rpartition("/")[0] for path in paths} | {FOLDER})
     return "\n".join(
@@ -101,14 +101,14 @@ def _setting_up(graph: Graph, data: tuple[str, ...]) -> str:
 
 
 def _running(name: str) -> str:
-    """The last cell."""
+    """The entry's file name -> the last cell, which runs it."""
     script = f"{FOLDER}/{name}"
     lines = ["import runpy", "", f'sys.argv = ["{script}"]']
     return "\n".join([*lines, f'finished = runpy.run_path("{script}", run_name="__main__")'])
 
 
 def _insert_below_head(main: Source, block: str) -> str:
-    """A script and lines -> the script with them below its docstring and `from __future__`."""
+    """A script and a block -> the script with the block below docstring and `from __future__`."""
     above = 0
     for number, node in enumerate(main.tree.body):
         is_docstring = number == 0 and ast.get_docstring(main.tree) is not None
@@ -128,7 +128,7 @@ def _write_module(source: Source) -> str:
 
 
 def _write_data(path: str, raw: bytes) -> str:
-    """Bytes that %%writefile would not give back -> a cell that writes them."""
+    """(path, bytes that %%writefile would change) -> a cell that writes them unchanged."""
     text = base64.encodebytes(raw).decode()
     value = f'base64.b64decode("""\n{text}""")' if raw else 'b""'
     lines = (

@@ -1,4 +1,4 @@
-"""Sections -> the script that shows them, with its table of lines and its hash."""
+"""Sections -> the script that holds them, with its table of lines and its hash."""
 
 import dataclasses
 import json
@@ -22,25 +22,25 @@ _HEAD = Template("""\
 #
 #  first lines  bytes sha256                                                           form   file
 """)
-_PLACE = "\0"  # stands for a line whose number is asked; no source can hold it
+_PLACE = "\0"  # marks a line whose number is wanted; no source can hold it
 
 
 @dataclass(frozen=True)
 class Layout:
-    """All that the script shows."""
+    """The contents of the script."""
 
     name: str  # of the entry, whose section is the last of `files`
     preface: str
     files: tuple[Section, ...]
     parts: tuple[Section, ...]  # of the runtime
-    disk: str  # why the files must be unpacked; empty: they need not
+    disk: str  # why the files must be unpacked; empty: they need not be
     moved: bool  # whether the entry's own __file__ lies among the unpacked files
 
 
 def render_script(layout: Layout) -> tuple[str, str]:
     """A Layout -> (the script, the sha256 of that script with zeros in the hash's place).
 
-    It is written twice: the line numbers in the table are known only after the first time.
+    It is rendered twice, because the table's line numbers are known only after the first time.
     """
     sections = (*layout.files, *layout.parts)
     holders = [dataclasses.replace(one, lines=(_PLACE,) * len(one.lines)) for one in sections]
@@ -53,7 +53,7 @@ def render_script(layout: Layout) -> tuple[str, str]:
 
 
 def find_fault(text: str) -> tuple[int, str] | None:
-    """A script -> (line, what the compiler says against it), or None."""
+    """A script -> (line, the compiler's message), or None where it compiles."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -64,7 +64,7 @@ def find_fault(text: str) -> tuple[int, str] | None:
 
 
 def _show_all(layout: Layout, sections: Sequence[Section], firsts: Sequence[int]) -> str:
-    """(Layout, its sections, the number of each one's first line or 0) -> the script."""
+    """(Layout, its sections, the first line's number of each or 0) -> the script."""
     count = len(layout.files) - 1
     files = f"{count} file{'s' * (count != 1)}"
     rows = [f"#: {_table_row(one, first)}" for one, first in zip(sections, firsts, strict=True)]
@@ -81,7 +81,7 @@ def _show_all(layout: Layout, sections: Sequence[Section], firsts: Sequence[int]
 
 
 def _show_section(section: Section) -> list[str]:
-    """A Section -> its lines between two banners, below two empty ones."""
+    """A Section -> two empty lines, then its lines between two banners."""
     path = section.path
     shown = [*([section.opening] if section.opening else []), *section.lines]
     shown += [section.closing] if section.closing else []
@@ -90,11 +90,11 @@ def _show_section(section: Section) -> list[str]:
 
 
 def render_runtime(disk: str, moved: bool) -> str:
-    """(why files are unpacked or "", whether the entry moves too) -> the runtime, its last line
-    without an end.
+    """(why files are unpacked or "", whether the entry moves too) -> the runtime's text.
 
-    In its template a line stands where the flag of the `#if` above it holds, or in the `#else` of
-    one that does not. The whole could be run by no Python, so that it is no .py.
+    The text has no newline at its end. A line of the template is kept where the flag of the `#if`
+    above it holds, or after `#else` where it does not. Python could not run the whole template,
+    so it is not a .py file.
     """
     holds = {"disk": disk != "", "text": disk == "", "moved": moved}
     kept, is_on = [], True

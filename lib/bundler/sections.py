@@ -1,4 +1,4 @@
-"""A file's text -> the lines that stand for it in a bundle, and in which form."""
+"""A file's text -> its lines in a bundle, and their form."""
 
 import ast
 import base64
@@ -15,16 +15,17 @@ _LEAP = re.compile(r"^[ \t]*\f[ \t\f]*[^\s]", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Section:
-    """One file as it is shown.
+    """One file as it stands in the bundle.
 
-    Forms: "code", indented by four under `if 0:`; "text", in a raw string; "note", behind a "#" on
-    each line; "base64". Those of code and note are read back by leaving out four characters.
+    The forms are "code" (indented by four under `if 0:`), "text" (in a raw string), "note" (behind
+    a "#" on each line) and "base64". Lines of code and note are read back by dropping their first
+    four characters.
     """
 
     path: str
     lines: tuple[str, ...]  # as they stand in the script
     form: str
-    reason: str  # why it is not plain code, or which of its lines stand behind a "#"
+    reason: str  # why it is not plain code, or which lines are behind a "#"
     size: int  # bytes on disk
     sha256: str  # of these bytes
     opening: str = ""  # the line above
@@ -33,7 +34,7 @@ class Section:
 
     @property
     def form_and_codec(self) -> str:
-        """As the script's own table has it."""
+        """Form and codec, as the script's table has them."""
         return f"{self.form}:{self.codec}" if self.codec else self.form
 
 
@@ -77,7 +78,7 @@ def make_data_section(path: str, raw: bytes) -> Section:
 
 
 def _quote_lines(section: Section) -> Section:
-    """Lines as they are -> the same in a raw string, or behind "#" if they hold both its quotes."""
+    """A Section -> its lines in a raw string, or behind "#" if both kinds of quotes occur."""
     text = "\n".join(section.lines)
     for quote in ("'''", '"""'):
         if quote not in text:
@@ -87,18 +88,18 @@ def _quote_lines(section: Section) -> Section:
 
 
 def _find_fault(source: Source) -> str:
-    """A module -> why it must not be shown as code, although it could be; empty: nothing."""
+    """A module that compiles -> why it must not be shown as code; empty: it may be."""
     if source.warning:
         return f"{source.warning} (it would be said twice)"
     leap = _LEAP.search(source.text)
-    if leap:  # the tokenizer counts columns anew: the line would leave `if 0:` and run
+    if leap:  # the tokenizer restarts its column: the line would leave `if 0:` and run
         number = source.text.count("\n", 0, leap.start()) + 1
         return f"line {number}: a form feed stands before code"
     return ""
 
 
 def _lines_not_to_indent(source: Source) -> dict[int, str]:
-    """A module -> its lines that are code only at the start of a file, each with the reason."""
+    """A module -> the lines that are valid only at the start of a file, each with the reason."""
     hidden = {}
     for node in source.tree.body:
         if isinstance(node, ast.ImportFrom) and node.module == "__future__":

@@ -1,4 +1,4 @@
-"""A Python file -> its text, its tree and what a compiler says of it."""
+"""A Python file -> its text, its syntax tree and the compiler's warning."""
 
 import ast
 import codecs
@@ -15,28 +15,28 @@ from lib.base.files import sha256_bytes
 
 @dataclass(frozen=True)
 class Source:
-    """One Python file: the bytes on disk, and the text that the compiler makes of them."""
+    """One Python file: the bytes on disk, and the text that the compiler reads from them."""
 
     path: str  # from the root, with "/"
     raw: bytes
-    text: str  # newlines are "\\n", the last line has one, a byte order mark is gone
+    text: str  # newlines are "\\n", one ends the last line; no byte order mark
     codec: str
     tree: ast.Module
-    warning: str  # what the compiler warns of; empty: nothing
+    warning: str  # the compiler's; empty: none
 
     @property
     def sha256(self) -> str:
-        """Of the file as it is on disk."""
+        """The sha256 of the file on disk."""
         return sha256_bytes(self.raw)
 
     @property
     def is_package(self) -> bool:
-        """Whether this is an __init__.py."""
+        """Tell whether this is an __init__.py."""
         return Path(self.path).name == "__init__.py"
 
 
 def bundle_error(path: str, line: int, problem: str, cure: str) -> InputError:
-    """(file, line, problem, cure) -> an error of one line that says them all."""
+    """(file, line, problem, cure) -> an error that says them in one line."""
     return InputError("bundle", f"{path}:{line}: {problem}; cure: {cure}")
 
 
@@ -51,7 +51,7 @@ def read_bytes(file: Path) -> bytes:
 
 
 def parse_source(path: str, raw: bytes, shown: str) -> Source:
-    """(path from the root, bytes, path for error messages) -> Source; mistakes raise InputError."""
+    """(path from the root, bytes, path for messages) -> Source; InputError for mistakes in it."""
     try:
         codec, _ = tokenize.detect_encoding(BytesIO(raw).readline)
         text = raw.decode(codec).replace("\r\n", "\n").replace("\r", "\n")
@@ -76,6 +76,6 @@ def parse_source(path: str, raw: bytes, shown: str) -> Source:
 
 
 def show_path(file: Path) -> str:
-    """A file -> its path as a user in the current folder would type it."""
+    """A file -> its path from the current folder, as a user would type it."""
     relative = os.path.relpath(file)
     return str(file) if relative.startswith("..") else relative

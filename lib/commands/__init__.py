@@ -1,4 +1,4 @@
-"""Each word after `build.py` has one module here.
+"""One module for each word after `build.py`.
 
-What several of them share stands beside them.
+Code that several of them share is beside them.
 """

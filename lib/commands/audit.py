@@ -1,4 +1,4 @@
-"""`build.py audit`: shards -> what each open policy changes, in pictures and in FID."""
+"""`build.py audit`: shards -> how each decoding policy changes pictures and FID."""
 
 import argparse
 import dataclasses

@@ -73,7 +73,7 @@ def _report(bundle: Bundle, output: Path) -> None:
 
 
 def _explain(entry: Entry, name: str) -> int:
-    """Print the shortest chain of imports to a module, a line a step."""
+    """Print the shortest chain of imports to a module, one import a line."""
     graph = find_contents(entry).graph
     chain = graph.chain_to(name)
     if chain is None:
@@ -87,7 +87,7 @@ def _explain(entry: Entry, name: str) -> int:
 
 
 def _watch(path: Path, output: Path, options: argparse.Namespace) -> int:
-    """Bundle now and whenever a file of the bundle changes, until interrupted."""
+    """Bundle now, and again whenever a source file changes, until interrupted."""
     inputs: list[Path] = [path]
     seen: list[tuple[int, int]] | None = None
     while True:

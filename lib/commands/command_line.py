@@ -1,4 +1,4 @@
-"""Command-line words -> the command they name, run; none is imported before it is asked for."""
+"""Run the command that the command line names; import no other one."""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -16,14 +16,14 @@ COMMANDS = (
 
 
 def main(words: Sequence[str]) -> int:
-    """Run a command: 0 done, 1 a failure, 2 a mistake of the user's."""
+    """Run a command; return 0 if it is done, 1 after a failure, 2 after a user's mistake."""
     return run_for_exit_code(lambda: _dispatch(words), debug="--debug" in words)
 
 
 def load_command(name: str) -> Command:
-    """Import a command of COMMANDS, by modules that plain Python can import.
+    """Import the module of a command in COMMANDS; it needs plain Python only.
 
-    What needs packages is imported when the command runs.
+    Modules that need packages are imported when the command runs.
     """
     command = getattr(import_module(f"lib.commands.{name}"), name.upper(), None)
     assert isinstance(command, Command), f"lib.commands.{name} does not define {name.upper()}"

@@ -1,4 +1,4 @@
-"""`build.py curate`: a pool of features -> the row numbers of the subset of least FID."""
+"""`build.py curate`: a pool of features -> the row numbers of the subset with the least FID."""
 
 import argparse
 from pathlib import Path

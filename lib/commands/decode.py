@@ -1,4 +1,4 @@
-"""`build.py decode`: a folder of shards -> the clean data set, and a table of what became of it."""
+"""`build.py decode`: a folder of shards -> the clean data set and a summary."""
 
 import argparse
 from pathlib import Path

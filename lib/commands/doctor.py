@@ -1,4 +1,4 @@
-"""`build.py doctor`: all that a push needs -> one line each, ok or with its cure."""
+"""`build.py doctor`: check what a push needs; print one line each, ok or with its cure."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""A workplace and, where there is one, a session -> one finding a line: ok, or a cure."""
+"""Check all that a push needs; each finding is ok or has a cure."""
 
 import importlib.metadata
 import importlib.util
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the doctor."""
+    """One line that the doctor prints."""
 
     name: str
     detail: str
-    cure: str = ""  # "" where all is well
+    cure: str = ""  # "" where nothing is wrong
 
 
 def examine(work: Workspace) -> list[Finding]:
-    """Examine a workplace, what needs Kaggle last; nothing is changed anywhere."""
+    """Run all checks, those that need Kaggle last; they change nothing."""
     findings = [
         *_guard("credentials", _examine_credentials),
         *_guard("client", lambda: _examine_client(work)),
@@ -64,7 +64,7 @@ def format_findings(findings: list[Finding]) -> str:
 
 
 def _guard(name: str, step: Callable[[], Iterator[Finding]]) -> list[Finding]:
-    """Take a step and list its findings; what it raises becomes one."""
+    """Run a check and list its findings; an error becomes a finding too."""
     try:
         return list(step())
     except PipelineError as error:

@@ -1,4 +1,4 @@
-"""`build.py features`: pictures, shards or a pool -> their Inception features in one .npy file."""
+"""`build.py features`: pictures, shards or a pool -> a .npy file of their Inception features."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`build.py fetch`: a version on Kaggle -> runs/<slug>/v<N>/, every file verified."""
+"""`build.py fetch`: fetch a version from Kaggle into runs/<slug>/v<N>/ and verify every file."""
 
 import argparse
 

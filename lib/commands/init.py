@@ -1,4 +1,4 @@
-"""`build.py init`: an owner's name -> kernel-metadata.json filled in; the file stays the user's."""
+"""`build.py init`: fill an owner's name into kernel-metadata.json."""
 
 import argparse
 import json
@@ -14,9 +14,9 @@ from lib.kaggle.workspace import ROOT
 
 
 def fill_metadata(root: Path, owner: str, slug: str | None) -> None:
-    """Fill owner and slug into kernel-metadata.json; all else is left as it was.
+    """Fill owner and slug into kernel-metadata.json; leave all other fields as they are.
 
-    An owner that the user put there is not overwritten by another.
+    A different owner that the user entered is not overwritten.
     """
     path = root / FILE_NAME
     fields = read_fields(path)
@@ -30,7 +30,7 @@ def fill_metadata(root: Path, owner: str, slug: str | None) -> None:
         )
     fields["id"] = f"{owner}/{slug or present.slug}"
     if slug and slugify(present.title) != slug:
-        fields["title"] = slug.replace("-", " ").title()  # Kaggle names a kernel by its title
+        fields["title"] = slug.replace("-", " ").title()  # Kaggle makes the slug from the title
     for warning in check_metadata(parse_metadata(fields), root, for_push=False):
         log("init", f"warning: {warning}")
     write_text(path, json.dumps(fields, indent=2) + "\n")

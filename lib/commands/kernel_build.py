@@ -1,4 +1,4 @@
-"""A Config and the sources -> build/kernel.py and build/manifest.json, checked for Kaggle."""
+"""Build build/kernel.py and build/manifest.json from a Config and the sources; check them."""
 
 import dataclasses
 import json
@@ -23,19 +23,19 @@ from lib.kernel.recipes.table import ROWS, find_preset
 
 @dataclass(frozen=True)
 class BuiltKernel:
-    """A kernel as it was written."""
+    """A kernel that was written."""
 
     path: Path  # the script or notebook
     manifest_path: Path
-    sha256: str  # of the bundle's content; the running kernel knows it too
+    sha256: str  # of the bundle's content; the running kernel has it too
     manifest: dict[str, Any]
 
 
 def build_kernel(root: Path, config: Config, form: str = "script") -> BuiltKernel:
-    """Write the kernel in a form, and build/manifest.json, below the repository's root.
+    """Write the kernel, as a script or notebook, and build/manifest.json.
 
-    kernel-metadata.json's kernel_type and code_file follow the form. Raises InputError, and leaves
-    an earlier build as it was, where the metadata or a module is at fault.
+    kernel_type and code_file of kernel-metadata.json are set to the form. Where the metadata or a
+    module is at fault, InputError is raised and an earlier build stays as it was.
     """
     fields = _set_form(read_fields(root / FILE_NAME), form)
     metadata = parse_metadata(fields)
@@ -63,10 +63,10 @@ def build_kernel(root: Path, config: Config, form: str = "script") -> BuiltKerne
 
 
 def build_local(root: Path, config: Config) -> Path:
-    """Write build/kernels/HASH.py, the same script for a run here.
+    """Write the same script as build/kernels/HASH.py, for a run on this machine.
 
-    What `kaggle kernels push` would send, build/kernel.py, stays as it is; and a later build takes
-    no running kernel's source away.
+    So build/kernel.py, which `kaggle kernels push` would send, is not touched, and a later build
+    does not overwrite the source of a running kernel.
     """
     bundle = build_bundle(_make_entry(root, config))
     path = root / BUILD_FOLDER / "kernels" / f"{bundle.sha256[:12]}.py"
@@ -81,7 +81,7 @@ def _make_entry(root: Path, config: Config) -> Entry:
 
 
 def _set_form(fields: dict[str, Any], form: str) -> dict[str, Any]:
-    """kernel-metadata.json's fields -> the same for that form; what fits already is kept."""
+    """(fields of kernel-metadata.json, form) -> the same for that form; fitting ones are kept."""
     if form not in FORMS:
         raise InputError("build", f"there is no format {form!r}", cure=nearest_name(form, FORMS))
     if fields.get("kernel_type") == form or "kernel_type" not in fields:
@@ -90,10 +90,10 @@ def _set_form(fields: dict[str, Any], form: str) -> dict[str, Any]:
 
 
 def render_preface(config: Config) -> str:
-    """A Config -> the block shown at the top of the kernel: CONFIG = {...}, a key a line.
+    """A Config -> the block at the top of the kernel: CONFIG = {...}, a key a line.
 
-    Of recipe auto a key in which candidates differ is a comment unless it was given: a line of it
-    would be handed to all of them.
+    Candidates of recipe auto differ in some keys. Such a key is a comment unless it was given,
+    because a key in CONFIG applies to all candidates.
     """
     preset, lines = find_preset(config.recipe), []
     shown = list_shown_keys(config, preset)
@@ -115,8 +115,8 @@ def render_preface(config: Config) -> str:
 
 
 def render_entry(templates: Path) -> str:
-    """kernel_template/ -> the entry's text, with the report's template as a string in it."""
-    import jinja2  # a bundle of anything else does without it
+    """kernel_template/ -> the entry's text, which holds the report's template as a string."""
+    import jinja2  # bundles of other scripts do not need it
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
@@ -130,7 +130,7 @@ def render_entry(templates: Path) -> str:
 
 
 def quote_text(text: str) -> str:
-    """A text -> a Python expression of it, as lines that can be read where its letters allow."""
+    """A text -> a Python expression for it, in readable lines where its characters allow."""
     if "\\" in text or '"""' in text or text.endswith('"'):
         return repr(text)
     return f'"""{text}"""'

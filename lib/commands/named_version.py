@@ -1,4 +1,4 @@
-"""The VERSION of watch, fetch and submit -> a session with Kaggle and the version that is meant."""
+"""The VERSION of watch, fetch and submit -> a session with Kaggle and that version."""
 
 import argparse
 from collections.abc import Iterator
@@ -25,8 +25,8 @@ def open_version(text: str | None) -> Iterator[tuple[Workspace, "KaggleSession",
     from lib.kaggle.session import open_session  # requests is slow to import
 
     work = Workspace(ROOT)
-    work.read_metadata()  # a fresh clone has no owner yet
-    settle_pushes(work)  # or the last push might be one that the ledger does not know
+    work.read_metadata()  # raises where the owner is not filled in yet
+    settle_pushes(work)  # else the ledger may lack the last push
     ref, version = work.choose_version(text)
     with open_session(work.patience) as session:
         yield work, session, ref, version

@@ -1,4 +1,4 @@
-"""Command-line words -> checked options; a mistyped word names the nearest one that exists."""
+"""Command-line words -> checked options; the error for a mistyped word names the nearest one."""
 
 import argparse
 import re
@@ -35,7 +35,7 @@ class Parser(argparse.ArgumentParser):
 
 @dataclass(frozen=True)
 class Command:
-    """One word after build.py: what --help says of it, its options, and what it does."""
+    """One word after build.py: its help text, its options and what it does."""
 
     name: str
     summary: str
@@ -44,7 +44,7 @@ class Command:
 
 
 def parse_and_run(command: Command, words: Sequence[str]) -> int:
-    """Parse the words after a command's name and run it; usage mistakes raise InputError."""
+    """Parse the words after a command's name and run it; raise InputError for usage mistakes."""
     parser = Parser(f"build.py {command.name}", command.summary)
     command.add_options(parser)
     parser.add_argument("--debug", action="store_true", help="show tracebacks of errors")
@@ -70,14 +70,14 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class ChosenConfig:
-    """A Config and the weights' place on this machine, which is never baked into a bundle."""
+    """A Config, and the path of the weights on this machine, which a bundle never contains."""
 
     config: Config
     weights_path: Path | None
 
 
 def read_config(options: argparse.Namespace) -> ChosenConfig:
-    """Read the options of add_config_options; the weights file is checked and hashed."""
+    """Read the options of add_config_options; check and hash the weights file."""
     overrides = dict(parse_override(text) for text in options.set)
     for key in ("minutes", "seed"):
         if (value := getattr(options, key)) is not None:
@@ -91,7 +91,7 @@ def read_config(options: argparse.Namespace) -> ChosenConfig:
     refuse_wrong_kind(path)
     overrides.update(weights_file=path.name, weights_sha256=sha256_file(path))
     config = make_config(options.recipe, overrides)
-    from lib.kernel.metrics.inception import check_weights  # torch, only now that all else is right
+    from lib.kernel.metrics.inception import check_weights  # torch, so after all other checks
     from lib.kernel.metrics.preprocess import list_preprocessings
 
     check_weights(path, tf_layout=list_preprocessings()[config.preprocessing].tf_layout)
@@ -99,7 +99,7 @@ def read_config(options: argparse.Namespace) -> ChosenConfig:
 
 
 def read_number(option: str, text: str, least: int) -> int:
-    """Read a whole number of at least `least` from an option's word."""
+    """Read a whole number of at least `least` from an option's text."""
     if not text.isdecimal() or int(text) < least:
         raise InputError(
             "options",

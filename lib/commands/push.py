@@ -1,4 +1,4 @@
-"""`build.py push`: sources and options -> a bundle running on Kaggle, recorded in the ledger."""
+"""`build.py push`: build a bundle, run it on Kaggle and record the push in the ledger."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def add_push_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of push that sweep has as well."""
+    """Add the options that push and sweep share."""
     parser.add_argument("--accelerator", metavar="SHAPE", help="machine_shape of this push alone")
     parser.add_argument(
         "--allow-dirty", action="store_true", help="push sources that are in no commit"
@@ -24,13 +24,13 @@ def add_push_options(parser: argparse.ArgumentParser) -> None:
 
 
 def list_overrides(options: argparse.Namespace) -> tuple[str, ...]:
-    """Options of add_config_options -> what was asked for beside the recipe, as "key=value"."""
+    """Options of add_config_options -> "key=value" for what was given besides the recipe."""
     named = ((key, getattr(options, key)) for key in ("minutes", "seed", "weights"))
     return (*options.set, *(f"{key}={value}" for key, value in named if value is not None))
 
 
 def prepare_push(options: argparse.Namespace) -> tuple[Workspace, Metadata, GitState]:
-    """Read metadata and sources of this folder; InputError where no commit would tell the run."""
+    """Read metadata and git state; raise InputError where no commit holds the sources."""
     from lib.kaggle.push import check_clean, choose_machine  # requests is slow to import
 
     work = Workspace(ROOT)
@@ -41,7 +41,7 @@ def prepare_push(options: argparse.Namespace) -> tuple[Workspace, Metadata, GitS
 
 
 def make_cargo(options: argparse.Namespace, config: Config, git: GitState) -> "Cargo":
-    """Build the kernel of a Config, and gather what a push says of it."""
+    """Build the kernel of a Config, and collect what the ledger records of it."""
     from lib.commands.kernel_build import build_kernel
     from lib.kaggle.push import Cargo  # requests is slow to import
 

@@ -1,4 +1,4 @@
-"""`build.py run`: shards in a folder -> a finished run in another, by the bundle alone."""
+"""`build.py run`: run the bundle alone on a folder of shards, into an output folder."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`build.py runs`: the ledger -> a table of every push, best first, or how two of them differ."""
+"""`build.py runs`: the ledger -> a table of all pushes, best first, or how two of them differ."""
 
 import argparse
 import difflib
@@ -28,7 +28,7 @@ def list_runs(work: Workspace) -> str:
 
 
 def compare_runs(work: Workspace, one: str, other: str) -> str:
-    """Tell what differs between two versions in configuration and in code."""
+    """Return what differs between two versions in configuration and code."""
     first, second = (_find_push(work, text) for text in (one, other))
     lines = [f"--- {first['ref']} version {first['version']}"]
     lines += [f"+++ {second['ref']} version {second['version']}", "configuration"]
@@ -61,7 +61,7 @@ def _compare_code(work: Workspace, first: dict[str, Any], second: dict[str, Any]
 
 
 def _drop_config(script: str) -> str:
-    """A built kernel -> the same without its hash and its CONFIG block, which are told apart."""
+    """A built kernel -> the same without hash and CONFIG block, which are compared separately."""
     script = re.sub(r"^# content sha256.*\n", "", script, flags=re.MULTILINE)
     return re.sub(r"^CONFIG = \{\n(    .*\n)*\}\n", "", script, flags=re.MULTILINE)
 
@@ -80,7 +80,7 @@ def _find_push(work: Workspace, text: str) -> dict[str, Any]:
 
 
 def _settle(work: Workspace) -> None:
-    """Look pending pushes up on Kaggle, or print a line on why that cannot be."""
+    """Look up pending pushes on Kaggle, or print why that is impossible."""
     try:
         with explain_missing("push", "Kaggle cannot be asked, for a package is not installed"):
             from lib.kaggle.push_records import settle_pushes  # requests is slow to import

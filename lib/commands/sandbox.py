@@ -1,4 +1,4 @@
-"""A built kernel and folders -> the same process turned into a run like Kaggle's."""
+"""Turn this process into a run of a built kernel, isolated as on Kaggle."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ _PASSED_PREFIXES = ("OMP_", "MKL_", "CUDA_", "NVIDIA_", "LD_", "NCCL_")
 def make_environment(
     environment: dict[str, str], source: Path, target: Path, weights: Path | None, cache: Path
 ) -> dict[str, str]:
-    """(this process's environment, folders) -> the kernel's, without anything of this repo's."""
+    """(this process's environment, folders) -> the kernel's environment, without this repo."""
     kept = {
         name: value
         for name, value in environment.items()
@@ -29,10 +29,10 @@ def make_environment(
 def become_kernel(
     kernel: Path, source: Path, target: Path, weights: Path | None, cache: Path, debug: bool
 ) -> NoReturn:
-    """Turn this very process into a run of a kernel's script, isolated as on Kaggle.
+    """Replace this process by a run of a kernel's script, isolated as on Kaggle.
 
-    `exec` keeps process id and group, so that signals and exit codes need no forwarding and no
-    child can be left behind. `-I` keeps this repo and the user's site folder off sys.path.
+    `exec` keeps process id and group: signals and exit codes need no forwarding, and no child can
+    be left behind. `-I` keeps this repo and the user's site folder off sys.path.
     """
     target.mkdir(parents=True, exist_ok=True)
     environment = make_environment(dict(os.environ), source, target, weights, cache)

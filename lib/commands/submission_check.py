@@ -1,4 +1,4 @@
-"""A fetched run -> what is known of its submission.csv, refused where it must not be submitted."""
+"""Check a fetched run's submission.csv; refuse one that must not be submitted."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from lib.kernel.configuration.config import RANDOM_WEIGHTS
 def check_submission(folder: Path, push: dict[str, Any] | None) -> Checked:
     """Check the CSV in runs/<slug>/v<N> against the competition's rules and the run's push.
 
-    Raises PipelineError if anything is off.
+    Raise PipelineError if anything is wrong.
     """
     manifest = read_json(folder / MANIFEST)
     if not isinstance(manifest, dict):

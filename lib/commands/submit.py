@@ -1,4 +1,4 @@
-"""`build.py submit`: a fetched run -> one submission to the competition, and its scores."""
+"""`build.py submit`: submit a fetched run to the competition once, and print its scores."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""`build.py sweep`: lists of recipes and values -> every combination run on Kaggle and listed."""
+"""`build.py sweep`: run every combination of listed recipes and values on Kaggle."""
 
 import argparse
 import itertools
@@ -13,7 +13,7 @@ from lib.commands.runs import list_runs
 
 
 def list_points(options: argparse.Namespace) -> list[argparse.Namespace]:
-    """Options with comma lists in --recipe and --set -> one set of options for each combination."""
+    """Options with comma lists in --recipe and --set -> the options of each combination."""
     choices = [options.recipe.split(",")]
     for text in options.set:
         key, _, values = text.partition("=")
@@ -35,7 +35,7 @@ def _run(options: argparse.Namespace) -> int:
 
     work, metadata, git = prepare_push(options)
     points = list_points(options)
-    # A mistyped value is told before anything is pushed.
+    # A mistyped value is reported before anything is pushed.
     configs = [read_config(point).config for point in points]
     variants = [
         Variant(point.recipe, tuple(point.set), partial(make_cargo, point, config, git))

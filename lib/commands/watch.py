@@ -1,4 +1,4 @@
-"""`build.py watch`: a version on Kaggle -> its log as it grows; exit code 0 only for COMPLETE."""
+"""`build.py watch`: print a version's log as it grows; exit code 0 only for COMPLETE."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""Kernels are pushed to Kaggle, watched, fetched and submitted here.
+"""Pushes kernels to Kaggle, watches, fetches and submits them.
 
-The ledger records each of these.
+The ledger records each of these steps.
 """

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_SHORTEST = 6  # characters; a shorter secret would be found in any text
+_SHORTEST = 6  # characters; a shorter secret would match in any text
 CURE = (
     "make a token at https://www.kaggle.com/settings and set KAGGLE_API_TOKEN or save it as "
     "~/.kaggle/access_token (chmod 600)"
@@ -19,7 +19,7 @@ class Credentials:
     """One way to sign in; secrets stay out of repr."""
 
     kind: str  # "token", "key" or "oauth"
-    source: str  # where they were found, in words
+    source: str  # in words
     files: tuple[Path, ...]  # files they came from
     username: str = ""
     token: str = field(default="", repr=False)
@@ -27,12 +27,12 @@ class Credentials:
 
 
 def find_credentials() -> list[Credentials]:
-    """Find all credentials there are, in the order in which the kaggle client takes them."""
+    """Find all credentials, in the order in which the kaggle client tries them."""
     return [found for found in (*_find_tokens(), _find_key(), _find_oauth()) if found]
 
 
 def list_secrets() -> list[str]:
-    """List every text that must never leave: tokens, keys, and base64 of user:key."""
+    """List every text that must stay secret: tokens, keys, and base64 of user:key."""
     secrets = []
     for found in find_credentials():
         secrets += [found.token, found.key]
@@ -57,7 +57,7 @@ def find_config_folder() -> Path:
 
 
 def is_private(path: Path) -> bool:
-    """Whether only its user may read a file."""
+    """Tell whether only its owner may read a file."""
     return not path.stat().st_mode & 0o077
 
 

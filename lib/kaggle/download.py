@@ -1,4 +1,4 @@
-"""Signed addresses of a run's files -> the files in a fresh folder, each of the right sha256."""
+"""Download a run's files from signed addresses into a fresh folder, and check their sha256."""
 
 import hashlib
 import os
@@ -18,8 +18,8 @@ from lib.kaggle.errors import KaggleError, explain
 from lib.kaggle.kernels import OutputFile
 from lib.kaggle.timeouts import Patience
 
-PIECE = 1 << 16  # bytes; a piece that is cut is lost, so a resumed file starts at a multiple
-_STALE = (400, 401, 403, 404, 410)  # a signed address that has expired answers one of these
+PIECE = 1 << 16  # bytes; a partial piece is lost, so a resumed download starts at a multiple
+_STALE = (400, 401, 403, 404, 410)  # answers of a signed address that has expired
 
 
 def check_names(files: list[OutputFile]) -> None:
@@ -29,7 +29,7 @@ def check_names(files: list[OutputFile]) -> None:
         path = PurePosixPath(file.name)
         odd = not file.name or path.is_absolute() or any(part == ".." for part in path.parts)
         odd = odd or re.search(r'[\x00-\x1f\\:*?"<>|]', file.name) is not None
-        folded = str(path).casefold()  # two names that one disk would take for one
+        folded = str(path).casefold()  # names that some disks take for one
         if odd or folded in seen or folded == ".":
             raise PipelineError(
                 "fetch",
@@ -42,7 +42,7 @@ def check_names(files: list[OutputFile]) -> None:
 
 
 class Downloader:
-    """Files of one version -> files in a folder; what an earlier try left is continued."""
+    """Downloads the files of one version and continues what an earlier try left."""
 
     def __init__(
         self,
@@ -57,13 +57,13 @@ class Downloader:
         self._relist = relist  # asks Kaggle for fresh addresses
 
     def save(self, file: OutputFile, target: Path, digest: str | None) -> None:
-        """Save a file whole, checked by its sha256 if that is known; nothing if it fails."""
+        """Save a file atomically and check its sha256 if that is known."""
         if digest is not None and target.is_file() and sha256_file(target) == digest:
             return
         partial = self._partials / hashlib.sha256(file.name.encode()).hexdigest()[:24]
         partial.parent.mkdir(parents=True, exist_ok=True)
         if digest is None:
-            partial.unlink(missing_ok=True)  # nothing could tell a wrong continuation
+            partial.unlink(missing_ok=True)  # no sha256 to check a continued file by
 
         def save_once() -> None:
             self._continue(file, partial)
@@ -83,10 +83,10 @@ class Downloader:
         os.replace(partial, target)
 
     def _continue(self, file: OutputFile, partial: Path) -> None:
-        """Append the rest of a file to what is there of it, or fetch all of it where that fails."""
+        """Append the missing rest of a file; download all of it where that fails."""
         have = partial.stat().st_size if partial.is_file() else 0
         headers = {"Range": f"bytes={have}-"} if have else {}
-        # A compressed answer would have other lengths and offsets than the file.
+        # In a compressed answer, lengths and offsets would not be those of the file.
         headers["Accept-Encoding"] = "identity"
         try:
             with self._plain.get(file.url, headers=headers, stream=True) as answer:

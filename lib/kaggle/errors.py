@@ -1,4 +1,4 @@
-"""What a call to Kaggle raised -> one error with the server's own words and a cure."""
+"""An exception of a call to Kaggle -> one error with the server's message and a cure."""
 
 import json
 import re
@@ -52,7 +52,7 @@ _LATER = "Kaggle or the network has trouble: try the same command again later"
 
 
 class KaggleError(PipelineError):
-    """A call to Kaggle failed: refused for good, passing, or with its answer lost on the way."""
+    """A call to Kaggle failed: it was refused, met a passing trouble, or its answer was lost."""
 
     def __init__(
         self,
@@ -66,9 +66,9 @@ class KaggleError(PipelineError):
         retry_after_s: float = 0.0,
     ) -> None:
         super().__init__("kaggle", what, got=got, cure=cure)
-        self.code = code  # of HTTP; 0: no answer came
+        self.code = code  # HTTP code; 0: no answer came
         self.passing = passing  # whether the same call may succeed later
-        self.lost = lost  # whether the server may have done what was asked all the same
+        self.lost = lost  # whether the server may have done it nevertheless
         self.retry_after_s = retry_after_s
 
 
@@ -87,7 +87,7 @@ def find_cure(message: str, code: int = 0) -> str:
 def explain(what: str, error: Exception) -> KaggleError:
     """(what was asked, an exception of requests or kagglesdk) -> the KaggleError to raise.
 
-    The exception's own text is never used: it may hold a signed address.
+    The exception's own text is never shown, because it may hold a signed address.
     """
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return _explain_answer(what, error.response)
@@ -95,7 +95,7 @@ def explain(what: str, error: Exception) -> KaggleError:
         return _lost(what, "no answer within the deadline")
     if isinstance(error, requests.RequestException):
         return _lost(what, f"the connection failed ({type(error).__name__})")
-    if isinstance(error, KeyError):  # how kagglesdk reads a word that is in none of its enums
+    if isinstance(error, KeyError):  # kagglesdk raises it for a word that its enum does not have
         word = hide_queries(str(error.args[0]))[:60] if error.args else "?"
         return UnknownStatusError(
             f"{what}: Kaggle answered with a word this client does not know",
@@ -107,7 +107,7 @@ def explain(what: str, error: Exception) -> KaggleError:
 
 
 def read_message(response: requests.Response) -> tuple[int, str]:
-    """An HTTP answer -> (code, the server's words), which the client itself hides."""
+    """An HTTP answer -> (code, the server's message); the kaggle client hides the message."""
     try:
         body: Any = response.json()
     except (ValueError, requests.RequestException):
@@ -123,7 +123,7 @@ def read_message(response: requests.Response) -> tuple[int, str]:
 
 
 def read_retry_after(response: requests.Response) -> float:
-    """An HTTP answer -> seconds of its Retry-After, 0 where it names none or a date."""
+    """An HTTP answer -> its Retry-After in s; 0 where there is none or it is a date."""
     text = response.headers.get("Retry-After", "")
     return float(text) if re.fullmatch(r"\d{1,5}(\.\d+)?", text) else 0.0
 

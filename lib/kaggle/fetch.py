@@ -1,4 +1,4 @@
-"""A version on Kaggle -> runs/<slug>/v<N>/ with its outputs, each verified, and its log."""
+"""Fetch a version from Kaggle into runs/<slug>/v<N>/: its verified outputs and its log."""
 
 import shutil
 from dataclasses import dataclass
@@ -18,19 +18,20 @@ from lib.kaggle.session import KaggleSession, open_plain_session
 
 @dataclass(frozen=True)
 class Fetched:
-    """What came down."""
+    """What was downloaded."""
 
-    manifest: dict[str, Any] | None  # the kernel's own; None where it left none
+    manifest: dict[str, Any] | None  # written by the kernel; None: it wrote none
     metrics: dict[str, Any]
     files: int
     unverified: tuple[str, ...]  # files that the manifest does not list
-    minutes: float | None  # of the session, by its log
+    minutes: float | None  # of the session, from its log
 
 
 def fetch_version(session: KaggleSession, ref: str, version: int, target: Path) -> Fetched:
-    """Download a version's outputs into a folder that is new, whole and verified.
+    """Download a version's outputs, verify them and put them into a new folder.
 
-    Downloads go into a folder beside it, which a later call continues after an interruption.
+    They are downloaded into a folder beside it first. After an interruption a later call goes on
+    there.
     """
     files, kept_log = list_outputs(session, ref, version)
     check_names(files)
@@ -66,7 +67,7 @@ def fetch_version(session: KaggleSession, ref: str, version: int, target: Path) 
 
 
 def _save_all(downloader: Downloader, files: list[OutputFile], part: Path) -> dict[str, Any] | None:
-    """Save all files; return the kernel's manifest, which came first and vouches for the rest."""
+    """Save all files, the manifest first, as it verifies the others; return the manifest."""
     manifest: dict[str, Any] | None = None
     progress = Progress("fetch", len(files), "files")
     for done, file in enumerate(sorted(files, key=lambda file: file.name != MANIFEST)):
@@ -75,7 +76,7 @@ def _save_all(downloader: Downloader, files: list[OutputFile], part: Path) -> di
             read = read_json(part / MANIFEST)
             manifest = read if isinstance(read, dict) else None
         progress.update(done + 1, file.name)
-    part.mkdir(parents=True, exist_ok=True)  # also where there was no file
+    part.mkdir(parents=True, exist_ok=True)  # also where the version has no files
     return manifest
 
 
@@ -85,7 +86,7 @@ def _read_digests(manifest: dict[str, Any] | None) -> dict[str, str]:
 
 
 def _remove_strangers(part: Path, names: set[str]) -> None:
-    """Delete what an earlier try left in the folder and this version does not have."""
+    """Delete files of an earlier try that this version does not have."""
     for path in sorted(part.rglob("*")) if part.is_dir() else []:
         if not path.is_dir() and path.relative_to(part).as_posix() not in names:
             path.unlink()

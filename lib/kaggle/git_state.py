@@ -1,4 +1,4 @@
-"""A working tree -> its commit and what differs from it, among the files that reach a bundle."""
+"""A working tree -> its commit, and which of a bundle's source files differ from it."""
 
 import subprocess
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ _BUILD_INPUTS = ("lib", "kernel_template", "build.py")
 
 @dataclass(frozen=True)
 class GitState:
-    """Where a bundle's sources stand."""
+    """The commit of a bundle's sources and what differs from it."""
 
     commit: str  # 40 hex digits, or "unknown" without git
-    changed: tuple[str, ...]  # files that differ from the commit, or are not in it
+    changed: tuple[str, ...]  # files that are not as in the commit
 
 
 def read_git_state(root: Path) -> GitState:
-    """Ask git for the state of a working tree; without a repository the commit is unknown."""
+    """Read a working tree's state from git; without a repository the commit is unknown."""
     commit = _ask_git(root, "rev-parse", "HEAD")
     if commit is None:
         return GitState("unknown", ())

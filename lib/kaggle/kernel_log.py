@@ -1,4 +1,4 @@
-"""A running kernel -> the new lines of its log; a log as Kaggle keeps it -> its lines."""
+"""Follow the log of a running kernel, and parse the log that Kaggle keeps of an ended one."""
 
 import json
 import time
@@ -14,21 +14,22 @@ _END = "END_OF_LOG"
 
 
 def parse_log(text: str) -> list[str]:
-    """The log that ListKernelSessionOutput gives, one JSON array of events -> its lines."""
+    """A log of ListKernelSessionOutput, a JSON array of events -> its lines."""
     return [line for event in _parse_events(text) for line in _split_event(event)]
 
 
 def find_log_seconds(text: str) -> float | None:
-    """The same text -> seconds from the session's start to its last event, None without events."""
+    """A log as for parse_log -> seconds from the session's start to its last event, or None."""
     times = [event.get("time") for event in _parse_events(text)]
     numbers = [float(time) for time in times if isinstance(time, (int, float))]
     return max(numbers, default=None)
 
 
 class LogFollower:
-    """The live log of the latest session of a kernel, each line handed out once.
+    """Yields each line of the live log of a kernel's latest session once.
 
-    Kaggle replays the stream from its beginning whenever it is opened, so lines are counted.
+    Kaggle replays the stream from its beginning whenever it is opened. So lines are counted, and
+    those that were yielded before are skipped.
     """
 
     def __init__(self, session: KaggleSession, ref: str) -> None:
@@ -36,19 +37,20 @@ class LogFollower:
         self._ref = ref
         self._events: Iterator[dict[str, Any]] | None = None
         self._response: requests.Response | None = None
-        self._passed = 0  # lines of this connection
-        self.count = 0  # lines handed out
+        self._passed = 0  # lines read from this connection
+        self.count = 0  # lines yielded
         self.is_finished = False
 
     @property
     def is_open(self) -> bool:
-        """Whether the stream is being read."""
+        """Tell whether the stream is open."""
         return self._events is not None
 
     def read_until(self, end: float) -> Iterator[str]:
-        """Yield the lines that come until a time of time.monotonic(); breaks off quietly.
+        """Yield the new lines until a time of time.monotonic().
 
-        A refused or broken stream ends the generator at once: the next call opens it again.
+        A refused or broken stream ends the generator without an error. The next call opens the
+        stream again.
         """
         while not self.is_finished and (left := end - time.monotonic()) > 0:
             try:
@@ -65,7 +67,7 @@ class LogFollower:
             yield from self.take(_split_event(event))
 
     def take(self, lines: list[str]) -> Iterator[str]:
-        """Lines that follow those of this connection -> those of them not handed out before."""
+        """Yield those of this connection's next lines that were not yielded before."""
         for line in lines:
             self._passed += 1
             if self._passed > self.count:
@@ -73,12 +75,12 @@ class LogFollower:
                 yield line
 
     def take_whole(self, lines: list[str]) -> Iterator[str]:
-        """All lines of the log so far -> those not handed out before."""
+        """Yield those lines of the whole log so far that were not yielded before."""
         self.close()
         return self.take(lines)
 
     def close(self) -> None:
-        """Give the connection back; the next one starts counting anew."""
+        """Close the connection; the next one counts from zero."""
         if self._response is not None:
             self._response.close()
         self._response, self._events, self._passed = None, None, 0
@@ -103,8 +105,8 @@ class LogFollower:
 
 
 def _read_stream(answer: requests.Response) -> Iterator[dict[str, Any]]:
-    """Server-sent events -> log events, until the end mark; a stream cut before it raises."""
-    # Without chunks a larger piece would be waited for until it is full.
+    """Yield log events of a stream until its end mark; raise where it breaks off before."""
+    # Without chunked encoding, a larger read would block until it is full.
     for raw in answer.iter_lines(chunk_size=512 if answer.raw.chunked else 1):
         line = raw.decode("utf-8", "replace")
         if not line.startswith("data:"):

@@ -1,4 +1,4 @@
-"""A kernel or its version on Kaggle -> its number, source, status, log and files."""
+"""Ask Kaggle for a kernel's versions, source, status, log and files."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,20 +11,20 @@ TERMINAL = ("COMPLETE", "ERROR", "CANCEL_ACKNOWLEDGED")
 
 @dataclass(frozen=True)
 class Status:
-    """What Kaggle says of one version's run."""
+    """The state of one version's run, as Kaggle reports it."""
 
-    name: str  # of KernelWorkerStatus; "?WORD" for one that kagglesdk does not know
+    name: str  # as in KernelWorkerStatus; "?WORD" where kagglesdk does not know it
     message: str
 
     @property
     def is_terminal(self) -> bool:
-        """Whether the run has ended, well or not."""
+        """Tell whether the run has ended, successfully or not."""
         return self.name in TERMINAL
 
 
 @dataclass(frozen=True)
 class OutputFile:
-    """A file that a run left; the address is signed and never shown."""
+    """An output file of a run; its address is signed and never shown."""
 
     name: str
     url: str
@@ -35,15 +35,15 @@ def find_latest_version(session: KaggleSession, ref: str) -> int:
     try:
         return int(get_kernel(session, ref, None).metadata.current_version_number or 0)
     except KaggleError as error:
-        # Kaggle answers 403 or 404 for a kernel that is not there, and an API that does not tell
-        # versions must not stop a push.
+        # Kaggle answers 403 or 404 for a kernel that does not exist. An API that does not name
+        # versions must not stop a push either.
         if error.passing or error.code == 401:
             raise
         return 0
 
 
 def get_status(session: KaggleSession, ref: str, version: int) -> Status:
-    """Ask once for the Status of a version's run; KaggleError where none came."""
+    """Ask once for the Status of a version's run; raise KaggleError where none comes."""
     from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelSessionStatusRequest
 
     request = ApiGetKernelSessionStatusRequest()
@@ -58,7 +58,7 @@ def get_status(session: KaggleSession, ref: str, version: int) -> Status:
 
 
 def list_outputs(session: KaggleSession, ref: str, version: int) -> tuple[list[OutputFile], str]:
-    """List a version's files over all pages; return the log that is kept as well."""
+    """List a version's files, over all pages; return them and the text of its log."""
     from kagglesdk.kernels.types.kernels_api_service import ApiListKernelSessionOutputRequest
 
     files: list[OutputFile] = []
@@ -81,7 +81,7 @@ def list_outputs(session: KaggleSession, ref: str, version: int) -> tuple[list[O
 
 
 def get_kernel(session: KaggleSession, ref: str, version: int | None) -> Any:
-    """Ask for a kernel's version, None for the latest; return kagglesdk's answer of GetKernel."""
+    """Ask for a version of a kernel (None: the latest); return kagglesdk's answer of GetKernel."""
     from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelRequest
 
     request = ApiGetKernelRequest()

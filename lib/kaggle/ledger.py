@@ -1,4 +1,4 @@
-"""Events of the Kaggle loop -> runs/ledger.jsonl, one JSON object a line, only ever appended to."""
+"""Append events of the Kaggle loop to runs/ledger.jsonl, one JSON object a line; read them."""
 
 import json
 import math
@@ -17,10 +17,10 @@ LEDGER = Path("runs") / "ledger.jsonl"  # relative to the repository's root
 
 
 def append_event(path: Path, event: str, ref: str, version: int, **facts: Any) -> None:
-    """Append a line to the ledger, on disk on return.
+    """Append an event to the ledger and sync it to the disk.
 
-    The file is locked for the moment of writing, so two processes at once lose nothing; the lock
-    ends with its process.
+    The file is locked while the line is written, so two processes lose nothing. The lock ends with
+    its process.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     fields = {"time": now, "event": event, "ref": ref, "version": version, **facts}
@@ -35,9 +35,9 @@ def append_event(path: Path, event: str, ref: str, version: int, **facts: Any) -
 
 
 def read_events(path: Path, tell: bool = False) -> list[dict[str, Any]]:
-    """Read the ledger's events in the order of writing; `tell` names lines that are none.
+    """Read the ledger's events in the order of writing; `tell` reports invalid lines.
 
-    A last line without its end is one that a crash tore: it counts only if it is whole JSON.
+    A last line without a newline was cut off by a crash. It counts only if it is complete JSON.
     """
     cure = "mend its rights, or move it away: the next push begins a new one"
     try:
@@ -57,7 +57,7 @@ def read_events(path: Path, tell: bool = False) -> list[dict[str, Any]]:
 
 
 def list_pending(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Events -> intents to push of which nothing tells what came of them, each with its facts."""
+    """Events -> the intents to push whose outcome no event records, each with its facts."""
     intents = {
         event["push_id"]: event
         for event in events
@@ -72,10 +72,10 @@ def list_pending(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _write_whole(file: BinaryIO, line: bytes) -> None:
-    """Write a line at the end of a locked file and to disk, or nothing of it and OSError."""
+    """Append a whole line to a locked file and sync it; on OSError leave nothing of it there."""
     end, written = file.seek(0, os.SEEK_END), 0
     try:
-        while written < len(line):  # a disk that is nearly full takes a part
+        while written < len(line):  # a disk that is nearly full writes a part
             written += file.write(line[written:])
         os.fsync(file.fileno())
     except BaseException:
@@ -84,7 +84,7 @@ def _write_whole(file: BinaryIO, line: bytes) -> None:
 
 
 def _repair_tail(file: BinaryIO) -> None:
-    """End a locked file in a line end; a torn last line is cut off."""
+    """Make a locked file end in a newline; cut off an incomplete last line."""
     content_end = file.seek(0, os.SEEK_END)
     file.seek(0)
     content = file.read()
@@ -111,7 +111,7 @@ def _parse_event(line: bytes) -> dict[str, Any] | None:
 
 
 def _replace_nan(value: Any) -> Any:
-    """A JSON value -> the same with None for NaN and infinities, which JSON does not know."""
+    """A value -> the same with None for NaN and infinities, which JSON does not have."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):

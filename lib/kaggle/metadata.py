@@ -1,4 +1,4 @@
-"""kernel-metadata.json -> Metadata whose every field Kaggle would take as it is meant."""
+"""Read kernel-metadata.json and check that Kaggle accepts each field as it is meant."""
 
 import re
 from pathlib import Path
@@ -9,24 +9,24 @@ from lib.kaggle.metadata_fields import KNOWN_KEYS, Metadata, complain, parse_met
 
 PLACEHOLDER_OWNER = "your-kaggle-name"
 BUILD_FOLDER = "build"
-BUILD_MANIFEST = f"{BUILD_FOLDER}/manifest.json"  # of the kernel that was built last
-FORMS = {"script": ".py", "notebook": ".ipynb"}  # kernel_type -> ending of code_file
+BUILD_MANIFEST = f"{BUILD_FOLDER}/manifest.json"  # of the latest build
+FORMS = {"script": ".py", "notebook": ".ipynb"}  # kernel_type -> extension of code_file
 
 
 def load_metadata(path: Path) -> Metadata:
-    """Read kernel-metadata.json; a missing or mistyped field raises InputError."""
+    """Read kernel-metadata.json; raise InputError for a missing or mistyped field."""
     return parse_metadata(read_fields(path))
 
 
 def slugify(title: str) -> str:
-    """A title -> the slug that Kaggle gives a new kernel of that title: a-z, 0-9, single dashes."""
+    """A title -> the slug that Kaggle makes of it: a-z, 0-9 and single dashes."""
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
 def check_metadata(metadata: Metadata, root: Path, for_push: bool) -> list[str]:
-    """Raise InputError for what Kaggle would refuse or bend; list what to warn of.
+    """Raise InputError for values that Kaggle would refuse or change; return warnings.
 
-    For a push the owner must be real, and the code file there and small enough.
+    For a push the owner must be filled in, and the code file must exist and be small enough.
     """
     _check_names(metadata)
     _check_run(metadata)
@@ -35,7 +35,7 @@ def check_metadata(metadata: Metadata, root: Path, for_push: bool) -> list[str]:
 
 
 def demand_owner(metadata: Metadata) -> None:
-    """Raise InputError while the owner is the placeholder of a fresh clone."""
+    """Raise InputError if the owner is still the placeholder of a fresh clone."""
     _check_owner(metadata, for_push=True)
 
 
@@ -66,13 +66,13 @@ def _check_run(metadata: Metadata) -> None:
     if metadata.enable_gpu and metadata.enable_tpu:
         raise complain("enable_tpu", "false where enable_gpu is true", True)
     if metadata.enable_gpu and not metadata.machine_shape:
-        # Without a shape Kaggle may give a P100, for which its PyTorch has no kernels.
+        # Without a shape Kaggle may choose a P100, which its PyTorch does not support.
         raise complain("machine_shape", '"NvidiaTeslaT4" where enable_gpu is true', "none")
 
 
 def _check_code_file(metadata: Metadata, root: Path, for_push: bool) -> None:
     suffix = FORMS[metadata.kernel_type]
-    if not metadata.code_file.isprintable():  # a NUL is no part of any path
+    if not metadata.code_file.isprintable():  # no path may contain a NUL
         raise complain("code_file", "printable characters", metadata.code_file)
     path, build = root / metadata.code_file, root / BUILD_FOLDER
     inside = path.resolve().is_relative_to(build.resolve()) and path.resolve() != build.resolve()
@@ -100,7 +100,7 @@ def _check_code_file(metadata: Metadata, root: Path, for_push: bool) -> None:
 
 
 def _steps_between(folder: Path, path: Path) -> list[Path]:
-    """(a folder, a path said to lie in it) -> the folder and everything on the way to the path."""
+    """(a folder, a path below it) -> the folder, the path and all folders between them."""
     parts = path.parts[len(folder.parts) :]
     return [folder, *(folder.joinpath(*parts[: i + 1]) for i in range(len(parts)))]
 

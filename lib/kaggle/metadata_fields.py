@@ -1,4 +1,4 @@
-"""A JSON object -> Metadata, every field present and of its type."""
+"""A JSON object -> Metadata, with every field present and of the right type."""
 
 import json
 import re
@@ -29,7 +29,7 @@ KNOWN_KEYS = (*_TEXTS, *_OPTIONAL_TEXTS, *_FLAGS, *_SOURCES, "id_no")
 
 @dataclass(frozen=True)
 class Metadata:
-    """What kernel-metadata.json says of one kernel, every field present and of its type."""
+    """The fields of kernel-metadata.json, all present and of the right types."""
 
     owner: str
     slug: str
@@ -59,7 +59,7 @@ class Metadata:
 
 
 def read_fields(path: Path) -> dict[str, Any]:
-    """Read a JSON file's object, in the file's order."""
+    """Read the object of a JSON file, its keys in the file's order."""
     try:
         fields = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
@@ -76,7 +76,7 @@ def read_fields(path: Path) -> dict[str, Any]:
 
 
 def parse_metadata(fields: dict[str, Any]) -> Metadata:
-    """A JSON object -> Metadata; a missing or mistyped field raises InputError."""
+    """A JSON object -> Metadata; InputError for a missing or mistyped field."""
     values: dict[str, Any] = {key: _read_text(fields, key, required=True) for key in _TEXTS}
     values |= {key: _read_text(fields, key, required=False) for key in _OPTIONAL_TEXTS}
     owner, separator, slug = values.pop("id").partition("/")
@@ -104,7 +104,7 @@ def _read_text(fields: dict[str, Any], key: str, required: bool) -> str:
 
 def _read_flag(fields: dict[str, Any], key: str) -> bool:
     value = fields.get(key)
-    if not isinstance(value, bool):  # the client takes "false" for a text, and internet as on
+    if not isinstance(value, bool):  # the client would read the text "false" as true
         raise complain(key, "true or false, without quotes", value)
     return value
 
@@ -128,7 +128,7 @@ def _read_id_no(fields: dict[str, Any]) -> int | None:
 
 
 def complain(key: str, expected: str, got: Any) -> InputError:
-    """A key, what it should hold and what it does -> the error that says so."""
+    """(key, the expected value, the value there) -> the error to raise."""
     return InputError(
         "metadata", f'"{key}"', expected=expected, got=repr(got), cure=f"edit {FILE_NAME}"
     )

@@ -1,4 +1,4 @@
-"""A built bundle and metadata -> a version on Kaggle, recorded with all that tells what it is."""
+"""Push a built bundle to Kaggle as a new version, and record what it was made from."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -32,15 +32,15 @@ class Cargo:
     """What is pushed, and how it was made."""
 
     source: Path  # the built kernel
-    bundle_sha256: str  # of its sources; the run's manifest names the same
+    bundle_sha256: str  # as in the run's manifest
     recipe: str
-    overrides: tuple[str, ...]  # "key=value", as given
+    overrides: tuple[str, ...]  # "key=value", as the user gave them
     config: dict[str, Any]
     git: GitState
 
 
 def check_clean(git: GitState, allow_dirty: bool) -> None:
-    """Raise InputError where no commit would tell the run, unless --allow-dirty was given."""
+    """Raise InputError where no commit holds the sources, unless --allow-dirty was given."""
     if not git.changed:
         return
     names = ", ".join(git.changed[:5]) + (", ..." if len(git.changed) > 5 else "")
@@ -55,10 +55,10 @@ def check_clean(git: GitState, allow_dirty: bool) -> None:
 
 
 def push_cargo(work: Workspace, session: KaggleSession, metadata: Metadata, cargo: Cargo) -> Pushed:
-    """Push a kernel and record it in the ledger; PipelineError if Kaggle finds it faulty.
+    """Push a kernel and record it in the ledger; raise PipelineError if Kaggle finds faults in it.
 
-    A version that Kaggle took with faults is recorded as well, since it runs all the same. A push
-    of the same that was cut off earlier and arrived is taken up instead of being repeated.
+    A version that Kaggle accepted with faults is recorded too, because it runs nevertheless. If an
+    earlier push of the same was cut off but did arrive, it is used instead of a new one.
     """
     for warning in check_metadata(metadata, work.root, for_push=True):
         log("push", f"warning: {warning}")
@@ -79,7 +79,7 @@ def push_cargo(work: Workspace, session: KaggleSession, metadata: Metadata, carg
 
 
 def _settle(work: Workspace, session: KaggleSession, ref: str, request: str) -> Pushed | None:
-    """Settle the kernel's pushes that were cut off; return the one that was this request."""
+    """Look up the kernel's pushes that were cut off; return the one that equals this request."""
     same = None
     for event in list_pending(work.read_ledger()):
         if event["ref"] == ref and (arrived := settle_pending(work, session, event)):
@@ -90,7 +90,7 @@ def _settle(work: Workspace, session: KaggleSession, ref: str, request: str) -> 
 def _push(
     work: Workspace, session: KaggleSession, metadata: Metadata, source: str, facts: dict[str, Any]
 ) -> Pushed:
-    """Push a script as a new version; the ledger knows before and after."""
+    """Push a script as a new version; record it in the ledger before and after."""
     ref = metadata.ref
     before = max(find_latest_version(session, ref), work.find_last_version(ref))
     kept = work.locate_source(facts["source_sha256"])
@@ -100,7 +100,7 @@ def _push(
     try:
         pushed = push_kernel(session, metadata, source, before)
     except KaggleError as error:
-        if not error.lost:  # else it may have arrived all the same, and stays pending
+        if not error.lost:  # else it may have arrived, and stays pending
             record_refusal(work, push_id, ref, before, error.got)
         raise
     record_push(work, push_id, pushed, facts)

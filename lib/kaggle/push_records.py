@@ -1,7 +1,7 @@
-"""A push about to be made -> a pending line of the ledger -> settled by looking the kernel up.
+"""Record each push before and after it is made, and look up pushes that were cut off.
 
-A process can end between Kaggle's yes and the ledger's line, so the intent is written first. A
-pending push is never repeated blindly: the kernel's versions tell whether it arrived.
+A process can end between Kaggle's answer and the ledger's line, so the intent is written first. A
+pending push is never simply repeated: the kernel's versions show whether it arrived.
 """
 
 import json
@@ -15,14 +15,14 @@ from lib.kaggle.save_kernel import Pushed, find_arrived
 from lib.kaggle.session import KaggleSession, open_session
 from lib.kaggle.workspace import Workspace
 
-_OWN = ("time", "event", "ref", "version", "push_id", "same_as")  # of an intent; the rest are facts
+_OWN = ("time", "event", "ref", "version", "push_id", "same_as")  # not facts
 
 
 def record_intent(work: Workspace, ref: str, before: int, facts: dict[str, Any]) -> str:
-    """Record that a push is about to be made; return the pending push's id."""
+    """Record that a push is about to be made; return its id."""
     push_id = os.urandom(8).hex()
     facts = json.loads(json.dumps(facts))
-    for event in work.read_ledger():  # a sweep that waits for a free session asks many times
+    for event in work.read_ledger():  # a sweep that waits for a free session comes here often
         if event["event"] == "pushing" and all(event.get(key) == facts[key] for key in facts):
             facts = {"same_as": event["push_id"]}
             break
@@ -33,7 +33,7 @@ def record_intent(work: Workspace, ref: str, before: int, facts: dict[str, Any])
 def record_push(
     work: Workspace, push_id: str, pushed: Pushed, facts: dict[str, Any], **more: Any
 ) -> None:
-    """Record the push that came of an intent, with its facts."""
+    """Record that an intent became a push, with its facts."""
     status = {"status": "FAULTY"} if pushed.faults else {}
     faults = list(pushed.faults)
     own = {"push_id": push_id, "faults": faults, **status, **more}
@@ -41,16 +41,17 @@ def record_push(
 
 
 def record_refusal(work: Workspace, push_id: str, ref: str, before: int, reason: str) -> None:
-    """Record why nothing came of an intent, which is pending no more."""
+    """Record why an intent failed; it is no longer pending."""
     work.record("unpushed", ref, before + 1, push_id=push_id, reason=reason)
 
 
 def settle_pending(
     work: Workspace, session: KaggleSession, event: dict[str, Any]
 ) -> tuple[Pushed, str] | None:
-    """Look up a pending push, pushes being held; return (version, request's sha256) or None.
+    """Look up a pending push; return (version, request's sha256), or None if it did not arrive.
 
-    KaggleError where Kaggle cannot tell now: the intent stays pending.
+    The caller holds the lock of pushes. Where Kaggle cannot tell now, KaggleError is raised and
+    the intent stays pending.
     """
     ref, when, push_id = event["ref"], event.get("time", "?"), event["push_id"]
     before = event["version"] - 1
@@ -70,9 +71,9 @@ def settle_pending(
 
 
 def settle_pushes(work: Workspace) -> None:
-    """Settle pending pushes as far as Kaggle can be asked; never an error.
+    """Look up pending pushes where Kaggle can be asked; raise no error.
 
-    Without a pending push, nothing is asked.
+    Without a pending push Kaggle is not asked.
     """
     if not list_pending(work.read_ledger()):
         return

@@ -1,4 +1,4 @@
-"""Variants -> each pushed under a slug of its own, two at a time, waited for and fetched."""
+"""Push variants under slugs of their own, two at a time; wait for them and fetch them."""
 
 import re
 import time
@@ -27,12 +27,12 @@ class Variant:
     """One point of the sweep."""
 
     recipe: str
-    overrides: tuple[str, ...]  # "key=value", those that vary
-    make_cargo: Callable[[], Cargo]  # builds; late, since all builds write the same file
+    overrides: tuple[str, ...]  # "key=value", of the keys that vary
+    make_cargo: Callable[[], Cargo]  # called late, because all builds write the same file
 
 
 def name_variant(metadata: Metadata, variant: Variant) -> Metadata:
-    """(Metadata of the main kernel, Variant) -> Metadata with a title and slug of the variant's."""
+    """(Metadata of the main kernel, Variant) -> Metadata with the variant's own title and slug."""
     words = re.sub(r"[^A-Za-z0-9]+", " ", " ".join([variant.recipe, *variant.overrides])).strip()
     title = f"{metadata.title} {words}"
     if len(title) > _TITLE_CHARACTERS:
@@ -44,9 +44,9 @@ def name_variant(metadata: Metadata, variant: Variant) -> Metadata:
 def sweep(
     work: Workspace, session: KaggleSession, metadata: Metadata, variants: list[Variant]
 ) -> list[str]:
-    """Run all Variants on Kaggle; list what failed once all have ended.
+    """Run all Variants on Kaggle; return the failures once all have ended.
 
-    The same sweep again goes on where it was: a bundle already pushed is not pushed twice.
+    The same command again goes on where it was: a pushed bundle is not pushed twice.
     """
     waiting, active, failures = list(variants), list[tuple[str, int]](), list[str]()
     for pause in work.patience.poll(work.patience.run_s * max(1, len(variants))):
@@ -76,7 +76,7 @@ def sweep(
 def _start(
     work: Workspace, session: KaggleSession, metadata: Metadata, variant: Variant
 ) -> tuple[str, int] | None:
-    """Push a Variant: its (owner/slug, version), or None where Kaggle's sessions are taken."""
+    """Push a Variant; return (owner/slug, version), or None where no session is free."""
     named = name_variant(metadata, variant)
     cargo = variant.make_cargo()
     digest = sha256_file(cargo.source)
@@ -96,7 +96,7 @@ def _start(
 
 
 def _look(work: Workspace, session: KaggleSession, ref: str, version: int) -> str | None:
-    """Look at a run: None while it lasts, "" once it is fetched, or what went wrong."""
+    """Look at a run; return None while it lasts, "" once it is fetched, else what went wrong."""
     try:
         status = get_status(session, ref, version)
     except KaggleError as error:

@@ -1,4 +1,4 @@
-"""A version on Kaggle -> watched, fetched or submitted, each outcome recorded in the ledger."""
+"""Watch, fetch or submit a version on Kaggle, and record the outcome in the ledger."""
 
 from lib.base.disk_errors import explain_disk
 from lib.base.errors import InputError, PipelineError
@@ -26,9 +26,9 @@ _INTERRUPTED = 130
 
 
 def watch_and_record(work: Workspace, session: KaggleSession, ref: str, version: int) -> int:
-    """Watch a version until it ends: 0 for COMPLETE, PipelineError for other ends.
+    """Watch a version until it ends; return 0 for COMPLETE, raise PipelineError for other ends.
 
-    Ctrl-C leaves the kernel running: 130, and a line that says how to resume.
+    Ctrl-C leaves the kernel running: the code is then 130, and a line says how to resume.
     """
     try:
         watched = watch_version(session, ref, version)
@@ -44,7 +44,7 @@ def watch_and_record(work: Workspace, session: KaggleSession, ref: str, version:
 
 
 def fetch_and_record(work: Workspace, session: KaggleSession, ref: str, version: int) -> None:
-    """Save a version's outputs, and record its FID in the ledger."""
+    """Fetch a version's outputs and record its FID in the ledger."""
     status = session.repeat(lambda: get_status(session, ref, version))
     if not status.is_terminal:
         raise PipelineError(
@@ -108,10 +108,10 @@ def submit_and_record(
     as_kernel: bool,
     check: Check,
 ) -> None:
-    """Submit a version once, if `check` lets its CSV pass, and wait for its scores.
+    """Submit a version once, if `check` accepts its CSV, and wait for its scores.
 
-    The description ends in a mark made of version and CSV, by which a submission whose answer was
-    lost is found again instead of being repeated.
+    The description ends in a mark made from version and CSV. By this mark a submission is found
+    whose answer was lost, so that it is not repeated.
     """
     competition = _read_competition(work.read_metadata())
     checked = _check_run(work, session, ref, version, check)
@@ -119,7 +119,7 @@ def submit_and_record(
     mark = f"[{ref.split('/')[1]} v{version}{kind} {checked.sha256[:12]}]"
     description = f"{message} {mark}"
     refuse_secrets("the message", description, session.secrets)
-    with work.hold("submit", wait=True):  # of two at once the later one finds the earlier's
+    with work.hold("submit", wait=True):  # the later of two processes finds the earlier's
         number = _create(session, competition, ref, version, checked, description, mark, as_kernel)
         work.record("submit", ref, version, submission=number, csv_sha256=checked.sha256)
     score = wait_for_score(session, number)
@@ -140,7 +140,7 @@ def submit_and_record(
 def _check_run(
     work: Workspace, session: KaggleSession, ref: str, version: int, check: Check
 ) -> Checked:
-    """Fetch a version, if it is not here yet, and check its CSV."""
+    """Fetch a version, unless it is already here, and check its CSV."""
     folder = work.locate_run(ref, version)
     if not (folder / MANIFEST).is_file():
         log("submit", f"version {version} is not here yet: fetching it")
@@ -161,7 +161,7 @@ def _create(
     mark: str,
     as_kernel: bool,
 ) -> int:
-    """Find the submission with that mark, or make a new one; return its number."""
+    """Find the submission with that mark, or create one; return its number."""
     if found := find_submission(session, competition, mark):
         log("submit", f"submission {found.ref} is this very file already: nothing new is sent")
         return found.ref

@@ -1,4 +1,4 @@
-"""Events of the ledger -> one Run per pushed version -> an aligned table, best first."""
+"""Events of the ledger -> a table of all pushed versions, best first."""
 
 import math
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ from typing import Any
 from lib.base.tables import format_table
 from lib.kaggle.ledger import list_pending
 
-_TOLD = ("status", "fetch", "submit", "score")  # events that tell what became of a push
+_TOLD = ("status", "fetch", "submit", "score")  # events about a pushed version
 
 
 @dataclass
 class Run:
-    """What is known of one pushed version."""
+    """What the ledger knows of one pushed version."""
 
     ref: str
     version: int
@@ -27,22 +27,22 @@ class Run:
 
     @property
     def rank(self) -> tuple[float, float, str]:
-        """What sorts runs: public score, then offline FID, then the latest first."""
+        """The key to sort by: public score, then offline FID, then the latest first."""
         time = str(self.push.get("time", ""))
         newest_first = "".join(chr(0x10FFFF - ord(sign)) for sign in time)
         return _number(self.public), _number(self.fid), newest_first
 
 
 def fold_events(events: Sequence[dict[str, Any]]) -> list[Run]:
-    """Events in the order of writing -> Runs, best first; versions pushed elsewhere are not.
+    """Events in the order of writing -> Runs, best first, without versions pushed elsewhere.
 
-    A push that was cut off before Kaggle's answer is one of status UNSETTLED.
+    A push that was cut off before Kaggle's answer has the status UNSETTLED.
     """
     runs = [Run(e["ref"], e["version"], e, "UNSETTLED") for e in list_pending(events)]
     latest: dict[tuple[str, int], Run] = {}
     for event in events:
         key = (event["ref"], event["version"])
-        if event["event"] == "push":  # of a kernel made anew, versions count from one again
+        if event["event"] == "push":  # versions of a kernel created anew count from one again
             latest[key] = Run(*key, push=event, status=event.get("status") or "PUSHED")
             runs.append(latest[key])
         elif key in latest and event["event"] in _TOLD:

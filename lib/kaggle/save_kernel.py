@@ -1,4 +1,4 @@
-"""Metadata and a source -> a new version of a kernel on Kaggle, never made twice by a retry."""
+"""Save a source as a new version of a kernel on Kaggle; a retry never makes it twice."""
 
 import json
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ _INVALID = ("tags", "dataset_sources", "competition_sources", "kernel_sources", 
 
 @dataclass(frozen=True)
 class Pushed:
-    """A version that Kaggle took, and what is wrong with it, if anything."""
+    """A version that Kaggle accepted, and its faults, if any."""
 
-    ref: str  # owner/slug as Kaggle named it
+    ref: str  # owner/slug, as Kaggle answered
     version: int
     url: str
-    faults: tuple[str, ...]  # not empty: the run starts without its data, or elsewhere
+    faults: tuple[str, ...]  # then the run lacks its data or is on another machine
 
 
 def push_kernel(session: KaggleSession, metadata: Metadata, source: str, before: int) -> Pushed:
-    """Push a script as the version after `before`; return what came of it.
+    """Push a script as the version after `before`; return that version.
 
-    Never pushed twice by a retry: where the answer is lost, the kernel's newer versions are read
-    back and compared with the source, and the push is repeated only if it did not arrive.
+    A retry never pushes twice. Where the answer was lost, the kernel's newer versions are compared
+    with the source, and the push is repeated only if it did not arrive.
     """
     request = _make_save_request(metadata, source)
     what, was_lost = f"pushing {metadata.ref}", False
@@ -39,7 +39,7 @@ def push_kernel(session: KaggleSession, metadata: Metadata, source: str, before:
     def recover(error: KaggleError) -> Pushed | None:
         nonlocal was_lost
         was_lost = was_lost or error.lost
-        # A refusal after a lost answer may be due to the very version that was lost.
+        # After a lost answer, a refusal may be due to the very version that did arrive.
         if was_lost and (arrived := find_arrived(session, metadata.ref, source, before)):
             log("push", f"the answer was lost, but version {arrived.version} is there")
             log("push", "whether Kaggle knows all its sources is not known: see its log")
@@ -52,28 +52,28 @@ def push_kernel(session: KaggleSession, metadata: Metadata, source: str, before:
 def find_arrived(
     session: KaggleSession, ref: str, source: str | None, before: int
 ) -> Pushed | None:
-    """Look for the version that holds a script, among those newer than `before`.
+    """Look for a script among the versions newer than `before`; None where it did not arrive.
 
-    None where it never arrived. A script of None is one that is not kept any more: it counts as
-    arrived where there is any newer version.
+    A source of None stands for a script that is no longer kept. It counts as arrived if there is
+    any newer version.
     """
 
     def find() -> Pushed | None:
         latest = find_latest_version(session, ref)
-        oldest = before if latest >= before else 0  # a kernel made anew counts from one again
+        oldest = before if latest >= before else 0  # a kernel created anew counts from one
         for version in range(latest, oldest, -1):
             held = get_kernel(session, ref, version).blob.source
             if source is None or is_same_source(held or "", source):
                 return _name_arrived(ref, version)
         if not latest and _has_status(session, ref, before + 1):
-            return _name_arrived(ref, before + 1)  # a source that may not be read back
+            return _name_arrived(ref, before + 1)  # the source cannot be read back
         return None
 
     return session.look_for("the push", find)
 
 
 def is_same_source(one: str, other: str) -> bool:
-    """Two scripts or notebooks -> whether they are the same but for how they are written down."""
+    """Two scripts or notebooks -> whether they are equal apart from their format on disk."""
     return _strip_source(one) == _strip_source(other)
 
 
@@ -86,7 +86,7 @@ def _strip_source(text: str) -> Any:
 
 
 def find_faults(answer: Any, metadata: Metadata) -> list[str]:
-    """(SaveKernel's answer, Metadata) -> what is wrong although the HTTP code is 200."""
+    """(SaveKernel's answer, Metadata) -> its faults, although the HTTP code is 200."""
     faults = []
     for name in _INVALID:
         if rejected := getattr(answer, f"invalid_{name}"):
@@ -108,7 +108,7 @@ def _check_saved(answer: Any, metadata: Metadata) -> Pushed:
     faults = tuple(find_faults(answer, metadata))
     ref = _read_ref(answer)
     if not ref or ref.lower() == metadata.ref.lower():
-        ref = metadata.ref  # Kaggle knows no capital letters; the ledger keeps one spelling
+        ref = metadata.ref  # Kaggle's has no capital letters; the ledger keeps ours
     return Pushed(ref, answer.version_number or 0, answer.url or "", faults)
 
 
@@ -143,7 +143,7 @@ def _make_save_request(metadata: Metadata, source: str) -> Any:
     request.is_private = metadata.is_private
     request.enable_gpu = metadata.enable_gpu
     request.enable_tpu = metadata.enable_tpu
-    request.enable_internet = metadata.enable_internet  # the client's own default is on
+    request.enable_internet = metadata.enable_internet  # the client's default is on
     request.dataset_data_sources = list(metadata.dataset_sources)
     request.competition_data_sources = list(metadata.competition_sources)
     request.kernel_data_sources = list(metadata.kernel_sources)

@@ -1,4 +1,4 @@
-"""A text about to leave or to be shown -> refused, or cleaned, where it holds a secret."""
+"""Find secrets in texts to be sent or shown; refuse or clean such texts."""
 
 import re
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ _QUERY = re.compile(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]+")
 
 
 def find_secrets(text: str, secrets: Iterable[str]) -> list[tuple[int, str]]:
-    """(a text, known secrets) -> (line number from 1, what is there) of each, never itself."""
+    """(a text, known secrets) -> (line from 1, the kind of secret) for each, without the secret."""
     finds = []
     for number, line in enumerate(text.splitlines(), start=1):
         finds += [(number, what) for what in _name_secrets(line, secrets)]
@@ -28,7 +28,7 @@ def find_secrets(text: str, secrets: Iterable[str]) -> list[tuple[int, str]]:
 
 
 def refuse_secrets(what: str, text: str, secrets: Iterable[str]) -> None:
-    """Raise InputError where a text holds a known secret, or what looks like one."""
+    """Raise InputError where a text holds a known secret or something that looks like one."""
     finds = find_secrets(text, secrets)
     if not finds:
         return
@@ -42,14 +42,14 @@ def refuse_secrets(what: str, text: str, secrets: Iterable[str]) -> None:
 
 
 def clean_line(line: str, secrets: Iterable[str]) -> str:
-    """A line to be shown -> the same with home paths and signed URLs cut; withheld if secret."""
+    """A line to be shown -> the same without home paths and URL queries; withheld if secret."""
     if names := _name_secrets(line, secrets):
         return f"[line withheld: it holds {names[0]}]"
     return hide_queries(_HOME.sub("~", line.replace(_own_home(), "~/")))
 
 
 def hide_queries(text: str) -> str:
-    """A text -> the same with every URL cut at its query, where signatures are."""
+    """A text -> the same with every URL cut at its query, which may hold a signature."""
     return _QUERY.sub(r"\1?[hidden]", text)
 
 
@@ -61,6 +61,6 @@ def _name_secrets(line: str, secrets: Iterable[str]) -> list[str]:
 
 
 def _own_home() -> str:
-    """Name this user's home folder with a slash, or a text that no line holds."""
+    """Return this user's home folder with a slash, or a text that no line contains."""
     home = str(Path.home())
     return f"{home}/" if home.count("/") > 1 or home == "/root" else "\0"

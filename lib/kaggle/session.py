@@ -1,4 +1,4 @@
-"""Credentials and deadlines -> calls to Kaggle by kagglesdk, repeated only where that is safe."""
+"""Call Kaggle through kagglesdk with deadlines; repeat calls only where that is safe."""
 
 import os
 import time
@@ -18,11 +18,11 @@ from lib.kaggle.errors import KaggleError, explain
 from lib.kaggle.timeouts import Patience
 
 Answer = TypeVar("Answer")
-_LOOKS = 3  # for what was asked for, after an answer was lost, before it counts as not arrived
+_LOOKS = 3  # after a lost answer, before the request counts as not arrived
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """requests' transport with a deadline on every call that names none of its own."""
+    """requests' transport with a deadline for every call that has none of its own."""
 
     def __init__(self, patience: Patience) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class DeadlineAdapter(HTTPAdapter):
 
 @dataclass(frozen=True)
 class KaggleSession:
-    """A signed-in kagglesdk client, how long to wait for it, and what must never be shown."""
+    """A signed-in kagglesdk client, how long to wait for it, and the secrets never to show."""
 
     sdk: Any  # kagglesdk.kaggle_client.KaggleClient
     patience: Patience
@@ -61,14 +61,14 @@ class KaggleSession:
         return self.sdk.competitions.competition_api_client
 
     def ask(self, what: str, method: Callable[[Any], Answer], request: Any) -> Answer:
-        """Call a method of kagglesdk, again if need be; `what` names it in words.
+        """Call a method of kagglesdk, again if need be; `what` names the call in messages.
 
-        Only for calls that change nothing, or that may be made twice without harm.
+        Use it only for calls that change nothing or may be made twice without harm.
         """
         return self.repeat(lambda: self.ask_once(what, method, request))
 
     def ask_once(self, what: str, method: Callable[[Any], Answer], request: Any) -> Answer:
-        """Call a method of kagglesdk once; what it raises becomes a KaggleError."""
+        """Call a method of kagglesdk once; raise a KaggleError for whatever it raises."""
         try:
             return method(request)
         except (
@@ -85,9 +85,9 @@ class KaggleSession:
         step: Callable[[], Answer],
         recover: Callable[[KaggleError], Answer | None] = lambda _: None,
     ) -> Answer:
-        """Take a step until it succeeds; passing troubles are waited out, others are raised.
+        """Try a step until it succeeds; wait out passing troubles and raise others.
 
-        `recover` may find the answer of a step that failed all the same.
+        `recover` may find the answer although the step failed.
         """
 
         def wait(error: KaggleError, pause_s: float) -> None:
@@ -98,7 +98,7 @@ class KaggleSession:
         return attempt(step, self.patience.list_pauses(), KaggleError, wait, recover)
 
     def look_for(self, what: str, find: Callable[[], Answer | None]) -> Answer | None:
-        """Look a few times for what a slow server may still be at work on; None: not there."""
+        """Look a few times for what a slow server may still be making; None: it is not there."""
         for pause in self.patience.list_pauses()[:_LOOKS]:
             if (found := find()) is not None:
                 return found
@@ -106,7 +106,7 @@ class KaggleSession:
         return None
 
     def wait_out(self, error: KaggleError, pause_s: float) -> None:
-        """Say what trouble there was, and wait for the pause, or for Retry-After's time."""
+        """Print what went wrong and wait for the pause, or as long as Retry-After says."""
         wait = max(pause_s, min(error.retry_after_s, self.patience.longest_pause_s))
         log("kaggle", f"{error.what}: {error.got}; trying again in {wait:.1f} s")
         time.sleep(wait)
@@ -114,10 +114,10 @@ class KaggleSession:
 
 @contextmanager
 def open_session(patience: Patience) -> Iterator[KaggleSession]:
-    """Sign in with the credentials that the kaggle client would take.
+    """Sign in with the credentials that the kaggle client would use.
 
-    The client of the `kaggle` package authenticates on import, without a deadline; kagglesdk
-    beneath it does so only when told to.
+    The `kaggle` package authenticates on import, without a deadline. kagglesdk, which it uses,
+    does so only when asked.
     """
     found = find_credentials()
     if not found:
@@ -130,7 +130,7 @@ def open_session(patience: Patience) -> Iterator[KaggleSession]:
 
 
 def open_plain_session(patience: Patience) -> requests.Session:
-    """Open a session without credentials, for addresses that carry a signature."""
+    """Open a session without credentials, for signed addresses."""
     return _set_deadlines(requests.Session(), patience)
 
 
@@ -161,7 +161,7 @@ def _make_client(
     from kagglesdk.kaggle_env import KaggleEnv
 
     named = os.environ.get("KAGGLE_API_ENVIRONMENT", "PROD")
-    if named not in ("PROD", "LOCALHOST"):  # the kaggle client sends these to the real host
+    if named not in ("PROD", "LOCALHOST"):  # the kaggle client uses the real host for these
         raise InputError(
             "kaggle",
             "KAGGLE_API_ENVIRONMENT names no host",

@@ -1,4 +1,4 @@
-"""A verified CSV, or a version that holds one -> one submission, and then its scores."""
+"""Submit a verified CSV, or a version that holds one, and wait for its scores."""
 
 import time
 from collections.abc import Callable
@@ -19,13 +19,13 @@ _PAGES = 20
 
 @dataclass(frozen=True)
 class Checked:
-    """A CSV that may be submitted, and where it comes from."""
+    """A CSV that may be submitted, and its origin."""
 
     path: Path
     sha256: str
-    contents: str  # what was found in it, in words
+    contents: str  # a description of it, in words
     bundle_sha256: str
-    weights: str  # file name and leading hex digits
+    weights: str  # file name and first hex digits of the sha256
 
 
 # (folder of a fetched run, its push in the ledger) -> Checked, or PipelineError
@@ -34,7 +34,7 @@ Check = Callable[[Path, dict[str, Any] | None], Checked]
 
 @dataclass(frozen=True)
 class Score:
-    """A submission's state; scores as Kaggle's texts, "" where it shows none."""
+    """A submission's state; its scores are Kaggle's texts, "" where there are none."""
 
     ref: int
     status: str  # PENDING, COMPLETE or ERROR
@@ -53,7 +53,7 @@ def find_submission(session: KaggleSession, competition: str, marker: str) -> Sc
 
 
 def count_left(session: KaggleSession, competition: str) -> int | None:
-    """Ask how many submissions are left today; None where Kaggle does not tell."""
+    """Ask how many submissions are left today; None where Kaggle does not say."""
     from kagglesdk.competitions.types.competition_api_service import ApiGetSubmissionLimitsRequest
 
     request = ApiGetSubmissionLimitsRequest()
@@ -104,7 +104,7 @@ def submit_kernel(
 
 
 def wait_for_score(session: KaggleSession, number: int) -> Score:
-    """Wait until a submission is COMPLETE or ERROR; PipelineError if it takes too long."""
+    """Wait until a submission is COMPLETE or ERROR; raise PipelineError if it takes too long."""
     from kagglesdk.competitions.types.competition_api_service import ApiGetSubmissionRequest
 
     request = ApiGetSubmissionRequest()
@@ -134,7 +134,7 @@ def wait_for_score(session: KaggleSession, number: int) -> Score:
 
 
 def demand_score(score: Score) -> None:
-    """Raise PipelineError with Kaggle's reason for any other end than COMPLETE."""
+    """Raise PipelineError with Kaggle's reason unless the submission is COMPLETE."""
     if score.status != "COMPLETE":
         raise PipelineError(
             "submit",
@@ -145,7 +145,7 @@ def demand_score(score: Score) -> None:
 
 
 def _create(session: KaggleSession, competition: str, marker: str, step: Callable[[], Any]) -> int:
-    """Take the step that creates a submission; a lost answer is looked for first."""
+    """Create a submission by a step; after a lost answer look for it before trying again."""
     before = {entry.ref for entry in _list_submissions(session, competition)}
 
     def create() -> int:
@@ -170,7 +170,7 @@ def _create(session: KaggleSession, competition: str, marker: str, step: Callabl
 def _look_for(
     session: KaggleSession, competition: str, marker: str, before: set[int]
 ) -> int | None:
-    """Look for a submission with the marker that was not there before; return its number."""
+    """Look for a new submission with the marker; return its number."""
 
     def find() -> int | None:
         for entry in _list_submissions(session, competition):
@@ -182,7 +182,7 @@ def _look_for(
 
 
 def _list_submissions(session: KaggleSession, competition: str) -> list[Any]:
-    """List our submissions, the latest first."""
+    """List the user's submissions, the latest first."""
     from kagglesdk.competitions.types.competition_api_service import ApiListSubmissionsRequest
 
     found: list[Any] = []
@@ -203,7 +203,7 @@ def _list_submissions(session: KaggleSession, competition: str) -> list[Any]:
 
 
 def _upload(session: KaggleSession, competition: str, path: Path) -> str:
-    """Upload a CSV and get its token; an upload that Kaggle forgot is started over."""
+    """Upload a CSV and return its token; start over where Kaggle forgot the upload."""
     from kagglesdk.competitions.types.competition_api_service import ApiStartSubmissionUploadRequest
 
     request = ApiStartSubmissionUploadRequest()

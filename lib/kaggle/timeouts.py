@@ -1,4 +1,4 @@
-"""How long to wait and how often to ask -> deadlines and pauses for all that wait for Kaggle."""
+"""Deadlines and pauses for everything that waits for Kaggle."""
 
 import time
 from collections.abc import Iterator
@@ -9,26 +9,26 @@ from lib.base.kaggle_limits import SESSION_MINUTES
 
 @dataclass(frozen=True)
 class Patience:
-    """Deadlines and pauses; the defaults suit a person at a terminal."""
+    """Deadlines and pauses; the defaults suit a user at a terminal."""
 
     connect_s: float = 15.0
-    answer_s: float = 90.0  # silence on an open connection
+    answer_s: float = 90.0  # of silence on an open connection
     attempts: int = 6  # of one call, where it may be repeated
     pause_s: float = 1.0  # before the second attempt; doubled each time
     longest_pause_s: float = 60.0
-    poll_s: float = 2.0  # between two questions for a status; grows by half each time
+    poll_s: float = 2.0  # between two requests for a status; grows by half each time
     longest_poll_s: float = 30.0
-    grace_s: float = 120.0  # a kernel just pushed may be invisible that long
-    run_s: float = (SESSION_MINUTES + 60) * 60.0  # a session, and an hour in the queue
+    grace_s: float = 120.0  # during which a new kernel may be invisible
+    run_s: float = (SESSION_MINUTES + 60) * 60.0  # a session and an hour in the queue
     score_s: float = 3600.0
 
     def list_pauses(self) -> list[float]:
-        """List the pause before each repetition of a call."""
+        """List the pauses before each repetition of a call."""
         pauses = (self.pause_s * 2.0**index for index in range(self.attempts - 1))
         return [min(pause, self.longest_pause_s) for pause in pauses]
 
     def poll(self, deadline_s: float) -> Iterator[float]:
-        """Yield growing pauses until the deadline; the caller waits for each one."""
+        """Yield growing pauses until the deadline; the caller does the waiting."""
         end, pause = time.monotonic() + deadline_s, self.poll_s
         while (left := end - time.monotonic()) > 0:
             yield min(pause, left)

@@ -1,4 +1,4 @@
-"""A file and an upload address -> the file's bytes at Kaggle, resumed where they broke off."""
+"""Upload a file to a signed address at Kaggle; resume where the upload broke off."""
 
 import re
 import time
@@ -15,13 +15,14 @@ _RESUME = 308
 
 
 class UploadGoneError(KaggleError):
-    """The upload address is not known any more: a new one is needed, and all bytes again."""
+    """The upload address has expired: a new one is needed, and all bytes again."""
 
 
 def upload_file(plain: requests.Session, patience: Patience, url: str, path: Path) -> None:
-    """Put a file's bytes to a signed address, by a session without credentials.
+    """Upload a file to a signed address through a session without credentials.
 
-    After a failure the server is asked how much it has; UploadGoneError where it has forgotten.
+    After a failure the server is asked how much it has. If it no longer knows the upload,
+    UploadGoneError is raised.
     """
     what, size, start = f"uploading {path.name}", path.stat().st_size, 0
     for pause in [*patience.list_pauses(), None]:

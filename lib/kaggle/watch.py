@@ -1,4 +1,4 @@
-"""A version on Kaggle -> its status changes and log, printed as they come, until it has ended."""
+"""Print a version's status changes and log lines as they come, until its run has ended."""
 
 import time
 from collections.abc import Iterator
@@ -18,24 +18,24 @@ class Watched:
     """How a run ended."""
 
     status: Status
-    minutes: float | None  # of the session; None where neither log nor clock tells
+    minutes: float | None  # of the session; None where neither log nor clock shows it
 
 
 class Watch:
-    """One version's run, asked about again and again."""
+    """One version's run, whose status is asked for repeatedly."""
 
     def __init__(self, session: KaggleSession, ref: str, version: int) -> None:
         self._session = session
         self._ref = ref
         self._version = version
         self._follower = LogFollower(session, ref)
-        self._shown = ""  # the last thing said about the status
+        self._shown = ""  # the status that was last printed
         self._was_seen = False
         self._running_since: float | None = None
         self._grace_end = time.monotonic() + session.patience.grace_s
 
     def ask_status(self) -> Status | None:
-        """Ask for the Status and print changes; None where Kaggle cannot tell it now."""
+        """Ask for the Status and print changes; return None where Kaggle cannot tell now."""
         try:
             status = get_status(self._session, self._ref, self._version)
         except KaggleError as error:
@@ -58,7 +58,7 @@ class Watch:
             self._show_kept_log()
 
     def finish(self, status: Status) -> Watched:
-        """Print the rest of the log, and sum up how the run ended."""
+        """Print the rest of the log; return how the run ended."""
         kept_log = ""
         try:
             kept_log = list_outputs(self._session, self._ref, self._version)[1]
@@ -71,7 +71,7 @@ class Watch:
         return Watched(status, None if seconds is None else seconds / 60)
 
     def _is_latest(self) -> bool:
-        """Whether the live log, which knows no versions, is this version's."""
+        """Tell whether the live log, which is the latest version's, is this version's."""
         try:
             return find_latest_version(self._session, self._ref) <= self._version
         except KaggleError:
@@ -96,9 +96,10 @@ class Watch:
 
 
 def watch_version(session: KaggleSession, ref: str, version: int) -> Watched:
-    """Show a run's status and log until it has ended; PipelineError if it lasts too long.
+    """Show a run's status and log until it ends; raise PipelineError if it lasts too long.
 
-    Troubles of network and server are waited out; only a refusal or the deadline ends the watch.
+    Passing troubles of network and server are waited out. Only a refusal or the deadline ends the
+    watch early.
     """
     watch = Watch(session, ref, version)
     for pause in session.patience.poll(session.patience.run_s):
@@ -118,7 +119,7 @@ def watch_version(session: KaggleSession, ref: str, version: int) -> Watched:
 
 
 def demand_complete(stage: str, watched: Watched, ref: str, version: int) -> None:
-    """Raise PipelineError with cause and cure for any other end than COMPLETE."""
+    """Raise PipelineError with cause and cure unless the run is COMPLETE."""
     status = watched.status
     if status.name == "COMPLETE":
         return

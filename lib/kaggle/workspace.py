@@ -1,4 +1,4 @@
-"""The repository's root -> the metadata, ledger and folders that the loop's commands share."""
+"""Metadata, ledger and folders below the repository's root that the loop's commands share."""
 
 import re
 from collections.abc import Iterator
@@ -21,22 +21,22 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where a command of the loop works, and how long it waits for Kaggle."""
+    """The root in which a command of the loop works, and how long it waits for Kaggle."""
 
     root: Path
     patience: Patience = field(default_factory=Patience)
 
     def read_metadata(self) -> Metadata:
-        """Read kernel-metadata.json of this root, its owner filled in."""
+        """Read kernel-metadata.json; raise InputError while its owner is not filled in."""
         metadata = load_metadata(self.root / FILE_NAME)
         demand_owner(metadata)
         return metadata
 
     @contextmanager
     def hold(self, what: str, wait: bool) -> Iterator[bool]:
-        """Push or submit as the only process here; yield whether no other one is at it.
+        """Take the lock for pushing or submitting; yield whether this process got it.
 
-        The lock is a file in runs/, and freed when the process that holds it ends.
+        The lock is a file in runs/. It is freed when its process ends.
         """
         path = self.root / "runs" / f"{what}.lock"
         with explain_disk(what, "runs/ cannot be written", path):
@@ -49,15 +49,15 @@ class Workspace:
             yield held
 
     def locate_run(self, ref: str, version: int) -> Path:
-        """(owner/slug, version) -> the folder of its outputs, runs/<slug>/v<N>."""
+        """(owner/slug, version) -> runs/<slug>/v<N>, the folder of its outputs."""
         return self.root / "runs" / ref.split("/")[1] / f"v{version}"
 
     def locate_source(self, sha256: str) -> Path:
-        """A pushed script's sha256 -> where its text is kept for `runs --diff`."""
+        """A pushed script's sha256 -> the file that keeps its text for `runs --diff`."""
         return self.root / "runs" / "bundles" / f"{sha256[:16]}.py"
 
     def read_ledger(self, tell: bool = False) -> list[dict[str, Any]]:
-        """Read all events of this root's ledger; `tell` names lines that are none."""
+        """Read all events of this root's ledger; `tell` reports invalid lines."""
         return read_events(self.root / LEDGER, tell)
 
     def record(self, event: str, ref: str, version: int, **facts: Any) -> None:
@@ -65,14 +65,14 @@ class Workspace:
         append_event(self.root / LEDGER, event, ref, version, **facts)
 
     def find_push(self, ref: str, version: int) -> dict[str, Any] | None:
-        """Find a version's push in the ledger; None where it came from elsewhere."""
+        """Find a version's push in the ledger; None where it was pushed from elsewhere."""
         for event in reversed(self.read_ledger()):
             if event["event"] == "push" and (event["ref"], event["version"]) == (ref, version):
                 return event
         return None
 
     def find_last_version(self, ref: str) -> int:
-        """Find the latest version that this ledger knows; 0 for none."""
+        """Find a kernel's latest version in the ledger; 0 for none."""
         pushes = (event for event in self.read_ledger() if event["event"] == "push")
         return max((event["version"] for event in pushes if event["ref"] == ref), default=0)
 

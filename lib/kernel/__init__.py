@@ -1,4 +1,4 @@
-"""Everything that a run needs on Kaggle is here, beside `lib.base`.
+"""Everything that a run needs on Kaggle, apart from `lib.base`.
 
-`main` starts it, `pipeline` tells it in order, and `training/train.py` has the loop.
+`main` starts the run, `pipeline` has its stages in order, and `training/train.py` has the loop.
 """

@@ -1,4 +1,4 @@
-"""The frame of a run: its configuration, folders and their lock, other ranks, the exit code."""
+"""Start a run: read its configuration, lock its folders, join other ranks, return a code."""
 
 from collections.abc import Callable
 
@@ -17,10 +17,10 @@ from lib.kernel.stages import Kernel
 
 
 def main(run: Callable[[Kernel, Request], None], kernel: Kernel, debug: bool = False) -> int:
-    """(pipeline.run, what the entry names) -> exit code.
+    """Run pipeline.run with what the entry names; return the exit code.
 
-    Under torchrun this is rank 0 or follows it; else rank 0 starts the others when it needs them,
-    and goes on without them if one is lost.
+    Under torchrun this process is one of its ranks. Otherwise it is rank 0, which starts the other
+    ranks when it needs them and goes on without them if one is lost.
     """
 
     def work() -> int:

@@ -1,6 +1,6 @@
-"""The run, from the input folder to a submission that was checked.
+"""The run, from the input folder to a checked submission.
 
-All of it is read here in the order in which things happen; run_steps.py has the steps.
+All stages stand here in their order; run_steps.py has the steps in them.
 """
 
 import dataclasses
@@ -66,21 +66,21 @@ from lib.kernel.training.train import train
 
 @dataclass(frozen=True)
 class Request:
-    """What a run is asked for, and where."""
+    """What the user asked of a run, and the run's folders."""
 
     recipe: Recipe
-    given: Config  # as it was given; automatic values are still open
+    given: Config  # automatic values are still open
     folders: Folders
     stage_log: StageLog
-    launched: Ranks | None = None  # torchrun's
+    launched: Ranks | None = None  # by torchrun
 
     def alone(self) -> "Request":
-        """The same for this process alone."""
+        """Return the same request for this process alone, without other ranks."""
         return dataclasses.replace(self, launched=ALONE)
 
 
 def run(kernel: Kernel, request: Request) -> None:
-    """Go through every stage in order; what an earlier process left on disk is taken up.
+    """Run all stages in order; go on from what an earlier process left on disk.
 
     Long because it is the one place where a reader sees the whole run.
     """
@@ -97,7 +97,7 @@ def run(kernel: Kernel, request: Request) -> None:
     with start_device(stages, request) as device:
         config = resolve(given, recipe, device)
         extractor = load_extractor(config, inception_file, device)
-        # Inception's file was whole: from here on it belongs to the run's identity.
+        # Inception's file could be loaded: from here on it belongs to the run's identity.
         write_json(folders.scratch / IDENTITY_FILE, identity)
         tools = Tools(recipe, config, device, extractor, inception_file, folders, stage_log)
         if recipe.contest:
@@ -105,7 +105,7 @@ def run(kernel: Kernel, request: Request) -> None:
             stage_log.add(Found({"candidates": candidates}))
 
         plan = read_plan(folders)
-        speeds = None  # they are measured where they divide the time
+        speeds = None  # measured only where a plan has to be made
         if plan is None:
             with stage_log.stage("speed"):
                 glance = competition.glance(folders.input, config, LEAST_REAL)
@@ -135,7 +135,7 @@ def run(kernel: Kernel, request: Request) -> None:
 
         with stage_log.stage("train"):
             limit, validation = prepare_training(tools, plan, reference, taken_over_s, given)
-            # Recipes that compete are trained by the same function, in turn.
+            # A contest trains its candidates in turn, each by `train` too.
             train_by_recipe = recipe.contest.train if recipe.contest else train
             with explaining_no_step(tools, plan):
                 trained: TrainResult = train_by_recipe(
@@ -152,7 +152,7 @@ def run(kernel: Kernel, request: Request) -> None:
             leave_training(tools, trained, is_timed)
             model, found, notes = finetune(tools, stages, trained, limit, plan, reference)
             stage_log.add(found)
-        if plan.sweep or plan.pool > config.samples:  # the machine may be busier by now
+        if plan.sweep or plan.pool > config.samples:  # the machine may be busier now
             speeds = measure_machine(tools, images.training, model)
             plan = dataclasses.replace(plan, closing_s=speeds.closing_s)
         if plan.sweep and stages.tune_temperature and speeds:
@@ -195,7 +195,7 @@ def run(kernel: Kernel, request: Request) -> None:
 
 @contextmanager
 def start_device(stages: Stages, request: Request) -> Iterator[Device]:
-    """Choose the device and start the other ranks, which leave at the end of the block."""
+    """Choose the device and start the other ranks; they leave at the end of the block."""
     ranks = request.launched or ALONE
     device = choose_device(ranks, stages.make_graphs)
     if request.launched is None and stages.ranks:
@@ -212,7 +212,7 @@ def start_device(stages: Stages, request: Request) -> Iterator[Device]:
 
 
 def resolve(given: Config, recipe: Recipe, device: Device) -> Config:
-    """Fill in what was left to the device, and print why."""
+    """Fill in the automatic values by the device, and print why."""
     config, reasons = fill_defaults(given, recipe.preset, device.is_cuda)
     for reason in reasons:
         log("config", reason)
@@ -220,13 +220,13 @@ def resolve(given: Config, recipe: Recipe, device: Device) -> Config:
 
 
 def read_plan(folders: Folders) -> Plan | None:
-    """The plan of an earlier process, which a resumed run keeps to."""
+    """Read the plan of an earlier process, which a resumed run keeps; None: there is none."""
     earlier = read_json(folders.scratch / PLAN_FILE)
     return Plan(**earlier) if earlier else None
 
 
 def locate_inception(given: Config, folders: Folders, stage_log: StageLog) -> Path | None:
-    """Find Inception's weights; None where random ones were asked for, which is told."""
+    """Find Inception's weights; warn and return None where random ones were asked for."""
     if given.weights_file == RANDOM_WEIGHTS:
         stage_log.warn("weights", RANDOM_WARNING)
         return None
@@ -235,7 +235,7 @@ def locate_inception(given: Config, folders: Folders, stage_log: StageLog) -> Pa
 
 
 def finish(tools: Tools, given: Config, identity: dict[str, Any]) -> None:
-    """Write the last files: metrics.json, the whole report, and run_manifest.json over all."""
+    """Write the last files: metrics.json, the whole report, and run_manifest.json of all files."""
     output, findings = tools.folders.output, tools.stage_log.findings
     findings.is_complete = True
     write_metrics(output, given, findings, tools.extractor.describe())

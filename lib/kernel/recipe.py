@@ -1,6 +1,7 @@
-"""The contract of a recipe: all that it hands to the run. The run itself knows no recipe by name.
+"""The contract of a recipe: everything that it hands to the run.
 
-The entry of the kernel names the recipes; pipeline, training and sampling get them as `Recipe`s.
+The run knows no recipe by name. The kernel's entry names the recipes; pipeline, training and
+sampling get them as `Recipe` objects.
 """
 
 from collections.abc import Callable
@@ -15,11 +16,11 @@ from lib.kernel.configuration.config import Config
 from lib.kernel.configuration.preset import Preset
 from lib.kernel.device.device import Device
 
-Tick = Callable[[float], None]  # hears which share of the work is done, 0 to 1
+Tick = Callable[[float], None]  # called with the share of the work that is done, 0 to 1
 
 
 class Draw(Protocol):
-    """How a network's samples come about."""
+    """The function that draws a network's samples."""
 
     def __call__(
         self,
@@ -35,11 +36,11 @@ class Draw(Protocol):
 
 @dataclass(frozen=True)
 class Contest:
-    """How a recipe decides among its candidates; see lib/kernel/recipes/auto."""
+    """How a recipe chooses among its candidates; see lib/kernel/recipes/auto."""
 
-    # recipe, Config, whether there is a GPU -> what each candidate would run with, also printed
+    # (recipe, Config, whether there is a GPU) -> each candidate's settings, also printed
     tell: Callable[["Recipe", Config, bool], dict[str, Any]]
-    # as train of lib/kernel/training/train.py
+    # like train of lib/kernel/training/train.py
     train: Callable[..., Any]
 
 
@@ -49,27 +50,27 @@ def _refuse(*_: Any, **__: Any) -> Any:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One way to train a generator and to draw from it, or several that compete."""
+    """One way to train a generator and to draw from it, or a contest of several."""
 
     preset: Preset
-    # (N, C, 32, 32) uint8, Config, Device -> its class of lib.kernel.training.trainer.Trainer
+    # ((N, C, 32, 32) uint8, Config, Device) -> a lib.kernel.training.trainer.Trainer
     make_trainer: Callable[[np.ndarray, Config, Device], Any] = _refuse
-    # Config, picture channels -> the network that samples
+    # (Config, picture channels) -> the network that samples are drawn from
     build_network: Callable[[Config, int], nn.Module] = _refuse
     draw: Draw = _refuse
-    state_form: int = 1  # raised when an earlier training state no longer fits
+    state_form: int = 1  # raised when earlier training states no longer fit
     channels: int | None = None  # of its pictures; None: 1 where all data are grey, else 3
-    sets_images_aside: bool = True  # some real images are kept from its training
-    selects_weights: bool = True  # by FID while it trains
-    leaves_snapshots: bool = False  # weights and sample grids of some epochs
+    sets_images_aside: bool = True  # whether unseen images are set aside
+    selects_weights: bool = True  # by FID in training
+    leaves_snapshots: bool = False  # files of weights and sample grids of some epochs
     contest: Contest | None = None
     candidates: tuple["Recipe", ...] = ()
 
     @property
     def name(self) -> str:
-        """As --recipe has it."""
+        """The recipe's name, as in --recipe."""
         return self.preset.name
 
     def find(self, name: str) -> "Recipe":
-        """The name of a candidate, or its own -> that recipe."""
+        """(its own name or a candidate's) -> that recipe."""
         return next((each for each in self.candidates if each.name == name), self)

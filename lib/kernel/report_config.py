@@ -1,4 +1,4 @@
-"""A Config as given, as used, and what the run found -> keys with both values, for a report."""
+"""A Config as given and as used -> the keys with both values, for the report."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from lib.kernel.training.result import TrainResult
 
 
 def list_settled(plan: Plan, ranks: int, result: TrainResult) -> dict[str, Any]:
-    """(Plan, processes, what training made) -> key -> value that the run found for "auto"."""
+    """(Plan, processes, result of training) -> key -> the value that the run found for "auto"."""
     judged = {"eval_samples": int(result.judged["images"])} if "images" in result.judged else {}
     facts = {"pool": plan.pool, "real_limit": plan.real, "ranks": ranks, "trial": plan.trial}
     return {**facts, **judged, "train_minutes": plan.train_s / 60}
@@ -20,10 +20,10 @@ def list_settled(plan: Plan, ranks: int, result: TrainResult) -> dict[str, Any]:
 def mark_settled(
     given: Config, preset: Preset, used: Config, found: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """(Config as given, its recipe, as used at last, list_settled) -> key -> value as written.
+    """(Config as given, its recipe, Config as used, list_settled) -> key -> value to show.
 
-    Where the run settled a value it is "auto, settled as 32". Where recipes competed, the keys
-    that the winner does not use say so.
+    A value that the run settled is shown as "auto, settled as 32". Where recipes competed, keys
+    that the winner does not use are marked.
     """
     known = preset.find_candidate(used.recipe).keys
     marked = show_settings(given, preset)

@@ -1,6 +1,6 @@
-"""What each step of a run does; pipeline.py calls them in order.
+"""The steps of a run; pipeline.py calls them in order.
 
-A step returns what it found, and writes only its own files.
+A step returns what it found and writes only its own files.
 """
 
 import dataclasses
@@ -56,17 +56,17 @@ from lib.kernel.training.resume import export_state
 from lib.kernel.training.stall import find_stall
 from lib.kernel.training.time_limit import NoStepError, TimeLimit
 
-_GRID, _COLUMNS = 40, 4  # of the grids; four columns at 4x fit twice beside each other
-_LOOKED_AT = 10_000  # real images for pixel statistics
-_CURATE_GUARD_S = 240.0  # for the proof and the choice together
+_GRID, _COLUMNS = 40, 4  # of the grids; two grids of four columns at 4x fit side by side
+_LOOKED_AT = 10_000  # real images that pixel statistics are taken from
+_CURATE_GUARD_S = 240.0  # for testing curation and for choosing together
 
 
 @dataclass(frozen=True)
 class Tools:
-    """What every stage works with."""
+    """What every stage uses."""
 
     recipe: Recipe
-    config: Config  # resolved: no automatic value is open but those that training settles
+    config: Config  # resolved: only values that training settles are still open
     device: Device
     extractor: Extractor
     inception_file: Path | None  # None: random weights
@@ -74,13 +74,13 @@ class Tools:
     stage_log: StageLog
 
     def left_s(self, plan: Plan) -> float:
-        """Seconds until the run must close."""
+        """Return the seconds until the run must close."""
         deadline = self.stage_log.deadline(self.config.minutes)
         return deadline - time.monotonic() - plan.closing_s
 
 
 def note_of_real(tools: Tools, data_sha256: str) -> Path:
-    """The file that tells that real features of these data lie in the cache."""
+    """Return the path of the note that real features of these data are in the cache."""
     return (
         tools.folders.cache
         / f"measured-{data_sha256[:12]}-{tools.extractor.weights_hash[:12]}.json"
@@ -88,21 +88,21 @@ def note_of_real(tools: Tools, data_sha256: str) -> Path:
 
 
 def measure_machine(tools: Tools, images: np.ndarray, model: Model | None = None) -> Speeds:
-    """((N, C, S, S) uint8 of the pictures' kind, the model if there is one) -> Speeds, printed."""
+    """Measure and print the machine's Speeds, by (N, C, S, S) uint8 images like the real ones."""
     recipe, config = (model.recipe, model.config) if model else (tools.recipe, tools.config)
     channels = images.shape[1] if len(images) and recipe.channels is None else 3
     return measure_speeds(recipe, config, tools.device, tools.extractor, channels)
 
 
 def refuse_too_few_minutes(tools: Tools, glance: Glance, speeds: Speeds, data_sha256: str) -> None:
-    """Raise InputError, before anything is decoded, where the minutes would leave no training."""
+    """Raise InputError before decoding where the minutes would leave too little training."""
     is_measured = note_of_real(tools, data_sha256).exists()
     least = min(glance.records, tools.config.real_limit or LEAST_REAL, LEAST_REAL)
     demand_time(tools.config, speeds, 0 if is_measured else least, tools.stage_log.elapsed_s)
 
 
 def divide_time(tools: Tools, images: Images, speeds: Speeds | None) -> Plan:
-    """Divide the run's time by the measured speeds; a resumed run keeps to this plan."""
+    """Divide the run's time by the measured speeds; a resumed run keeps this plan."""
     assert speeds is not None, "they are measured where there is no plan"
     config, folders, extractor = tools.config, tools.folders, tools.extractor
     rows = choose_real(len(images.real), config.real_limit, config.seed)
@@ -121,7 +121,7 @@ def divide_time(tools: Tools, images: Images, speeds: Speeds | None) -> Plan:
 def measure_real_images(
     tools: Tools, images: Images, plan: Plan
 ) -> tuple[Reference, Reference | None]:
-    """Features, statistics and floor of the real images that serve, and of those set aside."""
+    """Measure features, statistics and floor of the real images, and of the unseen ones."""
     config, cache = tools.config, tools.folders.cache
     rows = choose_real(len(images.real), plan.real, config.seed)
     reference = measure_reference(images.real[rows], tools.extractor, cache, config)
@@ -132,14 +132,14 @@ def measure_real_images(
 def prepare_training(
     tools: Tools, plan: Plan, reference: Reference, taken_over_s: float, given: Config
 ) -> tuple[TimeLimit, ValidationFid]:
-    """What ends training, and what measures samples in it.
+    """Make the limit that ends training, and the FID that measures samples in it.
 
-    Seconds that were taken over from an earlier version's output count as trained already.
+    Seconds taken over from an earlier version's output count as training time.
     """
     recipe, config = tools.recipe, tools.config
     deadline = tools.stage_log.deadline(config.minutes)
     deadline -= 0.0 if bounds_training(given) else plan.reserve_s
-    # The last share may be another stage's; candidates leave their own.
+    # The last share may be for FID as the loss; in a contest candidates reserve it themselves.
     share = 0.0 if recipe.contest else config.fid_loss
     limit = TimeLimit(plan.train_s * (1.0 - share) + taken_over_s, deadline)
     exact = (tools.inception_file, tools.device, tools.extractor)
@@ -148,7 +148,7 @@ def prepare_training(
 
 @contextmanager
 def explaining_no_step(tools: Tools, plan: Plan) -> Iterator[None]:
-    """Tell what to do where the clock ends the training in this block before its first step."""
+    """Raise an error with a cure where the clock ends training in the block before a first step."""
     try:
         yield
     except NoStepError as error:
@@ -157,9 +157,9 @@ def explaining_no_step(tools: Tools, plan: Plan) -> Iterator[None]:
 
 
 def leave_training(tools: Tools, trained: TrainResult, is_timed: bool) -> None:
-    """Leave the state for a later version; say where minutes that bound the run were too many.
+    """Write the training state for a later version; say if fewer minutes would have been enough.
 
-    Nothing stops early, but the next run may be shorter.
+    Training does not stop early, but the next run may be shorter.
     """
     work, output = tools.folders.scratch / TRAIN_FOLDER, tools.folders.output
     export_state(work, trained.model.path.parent, output)
@@ -175,9 +175,9 @@ def finetune(
     plan: Plan,
     reference: Reference,
 ) -> tuple[Model, Found, list[str]]:
-    """Lower FID itself in the last share of training, where that is asked for.
+    """Train the last share of the time with FID as the loss, where that is asked for.
 
-    Returns the model, what training and this found, and sentences beside the score.
+    Return the model, what training and these steps found, and sentences beside the score.
     """
     model, finetuning, notes = trained.model, None, []
     if stages.finetune:
@@ -200,14 +200,14 @@ def finetune(
 
 
 def forget_training(folders: Folders) -> None:
-    """Undo a training that made no step, so that the same command can go on."""
+    """Delete a training without a step, so that the same command can start it again."""
     (folders.scratch / PLAN_FILE).unlink(missing_ok=True)
     for checkpoint in (folders.scratch / TRAIN_FOLDER).rglob("checkpoint_*.pt"):
         checkpoint.unlink()
 
 
 def explain_no_step(tools: Tools, plan: Plan) -> PipelineError:
-    """Training that the clock ended before its first step -> what to tell the user."""
+    """(tools, plan) of a training that ended before its first step -> the error to raise."""
     stage_log = tools.stage_log
     enough = math.ceil(2.0 * (stage_log.elapsed_s + plan.reserve_s) / 60)
     return PipelineError(
@@ -222,7 +222,7 @@ def explain_no_step(tools: Tools, plan: Plan) -> PipelineError:
 def find_temperature(
     tools: Tools, stages: Stages, model: Model, reference: Reference, plan: Plan, speeds: Speeds
 ) -> tuple[Model, Found]:
-    """Find the temperature of the least FID, as far as there is time to look."""
+    """Find the temperature with the least FID, as far as there is time."""
     samples = tools.config.samples
     kept_s = speeds.cost_s(plan.pool) + (speeds.curate_s if plan.pool > samples else 0.0)
     left_s = tools.left_s(plan) - kept_s
@@ -238,7 +238,7 @@ def find_temperature(
 
 
 def draw_fitting_pool(tools: Tools, model: Model, plan: Plan, speeds: Speeds | None) -> np.ndarray:
-    """Draw the pool, as many images as there is time for -> (P, 3, S, S) uint8."""
+    """Draw as many images of the pool as there is time for; return (P, 3, S, S) uint8."""
     saved, count = tools.folders.scratch / POOL_FILE, plan.pool
     if count > tools.config.samples and not saved.exists() and speeds:
         count = fit_pool(tools.config, count, tools.left_s(plan), speeds)
@@ -247,9 +247,9 @@ def draw_fitting_pool(tools: Tools, model: Model, plan: Plan, speeds: Speeds | N
 
 
 def measure_pool(tools: Tools, pool: np.ndarray, plan: Plan) -> np.ndarray:
-    """(P, 3, S, S) uint8 -> (P, 2048) features, of the first rows where time runs out."""
+    """(P, 3, S, S) uint8 -> (P, 2048) features, or fewer rows where time runs out."""
     samples = tools.config.samples
-    # Curation takes about as long as closing, at the least.
+    # Curation takes at least about as long as closing.
     deadline = time.monotonic() + tools.left_s(plan) - plan.closing_s
     features = extract_pool(pool, tools.extractor, tools.folders.scratch, samples, deadline)
     enough = 2 * samples if len(features) < len(pool) else samples
@@ -260,7 +260,7 @@ def measure_pool(tools: Tools, pool: np.ndarray, plan: Plan) -> np.ndarray:
 
 
 def tell_pool(tools: Tools, count: int, wanted: int) -> None:
-    """Warn where the pool is smaller than was planned."""
+    """Print a warning where the pool is smaller than planned."""
     if count < wanted:
         is_pool = count > tools.config.samples
         kept = f"a pool of {count:,}" if is_pool else "no pool and no curation"
@@ -271,7 +271,7 @@ def tell_pool(tools: Tools, count: int, wanted: int) -> None:
 def choose_submitted(
     tools: Tools, stages: Stages, features: np.ndarray, reference: Reference, plan: Plan
 ) -> Choice:
-    """Choose what is submitted: out of a pool by FID, else what was drawn first."""
+    """Choose the submitted images: from a pool by FID, else the first that were drawn."""
     if stages.curate and len(features) > tools.config.samples:
         guard_s = max(min(tools.left_s(plan), _CURATE_GUARD_S), 1.0)
         choice = stages.curate(features, reference, tools.config, guard_s)
@@ -284,7 +284,7 @@ def choose_submitted(
 
 
 def describe_submission(tools: Tools, trained: TrainResult) -> Remarks:
-    """What is written beside the submission."""
+    """Describe how the submission was made, for the files beside it."""
     config = tools.config
     return Remarks(
         recipe=trained.model.recipe.name,
@@ -302,7 +302,7 @@ def measure_more(
     drawn: Drawn,
     reference: Reference,
 ) -> Found:
-    """Find out what FID does not say of the generated images."""
+    """Measure what FID does not show of the generated images."""
     assert stages.measure_extra
     real, seed = images.real[:_LOOKED_AT], tools.config.seed
     extra = stages.measure_extra(drawn, real, images.training, images.unseen_own, reference, seed)
@@ -313,7 +313,7 @@ def measure_more(
 
 
 def write_figure(tools: Tools, name: str, caption: str, images: np.ndarray) -> dict[str, bytes]:
-    """Write a grid of the first images -> caption and PNG for the report."""
+    """Write a grid of the first images; return caption -> PNG for the report."""
     path = tools.folders.output / name
     write_grid(path, images[:_GRID], columns=_COLUMNS, scale=4)
     return {caption: path.read_bytes()}

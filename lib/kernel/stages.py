@@ -1,6 +1,6 @@
-"""What the entry of a kernel names: recipes, the competition, and the stages that may be left out.
+"""What a kernel's entry names: recipes, the competition and optional stages.
 
-The run knows all of them by these contracts alone, so that a kernel holds only what it uses.
+The run knows them by these contracts alone, so that a kernel holds only what it uses.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,33 +18,33 @@ from lib.kernel.sampling.model_file import Model
 
 
 class RankStarter(Protocol):
-    """How other processes join in: the module lib.kernel.training.worker_rank."""
+    """The contract of lib.kernel.training.worker_rank, which starts and runs other ranks."""
 
     def join_launched(self) -> Ranks | None:
-        """Find this process's place among torchrun's; None elsewhere."""
+        """Join the ranks that torchrun started; return None without torchrun."""
 
     def spawn_workers(
         self, wanted: int, gpus: int, recipe: Recipe, make_graphs: MakeGraphs | None
     ) -> Ranks:
-        """Start the other ranks of this machine."""
+        """Start the other ranks on this machine."""
 
     def run_worker(self, ranks: Ranks, recipe: Recipe, make_graphs: MakeGraphs | None) -> None:
-        """Be one of the others."""
+        """Work as one of the other ranks until rank 0 lets it leave."""
 
 
 @dataclass(frozen=True)
 class Stages:
-    """Stages that a setting may switch off; None where the kernel does not hold them."""
+    """Stages that a setting can switch off; None where the kernel does not hold them."""
 
     ranks: RankStarter | None = None
     make_graphs: MakeGraphs | None = None  # CUDA graphs
-    finetune: Callable[..., tuple[Model, Any]] | None = None  # FID as the last steps' loss
+    finetune: Callable[..., tuple[Model, Any]] | None = None  # FID as the loss of the last steps
     tune_temperature: Callable[..., Any] | None = None
     curate: Callable[..., Choice] | None = None
     measure_extra: Callable[..., Any] | None = None  # KID, precision, recall, copies, spectra
 
     def check(self, config: Config) -> None:
-        """Refuse a configuration that asks for a stage which the kernel does not hold."""
+        """Raise InputError where a Config needs a stage that the kernel does not hold."""
         asked = {
             "ranks": config.ranks != 1 and self.ranks is None,
             "graphs": config.graphs and self.make_graphs is None,
@@ -67,8 +67,8 @@ class Stages:
 class Kernel:
     """Everything that the entry hands to a run."""
 
-    block: Mapping[str, Any]  # CONFIG as it stands at the top of the script
-    recipes: tuple[Recipe, ...]  # the first one serves where CONFIG names none
+    block: Mapping[str, Any]  # CONFIG at the top of the script
+    recipes: tuple[Recipe, ...]  # the first one is the default
     competition: Competition
     stages: Stages
     report_template: str

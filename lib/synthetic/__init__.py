@@ -1,4 +1,4 @@
-"""Invented or public pictures become shards in the competition's format here.
+"""Makes shards in the competition's format from invented or public pictures.
 
 Tests and demos need them.
 """

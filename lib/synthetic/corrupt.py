@@ -1,4 +1,4 @@
-"""A sound record -> one line of the competition's chaos, and the reason a decoder must give."""
+"""A sound record -> a line damaged as in the competition, and the reason for its rejection."""
 
 import base64
 import json
@@ -29,7 +29,7 @@ _FLAWS = ("no padding", "white space", "missing fields", "broken mask")
 def spoil(
     kind: str, fields: dict[str, Any], image: bytes, draw: np.random.Generator
 ) -> tuple[str, str]:
-    """(one of CHAOS, a record, its image file) -> (the spoilt line, why it is to be rejected)."""
+    """(one of CHAOS, a record, its image file) -> (the damaged line, why a decoder rejects it)."""
     key = next(name for name in fields if name.startswith("img"))
     pixels_end = _PIXELS_AT + int.from_bytes(image[33:37])
     middle = int(draw.integers(_PIXELS_AT + 2, (_PIXELS_AT + pixels_end) // 2))
@@ -59,7 +59,7 @@ def spoil(
 
 
 def disturb(fields: dict[str, Any], masked: bool, draw: np.random.Generator) -> bool:
-    """Change a record in place, maybe by a random mask; return whether it now decodes otherwise."""
+    """Change a record in place, perhaps by a random mask; tell if it now decodes differently."""
     if masked:
         width, height = fields["size"]
         mask = draw.integers(0, 256, size=(height, width), dtype=np.uint8)

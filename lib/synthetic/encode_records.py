@@ -1,4 +1,4 @@
-"""A picture -> the image file, mask, rotation and inversion that a record holds in its stead."""
+"""A picture -> the image file, mask, rotation and inversion with which a record stores it."""
 
 import base64
 import io
@@ -7,44 +7,44 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-_MARGINS = (4, 8)  # px of transparent rubbish, both sides together, around a picture with a mask
+_MARGINS = (4, 8)  # px of noise to cut off, both sides together, around a picture with a mask
 _INVERTED_SHARE = 0.3
-_DEEP_SHARE = 0.6  # I;16 among those pictures that 16-bit grey gives back unchanged
-_WINDOW_SHARE = 0.3  # RGBA pictures that are only a window in a larger one
-_SEPARATE_SHARE = 0.5  # windows whose mask lies in alpha_b64 instead of in the picture
+_DEEP_SHARE = 0.6  # of the pictures that 16-bit grey gives back unchanged, those in I;16
+_WINDOW_SHARE = 0.3  # of RGBA pictures, those that are a window in a larger one
+_SEPARATE_SHARE = 0.5  # of windows, those whose mask is in alpha_b64, not in the picture
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What a record says of one picture, the inverse of what a decoder then does."""
+    """What a record stores of one picture; a decoder does the inverse."""
 
     mode: str  # "I;16" or "RGBA"
     size: tuple[int, int]  # width, height of the stored picture, px
-    degrees: int  # to be turned clockwise by the decoder
+    degrees: int  # clockwise, by which the decoder turns it
     invert: bool
     image: bytes  # PNG
     mask: bytes | None  # PNG, in the frame of the stored picture
 
     @property
     def image_base64(self) -> str:
-        """The image file as a record holds it."""
+        """The image file in base64, as a record holds it."""
         return base64.b64encode(self.image).decode("ascii")
 
     @property
     def mask_base64(self) -> str | None:
-        """The mask as a record holds it."""
+        """The mask in base64, as a record holds it; None without a mask."""
         return None if self.mask is None else base64.b64encode(self.mask).decode("ascii")
 
 
 def store_picture(picture: np.ndarray, draw: np.random.Generator) -> Stored:
-    """(32, 32) uint8 -> a Stored that decodes, by policy host, to the same picture bit for bit.
+    """(32, 32) uint8 -> a Stored that policy official decodes to the same picture, bit for bit.
 
-    16-bit grey is stretched to the full range, so only pictures that fill it, or are constant, can
-    be stored that way.
+    A decoder stretches 16-bit grey to the full range. So only pictures that fill the range, or are
+    constant, can be stored in 16 bits.
     """
     turns = int(draw.integers(4))
     invert = bool(draw.random() < _INVERTED_SHARE)
-    turned = np.rot90(picture, turns)  # counter-clockwise, against the decoder's clockwise
+    turned = np.rot90(picture, turns)  # counter-clockwise; the decoder turns it clockwise
     content = 255 - turned if invert else turned
     low, high = int(content.min()), int(content.max())
     survives = (low, high) == (0, 255) or low == high
@@ -72,7 +72,7 @@ def encode_png(image: Image.Image) -> bytes:
 def _put_into_window(
     content: np.ndarray, draw: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(32, 32) uint8 -> a larger picture of noise around it, and the alpha that shows it alone."""
+    """(32, 32) uint8 -> a larger picture with noise around it, and the alpha that hides noise."""
     margin = int(draw.choice(_MARGINS))
     top, left = draw.integers(0, margin + 1, size=2).tolist()
     around = ((top, margin - top), (left, margin - left))

@@ -31,7 +31,7 @@ def read_idx(path: Path) -> np.ndarray:
 
 
 def read_fashion(source: Path) -> np.ndarray:
-    """An idx file, or the folder with Fashion-MNIST's -> (N, 28, 28) uint8, training set first."""
+    """An idx file, or Fashion-MNIST's folder -> (N, 28, 28) uint8, training set first."""
     if source.is_file():
         return read_idx(source)
     found = [source / name for name in _FILES if (source / name).is_file()]

@@ -1,4 +1,4 @@
-"""Pictures -> shards in the competition's format, chaos included, and the truth about each line."""
+"""Pictures -> shards in the competition's format, with damaged lines, and the truth about each."""
 
 import json
 from pathlib import Path
@@ -14,21 +14,21 @@ from lib.synthetic.encode_records import Stored, store_picture
 from lib.synthetic.look_alike import look_alike
 
 RECORDS_PER_SHARD = 1000
-CHAOS_SHARE = 0.024  # of the competition's records, those that one solver had to drop
-_MASKED_SHARE = 0.01  # records with a random alpha mask: they decode, to something else
-_REPAIRABLE_SHARE = 0.02  # records with a flaw that a decoder repairs
+CHAOS_SHARE = 0.024  # share of the competition's records that one solver had to drop
+_MASKED_SHARE = 0.01  # share of records with a random alpha mask, which decode to another picture
+_REPAIRABLE_SHARE = 0.02  # share of records with a flaw that a decoder repairs
 _WRAPPED_SHARE = 0.1
 _KEY_SHARES = (0.8, 0.1, 0.1)
 
 
 class Written(NamedTuple):
-    """One line and what a decoder by policy host must make of it."""
+    """One line and what a decoder with policy official must make of it."""
 
     file: str  # label of the shard
     line: int  # from 1
     id: str
     reason: str  # of its rejection; "" if it is to be kept
-    exact: bool  # kept, and the decoded picture is the one given, bit for bit
+    exact: bool  # kept, and decoded to the given picture bit for bit
 
 
 def write_shards(
@@ -38,7 +38,7 @@ def write_shards(
     records_per_shard: int = RECORDS_PER_SHARD,
     chaos: float = CHAOS_SHARE,
 ) -> list[Written]:
-    """Write (N, 32, 32) uint8 as shard_00/data.jsonl ..., and return the truth about every line."""
+    """Write (N, 32, 32) uint8 as shard_00/data.jsonl ...; return the truth about every line."""
     draw = np.random.default_rng(derive_seed(seed, "shards"))
     shards = -(-len(images) // records_per_shard)
     digits = max(2, len(str(shards - 1)))
@@ -57,7 +57,7 @@ def write_shards(
 
 
 def write_demo_shards(folder: Path, records: int = 600, seed: int = 0) -> list[Written]:
-    """Write a few small shards of look-alikes, for a run that shows the whole path."""
+    """Write a few small shards of look-alikes for a short demonstration run."""
     return write_shards(look_alike(records, seed), folder, seed, records_per_shard=200)
 
 

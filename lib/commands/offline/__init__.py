@@ -1,4 +1,4 @@
-"""Features, scores, curation and audits of files on this machine are made here.
+"""Features, scores, curation and audits of files on this machine.
 
-Nothing asks Kaggle.
+Nothing here needs Kaggle.
 """

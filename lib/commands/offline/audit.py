@@ -1,4 +1,4 @@
-"""Shards -> their pictures under each open policy, and what a wrong guess would cost in FID."""
+"""Shards -> their pictures under each policy, and what a wrong policy would cost in FID."""
 
 import dataclasses
 import itertools
@@ -19,30 +19,30 @@ from lib.kernel.configuration.config import OFFICIAL
 from lib.kernel.metrics.features import Extractor
 from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
 
-_SHOWN = 16  # records on a sheet: those that the policy changes most
+_SHOWN = 16  # records on a sheet: those that change most
 
 
 @dataclass(frozen=True)
 class Variant:
-    """What one policy makes of the records that were looked at."""
+    """The pictures that one policy makes of the records."""
 
     name: str
-    rows: np.ndarray  # (K,) numbers of the records it keeps
+    rows: np.ndarray  # (K,) numbers of the records that it keeps
     pixels: np.ndarray  # (K, 3, 32, 32) uint8
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How far a policy's pictures are from the default's."""
+    """How much a policy's pictures differ from the official ones."""
 
     name: str
     kept: int
-    changed: int  # records kept by both whose pictures differ
-    fid: float  # between the two sets; the records are the same, so that 0 means equal
+    changed: int  # records that both keep and whose pictures differ
+    fid: float  # between the two sets; 0 means equal, as the records are the same
 
 
 def list_policies() -> dict[str, Policy]:
-    """List the official policy, each single departure from it, and the public solutions' two."""
+    """List the official policy, all that differ from it in one choice, and the two public ones."""
     policies = {OFFICIAL: Policy()}
     for field, options in get_type_hints(Policy).items():
         for option in get_args(options):
@@ -53,7 +53,7 @@ def list_policies() -> dict[str, Policy]:
 
 
 def decode_variants(source: Path, records: int) -> list[Variant]:
-    """(folder of shards, records to look at) -> a Variant for each policy, the official first."""
+    """(folder of shards, records to read) -> a Variant for each policy, the official first."""
     lines = [record.raw for record in itertools.islice(read_records(find_shards(source)), records)]
     policies = list_policies()
     progress = Progress("audit", len(policies), "policies")
@@ -71,7 +71,7 @@ def decode_variants(source: Path, records: int) -> list[Variant]:
 
 
 def judge(variants: list[Variant], extractor: Extractor) -> list[Verdict]:
-    """Variants, the official one first -> a Verdict each; equal pictures pass the network once."""
+    """Variants, the official first -> a Verdict each; equal pictures pass the network once."""
     features = extractor.extract(np.concatenate([variant.pixels for variant in variants]))
     ends = np.cumsum([len(variant.rows) for variant in variants])[:-1]
     parts = np.split(features, ends)
@@ -88,7 +88,7 @@ def judge(variants: list[Variant], extractor: Extractor) -> list[Verdict]:
 
 
 def write_sheets(folder: Path, variants: list[Variant]) -> list[Path]:
-    """Write a PNG for each variant but the first: official pictures above, its own below."""
+    """Write a PNG for each variant but the first: official pictures above, the variant's below."""
     paths = []
     official = variants[0]
     for variant in variants[1:]:

@@ -1,4 +1,4 @@
-"""Features of a submission and of real images -> how many of its rows are real ones, or nearly."""
+"""Features of a submission and of real images -> how many rows are copies of real ones."""
 
 from dataclasses import dataclass
 
@@ -8,23 +8,23 @@ from numpy.typing import NDArray
 from lib.base.seeds import derive_seed
 from lib.kernel.metrics.kid_prdc import find_neighbours
 
-_SAME = 1e-3  # of the real rows' root mean square distance from their mean: rounding lies below
-_NEAR = 1.0  # percent of the distances between neighbouring real rows
-_JUDGED = 1000  # real rows whose nearest others are looked for
-_ERRORS = 4.0  # standard errors that are no accident
+_SAME = 1e-3  # of the real rows' RMS distance from their mean; rounding errors are smaller
+_NEAR = 1.0  # percentile of the distances between neighbouring real rows
+_JUDGED = 1000  # real rows whose nearest neighbours are searched
+_ERRORS = 4.0  # standard errors that count as significant
 
 
 @dataclass(frozen=True)
 class Copies:
-    """Counts of rows; what is expected is what as many real rows show among the others."""
+    """Counts of rows; the expected ones are those of as many real rows among the others."""
 
-    copies: int  # rows that are a real row
+    copies: int  # rows equal to a real row
     copies_expected: float
-    nearer_than_real: int  # copies, and rows nearer to a real one than 99 % of the distinct are
+    nearer_than_real: int  # copies, and rows nearer to a real one than 99 % of real ones
     nearer_expected: float
 
     def describe(self, rows: int) -> str:
-        """The submission's rows -> a warning, or nothing where it has no more than real rows."""
+        """The submission's rows -> a warning; "" where there are no more copies than expected."""
         for found, expected, words in (
             (self.copies, self.copies_expected, "are real rows"),
             (self.nearer_than_real, self.nearer_expected, "are nearer to a real row than such are"),
@@ -41,7 +41,7 @@ class Copies:
 def count_copies(
     features: NDArray[np.floating], real: NDArray[np.floating], seed: int = 0
 ) -> Copies:
-    """(n, D), (N >= 4, D) features -> Copies. Real data hold copies too, hence the comparison."""
+    """(n, D), (N >= 4, D) features -> Copies, compared with real rows, as these repeat too."""
     mean = real.mean(axis=0, dtype=np.float64)
     scale = float(np.sqrt(np.mean([((row - mean) ** 2).sum() for row in real])))
     draw = np.random.default_rng(derive_seed(seed, "copies"))

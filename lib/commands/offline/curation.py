@@ -1,4 +1,4 @@
-"""Features of a pool and of real images -> the row numbers of the subset of least FID."""
+"""Features of a pool and of real images -> the row numbers of the subset with the least FID."""
 
 import argparse
 from pathlib import Path
@@ -24,7 +24,7 @@ _DRAWS = 5
 
 
 def curate_files(options: argparse.Namespace) -> int:
-    """Write the chosen rows and print their FIDs, as the options of `curate` say."""
+    """Write the chosen rows and print their FIDs, by the options of `curate`."""
     rounds = DEFAULT_ROUNDS if options.rounds is None else options.rounds
     _check_options(options, rounds)
     pool = _read_features(options.pool, options.weights, "the pool's features", max(options.n, 2))
@@ -60,7 +60,7 @@ def curate_files(options: argparse.Namespace) -> int:
 def _describe(
     name: str, pool: np.ndarray, chosen: np.ndarray, statistics: Statistics, seed: int
 ) -> None:
-    """Print a line of FIDs against a real side: of random draws, and of the chosen rows."""
+    """Print the FIDs of random draws and of the chosen rows against real images, in one line."""
     random = np.random.default_rng(derive_seed(seed, "random draws"))
     values = [
         frechet_distance(pool[random.choice(len(pool), len(chosen), replace=False)], statistics)
@@ -88,7 +88,7 @@ def _check_options(options: argparse.Namespace, rounds: int) -> None:
 
 
 def _read_features(path: Path, weights: str | None, name: str, least: int) -> np.ndarray:
-    """What feature_source reads -> (N >= least, 2048) finite floats."""
+    """A file or folder that feature_source reads -> (N >= least, 2048) finite floats."""
     features = read_features(Source(path, weights, stage="curate"))
     check_features(features, name, FEATURES, least)
     return features

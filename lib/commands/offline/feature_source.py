@@ -1,4 +1,4 @@
-"""Features, pictures, shards, a pool or a run's cache -> (N, 2048) features, in their own order."""
+"""Features, pictures, shards, a pool or a run's cache -> (N, 2048) features in their order."""
 
 import sys
 import tempfile
@@ -32,16 +32,16 @@ Features = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Source:
-    """Where features come from; `weights` serve only where pictures have to pass the network."""
+    """Where features come from; `weights` are used only where pictures must pass the network."""
 
     path: Path
-    weights: str | None = None  # a file, "random", or None: searched as the kernel does
+    weights: str | None = None  # a file, "random", or None: found as in a kernel
     policy: str = OFFICIAL  # of shards
-    stage: str = "features"  # of its errors
+    stage: str = "features"  # named in its errors
 
 
 def read_features(source: Source) -> Features:
-    """A Source -> (N, 2048) floats, half precision as float32; stages speak on stderr meanwhile."""
+    """A Source -> (N, 2048) floats, half precision as float32; progress goes to stderr."""
     _refuse_wrong_weights(source)
     with redirect_stdout(sys.stderr):
         folder = _find_cache(source)
@@ -55,10 +55,10 @@ def read_features(source: Source) -> Features:
 
 
 def extract_source(source: Source) -> tuple[NDArray[np.float32], Extractor]:
-    """A Source of images -> (N, 2048) float32 by the host's exact path, and what made them."""
+    """A Source of images -> (N, 2048) float32 by the exact path, and the extractor."""
     _refuse_wrong_weights(source)
     with redirect_stdout(sys.stderr), closing(_read_images(source)) as blocks:
-        first = next(blocks)  # what cannot be read is told before weights are looked for
+        first = next(blocks)  # unreadable pictures are reported before weights are needed
         extractor = _load_network(source)
         parts = [_extract_block(first, extractor)]
         parts += [_extract_block(block, extractor) for block in blocks]
@@ -66,7 +66,7 @@ def extract_source(source: Source) -> tuple[NDArray[np.float32], Extractor]:
 
 
 def _refuse_wrong_weights(source: Source) -> None:
-    """Before anything is read that takes long."""
+    """Raise InputError for a wrong weights file, before anything slow is read."""
     if source.weights and source.weights != RANDOM_WEIGHTS:
         refuse_wrong_kind(Path(source.weights))
 
@@ -82,7 +82,7 @@ def _is_shard(path: Path) -> bool:
 
 
 def _find_cache(source: Source) -> Path | None:
-    """A folder of cached features, or one around a single such folder -> it; else None."""
+    """A folder of cached features, or one that holds a single such folder -> it; else None."""
     if not source.path.is_dir():
         return None
     if any(source.path.glob(CHUNKS)):
@@ -101,7 +101,7 @@ def _find_cache(source: Source) -> Path | None:
 
 
 def _read_array(source: Source) -> NDArray[Any]:
-    """A .npy file -> floats, or uint8 images of four axes, not yet in memory."""
+    """A .npy file -> floats, or uint8 images of four axes, memory-mapped."""
     path = source.path
     try:
         array = np.load(path, allow_pickle=False, mmap_mode="r")
@@ -118,7 +118,7 @@ def _read_array(source: Source) -> NDArray[Any]:
 
 
 def _read_images(source: Source) -> Generator[list[Images] | Images, None, None]:
-    """A pool, or a folder or zip of shards or pictures -> blocks of pictures in their order."""
+    """Yield blocks of pictures, in order, of a pool or of a folder or zip of shards or pictures."""
     if not _is_container(source.path):
         yield _read_pool(source)
         return
@@ -157,7 +157,7 @@ def _extract_block(block: list[Images] | Images, extractor: Extractor) -> NDArra
 
 
 def _load_network(source: Source) -> Extractor:
-    """A Source -> the exact extractor of its weights, found as a kernel finds them."""
+    """A Source -> the exact extractor with its weights, which are found as in a kernel."""
     config, weights = Config(), None
     if source.weights == RANDOM_WEIGHTS:
         print(RANDOM_WARNING, file=sys.stderr)

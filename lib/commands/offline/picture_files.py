@@ -1,4 +1,4 @@
-"""A folder or zip of picture files -> (3, H, W) uint8 pictures by name, as the host opens them."""
+"""A folder or zip of picture files -> (3, H, W) uint8 pictures, as the competition opens them."""
 
 import io
 import zipfile
@@ -11,16 +11,17 @@ from PIL import Image
 
 from lib.base.errors import InputError
 
-# Pillow's own sniffing would also try EPS, which runs ghostscript.
+# Pillow's own detection would also try EPS, which runs ghostscript.
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
-_BLOCK_BYTES = 1 << 26  # of pixels that lie in memory together
+_BLOCK_BYTES = 1 << 26  # of pixels in memory at once
 _CURE = "mend or take away that file; nothing was written"
 
 
 def read_blocks(path: Path, stage: str) -> Iterator[list[NDArray[np.uint8]]]:
-    """A folder or zip, any depth -> lists of (3, H, W) uint8 pictures, sorted by their names.
+    """A folder or zip, any depth -> lists of (3, H, W) uint8 pictures, sorted by name.
 
-    Hidden files are passed over; any other that is no picture is an InputError with its name.
+    Hidden files are skipped. Any other file that is not a picture raises an InputError with its
+    name.
     """
     block: list[NDArray[np.uint8]] = []
     held = 0
@@ -39,7 +40,7 @@ def read_blocks(path: Path, stage: str) -> Iterator[list[NDArray[np.uint8]]]:
 
 
 def _list_files(path: Path, stage: str) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """A folder or zip -> (name below it, how to read it), in the order of the names."""
+    """A folder or zip -> (name below it, function that reads the bytes), sorted by name."""
     if path.is_dir():
         files = {file.relative_to(path).as_posix(): file for file in path.rglob("*")}
         for name in sorted(files):
@@ -59,7 +60,7 @@ def _list_files(path: Path, stage: str) -> Iterator[tuple[str, Callable[[], byte
 def _reader(file: Path) -> Callable[[], bytes]:
     def read() -> bytes:
         if not file.is_file():
-            raise OSError("neither a file nor a folder")  # a pipe would never end
+            raise OSError("neither a file nor a folder")  # reading a pipe might never end
         return file.read_bytes()
 
     return read
@@ -70,11 +71,11 @@ def _is_hidden(name: str) -> bool:
 
 
 def _open(name: str, read: Callable[[], bytes], stage: str) -> NDArray[np.uint8]:
-    """A file -> its first picture (3, H, W) as RGB, by Pillow's convert as on the host's page."""
+    """A file -> its first picture, (3, H, W) RGB by Pillow's convert, as the competition does."""
     try:
         with Image.open(io.BytesIO(read()), formats=_FORMATS) as image:
             pixels = np.asarray(image.convert("RGB"))
-    except Exception as error:  # plug-ins raise what they like: SyntaxError, struct.error, ...
+    except Exception as error:  # plug-ins raise any kind: SyntaxError, struct.error, ...
         got = str(error).partition("\n")[0][:120] or type(error).__name__
         what = f"{name} is no picture that can be read"
         raise InputError(stage, what, expected="a picture", got=got, cure=_CURE) from error

@@ -47,7 +47,7 @@ _SHOWN = (
 
 
 def format_scores(scores: dict[str, Any]) -> str:
-    """The numbers of score_features -> one line each, the number first."""
+    """The numbers of score_features -> one line each, with the number first."""
     rows = []
     for key, words in _SHOWN:
         value = scores[key]
@@ -58,7 +58,7 @@ def format_scores(scores: dict[str, Any]) -> str:
 
 
 def score_features(features: np.ndarray, real: np.ndarray) -> dict[str, Any]:
-    """(n, 2048) and (N, 2048) floats -> every number of the score panel, by name."""
+    """(n, 2048), (N, 2048) floats -> all numbers that `score` prints, by name."""
     check_features(features, "the submission's features", FEATURES)
     check_features(real, "the features of --real", FEATURES, least=4)
     statistics = features_to_statistics(real)
@@ -87,9 +87,9 @@ def score_features(features: np.ndarray, real: np.ndarray) -> dict[str, Any]:
 
 
 def read_any_submission(path: Path) -> np.ndarray:
-    """A submission of anybody's -> (N, 2048) float64 in the order of its rows.
+    """Any submission.csv -> (N, 2048) float64 in the order of its rows.
 
-    The ids dig-000000 ... must all be there once; their order does not matter to FID.
+    Each id from dig-000000 on must be there once. Their order does not change FID.
     """
     return read_table(path, _complain, in_order=False)
 

@@ -1,4 +1,4 @@
-"""CONFIG is understood here: its keys, what a recipe changes of them, how people write them.
+"""CONFIG: its keys, the values of each recipe, and how users write them.
 
-Numbers of the challenge, folders of a run and names of the version before are here too.
+The challenge's numbers, a run's folders and the previous version's names are here too.
 """

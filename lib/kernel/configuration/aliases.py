@@ -1,6 +1,6 @@
-"""Names of the version before this one, and what they are called now.
+"""Names of the previous version, and the names of today.
 
-The old ones are taken for one release more. What lies on disk under an old name is found as well.
+Old names are accepted for one more release. Files on disk under an old name are found as well.
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from lib.kernel.configuration.config import OFFICIAL
 
 KEYS = {"judge": "eval_samples", "codes": "clusters"}
 VALUES = {"policy": {"host": OFFICIAL}, "preprocessing": {"host": OFFICIAL}}  # key -> old -> new
-_IN_CACHES = {OFFICIAL: "host"}  # a cache's name is data: it stays, so that nothing is made anew
+_IN_CACHES = {OFFICIAL: "host"}  # a cache's name stays, so that its files are found
 
 
 def modernise(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration as a dictionary, of any version -> the same with today's names."""
+    """A configuration of any version, as a dictionary -> the same with today's names."""
     modern = {KEYS.get(key, key): modernise_value(key, value) for key, value in values.items()}
     if isinstance(given := modern.get("given"), list):
         modern["given"] = [KEYS.get(key, key) for key in given]
@@ -23,12 +23,12 @@ def modernise(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def modernise_value(key: str, value: Any) -> Any:
-    """A key and its value -> the value's name of today."""
+    """A key and its value -> today's name of the value."""
     return VALUES.get(key, {}).get(value, value) if isinstance(value, str) else value
 
 
 def take_old_names(key: str, value: Any) -> tuple[str, Any]:
-    """A key and a value as somebody wrote them -> today's names; says so where they differ."""
+    """Replace the old names in a key and value of a user by today's; print where they differ."""
     modern_key, modern_value = KEYS.get(key, key), modernise_value(key, value)
     for old, new in ((key, modern_key), (value, modern_value)):
         if old != new:
@@ -37,5 +37,5 @@ def take_old_names(key: str, value: Any) -> tuple[str, Any]:
 
 
 def name_in_caches(name: str) -> str:
-    """A policy or preprocessing -> its name in files' names and in hashes."""
+    """A policy or preprocessing -> its name in file names and hashes."""
     return _IN_CACHES.get(name, name)

@@ -1,5 +1,5 @@
-"""The GAN Challenge's rules -> its numbers, each of which several stages go by."""
+"""Numbers of the GAN Challenge's rules that several stages use."""
 
-IMAGE_PX = 32  # side of a picture
-SUBMITTED = 1000  # images that the competition asks for
-FEATURES = 2048  # of a picture, by Inception-V3
+IMAGE_PX = 32  # side of a picture, px
+SUBMITTED = 1000  # images in a submission
+FEATURES = 2048  # numbers that Inception-V3 gives for a picture

@@ -1,6 +1,6 @@
 """Everything that decides a run's result: one frozen Config, each key checked and explained.
 
-Long because each key says here what it is: nothing else explains it, neither to users nor readers.
+Long because each key is explained here, for users and for readers of the code.
 """
 
 import dataclasses
@@ -15,8 +15,8 @@ from lib.kernel.configuration.challenge import SUBMITTED
 
 TORCHVISION_WEIGHTS = "inception_v3_google-0cc3c7bd.pth"
 RANDOM_WEIGHTS = "random"
-COLDEST, HOTTEST = 0.01, 100.0  # temperatures that samples may be drawn at
-OFFICIAL = "official"  # how the competition itself reads records and prepares pictures
+COLDEST, HOTTEST = 0.01, 100.0  # allowed temperatures
+OFFICIAL = "official"  # as the competition reads records and prepares pictures
 POLICIES = (OFFICIAL, "first-seed", "second-seed")
 PREPROCESSINGS = (OFFICIAL, "imagenet-norm", "nearest", "tf-fid")
 _WEEK = 60.0 * 24 * 7  # min
@@ -24,16 +24,14 @@ _WEEK = 60.0 * 24 * 7  # min
 
 @dataclass(frozen=True)
 class Key:
-    """What a field of Config is, for the kernel's comments, the checks and the messages."""
+    """A field's description, for checks, messages and the comments in a kernel."""
 
     unit: str
     words: str
     least: float = -math.inf
-    most: float = math.inf  # infinite: no range is checked
-    auto: float | None = (
-        None  # the number inside that "auto" stands for; None: nothing is automatic
-    )
-    by: str = ""  # what decides where it is automatic
+    most: float = math.inf  # infinite: the range is not checked
+    auto: float | None = None  # the number that stands for "auto"; None: it may not be auto
+    by: str = ""  # what settles it where it is auto
 
 
 def _key(
@@ -45,7 +43,7 @@ def _key(
     auto: float | None = None,
     by: str = "",
 ) -> Any:
-    """A default and what Key has -> a field of Config."""
+    """(default, the fields of Key) -> a field of Config."""
     key = Key(unit, words, least, most, auto, by)
     return dataclasses.field(default=default, metadata={"key": key})
 
@@ -149,8 +147,8 @@ class Config:
         0, "images", "real ones that serve at most", 1, 10**7, 0, by="all on a GPU, 10,000 on a CPU"
     )
     floor_draws: int = _key(5, "draws", "of held-out images for the real-real floor", 2, 1000)
-    # Of recipe auto: the keys, of those that its candidates differ in, that were given. Candidates
-    # take these alone from it; everything else in which they differ is their own.
+    # Of recipe auto: those keys in which its candidates differ and that the user gave. Candidates
+    # take only these from it; where they differ in other keys, they keep their own values.
     given: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -167,12 +165,12 @@ class Config:
 KEYS: Mapping[str, Key] = {
     entry.name: entry.metadata["key"] for entry in dataclasses.fields(Config) if entry.metadata
 }
-BAKED = ("recipe", "weights_file", "weights_sha256")  # given by options of their own
-AUTOMATIC = "auto"  # how a value that the run settles itself is written
+BAKED = ("recipe", "weights_file", "weights_sha256")  # each has an option of its own
+AUTOMATIC = "auto"  # the word for a value that the run settles
 
 
 def refuse_range(name: str, value: Any, may_be_auto: bool) -> InputError:
-    """A key, a value out of its range, whether it may be "auto" -> the error to raise."""
+    """(key, a value out of its range, whether it may be "auto") -> the error to raise."""
     key = KEYS[name]
     return InputError(
         "config",
@@ -184,18 +182,18 @@ def refuse_range(name: str, value: Any, may_be_auto: bool) -> InputError:
 
 
 def show_value(name: str, value: Any) -> Any:
-    """A key and its value inside -> the value as it is written: "auto" for the number of that."""
+    """(key, its value in a Config) -> the value as users write it, with "auto" for its number."""
     key = KEYS.get(name)
     return AUTOMATIC if key and key.auto is not None and value == key.auto else value
 
 
 def as_dict(config: Config) -> dict[str, Any]:
-    """A Config -> its fields, in the order of the class, as JSON has them."""
+    """A Config -> its fields as JSON values, in the order of the class."""
     return {**dataclasses.asdict(config), "given": list(config.given)}
 
 
 def check_choice(name: str, value: str, known: Iterable[str]) -> None:
-    """A key, its value and those that there are -> InputError that names the nearest."""
+    """Raise InputError, with the nearest known value, unless a key's value is a known one."""
     if value not in known:
         raise InputError(
             "config", f"there is no {name} {value!r}", cure=nearest_name(str(value), known)

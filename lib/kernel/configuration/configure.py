@@ -1,4 +1,4 @@
-"""A recipe's row and what was given -> its Config; two configurations -> what differs."""
+"""A recipe's preset and given values -> its Config; two configurations -> what differs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,9 +9,9 @@ from lib.kernel.configuration.preset import Preset
 
 
 def configure(preset: Preset, overrides: Mapping[str, Any]) -> Config:
-    """(recipe, key -> value as given) -> Config; the overrides win over the recipe's own row.
+    """(preset, key -> given value) -> Config; given values replace those of the preset.
 
-    Raises InputError where the recipe, or every candidate of it, makes nothing of a key.
+    Raise InputError for a key that neither the recipe nor any of its candidates uses.
     """
     unused = [name for name in overrides if name not in preset.keys]
     if unused:
@@ -34,15 +34,15 @@ def configure(preset: Preset, overrides: Mapping[str, Any]) -> Config:
 
 
 def may_be_automatic(name: str, preset: Preset) -> bool:
-    """A key and a recipe -> whether it may be "auto" there; sizes of public recipes are kept."""
+    """(key, preset) -> whether the key may be "auto"; sizes of public recipes may not."""
     is_fixed = preset.keeps_sizes and name in ("batch", "width")
     return KEYS[name].auto is not None and not is_fixed
 
 
 def as_candidate(config: Config, preset: Preset, candidate: Preset) -> Config:
-    """(Config of a recipe that tries others, its row, theirs) -> the candidate's Config.
+    """(Config of a recipe with candidates, its preset, a candidate's) -> the candidate's Config.
 
-    It is the candidate's own row with what was given that it uses.
+    For a key in which the presets differ, a given value is kept; else the candidate has its own.
     """
     left = set(preset.disputed_keys) - set(config.given)
     names = [name for name in candidate.keys if name != "recipe" and name not in left]
@@ -50,7 +50,11 @@ def as_candidate(config: Config, preset: Preset, candidate: Preset) -> Config:
 
 
 def read_given(values: Mapping[str, Any], preset: Preset | None) -> list[str]:
-    """A configuration as a dictionary -> its `given`; before there was one, what differs was."""
+    """(configuration as a dictionary, preset) -> the keys that were given.
+
+    Older versions did not store them. There, a key counts as given where it differs from the
+    preset.
+    """
     if isinstance(given := values.get("given"), list):
         return given
     if preset is None or values.get("recipe") != preset.name:
@@ -64,7 +68,7 @@ def differences(
 ) -> list[str]:
     """Two configurations as dictionaries -> "key: here against there" for all that differ.
 
-    The row of a recipe with candidates tells what was given to a version that did not say so.
+    The preset of a recipe with candidates shows what was given to a version that did not store it.
     """
     one, other = ({**values, "given": read_given(values, preset)} for values in (one, other))
     return [

@@ -1,4 +1,4 @@
-"""Where a run reads and writes, and the names of what a resumed run finds."""
+"""The folders of a run, and the names of files that a resumed run finds."""
 
 import hashlib
 import os
@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-# In the scratch folder.
+# Files and folders in the scratch folder.
 IDENTITY_FILE = "identity.json"
 PLAN_FILE = "plan.json"
 SWEEP_FILE = "sweep.json"
@@ -16,7 +16,7 @@ TRAIN_FOLDER = "train"
 
 @dataclass(frozen=True)
 class Folders:
-    """Where a run reads and writes."""
+    """The folders that a run reads and writes."""
 
     input: Path
     output: Path  # what Kaggle keeps
@@ -38,7 +38,7 @@ def find_folders() -> Folders:
 
 
 def _place_scratch(target: Path) -> Path:
-    """An output folder -> "<output>.scratch" beside it, or a temporary folder of its own."""
+    """An output folder -> "<output>.scratch" beside it, or else a temporary folder."""
     if os.access(target.parent, os.W_OK):
         return target.parent / f"{target.name}.scratch"
     digest = hashlib.sha256(str(target).encode()).hexdigest()[:12]

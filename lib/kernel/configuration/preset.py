@@ -1,6 +1,6 @@
-"""A recipe as CONFIG knows it: its name, its values and the keys that it reads.
+"""A recipe's values: its name, its defaults and the keys that it reads.
 
-Data alone, so that a kernel is built without any of the recipe's code.
+A preset is data only, so a kernel can be built without importing the recipe's code.
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ from typing import Any
 from lib.base.log import log
 from lib.kernel.configuration.config import KEYS, Config
 
-RUN_KEYS = (  # of the run around the training, whatever is trained
+RUN_KEYS = (  # that the run itself reads, whatever the recipe
     *("recipe", "seed", "minutes", "train_minutes", "steps", "ranks", "policy", "epochs", "graphs"),
     *("samples", "curate", "pool", "weights_file", "weights_sha256", "preprocessing"),
     *("real_limit", "floor_draws"),
@@ -26,20 +26,20 @@ SELECTION_KEYS = (
 
 @dataclass(frozen=True)
 class SizesByDevice:
-    """What a size of 0 stands for."""
+    """The sizes that replace a size of 0 on a GPU and on a CPU."""
 
     names: tuple[str, ...] = ()  # keys of Config
     on_gpu: tuple[int, ...] = ()
     on_cpu: tuple[int, ...] = ()
 
     def resolve(self, config: Config, is_cuda: bool) -> Config:
-        """(config, whether there is a GPU) -> the same, each size that is 0 now one that suits."""
+        """(config, whether there is a GPU) -> the same with a suitable size for each 0."""
         suited = zip(self.names, self.on_gpu if is_cuda else self.on_cpu, strict=True)
         sizes: dict[str, Any] = {name: getattr(config, name) or size for name, size in suited}
         return dataclasses.replace(config, **sizes)
 
     def settle(self, config: Config, is_cuda: bool) -> Config:
-        """Resolve the sizes, and print them where one was left to the device."""
+        """Resolve the sizes, and print them where at least one was automatic."""
         settled = self.resolve(config, is_cuda)
         if settled != config:
             words = ", ".join(f"{name} {getattr(settled, name)}" for name in self.names)
@@ -50,36 +50,36 @@ class SizesByDevice:
 
 @dataclass(frozen=True)
 class Preset:
-    """A recipe's row."""
+    """The values of a recipe."""
 
     name: str
-    defaults: Mapping[str, Any]  # key -> value, where it differs from Config's own
-    training_keys: tuple[str, ...]  # that its training and drawing read
+    defaults: Mapping[str, Any]  # key -> value, where it differs from Config's default
+    training_keys: tuple[str, ...]  # read by its training and drawing
     sizes: SizesByDevice = field(default=SizesByDevice())
-    candidates: tuple["Preset", ...] = ()  # of a recipe that tries others
+    candidates: tuple["Preset", ...] = ()  # recipes that compete in it
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """All keys that a run of it uses."""
+        """List all keys that a run of the recipe uses."""
         return (*RUN_KEYS, *self.training_keys)
 
     @property
     def keeps_sizes(self) -> bool:
-        """Whether its sizes are part of the recipe, and none is left to the device."""
+        """Tell whether its sizes are fixed, so that the device settles none."""
         return not self.sizes.names and not self.candidates
 
     @property
     def usual(self) -> Config:
-        """Its Config where nothing was given."""
+        """Return its Config where nothing was given."""
         return Config(**{"recipe": self.name, **self.defaults})
 
     @property
     def disputed_keys(self) -> tuple[str, ...]:
-        """Keys that a candidate has another value of than this row; of other recipes none."""
+        """List the keys in which a candidate differs from this preset; none without candidates."""
         return tuple(name for name in KEYS if name != "recipe" and self._is_disputed(name))
 
     def find_candidate(self, name: str) -> "Preset":
-        """The name of a candidate, or its own -> that row."""
+        """(its own name or a candidate's) -> that preset."""
         return next((each for each in self.candidates if each.name == name), self)
 
     def _is_disputed(self, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Keys and values as people write them -> those of a Config, and back."""
+"""Keys and values as users write them -> those of a Config, and back."""
 
 from collections.abc import Mapping
 from typing import Any, get_type_hints
@@ -15,7 +15,7 @@ _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 
 def parse_override(text: str) -> tuple[str, Any]:
-    """A "key=value" of --set -> (field name, value of the field's type); "auto" where it may be."""
+    """A "key=value" of --set -> (field name, value of the field's type, or "auto" if allowed)."""
     key, separator, value = text.partition("=")
     key, value = take_old_names(key, value)
     known = [name for name in KEYS if name not in BAKED]
@@ -32,11 +32,11 @@ def parse_override(text: str) -> tuple[str, Any]:
 
 
 def read_block(block: Mapping[str, Any], presets: Mapping[str, Preset]) -> Config:
-    """CONFIG, from the top of a kernel, maybe edited there -> Config; a key in it counts as given.
+    """(CONFIG of a kernel, presets of its recipes) -> Config.
 
-    The presets are those of the kernel's recipes, the first of which serves where CONFIG names
-    none. Raises InputError for unknown keys, for values of another type and for all that configure
-    refuses. A key that was taken out has the recipe's own value.
+    Users may have edited CONFIG. Each key in it counts as given; a key that was removed has the
+    recipe's own value. The first preset is used where CONFIG names no recipe. Raise InputError for
+    unknown keys, for values of a wrong type and for all that configure refuses.
     """
     types, values = get_type_hints(Config), {}
     for written, given in block.items():
@@ -59,24 +59,24 @@ def read_block(block: Mapping[str, Any], presets: Mapping[str, Preset]) -> Confi
 
 
 def list_shown_keys(config: Config, preset: Preset) -> list[str]:
-    """(Config, its recipe) -> the keys that its kernel shows, in the order of the class.
+    """(Config, its preset) -> the keys that its kernel shows, in the order of the class.
 
-    Those in which a recipe's candidates differ are left out unless they were given, for a key
-    that is shown there is handed to all of them.
+    Keys in which candidates differ are left out unless they were given, because a key that is
+    shown applies to all candidates.
     """
     left = set(preset.disputed_keys) - set(config.given)
     return [name for name in KEYS if name in preset.keys and name not in left]
 
 
 def explain_key(name: str, preset: Preset) -> str:
-    """A key and a recipe -> its unit and a word of what it does there, for a comment."""
+    """(key, preset) -> the key's unit and meaning, for a comment."""
     key = KEYS[name]
     by = f"; auto: {key.by}" if may_be_automatic(name, preset) else ""
     return f"{key.unit}: {key.words}{by}"
 
 
 def show_settings(config: Config, preset: Preset) -> dict[str, Any]:
-    """(Config, its recipe) -> the keys that this uses, each value as it is written."""
+    """(Config, its preset) -> the keys that the recipe uses, with values as users write them."""
     shown, used = list_shown_keys(config, preset), preset.keys
     return {
         name: show_value(name, getattr(config, name)) if name in shown else "each candidate's own"
@@ -90,11 +90,11 @@ def _is_automatic(value: Any) -> bool:
 
 
 def _read_automatic(key: str, value: Any) -> Any:
-    """A key that was written as "auto" -> the number inside, or ValueError where there is none."""
+    """(key, "auto") -> its number, or the text itself for a key of names; else ValueError."""
     number, kind = KEYS[key].auto, get_type_hints(Config)[key]
     if number is None:
         if kind is str:
-            return value  # a name like any other
+            return value  # a name in itself
         raise ValueError
     return kind(number)
 
@@ -107,11 +107,11 @@ def _refuse(where: str, key: str, value: Any, cure: str) -> InputError:
 
 
 def _parse(kind: type, value: str) -> Any:
-    """A type and a text -> the value, or ValueError or KeyError."""
+    """(type, text) -> the value; ValueError or KeyError where it is none."""
     if kind is bool:
         return _BOOLEANS[value.lower()]
     if kind is int:
-        number = float(value)  # "1e4" is a whole number as well
+        number = float(value)  # "1e4" is a whole number too
         if number != int(number):
             raise ValueError
         return int(value) if value.lstrip("+-").isdigit() else int(number)
@@ -119,7 +119,7 @@ def _parse(kind: type, value: str) -> Any:
 
 
 def _convert(kind: type, value: Any) -> Any:
-    """A type and a value of Python -> the same in that type, or ValueError."""
+    """(type, a Python value) -> the same in that type; ValueError where that is impossible."""
     fits = isinstance(value, (int, float)) if kind in (int, float) else isinstance(value, kind)
     if not fits or (isinstance(value, bool) and kind is not bool):
         raise ValueError

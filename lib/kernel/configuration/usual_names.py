@@ -1,10 +1,10 @@
-"""A setting's name in other tools -> the key that it is here, the option, or why there is none."""
+"""A setting's name in other tools -> its key or option here, or why there is none."""
 
 from collections.abc import Iterable
 
 from lib.base.errors import nearest_name
 
-_USUAL = {  # key -> what it is called elsewhere
+_USUAL = {  # key -> its names in other tools
     "lr": "learning_rate learn_rate learningrate rate",
     "batch": "batch_size batchsize bs minibatch mini_batch minibatch_size train_batch_size",
     "epochs": "epoch num_epochs n_epochs nepochs max_epochs num_train_epochs",
@@ -69,7 +69,7 @@ _NONE = {name: why for names, why in _REASONS.items() for name in names.split()}
 
 
 def name_cure(word: str, known: Iterable[str], has_options: bool) -> str:
-    """(a key that is none, those that there are, whether there is a command line) -> its cure."""
+    """(an unknown key, the known ones, whether options can be named) -> the error's cure."""
     known, usual = list(known), word.strip().lower().replace("-", "_")
     if usual in known or _KEYS.get(usual) in known:
         return f"did you mean {usual if usual in known else _KEYS[usual]!r}?"

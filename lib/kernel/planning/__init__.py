@@ -1,4 +1,4 @@
-"""The time of a run is divided here.
+"""Divides the time of a run.
 
-Speeds are measured here, automatic values filled in, and sizes yield where time is short.
+Speeds are measured, automatic values are filled in, and sizes shrink where time is short.
 """

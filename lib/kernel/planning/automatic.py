@@ -1,4 +1,4 @@
-"""A Config and the device -> the same, its automatic values filled in, with the reasons."""
+"""A Config and the device -> the Config with its automatic values filled in, and the reasons."""
 
 import dataclasses
 from typing import Any
@@ -7,14 +7,14 @@ from lib.kernel.configuration.config import Config
 from lib.kernel.configuration.preset import Preset
 
 _GPU_POOL, _CPU_POOL = 20_000, 5_000
-_CPU_REAL = 10_000  # ten minutes of Inception on two cores
+_CPU_REAL = 10_000  # images, ten minutes of Inception on two cores
 _CPU_EPOCH_FID = 200
 _GPU_FID_LOSS = 0.05
 _GPU_TRIAL, _CPU_TRIAL = 2000, 250
 
 
 def fill_defaults(config: Config, preset: Preset, is_cuda: bool) -> tuple[Config, list[str]]:
-    """(config, its recipe, whether there is a GPU) -> the same, its zeros filled in; reasons."""
+    """(config, its preset, whether there is a GPU) -> the config with zeros filled in, reasons."""
     chosen: dict[str, Any] = {}
     reasons = []
     if config.curate and not config.pool:

@@ -1,4 +1,4 @@
-"""A time budget and measured speeds -> how many images each stage handles and how long to train."""
+"""A time budget and measured speeds -> each stage's number of images and the training time."""
 
 import dataclasses
 import math
@@ -11,53 +11,53 @@ from lib.kernel.configuration.config import Config
 from lib.kernel.planning.speeds import Speeds
 from lib.kernel.sampling.temperature_sweep import LEAST_TRIES, MOST_TRIES
 
-LEAST_SHARE = 0.1  # of a run bounded by time that must be left for training
-_TRAINING_SHARE = 0.5  # of what the submitted images leave; evaluation yields first
-LEAST_REAL = 2000  # two draws of 1,000: below that the floor says little
+LEAST_SHARE = 0.1  # of a run bounded by time, at least for training
+_TRAINING_SHARE = 0.5  # of the time beside the submitted images; below it evaluation shrinks
+LEAST_REAL = 2000  # two draws of 1,000; with fewer the floor means little
 _LEAST_TRIAL = 50
-UNSEEN_ON_CPU = 1_000  # images set aside, at most, pass Inception on a CPU: a minute of two cores
-_UNSEEN_SHARE = 0.1  # of a run bounded by time, that their features may take at most
-_LEAST_UNSEEN = 500  # FID against fewer says little
-_TRIAL_SHARE = 0.2  # of the training time may pass with the FIDs of recipe auto's trials
+UNSEEN_ON_CPU = 1_000  # unseen images that pass Inception on a CPU: a minute of two cores
+_UNSEEN_SHARE = 0.1  # of a run bounded by time, at most for their features
+_LEAST_UNSEEN = 500  # FID against fewer images means little
+_TRIAL_SHARE = 0.2  # of the training time, at most for FIDs in recipe auto's trials
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What fits into the budget; `reasons` are the guards that fired, to be printed."""
+    """What fits into the budget; `reasons` tells, for the log, what had to shrink and why."""
 
-    real: int  # real images that serve for FID
-    sweep: int  # temperatures that may be tried; 0: no sweep
-    pool: int  # images generated; equal to the images submitted where there is no curation
-    train_s: float  # optimiser time alone
+    real: int  # real images used for FID
+    sweep: int  # temperatures that may be tried, at most; 0: no sweep
+    pool: int  # images drawn; without curation as many as are submitted
+    train_s: float  # optimiser time only
     reserve_s: float  # kept for everything after training
-    feature_s: float  # seconds an image, as measured
-    trial: int = 0  # images for each FID of recipe auto's trials
+    feature_s: float  # per image, as measured
+    trial: int = 0  # images for each FID in recipe auto's trials
     reasons: tuple[str, ...] = ()
-    image_s: float = 0.0  # seconds to draw an image and measure it
-    unseen: int = 0  # real images set aside that pass Inception
-    passing: int = 0  # real images, those set aside among them, whose features are not known yet
-    closing_s: float = 30.0  # of reserve_s: what follows the submission's features
+    image_s: float = 0.0  # to draw an image and measure it
+    unseen: int = 0  # unseen images that pass Inception
+    passing: int = 0  # real images, unseen ones included, whose features are not cached yet
+    closing_s: float = 30.0  # part of reserve_s: what follows the submission's features
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Images that are to pass Inception if there is time."""
+    """Real images that should pass Inception if there is time."""
 
-    real: int  # that may serve for FID
-    missing: int  # of them, whose features are not known yet
-    unseen: int  # set aside
+    real: int  # that may be used for FID
+    missing: int  # those of them whose features are not cached yet
+    unseen: int  # that are set aside
 
 
 def bounds_training(config: Config) -> bool:
-    """Whether steps or minutes were asked of training, which then keeps them at all costs."""
+    """Tell whether the user set steps or minutes of training, which training then keeps."""
     return bool(config.steps or config.train_minutes)
 
 
 def demand_time(config: Config, speeds: Speeds, real: int, spent_s: float) -> float:
-    """(config, speeds, real images to be measured at least, s gone) -> s left to share out.
+    """(config, speeds, fewest real images to measure, s gone) -> s left to divide.
 
-    A run bounded by time is refused by an InputError where all that cannot yield (the submission's
-    own images, the fewest real ones, closing) would leave training less than LEAST_SHARE of it.
+    Some work cannot shrink: the submitted images, the fewest real ones, closing. Where it leaves
+    training less than LEAST_SHARE of a run bounded by time, InputError is raised.
     """
     fixed_s = spent_s + speeds.cost_s(config.samples) + real * speeds.feature_s + speeds.closing_s
     left_s = config.minutes * 60 - fixed_s
@@ -85,13 +85,13 @@ def plan_run(
     speeds: Speeds,
     candidates: Sequence[str] = (),
 ) -> Plan:
-    """(config, seconds left, real images wanted, those whose features are missing) -> Plan.
+    """(config, seconds left, real images wanted, those without features, speeds) -> Plan.
 
-    Sizes come from the configuration; only where they would leave training less than half of
-    the time do they yield, the sweep first, then the pool, then real images; the reasons are told.
-    Where recipes compete, `candidates` are their names.
-    Steps and minutes that were asked of training are kept: then all the time is theirs if need be.
-    Long because the order in which they yield is one thought.
+    Sizes come from the configuration. Where they would leave training less than half of the time,
+    they shrink: first the sweep, then the pool, then the real images. The plan says why. Where
+    recipes compete, `candidates` are their names. Steps and minutes that the user set for training
+    are kept, even if they take all the time.
+    Long because the order in which sizes shrink is one idea.
     """
     wanted_train_s = config.train_minutes * 60 or math.inf
     pool = max(config.pool, config.samples) if config.curate else config.samples
@@ -150,7 +150,7 @@ def plan_run(
 
 
 def describe_plan(config: Config, plan: Plan) -> str:
-    """(config, its plan) -> what will be done and about how long it takes, in one line."""
+    """(config, its plan) -> one line on what will be done and about how long it takes."""
     bounded = f"{config.steps:,} steps of training" if config.steps else ""
     training = bounded or f"{format_seconds(plan.train_s)} of training"
     fixed_s = plan.passing * plan.feature_s + plan.reserve_s
@@ -162,9 +162,10 @@ def describe_plan(config: Config, plan: Plan) -> str:
 
 
 def fit_pool(config: Config, wanted: int, left_s: float, speeds: Speeds) -> int:
-    """(config, images of the pool, seconds until closing) -> as many as fit with their curation.
+    """(config, images wanted, seconds until closing, speeds) -> images of the pool that fit.
 
-    Never fewer than are submitted; fewer than twice as many leave curation nothing to choose from.
+    Their curation must fit too. Never fewer than the submitted images are drawn, and with fewer
+    than twice as many, curation would have too little to choose from.
     """
     if wanted <= config.samples or speeds.cost_s(wanted) + speeds.curate_s <= left_s:
         return wanted
@@ -174,7 +175,7 @@ def fit_pool(config: Config, wanted: int, left_s: float, speeds: Speeds) -> int:
 
 
 def count_trials(candidates: int) -> int:
-    """How many compete by successive halving -> how often an FID is taken."""
+    """The number of candidates in successive halving -> the number of FIDs that it measures."""
     taken = 0
     while candidates > 1:
         taken, candidates = taken + candidates, candidates - candidates // 2
@@ -182,9 +183,9 @@ def count_trials(candidates: int) -> int:
 
 
 def fit_unseen(there: int, on_gpu: bool, config: Config, left_s: float, feature_s: float) -> int:
-    """(images set aside, device, Config, seconds left, an image) -> how many pass Inception.
+    """(unseen images, device, config, seconds left, s an image) -> how many pass Inception.
 
-    A run bounded by steps asks no clock.
+    In a run bounded by steps the time left does not matter.
     """
     wanted = there if on_gpu else min(there, UNSEEN_ON_CPU)
     if config.steps:
@@ -201,9 +202,9 @@ def make_plan(
     spent_s: float,
     speeds: Speeds,
 ) -> Plan:
-    """(config, names of what competes, images to measure, device, seconds gone, speeds) -> Plan.
+    """(config, candidates' names, images to measure, device, seconds gone, speeds) -> Plan.
 
-    InputError where training would get too little.
+    Raise InputError where training would get too little time.
     """
     spare_s = demand_time(config, speeds, min(images.real, images.missing, LEAST_REAL), spent_s)
     aside = fit_unseen(images.unseen, on_gpu, config, spare_s, speeds.feature_s)
@@ -213,7 +214,10 @@ def make_plan(
 
 
 def _fit_trial(config: Config, speeds: Speeds, trials: int, train_s: float) -> int:
-    """Images for each FID of recipe auto's trials, 0 where none fit; steps ask no clock."""
+    """(config, speeds, trials, seconds) -> images for each trial's FID, 0 where none fit.
+
+    In a run bounded by steps the time does not matter.
+    """
     if not trials or config.steps:
         return config.trial
     allowed_s = _TRIAL_SHARE * train_s / trials

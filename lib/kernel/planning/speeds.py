@@ -1,4 +1,4 @@
-"""A machine, a recipe and a few images -> seconds that each kind of work takes here."""
+"""Measure how long each kind of work takes on this machine, with a few images."""
 
 import time
 from dataclasses import dataclass
@@ -15,32 +15,32 @@ from lib.kernel.metrics.fid import Statistics, frechet_distance
 from lib.kernel.recipe import Recipe
 from lib.kernel.sampling.draw import count_drawn, time_drawing
 
-_ENOUGH_S = 2.0  # of Inception, to learn its speed
+_ENOUGH_S = 2.0  # of Inception, to measure its speed
 _BATCHES = 4  # of Inception at most, after one that warms up
 _ROWS = 500  # of the FID that is timed
-_FIDS = 60.0  # such FIDs that closing takes: FID, KID, precision and recall, neighbours
+_FIDS = 60.0  # such FIDs that closing takes as long as: FID, KID, precision and recall, neighbours
 _CLOSING_S = 8.0  # the CSV, the zip, the report
-_CPU_VERIFIED = 64  # rows whose features are computed anew on a CPU; on a GPU all are
-_CURATE_S = 120.0  # proof and choice together
+_CPU_VERIFIED = 64  # rows whose features are computed again on a CPU; on a GPU all are
+_CURATE_S = 120.0  # test and choice together
 
 
 @dataclass(frozen=True)
 class Speeds:
-    """Seconds that work takes on this machine, measured under its present load."""
+    """Seconds that each kind of work takes on this machine, under its present load."""
 
-    feature_s: float  # to measure an image that passes the network
-    sample_s: float  # to draw an image; of recipe auto the mean of its candidates
-    closing_s: float = 30.0  # all that follows the submission's features
+    feature_s: float  # for an image to pass Inception
+    sample_s: float  # to draw an image; for recipe auto the mean over its candidates
+    closing_s: float = 30.0  # everything after the submission's features
     curate_s: float = _CURATE_S  # the whole of curation
     at_once: int = 1  # images that are always drawn together
 
     @property
     def image_s(self) -> float:
-        """To draw an image and measure it."""
+        """Return the seconds to draw an image and measure it."""
         return self.feature_s + self.sample_s
 
     def cost_s(self, count: int) -> float:
-        """How many images -> seconds to draw and measure them; chunks are drawn whole."""
+        """Number of images -> seconds to draw and measure them; chunks are drawn whole."""
         drawn = -(-count // self.at_once) * self.at_once
         return drawn * self.sample_s + count * self.feature_s
 
@@ -48,7 +48,7 @@ class Speeds:
 def measure_speeds(
     recipe: Recipe, config: Config, device: Device, extractor: Extractor, channels: int
 ) -> Speeds:
-    """(recipe, config, device, extractor, channels of the pictures) -> Speeds, printed."""
+    """Measure and print the Speeds of a recipe on a device, for pictures of so many channels."""
     feature_s = time_features(extractor)
     sample_s = _time_recipe(recipe, config, device, channels)
     closing_s = _CLOSING_S + _FIDS * _time_fid() + count_verified(config, device) * feature_s
@@ -58,14 +58,14 @@ def measure_speeds(
 
 
 def count_verified(config: Config, device: Device) -> int:
-    """(config, device) -> rows of the submission whose features are computed anew at the end."""
+    """(config, device) -> rows of the submission whose features are computed again at the end."""
     return config.samples if device.is_cuda else min(_CPU_VERIFIED, config.samples)
 
 
 def time_features(extractor: Extractor) -> float:
-    """An extractor -> seconds an image, by whole batches of distinct images of noise.
+    """Measure an extractor's seconds an image, on whole batches of distinct noise images.
 
-    The first batch, which warms up, counts only where it took longer than is needed.
+    The first batch is a warm-up. It counts only if it alone took longer than is needed.
     """
     size = extractor.batch
     noise = np.random.default_rng(0).integers(0, 256, (_BATCHES + 1, size, 3, 32, 32), np.uint8)
@@ -81,7 +81,7 @@ def time_features(extractor: Extractor) -> float:
 
 
 def _time_recipe(recipe: Recipe, config: Config, device: Device, channels: int) -> float:
-    """Time the drawing by an untrained network, s an image; the mean of candidates."""
+    """Time how long an untrained network draws, s an image; of candidates return the mean."""
     if recipe.candidates:
         pairs = [
             (each, as_candidate(config, recipe.preset, each.preset)) for each in recipe.candidates
@@ -95,7 +95,7 @@ def _time_recipe(recipe: Recipe, config: Config, device: Device, channels: int) 
 
 
 def _time_fid() -> float:
-    """Time one FID of _ROWS images, s."""
+    """Measure the seconds of one FID of _ROWS images."""
     features = np.random.default_rng(0).standard_normal((_ROWS, FEATURES))
     real = Statistics(np.zeros(FEATURES), np.eye(FEATURES), 10 * FEATURES)
     started = time.monotonic()

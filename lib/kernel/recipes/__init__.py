@@ -1,4 +1,4 @@
-"""Each way to train a generator has a folder here: its values, networks, training step and samples.
+"""One folder for each way to train a generator: its values, networks, training step and samples.
 
-The table lists them; the run gets one of them as a `Recipe` and knows none by name.
+The table lists them. The run gets one of them as a `Recipe` and knows none by name.
 """

@@ -1,4 +1,4 @@
-"""All recipes, a row each. Builds and tests read it; a kernel's entry names its recipes itself."""
+"""The table of all recipes, for builds and tests; a kernel's entry names its own recipes."""
 
 import importlib
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from lib.kernel.recipes.wgan_gp.preset import FIRST_SEED_PRESET, SECOND_SEED_PRE
 
 @dataclass(frozen=True)
 class Row:
-    """A recipe, and where the entry of a kernel imports its code from."""
+    """A recipe, and the module from which a kernel's entry imports it."""
 
     preset: Preset
     module: str
@@ -39,17 +39,17 @@ ROWS: Mapping[str, Row] = {
 
 
 def find_preset(recipe: str) -> Preset:
-    """A recipe's name -> its row; an unknown one is an InputError that names the nearest."""
+    """A recipe's name -> its preset; for an unknown name, an InputError with the nearest one."""
     check_choice("recipe", recipe, ROWS)
     return ROWS[recipe].preset
 
 
 def load_recipe(recipe: str) -> Any:
-    """A recipe's name -> its Recipe, the code imported only now."""
+    """A recipe's name -> its Recipe, whose code is imported only now."""
     row = ROWS[find_preset(recipe).name]
     return getattr(importlib.import_module(row.module), row.name)
 
 
 def make_config(recipe: str, overrides: Mapping[str, Any]) -> Config:
-    """(recipe's name, key -> value as given) -> Config, see configure."""
+    """(recipe's name, key -> given value) -> Config, by configure."""
     return configure(find_preset(recipe), overrides)

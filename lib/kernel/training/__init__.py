@@ -1,4 +1,4 @@
-"""The loop that trains every recipe is here.
+"""The loop that trains every recipe.
 
-Checkpoints, losses and the choice of weights serve it.
+Checkpoints, losses and the selection of weights are here too.
 """

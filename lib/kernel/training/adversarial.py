@@ -1,4 +1,4 @@
-"""What trainers of a generator and a critic share: both networks, their optimisers, their state."""
+"""What trainers of a generator and a critic share: networks, optimisers and their state."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +32,7 @@ class AdversarialTrainer(Trainer):
         lr: float,
         betas: tuple[float, float],
     ) -> None:
-        """`build` makes generator and critic, in this order, from the run's own seed."""
+        """Build generator and critic by `build`, seeded by the run, and their optimisers."""
         super().__init__(images, config, device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed_of("weights", 0))
@@ -46,7 +46,7 @@ class AdversarialTrainer(Trainer):
         self._generator_scaler = make_scaler(device)
 
     def state_parts(self) -> dict[str, Any]:
-        """Both networks, their optimisers and gradient scalers."""
+        """Return both networks, their optimisers and gradient scalers, by name."""
         return {
             "generator": self.generator,
             "critic": self.critic,
@@ -57,7 +57,7 @@ class AdversarialTrainer(Trainer):
         }
 
     def is_finite(self) -> bool:
-        """Whether all weights of both networks and of what samples are finite."""
+        """Tell whether the weights of both networks and of the sampling network are finite."""
         return is_all_finite(self._list_weights()) and super().is_finite()
 
     def set_rates(self, lr: float, betas: tuple[float, float] | None = None) -> None:
@@ -66,7 +66,7 @@ class AdversarialTrainer(Trainer):
             set_lr(adam, lr, betas)
 
     def step_critic_by(self, loss_of: LossOf, inputs: list[torch.Tensor]) -> Losses:
-        """(the critic's loss, its inputs) -> mean losses, after a step of the critic."""
+        """Take a step of the critic; return its mean losses."""
         found = self.backward_in_parts("critic", self.critic.parameters(), loss_of, inputs)
         take_step(self._critic_scaler, [self._critic_adam])
         return found
@@ -74,9 +74,9 @@ class AdversarialTrainer(Trainer):
     def step_generator_by(
         self, loss_of: LossOf, inputs: list[torch.Tensor], is_divisible: bool = True
     ) -> Losses:
-        """(the generator's loss, its inputs) -> mean losses, after a step of the generator.
+        """Take a step of the generator; return its mean losses.
 
-        The gradient passes through the critic, whose weights need none.
+        The gradient passes through the critic, but its weights get none.
         """
         weights = self.generator.parameters()
         found = self.backward_in_parts("generator", weights, loss_of, inputs, is_divisible)

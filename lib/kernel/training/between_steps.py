@@ -1,4 +1,4 @@
-"""What is due between two training steps: log, checkpoints, measures, clock, the way back.
+"""What is due between two training steps: log, checkpoints, measures, clock, rollback.
 
 The loop itself is in lib/kernel/training/train.py.
 """
@@ -22,18 +22,18 @@ from lib.kernel.training.time_limit import NoStepError, TimeLimit
 from lib.kernel.training.trainer import Trainer
 from lib.kernel.training.weight_selection import WeightSelection
 
-RECORDS = 100  # history entries of a run, about
-VALIDATIONS = 10  # of them with held-out measures
+RECORDS = 100  # history entries of a run, approximately
+VALIDATIONS = 10  # of them, those with held-out measures
 SAVE_EVERY_S = 60.0
-SAVE_SHARE = 0.05  # of the time at most goes into saving
-LOOK_EVERY_S = 5.0  # between synchronisations that read the losses
+SAVE_SHARE = 0.05  # of the time, at most for saving
+LOOK_EVERY_S = 5.0  # between two reads of the losses, which wait for the device
 ROLLBACKS = 3
-SHRINK = 0.5  # of the learning rate at each of them
-_CPU = torch.device("cpu")  # states are read here: a worker must not wake rank 0's GPU for them
+SHRINK = 0.5  # factor of the learning rate at each of them
+_CPU = torch.device("cpu")  # states are read to it, so that no worker uses rank 0's GPU
 
 
 class BetweenSteps:
-    """What watches over the steps of one trainer."""
+    """Does what is due between the steps of one trainer."""
 
     def __init__(
         self,
@@ -52,36 +52,36 @@ class BetweenSteps:
         self._selection = selection
         self._last_step = self._find_last_step()
         self._save_seconds = 0.0
-        self._validated = 0  # the step
+        self._validated = 0  # the step of the last validation
         self._next_look = self._next_save = 0.0
         by_steps = math.isfinite(self._last_step)
         total = self._last_step if by_steps else limit.train_seconds
         self._log = Progress("train", total, "steps" if by_steps else "s of training")
 
     def resume(self) -> None:
-        """Restore the newest whole checkpoint; where there is none, save the first one."""
+        """Restore the newest intact checkpoint; where there is none, save the first one."""
         saved = load_checkpoint(self._work, _CPU)
         if saved is None:
-            self._save()  # a divergence in the first minute needs somewhere to go back to
+            self._save()  # a divergence in the first minute needs a checkpoint
             return
         self._restore(saved)
         state = self.state
         if state.ended and not state.gave_up and not self._find_end():
-            state.ended = ""  # a clock ended it, and now there is more time
+            state.ended = ""  # the clock ended it, and now there is more time
         log("train", f"goes on from step {state.step:,} (checkpoint)")
 
     def goes_on(self) -> bool:
-        """Tell whether another step is to be made; after the last one close all records."""
+        """Tell whether another step is due; after the last step complete the records."""
         while not self.state.ended:
             self.state.ended = self._find_end()
             if not self.state.ended:
                 return True
-            self._close()  # where weights turn out not to be finite, it goes back
+            self._close()  # rolls back if weights are not finite
         return False
 
     @property
     def progress(self) -> float:
-        """Share of the run that is done, 0 to 1; a step cap makes it depend on steps alone."""
+        """Return the share of the run that is done, 0 to 1; with a step cap only steps count."""
         by_step = self.state.step / self._last_step
         if self._config.steps:
             return min(1.0, by_step)
@@ -90,7 +90,7 @@ class BetweenSteps:
         return min(1.0, max(by_step, seconds / max(total_s, 1e-9)))
 
     def after_step(self, losses: Losses, before: float, seconds: float) -> None:
-        """Take the losses, progress before and seconds of a step; do whatever is due after it."""
+        """Add a step's losses and seconds, given the progress before; do what is due after it."""
         state, per_epoch = self.state, self._trainer.steps_per_epoch
         state.add(losses, seconds)
         after, now = self.progress, time.monotonic()
@@ -109,12 +109,12 @@ class BetweenSteps:
             self._save()
 
     def save_whole(self) -> None:
-        """Save the state as it is now, once its weights were seen to be finite."""
+        """Save the state; roll back before if its weights are not finite."""
         self._look()
         self._save()
 
     def finish(self, recipe: Recipe) -> TrainResult:
-        """Write the chosen weights into a model file, and say what they are."""
+        """Write the chosen weights to a model file, and return what training made."""
         state, trainer = self.state, self._trainer
         if not state.step:
             raise NoStepError("train", f"no step was made: {state.ended}")
@@ -127,7 +127,7 @@ class BetweenSteps:
         return TrainResult(model, state.history, rate, chosen, epoch, step, state.judged)
 
     def _find_last_step(self) -> float:
-        """The step that ends the run by step cap or epochs, or infinity."""
+        """Return the step at which step cap or epochs end the run, or infinity."""
         steps, epochs = self._config.steps, self._config.epochs * self._trainer.steps_per_epoch
         last = min([float(cap) for cap in (steps, epochs) if cap], default=math.inf)
         bounds = (last, self._limit.train_seconds, self._limit.deadline)
@@ -136,7 +136,7 @@ class BetweenSteps:
         return last
 
     def _find_end(self) -> str:
-        """Tell why training ends here, or "" for not yet; a clock before the steps says so."""
+        """Return why training ends now, be it steps or a clock; "" where it goes on."""
         state = self.state
         if state.step >= self._last_step:
             return f"all {state.step:,} steps done"
@@ -150,12 +150,12 @@ class BetweenSteps:
         return ""
 
     def _find_left_s(self) -> float:
-        """Seconds until the deadline less what closing takes; saves and measures shorten it."""
+        """Return the seconds until the deadline, less those for the last saves and measures."""
         reserve_s = 2.0 * self._save_seconds + self._selection.closing_s(self.state)
         return self._limit.deadline - time.monotonic() - reserve_s
 
     def _look(self) -> bool:
-        """Tell whether losses and weights are finite; if not, go back to the last good ones."""
+        """Tell whether losses and weights are finite; if not, roll back to the last good state."""
         started = time.monotonic()
         means = self.state.read()  # waits for the device
         is_finite = all(map(math.isfinite, means.values())) and self._trainer.is_finite()
@@ -170,7 +170,7 @@ class BetweenSteps:
         return True
 
     def _roll_back(self) -> None:
-        """Restore the last good state at a smaller learning rate; after a few times, end."""
+        """Restore the last good state with a smaller learning rate; after a few times, end."""
         bad_step, times = self.state.step, self.state.rollbacks + 1
         saved = load_checkpoint(self._work, _CPU)
         if saved is None:
@@ -187,14 +187,14 @@ class BetweenSteps:
         self._save()
 
     def _validate(self) -> None:
-        """Add held-out measures to the newest record, and keep the best weights so far."""
+        """Add held-out measures to the newest record and keep the best weights so far."""
         share = self.progress
         is_last = bool(self.state.ended) or share >= 1.0
         self._selection.take(self._trainer, self.state, share, is_last)
         self._validated = self.state.step
 
     def _close(self) -> None:
-        """Make the last record, the partial epoch's snapshot and a checkpoint."""
+        """Make the last record, the snapshot of the partial epoch and a checkpoint."""
         log("train", f"ends: {self.state.ended}")
         if self.state.step == 0 or not self._look():
             return
@@ -211,7 +211,7 @@ class BetweenSteps:
         self.state = TrainState.from_dict(saved["standing"], self._trainer.device.torch_device)
 
     def _save(self) -> None:
-        """Save a checkpoint; the next one is due when saving costs little enough."""
+        """Save a checkpoint; set the next one so late that saving costs little time."""
         started = time.monotonic()
         state = {"learner": self._trainer.state_dict(), "standing": self.state.as_dict()}
         save_checkpoint(self._work, self.state.step, state)

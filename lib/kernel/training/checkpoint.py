@@ -1,4 +1,4 @@
-"""A training state -> a checksummed file, two kept; a folder of them -> the newest whole one."""
+"""Write training states to checksummed files, of which two are kept; read the newest intact one."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ KEPT = 2
 
 
 def save_checkpoint(folder: Path, step: int, state: dict[str, Any]) -> Path:
-    """(folder, steps done, state) -> the new file; only the newest two stay."""
+    """Write the state after a step to a new file and return its path; keep only the newest two."""
     path = folder / f"checkpoint_{step:09d}.pt"
     write_state(path, state)
     for old in list_checkpoints(folder)[KEPT:]:
@@ -22,7 +22,7 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any]) -> Path:
 
 
 def load_checkpoint(folder: Path, device: torch.device) -> dict[str, Any] | None:
-    """A folder -> the state of its newest whole checkpoint, or None; damaged ones are named."""
+    """Read the state of a folder's newest intact checkpoint, or None; name damaged ones."""
     for path in list_checkpoints(folder):
         try:
             state = read_state(path, device)
@@ -34,5 +34,5 @@ def load_checkpoint(folder: Path, device: torch.device) -> dict[str, Any] | None
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """A folder -> its checkpoints, newest first; none if there is no such folder."""
+    """List a folder's checkpoints, the newest first; none if the folder does not exist."""
     return sorted(folder.glob("checkpoint_*.pt"), reverse=True)

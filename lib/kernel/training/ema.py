@@ -9,10 +9,10 @@ from torch import nn
 
 
 class Ema:
-    """A copy of a network that follows it: average += (1 - decay_t) (weight - average).
+    """An average of a network's weights: average += (1 - decay_t) (weight - average).
 
-    decay_t = min(decay, (1 + t) / (10 + t)) at the t-th update, so that the first weights, which
-    are noise, are forgotten soon.
+    decay_t = min(decay, (1 + t) / (10 + t)) at the t-th update, so that the noise of the first
+    weights is soon forgotten.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -22,7 +22,7 @@ class Ema:
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Move the average towards the network after a step; buffers are copied."""
+        """Move the average towards the network after a step; copy buffers."""
         decay = self._find_decay()
         self._updates += 1
         averages: list[torch.Tensor] = list(self.network.parameters())
@@ -32,21 +32,21 @@ class Ema:
             mine.copy_(other)
 
     def state_dict(self) -> dict[str, Any]:
-        """What load_state_dict needs to go on."""
+        """Return the state that load_state_dict restores."""
         return {"network": self.network.state_dict(), "updates": self._updates}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """A state of this class -> the average as it was."""
+        """Restore the average from a state of this class."""
         self.network.load_state_dict(state["network"])
         self._updates = int(state["updates"])
 
     def _find_decay(self) -> float:
-        """The share of the average that the next update keeps."""
+        """Return the share of the average that the next update keeps."""
         return min(self._decay, (1 + self._updates) / (10 + self._updates))
 
 
 class ShareEma(Ema):
-    """An average whose half-life is a share of all updates so far: it grows with the run.
+    """An average whose half-life is a fixed share of all updates so far, so it grows.
 
     decay_t = 0.5^(1 / (share t)) at the t-th update, the power profile of arXiv:2312.02696.
     """

@@ -1,7 +1,7 @@
-"""FID itself as the loss of a generator's last steps, which are kept if they made it better.
+"""Train a generator's last steps with FID as the loss; keep the weights only if they are better.
 
-The loss goes by one quarter of the real images, another one guards: weights whose FID against that
-quarter is not lower than before are dropped. The half that no choice may see stays unseen.
+The loss uses one quarter of the real images. Another quarter guards: weights whose FID against it
+is not lower than before are dropped. The test half is not used.
 """
 
 import dataclasses
@@ -32,9 +32,9 @@ from lib.kernel.training.fid_population import FIRST, draw_population
 
 RATE = 1e-5  # of Adam; arXiv:2009.14075 and 2604.28190 take 1e-6 to 1e-5
 BATCH = 64
-REFRESH = 20  # steps between two slopes
-GUARD_ON_GPU, GUARD_ON_CPU = 2000, 64  # samples of a guard
-CHECKS = 4  # guards, evenly spread
+REFRESH = 20  # steps between two gradients of FID
+GUARD_ON_GPU, GUARD_ON_CPU = 2000, 64  # samples for each guarding FID
+CHECKS = 4  # guarding FIDs, evenly spread
 NOTE = (
     "The generator's last steps had FID itself as their loss, against a quarter of the real "
     "images; another quarter guarded them."
@@ -43,35 +43,35 @@ NOTE = (
 
 @dataclass(frozen=True)
 class Finetuning:
-    """What the last steps did; FIDs are against the guarding quarter."""
+    """The result of the last steps; FIDs are against the guarding quarter."""
 
     before: float
-    after: float  # of the weights that were kept
+    after: float  # of the weights that are kept
     steps: int
     seconds: float
-    population: int  # samples that the first gradient came from
-    kept_steps: int = 0  # behind the weights that were kept
+    population: int  # samples behind the first gradient
+    kept_steps: int = 0  # behind the weights that are kept
 
     @property
     def note(self) -> str:
-        """A sentence to stand beside the score."""
+        """Return a sentence to show beside the score."""
         return NOTE
 
     @property
     def is_kept(self) -> bool:
-        """Whether its weights are better than those before."""
+        """Tell whether the new weights are better than those before."""
         return self.after < self.before
 
 
 def finetune_by_fid(
     model: Model, device: Device, exact: Extractor, reference: Reference, seconds: float
 ) -> tuple[Model, Finetuning | None]:
-    """(model, device, exact Inception, real images, s it may take) -> model, Finetuning.
+    """Train a model with FID as the loss for some seconds; return the better model.
 
-    The model is the given one where its recipe has no such loss, or nothing was gained. A run
-    bounded by steps makes its share of them, whatever the clock says. A resumed run finds what an
-    earlier process made of the same weights.
-    Long because every way out is told here.
+    The given model is returned where its recipe has no such loss or nothing was gained. A run
+    bounded by steps makes its share of steps without regard to the clock. A resumed run takes the
+    result that an earlier process made from the same weights.
+    Long because every way to end is told here.
     """
     config, keys = model.config, model.recipe.preset.training_keys
     if "fid_loss" not in keys or config.fid_loss <= 0 or seconds <= 0:
@@ -116,7 +116,7 @@ def _lower_fid(
     reference: Reference,
     limits: tuple[int, float],
 ) -> Finetuning:
-    """(generator, ..., most steps and a value of time.monotonic()) -> Finetuning, best weights."""
+    """Lower the FID within limits, (steps, a value of time.monotonic()); load the best weights."""
     started, (most, until), config = time.monotonic(), limits, model.config
     used, _ = split_halves(len(reference.features), config.seed)
     taught, guarding = (features_to_statistics(reference.features[used[k::2]]) for k in (0, 1))
@@ -158,10 +158,10 @@ def _make_stepper(
     taught: Statistics,
     until: float,
 ) -> tuple[Callable[[int], None], int]:
-    """Draw the population at once -> a function that makes the step of a number; its size."""
+    """Draw the population; return a function that makes step k, and the population's size."""
     place = device.torch_device
 
-    numbers = cast(int, network.numbers)  # that a picture is made from
+    numbers = cast(int, network.numbers)  # normals for each picture
 
     def draw(purpose: str, step: int) -> torch.Tensor:
         random = torch.Generator(place).manual_seed(derive_seed(config.seed, purpose, step))

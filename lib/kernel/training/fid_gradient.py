@@ -1,9 +1,9 @@
-"""Features of fresh samples -> a loss whose gradient is FID's, by way of a large population.
+"""Features of fresh samples -> a loss with the gradient of a large population's FID.
 
-As in arXiv:2009.14075 and 2604.28190: mean and second moment are exponential averages over many
-batches, and the gradient passes through the newest batch alone. Our deviation: FID is linear in a
-small batch's part, so its gradient by the moments is found now and then and serves some steps; a
-step costs no eigenvalue problem.
+As in arXiv:2009.14075 and 2604.28190, mean and second moment are exponential averages over many
+batches, and the gradient passes through the newest batch alone. Our deviation: a small batch
+changes FID almost linearly. So FID's gradient with respect to the moments is computed only once
+for several steps, and most steps need no eigenvalue problem.
 """
 
 import torch
@@ -14,7 +14,7 @@ from lib.kernel.metrics.fid import Statistics
 from lib.kernel.metrics.inception import INPUT_PX
 from lib.kernel.metrics.preprocess import resize_on_device, round_straight_through
 
-DECAY = 0.999  # of the population's moments, a batch
+DECAY = 0.999  # of the population's moments at each batch
 _CUT = 1e-10  # of the largest eigenvalue: below it a direction's gradient no longer grows
 
 
@@ -27,7 +27,7 @@ class FidGradient:
     """
 
     def __init__(self, population: Tensor, real: Statistics) -> None:
-        """(n, D) features of the network's samples, n of at least 2."""
+        """Begin with the (n, D) features of the network's samples, n at least 2."""
         if len(population) < 2:
             raise PipelineError("fid loss", "a population needs two samples", cure="draw more")
         place = population.device
@@ -41,7 +41,7 @@ class FidGradient:
         self.refresh()
 
     def refresh(self) -> None:
-        """The moments so far -> `value`, their FID, and the gradient that `loss` goes by."""
+        """Compute FID (`value`) and its gradient, which `loss` uses, from the moments so far."""
         covariance = self._second - torch.outer(self._mean, self._mean)
         covariance = covariance * self._correction
         product = self._root.T @ covariance @ self._root
@@ -59,13 +59,13 @@ class FidGradient:
         self._line = 2.0 * shift - 2.0 * self._curve @ self._mean
 
     def loss(self, features: Tensor) -> Tensor:
-        """(B, D) with a graph -> scalar whose gradient is that of FID, per weight of the batch."""
+        """(B, D) with a graph -> scalar with FID's gradient, as if the batch had weight 1."""
         wide = features.double()
         return (wide @ self._line + ((wide @ self._curve) * wide).sum(1)).mean()
 
     @torch.no_grad()
     def absorb(self, features: Tensor, decay: float = DECAY) -> None:
-        """(B, D) features of a step -> the moments move towards theirs."""
+        """Move the moments towards those of a step's (B, D) features."""
         wide = features.detach().double()
         self._mean.lerp_(wide.mean(0), 1.0 - decay)
         self._second.lerp_(wide.T @ wide / len(wide), 1.0 - decay)
@@ -74,15 +74,16 @@ class FidGradient:
 def describe(
     network: nn.Module, pictures: Tensor, dtype: torch.dtype, px: int = INPUT_PX
 ) -> Tensor:
-    """Inception, (B, C, 32, 32) float in [-1, 1] -> (B, 2048) float32 with the pictures' graph."""
+    """(Inception, (B, C, 32, 32) float in [-1, 1]) -> (B, 2048) float32, differentiable."""
     inputs = enlarge(pictures, px).to(dtype).contiguous(memory_format=torch.channels_last)
     return network(inputs).float()
 
 
 def enlarge(pictures: Tensor, px: int = INPUT_PX) -> Tensor:
-    """(B, 1 or 3, S, S) float in [-1, 1] -> (B, 3, px, px) in 0..1 as the host's path has them.
+    """(B, 1 or 3, S, S) float in [-1, 1] -> (B, 3, px, px) in 0..1, as by the official path.
 
-    Rounded to 8 bits wherever the host's path is; gradients pass the rounding unchanged.
+    Values are rounded to 8 bits where the official path rounds. Gradients pass the rounding
+    unchanged.
     """
     levels = round_straight_through((pictures * 127.5 + 127.5).clamp(0.0, 255.0))
     return resize_on_device(levels.expand(-1, 3, -1, -1), px, straight_through=True)

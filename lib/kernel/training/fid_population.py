@@ -1,4 +1,4 @@
-"""The first population of FID as a loss: a generator's features, batch by batch."""
+"""Draw the first population for FID as a loss: features of samples, batch by batch."""
 
 import time
 from collections.abc import Callable
@@ -10,17 +10,17 @@ from lib.base.errors import PipelineError
 from lib.base.log import Progress
 
 FIRST = 8  # samples for each of the D features: 16,384 for Inception's 2,048
-LEAST = 4  # for each feature; there must be more than so many
-_TIME_SHARE = 0.5  # of its time; the steps have the rest
+LEAST = 4  # samples for each feature; fewer are refused
+_TIME_SHARE = 0.5  # of the time; the steps have the rest
 
 
 def draw_population(look: Callable[[int], Tensor], width: int, until: float) -> Tensor:
-    """(a batch's number -> (B, D) features, D, a value of time.monotonic()) -> (n, D).
+    """(batch's number -> (B, D) features, D, a value of time.monotonic()) -> (n, D) features.
 
-    n is 8 D, or less where half of the time does not suffice, but above 4 D: the noise of n
-    samples gives even a perfect generator a gradient of about sqrt(D / n) / 2 of its own spread,
-    so from few samples it would learn to fill that sample's holes. PipelineError: 4 D take too
-    long. The speed is that of the second batch.
+    n is 8 D, or less where half of the time does not suffice, but more than 4 D. The noise of n
+    samples gives even a perfect generator a gradient of about sqrt(D / n) / 2 of its own spread.
+    So with few samples it would learn to fill the gaps of that sample. Where even 4 D take too
+    long, measured by the second batch, PipelineError is raised.
     """
     batches = [look(0)]
     _wait(batches[0])
@@ -44,7 +44,7 @@ def draw_population(look: Callable[[int], Tensor], width: int, until: float) -> 
 
 
 def _wait(features: Tensor) -> None:
-    features[0, 0].item()  # a GPU has then done its work
+    features[0, 0].item()  # waits until a GPU is done
 
 
 def _refuse(count: int, needed_s: float, spare_s: float) -> PipelineError:

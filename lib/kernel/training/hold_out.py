@@ -1,4 +1,4 @@
-"""Training images -> those to learn from and a few that a trainer never sees."""
+"""Training images -> those to learn from, and a few held out to measure the loss on."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ HELD_OUT_MOST = 512  # images
 
 
 def hold_out(images: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(N, C, H, W), seed -> (most of them, the rest), both in their order."""
+    """((N, C, H, W), seed) -> (images to learn from, held-out images), both in their order."""
     held_out = min(HELD_OUT_MOST, int(len(images) * HELD_OUT_SHARE))
     order = np.random.default_rng(seed).permutation(len(images))
     if held_out:

@@ -27,7 +27,7 @@ def gradient_penalty(gradient: torch.Tensor) -> torch.Tensor:
 def pairing_loss(better: torch.Tensor, worse: torch.Tensor) -> torch.Tensor:
     """Two (B,) -> mean ln(1 + exp(-(better - worse))) of the pairs: arXiv:2501.05441 eq. 2.
 
-    The critic wants real above fake, the generator fake above real; only differences count.
+    The critic wants real above fake, and the generator fake above real. Only differences count.
     """
     return F.softplus(worse.float() - better.float()).mean()
 
@@ -35,7 +35,7 @@ def pairing_loss(better: torch.Tensor, worse: torch.Tensor) -> torch.Tensor:
 def zero_gradient_penalty(gradient: torch.Tensor) -> torch.Tensor:
     """(B, C, H, W) gradients of D -> mean |grad D|^2 / 2 in float32: arXiv:1801.04406 eq. 9 and 10.
 
-    R1 where the pictures are real, R2 where they are fake.
+    It is R1 where the pictures are real, and R2 where they are fake.
     """
     return gradient.float().square().flatten(1).sum(1).mean() / 2.0
 
@@ -45,7 +45,7 @@ def pixel_nll(
 ) -> torch.Tensor:
     """(B, K, C, 256) logits, (B, K, C) integer pixels -> mean of -ln p(value), nats each.
 
-    With (B, K) weights each pixel counts that much: those of pixels drawn with unequal chances.
+    (B, K) weights make up for pixels that were drawn with unequal chances.
     """
     logits = logits.float().flatten(0, -2)
     if weights is None:
@@ -60,7 +60,7 @@ def denoising_loss(
     """Two (B, C, H, W), noise levels (B,), scalar -> mean lambda (D - y)^2: arXiv:2206.00364 eq. 2.
 
     lambda = (sigma^2 + sigma_data^2) / (sigma sigma_data)^2, eq. 144, gives each noise level a loss
-    of 1 where the network says nothing, whatever the data's own scale.
+    of 1 where the network's output is zero, whatever the scale of the data.
     """
     weight = (sigma.square() + sigma_data.square()) / (sigma * sigma_data).square()
     return (weight * (denoised - clean).square().flatten(1).mean(1)).mean()

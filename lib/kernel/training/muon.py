@@ -1,10 +1,10 @@
 """Gradients of weight matrices -> steps of equal length in every direction (Muon).
 
-K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024); the step is the
+K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024). The step is the
 steepest descent in the spectral norm (arXiv:2409.20325, section 3). A matrix's momentum U S V^T
-becomes U V^T by Newton-Schulz iterations, x <- a x + (b G + c G^2) x with G = x x^T, whose
+becomes U V^T by Newton-Schulz iterations, x <- a x + (b G + c G^2) x with G = x x^T. Their
 coefficients lift small singular values fast and leave all of them near 1. Vectors, tables and the
-layers at both ends of a network belong to Adam.
+first and last layers of a network are left to Adam.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,19 +18,19 @@ ITERATIONS = 5
 A, B, C = 3.4445, -4.7750, 2.0315  # Jordan's quintic
 MOMENTUM = 0.95
 DECAY = 0.01  # of the weights, times the learning rate, as in AdamW
-_LEAST = 1e-7  # a gradient of zeros stays one
+_LEAST = 1e-7  # keeps a gradient of zeros finite
 
 
 class Muon(torch.optim.Optimizer):
     """The optimiser of a network's hidden matrices.
 
-    Every rank keeps all momenta, orthogonalises its share of them and hands the
-    result to the others; all take the same step.
+    Every rank keeps all momenta, orthogonalises its share of them and sends the result to the
+    others. So all ranks take the same step.
     """
 
-    # A GradScaler then leaves `found_inf` on the device and asks no host whether to step.
+    # With it a GradScaler leaves `found_inf` on the device, and the host need not wait for it.
     _step_supports_amp_scaling = True
-    found_inf: torch.Tensor | None = None  # set by it for the time of a step
+    found_inf: torch.Tensor | None = None  # set by the scaler during a step
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Muon(torch.optim.Optimizer):
         cores: Cores,
         ranks: Ranks,
     ) -> None:
-        """(matrices, rate, format of the iterations, cores and ranks that share the work)."""
+        """Optimise matrices; `dtype` is that of the iterations, cores and ranks share the work."""
         super().__init__(matrices, {"lr": lr})
         self._dtype = dtype
         self._cores = cores
@@ -48,7 +48,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """The gradients -> one step of every matrix; none where GradScaler found an overflow."""
+        """Step every matrix by its gradient; make no step where GradScaler found an overflow."""
         assert getattr(self, "grad_scale", None) is None, (
             "gradients must be unscaled before Muon's step"
         )
@@ -58,7 +58,7 @@ class Muon(torch.optim.Optimizer):
             self._take(matrices, steps, group["lr"])
 
     def _follow(self, matrix: torch.Tensor) -> torch.Tensor:
-        """A matrix and its gradient -> Nesterov momentum."""
+        """Add a matrix's gradient to its momentum; return the Nesterov momentum."""
         if not self.state[matrix]:
             self.state[matrix]["momentum"] = torch.zeros_like(matrix)
         gradient, momentum = matrix.grad, self.state[matrix]["momentum"]
@@ -67,19 +67,19 @@ class Muon(torch.optim.Optimizer):
             momentum.lerp_(gradient, 1.0 - MOMENTUM)
         else:
             is_whole = self.found_inf == 0
-            gradient = torch.where(is_whole, gradient, momentum)  # which it then leaves as it was
+            gradient = torch.where(is_whole, gradient, momentum)  # which then stays as it was
             momentum.lerp_(gradient, 1.0 - MOMENTUM)
         return gradient.lerp(momentum, MOMENTUM)
 
     def _orthogonalise_all(self, steps: list[torch.Tensor]) -> list[torch.Tensor]:
-        """Momenta -> all of them orthogonal, a share by this rank, the others' from them."""
+        """Orthogonalise this rank's share of the momenta; get the rest from the other ranks."""
         owners = share_out([_cost(step) for step in steps], self._ranks.count)
         own = [at for at, owner in enumerate(owners) if owner == self._ranks.rank]
         found = [step.to(self._dtype) for step in steps]
         stacks = _stack_up(steps, own)
 
         def work(numbers: list[int]) -> None:
-            with torch.no_grad():  # a mode of the thread
+            with torch.no_grad():  # the mode belongs to a thread
                 stack = orthogonalise(torch.stack([steps[at] for at in numbers]), self._dtype)
             for at, step in zip(numbers, stack, strict=True):
                 found[at] = step
@@ -89,7 +89,7 @@ class Muon(torch.optim.Optimizer):
         return found
 
     def _take(self, matrices: list[torch.Tensor], steps: list[torch.Tensor], lr: float) -> None:
-        """Each step is scaled so that entries move alike in any shape."""
+        """Move the matrices by their steps, scaled so that entries move equally in any shape."""
         rate: float | torch.Tensor = lr
         if self.found_inf is not None:
             rate = lr * (self.found_inf == 0)
@@ -102,7 +102,7 @@ class Muon(torch.optim.Optimizer):
 def orthogonalise(matrices: torch.Tensor, dtype: torch.dtype | None = None) -> torch.Tensor:
     """(N, m, n) -> (N, m, n) with the same singular vectors and singular values of about 1.
 
-    They are brought to length 1 before the iterations' own dtype: float16 holds no small gradients.
+    They are normalised before the cast to the iterations' dtype: float16 has no tiny gradients.
     """
     is_tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.mT if is_tall else matrices
@@ -115,7 +115,7 @@ def orthogonalise(matrices: torch.Tensor, dtype: torch.dtype | None = None) -> t
 
 
 def share_out(costs: Sequence[float], workers: int) -> list[int]:
-    """Costs of pieces -> for each the worker that does it, the costliest first to who has least."""
+    """Costs of pieces -> the worker of each; the costliest come first, to who has least to do."""
     owners, loads = [0] * len(costs), [0.0] * workers
     for at in sorted(range(len(costs)), key=lambda number: -costs[number]):
         owners[at] = loads.index(min(loads))
@@ -124,7 +124,7 @@ def share_out(costs: Sequence[float], workers: int) -> list[int]:
 
 
 def _stack_up(matrices: list[torch.Tensor], own: list[int]) -> list[list[int]]:
-    """Numbers of matrices -> on a GPU those of one shape together, on a CPU each alone."""
+    """Indices of matrices -> groups of them: on a GPU by shape, on a CPU each alone."""
     stacks: dict[object, list[int]] = {}
     for at in own:
         stacks.setdefault(matrices[at].shape if matrices[at].is_cuda else at, []).append(at)

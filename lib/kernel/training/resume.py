@@ -1,8 +1,8 @@
-"""Training goes on from the state that an earlier version of the kernel left in its output.
+"""Continue training from the state that an earlier version of the kernel left in its output.
 
-Kaggle keeps a version's output and shows it to a later one that names it in kernel_sources. What
-training needs to go on is left there beside the submission; a run that finds such a state, of the
-same data and the same networks, adds its own time to it.
+Kaggle keeps a version's output, and a later version that names it in kernel_sources can read it.
+So the training state is left there beside the submission. A run that finds such a state, of the
+same data and networks, continues it for its own time.
 """
 
 import shutil
@@ -28,7 +28,7 @@ _DECISIVE = (  # fields of Config that a state depends on
 
 
 def export_state(work: Path, trained: Path, output: Path) -> None:
-    """Copy what a later run needs: (training folder, the trained recipe's in it, output)."""
+    """Copy the training state of the trained recipe to the output, for a later version."""
     newest = list_checkpoints(trained)[:1]
     for path in [*newest, *work.glob("trials.json"), *work.glob(UNSEEN_MARK)]:
         target = output / STATE / path.relative_to(work)
@@ -39,9 +39,9 @@ def export_state(work: Path, trained: Path, output: Path) -> None:
 def import_state(
     source: Path, work: Path, recipe: Recipe, identity: dict[str, Any], on_gpu: bool
 ) -> float:
-    """(input folder, training folder, recipe, identity of this run, device) -> s taken over.
+    """Copy a fitting state from the input into the training folder; return its seconds, or 0.
 
-    A resumed run keeps to what its first process found.
+    A resumed run keeps what its first process found.
     """
     note = work / "continued.json"
     if any(work.rglob("checkpoint_*.pt")):
@@ -54,7 +54,7 @@ def import_state(
             best, seconds = (state, found) if found > seconds else (best, seconds)
     if best is None:
         return 0.0
-    part = work.with_name(f"{work.name}.part")  # whole or absent, wherever a kill may fall
+    part = work.with_name(f"{work.name}.part")  # renamed when complete, so a kill leaves no half
     for folder in (part, work):
         shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(best, part)
@@ -67,11 +67,11 @@ def import_state(
 
 
 def _is_same(manifest: Path, recipe: Recipe, identity: dict[str, Any], on_gpu: bool) -> bool:
-    """Tell whether data and networks are those of this run; print what differs."""
+    """Tell whether a manifest's data and networks are those of this run; print what differs."""
     earlier = read_json(manifest) or {}
     config = modernise(earlier.get("config", {}))
     wanted = {name: identity["config"][name] for name in _DECISIVE}
-    # A field that the earlier version did not know decided nothing there.
+    # A field that the earlier version did not know had no effect there.
     differing = [name for name, value in wanted.items() if config.get(name, value) != value]
     given = set(read_given(config, recipe.preset)) ^ set(
         read_given(identity["config"], recipe.preset)
@@ -92,7 +92,7 @@ def _is_same(manifest: Path, recipe: Recipe, identity: dict[str, Any], on_gpu: b
 
 
 def _count_seconds(state: Path) -> float:
-    """A state folder -> optimiser seconds of the newest whole checkpoint in it."""
+    """Read the optimiser seconds of the newest intact checkpoint in a state folder."""
     folders = {path.parent for path in state.rglob("checkpoint_*.pt")}
     found = [load_checkpoint(folder, torch.device("cpu")) for folder in sorted(folders)]
     return max((float(each["standing"]["seconds"]) for each in found if each), default=0.0)

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C become a request that a loop answers between two steps."""
+"""Turn SIGTERM and Ctrl-C into a request that a loop answers between two steps."""
 
 import signal
 import threading
@@ -9,14 +9,14 @@ from lib.base.log import log
 
 
 class SignalGuard:
-    """While entered, the first signal only asks; a second one ends the process as ever."""
+    """While it is entered, a first signal is only a request; a second one ends the process."""
 
     def __init__(self) -> None:
         self.requested = 0  # signal number; 0: none
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():  # elsewhere Python forbids it
+        if threading.current_thread() is threading.main_thread():  # Python forbids it in others
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._before[number] = signal.signal(number, self._ask)
         return self

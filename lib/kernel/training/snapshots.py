@@ -1,4 +1,4 @@
-"""What a public recipe leaves behind after an epoch: weights, a sample grid, its FID."""
+"""Write what a public recipe leaves after an epoch: weights, a sample grid, its FID."""
 
 import io
 import time
@@ -18,11 +18,11 @@ from lib.kernel.training.state import TrainState
 from lib.kernel.training.trainer import Trainer
 
 GRID_IMAGES = 64
-FIRST_GUESS_S = 0.1  # for each image of an FID, until one was timed
+FIRST_GUESS_S = 0.1  # for each image of an FID, until one is timed
 
 
 class Snapshots:
-    """What the public recipes do between epochs; other recipes leave nothing behind."""
+    """The public recipes' snapshots between epochs; other recipes leave none."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Snapshots:
         self._taken = 0
 
     def take(self, trainer: Trainer, state: TrainState, is_last: bool) -> None:
-        """Write files, measure FID and keep the best weights, after an epoch or the run's end."""
+        """After an epoch or the end: write files, measure the FID and keep the best weights."""
         if not self._recipe.leaves_snapshots:
             return
         epoch = state.epoch(trainer.steps_per_epoch)
@@ -57,7 +57,7 @@ class Snapshots:
     def _write(self, trainer: Trainer, epoch: int) -> None:
         """Write samples_v1/epoch_XXX.png and checkpoints_v1/G_epoch_XXX.pth."""
         recipe, config, network = self._recipe, self._config, trainer.sampler()
-        # In training each core has one thread; this map's single piece has all of them.
+        # In training each core has one thread; in this map one piece gets all threads.
         grid = trainer.cores.map(
             lambda one: draw_images(recipe, one, GRID_IMAGES, config, trainer.device, "grid"),
             [network],

@@ -1,6 +1,7 @@
-"""A training's history -> since when its validation FID no longer fell, and what would have done.
+"""A training's history -> since when its validation FID no longer fell, and how long was enough.
 
-Nothing stops early, for learning rates fall over the whole budget; but the next run may be shorter.
+Training does not stop early, because learning rates fall over the whole budget. But the next run
+may be shorter.
 """
 
 import math
@@ -8,17 +9,17 @@ from collections.abc import Mapping, Sequence
 
 from lib.base.log import format_seconds
 
-LEVEL = 0.05  # of the least FID: as far as FIDs of 1,000 to 2,000 samples differ by chance
-LATEST = 0.7  # share of the training time: a later level is no stall
+LEVEL = 0.05  # of the least FID: by so much FIDs of 1,000 to 2,000 samples differ by chance
+LATEST = 0.7  # share of the training time: what begins later is no stall
 _LEAST_POINTS = 4
 
 
 def find_stall(history: Sequence[Mapping[str, float]], minutes: float | None) -> str:
     """(records with `seconds`, `step` and FIDs, minutes) -> a sentence, or "" for none.
 
-    The FID has stalled where its running minimum came within LEVEL of the least one, and as much as
-    a third of the training time followed without getting further below. `minutes` are those of a
-    run that nothing but them bounds; of others no fewer minutes can be named.
+    The FID has stalled if its running minimum came within LEVEL of the least FID before LATEST of
+    the training time. `minutes` are those of a run that only they bound; for other runs (None) the
+    sentence names no shorter time.
     """
     points = [
         (row["seconds"], row["step"], min(fids))

@@ -1,4 +1,4 @@
-"""The state of a training: steps, records of losses and scores, the best weights so far."""
+"""The state of a training: steps, records of losses and scores, and the best weights so far."""
 
 import math
 from dataclasses import dataclass, field
@@ -9,30 +9,30 @@ from torch import nn
 
 from lib.kernel.training.trainer import Losses, Trainer
 
-# What a score may be. Scores of two kinds are never compared: where one of a later kind was
-# measured, those of the kinds before it no longer count.
+# The kinds of scores. Scores of two kinds are never compared: once one of a later kind is
+# measured, those of earlier kinds no longer count.
 SCORES = ("held-out loss", "FID")
 
 
 @dataclass
 class TrainState:
-    """How far a training is; all but the sums between two records goes into checkpoints."""
+    """The state of a training; checkpoints hold all of it but the sums since the last record."""
 
     step: int = 0
     seconds: float = 0.0  # optimiser time
     rollbacks: int = 0
-    ended: str = ""  # why; nothing while it goes on
+    ended: str = ""  # why it ended; "" while it goes on
     gave_up: bool = False  # it diverged too often: more time would not help
     history: list[dict[str, float]] = field(default_factory=list)
     best: dict[str, Any] = field(default_factory=dict)  # kind, score, why, step, epoch, weights
     judged: dict[str, Any] = field(
         default_factory=dict
-    )  # what FIDs in training found: a word of files
+    )  # results of FIDs in training; files have this name
     sums: Losses = field(default_factory=dict)  # on the device, since the last record
     counts: dict[str, int] = field(default_factory=dict)
 
     def add(self, losses: Losses, seconds: float) -> None:
-        """Add one step's losses and time to the rest; nothing waits for the device."""
+        """Add one step's losses and time without waiting for the device."""
         self.step += 1
         self.seconds += seconds
         for name, value in losses.items():
@@ -44,7 +44,7 @@ class TrainState:
         return bool(self.counts)
 
     def read(self) -> dict[str, float]:
-        """Mean losses since the last record; waits for the device once."""
+        """Return the mean losses since the last record; this waits for the device once."""
         if not self.sums:
             return {}
         values = torch.stack([value.double() for value in self.sums.values()]).tolist()
@@ -63,7 +63,7 @@ class TrainState:
     ) -> None:
         """Keep the weights if their score, one of SCORES, is the least so far.
 
-        They are the network's, else those that the trainer exports.
+        The weights are those of the network if one is given, else those that the trainer exports.
         """
         before = self.best.get("kind", kind)
         is_worse = kind == before and score >= self.best.get("score", math.inf)
@@ -80,11 +80,11 @@ class TrainState:
         }
 
     def epoch(self, steps_per_epoch: int) -> int:
-        """The number of the epoch, from 1, that the last step belongs to."""
+        """Return the number of the last step's epoch, from 1."""
         return max(1, -(-self.step // steps_per_epoch))
 
     def choose(self, trainer: Trainer) -> tuple[dict[str, torch.Tensor], str, int, int]:
-        """Choose weights, the best by score or the last -> (they, which and why, epoch, step)."""
+        """Choose the best weights by score, else the last; return (weights, why, epoch, step)."""
         if self.best:
             why = f"{self.best['why']}, {self.best['score']:.5f}"
             words = f"weights of step {self.best['step']:,}, epoch {self.best['epoch']} ({why})"
@@ -94,11 +94,11 @@ class TrainState:
         return trainer.export(), words, epoch, self.step
 
     def as_dict(self) -> dict[str, Any]:
-        """What from_dict needs, tensors and plain values."""
+        """Return the state as tensors and plain values, for from_dict."""
         return dict(vars(self))
 
     @classmethod
     def from_dict(cls, state: dict[str, Any], place: torch.device) -> Self:
-        """A dictionary of as_dict -> the same state, its sums where losses will be added."""
+        """A dictionary of as_dict -> the same state, with its sums on the given device."""
         sums = {name: value.to(place) for name, value in state["sums"].items()}
         return cls(**{**state, "sums": sums})

@@ -1,4 +1,4 @@
-"""What training may take, and the error of taking nothing."""
+"""The time limit of a training, and the error of one that ends before its first step."""
 
 import math
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ class NoStepError(PipelineError):
 
 @dataclass(frozen=True)
 class TimeLimit:
-    """What ends a training that no number of steps ends."""
+    """The times at which a training ends that no number of steps ends."""
 
     train_seconds: float  # optimiser time alone, s; math.inf: no bound
-    deadline: float = math.inf  # a value of time.monotonic() that nothing may pass
-    pause_at: float = 1.0  # share of the steps or seconds after which to pause, for a trial
+    deadline: float = math.inf  # a value of time.monotonic(), for all work in training
+    pause_at: float = 1.0  # share of the steps or seconds after which a trial pauses

@@ -1,4 +1,4 @@
-"""The training loop: real images, a recipe and a time limit become trained weights."""
+"""The training loop: real images, a recipe and a time limit -> trained weights."""
 
 import time
 from pathlib import Path
@@ -28,12 +28,12 @@ def train(
     limit: TimeLimit,
     validation: ValidationFid | None = None,
 ) -> TrainResult:
-    """(N, C, 32, 32) uint8, C = 1 or 3 -> a model file in `work`; the same call again resumes.
+    """Train on (N, C, 32, 32) uint8, C = 1 or 3; write a model file in `work`.
 
-    `validation` measures samples where weights or an epoch are chosen by FID. `output` takes the
-    snapshots that a public recipe leaves behind. What is due between two
-    steps (log, checkpoints, held-out measures, the clock, the way back after a divergence) is in
-    between_steps.py. The other ranks hear what is broadcast in worker_rank.py.
+    The same call again resumes. `validation` measures samples where weights or an epoch are chosen
+    by FID. A public recipe leaves its snapshots in `output`. What is due between two steps (log,
+    checkpoints, held-out measures, the clock, the rollback after a divergence) is in
+    between_steps.py. The other ranks receive what is broadcast here in worker_rank.py.
     """
     device.ranks.broadcast("learn", config, images)
     trainer: Trainer = recipe.make_trainer(images, config, device)

@@ -1,7 +1,7 @@
 """The base of every recipe's trainer: batches, and gradients in parts that fit the memory.
 
-A recipe adds its networks and `train_step`, in lib/kernel/recipes/NAME/trainer.py; those with a
-generator and a critic go on in adversarial.py.
+A recipe adds its networks and `train_step` in lib/kernel/recipes/NAME/trainer.py. The base of
+those with a generator and a critic is in adversarial.py.
 """
 
 from abc import ABC, abstractmethod
@@ -21,14 +21,14 @@ from lib.kernel.device.cpu_threads import Cores
 from lib.kernel.device.device import Device
 from lib.kernel.device.plain_steps import Losses, PlainSteps
 
-LossOf = Callable[..., tuple[torch.Tensor, Losses]]  # of a part: its mean loss, what to report
+LossOf = Callable[..., tuple[torch.Tensor, Losses]]  # a part's inputs -> mean loss, to report
 
 
 class Trainer(ABC):
     """One recipe's networks, optimisers and step; the loop around it is in train.py."""
 
     def __init__(self, images: np.ndarray, config: Config, device: Device) -> None:
-        """(N, C, 32, 32) uint8 images become resident on the device as they are."""
+        """Keep (N, C, 32, 32) uint8 images on the device as bytes."""
         self.config = config
         self.device = device
         self.images = torch.from_numpy(np.require(images, None, ["C", "W"])).to(device.torch_device)
@@ -45,8 +45,8 @@ class Trainer(ABC):
                 cure="--set batch=... larger, or --set ranks=1",
             )
         self.steps_per_epoch = len(images) // self.batch  # the last, smaller batch is dropped
-        self.lr_scale = 1.0  # shrinks after a divergence
-        self.micro_batch = self.batch  # images at once; shrinks when the memory does not suffice
+        self.lr_scale = 1.0  # smaller after a divergence
+        self.micro_batch = self.batch  # images at once; smaller where the memory does not suffice
         self.cores = Cores(device)
         has_graphs = device.make_graphs and device.is_cuda and config.graphs
         self.graphs = device.make_graphs() if has_graphs and device.make_graphs else PlainSteps()
@@ -54,52 +54,52 @@ class Trainer(ABC):
 
     @abstractmethod
     def train_step(self, step: int, progress: float) -> Losses:
-        """(step number from 0, share of the run that is done) -> losses, after one step."""
+        """Take one step, counted from 0, at a share of the run; return its losses."""
 
     @abstractmethod
     def state_parts(self) -> dict[str, Any]:
-        """Name everything with a state_dict that a resumed run needs."""
+        """Return everything with a state_dict that a resumed run needs, by name."""
 
     @abstractmethod
     def samplers(self) -> dict[str, nn.Module]:
-        """Name the networks that samples may be drawn from, in eval mode, the best first."""
+        """Return the networks to draw samples from, by name, in eval mode, the best first."""
 
     def sampler(self) -> nn.Module:
-        """The network that samples are drawn from where nothing was measured."""
+        """Return the network that samples are drawn from where nothing was measured."""
         return next(iter(self.samplers().values()))
 
     def export(self) -> dict[str, torch.Tensor]:
-        """The weights of that network."""
+        """Return the weights of `sampler`."""
         return self.sampler().state_dict()
 
     def is_finite(self) -> bool:
-        """Tell whether no weight is infinite or NaN; waits for the device."""
+        """Tell whether no weight is infinite or NaN; this waits for the device."""
         sums = torch.stack([weight.detach().double().sum() for weight in self.export().values()])
         return bool(sums.isfinite().all())
 
     def validate(self) -> dict[str, float]:
-        """Measure held-out images, where the recipe has any; the least "score" is best."""
+        """Measure the loss on held-out images, if the recipe has any; the least "score" is best."""
         return {}
 
     def state_dict(self) -> dict[str, Any]:
-        """All parts' states."""
+        """Return the states of all parts."""
         states = {name: part.state_dict() for name, part in self.state_parts().items()}
         return {"parts": states, "rate_scale": self.lr_scale, "micro": self.micro_batch}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore all parts from a state of state_dict."""
         for name, part in self.state_parts().items():
-            if own := state["parts"][name]:  # of a gradient scaler that was off there is none
+            if own := state["parts"][name]:  # empty for a gradient scaler that was off
                 part.load_state_dict(own)
         self.lr_scale = float(state["rate_scale"])
         self.micro_batch = int(state["micro"])
 
     def pick_batch(self, step: int) -> torch.Tensor:
-        """A step -> (batch, C, 32, 32) uint8."""
+        """A step -> the (batch, C, 32, 32) uint8 images of its batch."""
         return self.images[self.pick_numbers(step)]
 
     def pick_numbers(self, step: int) -> torch.Tensor:
-        """A step -> (batch,) numbers of images; each epoch is an order of its own, drop-last."""
+        """A step -> the (batch,) indices of its images; each epoch has its own order, drop-last."""
         epoch, place = divmod(step, self.steps_per_epoch)
         if self._order is None or self._order[0] != epoch:
             generator = torch.Generator().manual_seed(self.seed_of("order", epoch))
@@ -108,11 +108,11 @@ class Trainer(ABC):
         return self._order[1][place * self.batch : (place + 1) * self.batch]
 
     def seed_of(self, purpose: str, step: int) -> int:
-        """(what for, step) -> a seed that depends on nothing else but the run's seed."""
+        """(purpose, step) -> a seed that depends only on these and the run's seed."""
         return derive_seed(self.config.seed, f"train/{purpose}", step)
 
     def generator_of(self, purpose: str, step: int) -> torch.Generator:
-        """(what for, step) -> a freshly seeded generator on the device."""
+        """(purpose, step) -> a newly seeded generator on the device."""
         generator = torch.Generator(self.images.device)
         return generator.manual_seed(self.seed_of(purpose, step))
 
@@ -124,14 +124,14 @@ class Trainer(ABC):
         inputs: list[torch.Tensor],
         is_divisible: bool = True,
     ) -> Losses:
-        """(step's name, weights, loss, its inputs) -> gradients in the weights, mean losses.
+        """Compute the gradients of a step's loss into the weights; return its mean losses.
 
-        `loss_of` sees a slice of each input, whole ones where they are scalars, and reads nothing
-        else that differs from step to step, for on a GPU a graph of its kernels is replayed. Each
-        rank takes its slice, and on a CPU each core a part of that, unless a
+        Each rank computes its slice of the batch, and on a CPU each core a part of that, unless a
         normalisation ties the batch together. The gradients add up to those of the whole batch.
-        Where the memory does not suffice the parts are halved and the step begins again; its
-        randomness was drawn before.
+        `loss_of` gets a slice of each input, or all of a scalar. It must read nothing else that
+        differs from step to step, because on a GPU a graph of its kernels is replayed. Where the
+        memory does not suffice, the parts are halved and the step begins again with the same
+        inputs.
         """
         weights = list(parameters)
         compute = partial(self._compute_gradients, weights, loss_of, is_divisible)
@@ -150,7 +150,7 @@ class Trainer(ABC):
         return losses
 
     def _make_room(self) -> None:
-        """After a lack of memory give up graphs, or take half as many images at once."""
+        """Give up graphs, or halve the images at once, after memory ran out."""
         if self.graphs.free():
             return
         if self.micro_batch == 1:
@@ -175,7 +175,7 @@ class Trainer(ABC):
         is_divisible: bool,
         inputs: list[torch.Tensor],
     ) -> tuple[list[torch.Tensor], Losses]:
-        """Gradients that lie in memory as their weights do, and losses, of this rank's slice."""
+        """Compute this rank's slice; return gradients, laid out as their weights, and losses."""
         own = self.ranks.slice_of(self.batch) if is_divisible else slice(0, self.batch)
         most = -(-(own.stop - own.start) // self.cores.count) if is_divisible else self.batch
         step = min(self.micro_batch, most)
@@ -203,7 +203,7 @@ class Trainer(ABC):
 
 
 def _lay_out(gradient: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """A gradient -> the same with its weight's strides, as a GPU's fused Adam demands."""
+    """A gradient -> the same with its weight's strides, as fused Adam on a GPU needs."""
     if gradient.stride() == weight.stride():
         return gradient
     return torch.empty_like(weight).copy_(gradient)

@@ -1,8 +1,8 @@
-"""The weights to keep, chosen by measures on held-out data while training goes on.
+"""Select the weights to keep by measures during training.
 
-The held-out likelihood, where a recipe has one, chooses until an FID was measured; from then on
-FIDs alone do. They are those of samples of every network that the trainer offers, such as several
-averages of the weights, all drawn with the same random numbers.
+At first the loss on held-out images selects, if the recipe has one. Once an FID was measured, only
+FIDs count. They are measured on samples of every network that the trainer offers, such as several
+averages of the weights. All samples are drawn with the same random numbers.
 """
 
 import time
@@ -22,15 +22,15 @@ from lib.kernel.training.state import TrainState
 from lib.kernel.training.trainer import Trainer
 
 GPU_IMAGES, CPU_IMAGES = 2000, 250  # drawn from each network for its FID
-LEAST_OVER_LOSS = 1000  # so many before an FID may overrule a held-out loss, which has less noise
-_SEED = "judge"  # of the samples: a word that seeds them is data
-SHARE = 0.1  # of the training time at most goes into FIDs
-FIXED_SHARES = (0.6, 0.8, 1.0)  # of a run bounded by steps: there no clock may choose the places
-PRICE = 20.0  # training images that take as long as one drawn and measured (pixel on a CPU)
+LEAST_OVER_LOSS = 1000  # fewest for an FID to replace a held-out loss, which has less noise
+_SEED = "judge"  # seeds the samples: it must stay as it is
+SHARE = 0.1  # of the training time, at most for FIDs
+FIXED_SHARES = (0.6, 0.8, 1.0)  # in a run bounded by steps, where no clock may choose the times
+PRICE = 20.0  # training images in the time of one drawn and measured (pixel on a CPU)
 
 
 class WeightSelection:
-    """Measures at validation points; FIDs only where they are worth their time."""
+    """Measures at the validation points of a run, and FIDs only where they are worth their time."""
 
     def __init__(
         self, recipe: Recipe, config: Config, validation: ValidationFid | None, deadline: float
@@ -42,15 +42,15 @@ class WeightSelection:
         self._deadline = deadline  # a value of time.monotonic()
         self._loss_s = 0.0  # of the newest held-out loss
         self._has_loss = False
-        self._cost_s = 0.0  # of the newest FIDs; 0: none yet
+        self._cost_s = 0.0  # of the newest FIDs; 0: none so far
         self._said: set[str] = set()
 
     def closing_s(self, state: TrainState) -> float:
-        """Seconds that the measures after the last step may take."""
+        """Return the seconds that the measures after the last step may take."""
         return 2.0 * self._loss_s + (1.5 * self._cost_s if _has_fid(state) else 0.0)
 
     def take(self, trainer: Trainer, state: TrainState, share: float, is_last: bool) -> None:
-        """Add measures to a new record, at that share of the run, and keep the best weights."""
+        """Add measures to a new record at a share of the run, and keep the best weights."""
         with _keep_modes(trainer):
             self._measure_loss(trainer, state)
             if self._validation is None or not self._is_due(trainer, state, share, is_last):
@@ -79,19 +79,19 @@ class WeightSelection:
         state.keep_best("held-out loss", score, "least held-out loss", trainer)
 
     def _count_images(self, trainer: Trainer) -> int:
-        """Images drawn from each network."""
+        """Return how many images are drawn from each network."""
         if self._config.eval_samples or trainer.device.is_cuda:
             return self._config.eval_samples or GPU_IMAGES
         return LEAST_OVER_LOSS if self._has_loss else CPU_IMAGES
 
     def _is_due(self, trainer: Trainer, state: TrainState, share: float, is_last: bool) -> bool:
-        """Tell whether FIDs are measured now."""
+        """Tell whether FIDs are to be measured now."""
         networks = len(trainer.samplers())
         images = self._count_images(trainer) * networks
         guess_s = self._validation.image_s * images if self._validation else 0.0
         cost_s = self._cost_s or guess_s
         if is_last and _has_fid(state):
-            wanted = True  # weights of two times can be compared only where both were measured
+            wanted = True  # weights can be compared only if the later ones are measured too
         elif self._config.steps:
             wanted = self._is_at_fixed_place(trainer, state, share, images)
         else:
@@ -104,9 +104,9 @@ class WeightSelection:
     def _is_at_fixed_place(
         self, trainer: Trainer, state: TrainState, share: float, images: int
     ) -> bool:
-        """A run bounded by steps -> whether a fixed place was reached, and such a run is judged.
+        """Tell whether a run bounded by steps reached a fixed share at which FIDs are due.
 
-        Equal runs must judge equally, so images stand for seconds.
+        Equal runs must measure at equal steps, so costs are counted in images, not in seconds.
         """
         trained = self._config.steps * trainer.batch
         price = PRICE * images * len(FIXED_SHARES)
@@ -120,9 +120,9 @@ class WeightSelection:
         return any(before < fixed <= share for fixed in FIXED_SHARES)
 
     def _is_worth_it(self, networks: int, state: TrainState, cost_s: float, is_last: bool) -> bool:
-        """A run bounded by time -> whether FIDs keep to their share of it, the end included.
+        """Tell whether FIDs keep their share of a run bounded by time, those at its end included.
 
-        The end alone is measured only where there are several networks to choose from.
+        FIDs at the end alone are measured only if there are several networks to choose from.
         """
         spent_s, allowed_s = state.judged.get("seconds", 0.0), SHARE * state.seconds
         fits = spent_s + (1 if is_last else 2) * cost_s <= allowed_s
@@ -145,7 +145,7 @@ class WeightSelection:
             return samples, validation.measure(samples)
 
         for name, network in trainer.samplers().items():
-            # In training each core has one thread; this map's single piece has all of them.
+            # In training each core has one thread; in this map one piece gets all threads.
             samples, found[name] = trainer.cores.map(draw, [network])[0]
             state.history[-1][f"fid {name}"] = found[name]
             why = f"{name}: least FID of {count:,} samples against half of the real images"
@@ -170,7 +170,7 @@ def _has_fid(state: TrainState) -> bool:
 
 @contextmanager
 def _keep_modes(trainer: Trainer) -> Iterator[None]:
-    """Put each network back into training or eval mode after the block."""
+    """Restore each network's training or eval mode after the block."""
     parts = [part for part in trainer.state_parts().values() if isinstance(part, nn.Module)]
     modes = [part.training for part in parts]
     try:

@@ -1,4 +1,4 @@
-"""Every rank but the first: it follows rank 0's messages, in training and in drawing."""
+"""Start the other ranks, which do their part in training and drawing as rank 0 tells them."""
 
 import tempfile
 from functools import partial
@@ -17,13 +17,13 @@ __all__ = ["join_launched", "run_worker", "spawn_workers"]
 
 
 def spawn_workers(wanted: int, gpus: int, recipe: Recipe, make_graphs: MakeGraphs | None) -> Ranks:
-    """(processes wanted or 0 for one a GPU, GPUs) -> rank 0's Ranks; the others run_worker."""
+    """Start the worker ranks; return rank 0's Ranks. `wanted` 0 means one rank for each GPU."""
     work = partial(run_worker, recipe=recipe, make_graphs=make_graphs)
     return spawn_ranks(wanted, gpus, work)
 
 
 def run_worker(ranks: Ranks, recipe: Recipe, make_graphs: MakeGraphs | None) -> None:
-    """Do this rank's part of everything that rank 0 asks for, until it lets the others leave."""
+    """Do this rank's part of everything that rank 0 asks for, until rank 0 lets it leave."""
     device = choose_device(ranks, make_graphs)
     while True:
         match ranks.receive():
@@ -36,7 +36,7 @@ def run_worker(ranks: Ranks, recipe: Recipe, make_graphs: MakeGraphs | None) -> 
 
 
 def _train(trainer: Trainer) -> None:
-    """Make the steps that rank 0's trainer makes, until those end."""
+    """Make the same steps as rank 0's trainer until rank 0 ends."""
     with trainer.cores:
         while True:
             match trainer.ranks.receive():
@@ -54,7 +54,7 @@ def _train(trainer: Trainer) -> None:
 def _draw(
     recipe: Recipe, content: bytes, count: int, config: Config, device: Device, stage: str
 ) -> None:
-    """Draw this rank's share of the images by the bytes of a model file, and hand it to rank 0."""
+    """Draw this rank's share of images from the bytes of a model file, and send it to rank 0."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.pt"
         path.write_bytes(content)

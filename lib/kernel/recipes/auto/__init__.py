@@ -1,4 +1,4 @@
-"""Recipes compete here by successive halving.
+"""Recipe auto: other recipes compete by successive halving.
 
-What the images are like helps to decide.
+A description of the images helps to choose.
 """

@@ -1,4 +1,4 @@
-"""What each candidate runs with: told before the trials, and settled for each of them."""
+"""The settings of each candidate: printed before the trials, and settled for each trial."""
 
 from typing import Any
 
@@ -10,19 +10,19 @@ from lib.kernel.recipe import Recipe
 
 
 def settle_candidate(config: Config, recipe: Recipe, candidate: Recipe, is_cuda: bool) -> Config:
-    """(Config, its recipe, a candidate, whether there is a GPU) -> the candidate's, by the device.
+    """(Config, its recipe, a candidate, whether there is a GPU) -> the candidate's Config.
 
-    Its sizes stay open: its trainer settles and prints them.
+    Automatic sizes stay open: the candidate's trainer settles and prints them.
     """
     own = as_candidate(config, recipe.preset, candidate.preset)
     return fill_defaults(own, candidate.preset, is_cuda)[0]
 
 
 def tell_candidates(recipe: Recipe, config: Config, is_cuda: bool) -> dict[str, Any]:
-    """(recipe, Config, whether there is a GPU) -> candidate -> key -> value as it is written.
+    """Print a line on each candidate and what was given; return candidate -> key -> value.
 
-    These are the keys of training and drawing, sizes settled; all other keys are the run's own.
-    Prints a line for each candidate, which says what was given.
+    The keys are those of training and drawing, with sizes settled and values as users write them.
+    All other keys are the run's own.
     """
     described: dict[str, dict[str, Any]] = {}
     for candidate in recipe.candidates:

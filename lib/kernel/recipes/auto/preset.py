@@ -1,4 +1,4 @@
-"""The row of recipe auto: its candidates, and the values that are the run's own."""
+"""The preset of recipe auto: its candidates and the values of the run itself."""
 
 from lib.kernel.configuration.config import OFFICIAL
 from lib.kernel.configuration.preset import Preset

@@ -1,4 +1,4 @@
-"""Recipe auto, as the run is handed it: its candidates compete by successive halving."""
+"""The Recipe of auto: its candidates compete by successive halving."""
 
 from lib.kernel.recipe import Contest, Recipe
 from lib.kernel.recipes.auto.candidates import tell_candidates

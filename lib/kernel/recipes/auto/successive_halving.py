@@ -1,9 +1,9 @@
-"""Candidate recipes and a budget -> the one whose samples are nearest to real ones, trained on.
+"""Candidate recipes and a budget -> the trained result of the candidate with the least FID.
 
 Successive halving (arXiv:1502.07943, algorithm 1): all candidates train for a small share of the
-budget, the better half of them for as much again, the last one for all the rest. Each follows the
-schedule of a winner from its first step, so the winner goes on from its checkpoint as if there had
-been no trial.
+budget, the better half of them for as much again, and the last one for all the rest. Each follows
+the winner's schedule from its first step. So the winner goes on from its checkpoint as if there
+had been no trial.
 """
 
 import dataclasses
@@ -30,19 +30,19 @@ from lib.kernel.training.time_limit import NoStepError, TimeLimit
 from lib.kernel.training.train import train
 
 SHARE = 0.05  # of the budget, for each candidate in each rung
-SHARE_WHERE_CLEAR = 0.03  # where the pictures themselves already speak for likelihood
+SHARE_WHERE_CLEAR = 0.03  # where the images themselves already favour likelihood
 
-_MARGIN = 1.2  # of the longest trial so far, for the next one
+_MARGIN = 1.2  # times the longest FID of a trial so far, for the next one
 
 TrainOne = Callable[[Recipe, Config, Path, TimeLimit], TrainResult]
 
 
 class TrialsOverError(Exception):
-    """The clock leaves no time to measure another candidate."""
+    """There is no time to measure another candidate."""
 
 
 class Trials:
-    """The candidates' FIDs so far, kept in a file that an interrupted run goes on from."""
+    """The candidates' FIDs so far, in a file from which an interrupted run goes on."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -51,12 +51,12 @@ class Trials:
         self.scores = {key: math.inf if fid is None else fid for key, fid in saved.items()}
 
     def score(self, recipe: str, rung: int, find: Callable[[], float]) -> float:
-        """A candidate and its rung -> its FID, found only once; infinite if its training failed."""
+        """Return a candidate's FID in a rung, measured once; infinite if its training failed."""
         key = f"{recipe}, rung {rung}"
         if key not in self.scores:
             try:
                 self.scores[key] = find()
-            except NoStepError as error:  # of a clock: a resumed run may have the time
+            except NoStepError as error:  # the clock ended it: a resumed run may have the time
                 log("auto", f"{recipe} is out: {error.what}")
                 self.is_starved = True
                 return math.inf
@@ -78,9 +78,9 @@ def train_candidates(
     limit: TimeLimit,
     validation: ValidationFid | None = None,
 ) -> TrainResult:
-    """As train of lib/kernel/training/train.py -> the result of the candidate of the least FID.
+    """Train the candidates, with the arguments of train.py's train; return the best one's result.
 
-    `validation` measures the candidates' samples.
+    The best has the least FID. `validation` measures the candidates' samples.
     """
     if validation is None:
         raise PipelineError("auto", "nothing measures its candidates", cure="give a validation")
@@ -93,7 +93,7 @@ def train_candidates(
 
 
 class TrialFid:
-    """The FID of a candidate's samples, as long as the clock leaves time to find it."""
+    """Measures the FID of a candidate's samples, as long as there is time."""
 
     def __init__(
         self, config: Config, device: Device, limit: TimeLimit, validation: ValidationFid
@@ -105,7 +105,7 @@ class TrialFid:
         self._longest_s = validation.image_s * count_drawn(config.trial, device)  # until measured
 
     def __call__(self, result: TrainResult) -> float:
-        """What a candidate's training made -> FID; TrialsOverError where there is no time."""
+        """Measure the FID of a candidate's result; raise TrialsOverError where there is no time."""
         started = time.monotonic()
         if started + _MARGIN * self._longest_s > self._deadline:
             raise TrialsOverError(f"no time for a trial of {self._longest_s:.0f} s")
@@ -126,13 +126,13 @@ def halve_successively(
     find_fid: Callable[[TrainResult], float],
     is_cuda: bool,
 ) -> TrainResult:
-    """((N, C, 32, 32) uint8, recipe with candidates, Config, folder) -> the result of the best.
+    """Train a recipe's candidates on (N, C, 32, 32) uint8; return the result of the best one.
 
-    `train_one` trains a candidate in a folder of its own, `find_fid` measures its samples. The
-    same call again takes up what an earlier process left in the folder. A candidate that ends with
-    FID as its loss leaves that share of its time. Where `trial` is 0 the first candidate is taken;
-    where `find_fid` raises TrialsOverError, the best so far.
-    Long because trials and what follows them share one schedule.
+    `train_one` trains a candidate in its own folder, and `find_fid` measures its samples. The same
+    call again goes on from what an earlier process left in `work`. A candidate whose last steps
+    have FID as the loss leaves that share of its time for them. Where `trial` is 0, the first
+    candidate wins; where `find_fid` raises TrialsOverError, the best so far.
+    Long because the trials and the training after them share one schedule.
     """
     look = describe_images(images)
     share = SHARE_WHERE_CLEAR if look.is_binary_like else SHARE
@@ -182,7 +182,7 @@ def halve_successively(
 
 
 def count_lost_shares(candidates: int) -> int:
-    """How many are tried -> the shares of the budget that go to those who lose in the end."""
+    """The number of candidates -> how many shares of the budget go to candidates that lose."""
     lost, rung = 0, 0
     while candidates > 1:
         rung, losers = rung + 1, candidates // 2
@@ -191,7 +191,7 @@ def count_lost_shares(candidates: int) -> int:
 
 
 def keep_better_half(found: dict[str, float]) -> list[str]:
-    """Candidates with their FIDs -> the better half, rounded up, the best first; says so."""
+    """Return the better half of candidates by FID, rounded up, the best first; print it."""
     ranked = sorted(found, key=lambda recipe: found[recipe])
     kept = ranked[: -(-len(ranked) // 2)]
     if math.isinf(found[ranked[0]]):

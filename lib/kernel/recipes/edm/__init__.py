@@ -1,4 +1,4 @@
-"""A small diffusion model is here.
+"""Recipe edm: a small diffusion model.
 
-Heun's method draws from it.
+Its samples are drawn by Heun's method.
 """

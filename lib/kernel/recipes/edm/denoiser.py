@@ -1,8 +1,8 @@
 """Noisy pictures and noise levels -> clean pictures: EDM's preconditioned network.
 
-arXiv:2206.00364, table 1, last column. Pictures are float32 in [-1, 1]; sigma is the noise's
-standard deviation in the same units. Our deviation: the mean of the data is taken off each channel,
-so that sigma_data is a standard deviation and the network's inputs have mean zero.
+It is that of arXiv:2206.00364, table 1, last column. Pictures are float32 in [-1, 1]; sigma is the
+noise's standard deviation in the same units. Our deviation: the data's mean is subtracted in each
+channel. So sigma_data is a standard deviation, and the network's inputs have mean zero.
 """
 
 import torch
@@ -25,7 +25,7 @@ class Denoiser(nn.Module):
         self.register_buffer("sigma_data", torch.tensor(0.5))
 
     def measure(self, images: torch.Tensor) -> None:
-        """(N, C, S, S) uint8 -> mean and sigma_data are theirs from here on."""
+        """Set mean and sigma_data to those of (N, C, S, S) uint8 images."""
         levels = torch.arange(256, device=images.device, dtype=torch.float64) / 127.5 - 1.0
         squares = 0.0
         for channel, plane in enumerate(images.transpose(0, 1)):
@@ -36,11 +36,11 @@ class Denoiser(nn.Module):
         self.sigma_data.fill_(max(squares / images.shape[1], 1e-4) ** 0.5)
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
-        """(B, C, S, S) uint8 -> float32, less the mean of the data."""
+        """(B, C, S, S) uint8 -> float32, minus the mean of the data."""
         return images.float().div_(127.5).sub_(1.0) - self.mean
 
     def denormalise(self, pictures: torch.Tensor) -> torch.Tensor:
-        """(B, C, S, S) float32 as normalise makes them -> uint8, rounded."""
+        """(B, C, S, S) float32, as from normalise -> uint8, rounded."""
         return ((pictures + self.mean + 1.0) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
     def forward(self, noisy: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
@@ -55,10 +55,10 @@ def precondition(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """(B,) sigma and a scalar -> c_skip, c_out, c_in, c_noise, each (B,).
 
-    c_in = 1 / sqrt(sigma^2 + sigma_data^2) gives the network's input unit variance (eq. 117),
-    c_skip = sigma_data^2 / (sigma^2 + sigma_data^2) makes its error count least (eq. 131) and
-    c_out = sigma sigma_data / sqrt(sigma^2 + sigma_data^2) gives its target that (eq. 138);
-    c_noise = ln(sigma) / 4.
+    c_in = 1 / sqrt(sigma^2 + sigma_data^2) gives the network's input unit variance (eq. 117).
+    c_skip = sigma_data^2 / (sigma^2 + sigma_data^2) makes its errors count least (eq. 131).
+    c_out = sigma sigma_data / sqrt(sigma^2 + sigma_data^2) gives its target unit variance
+    (eq. 138). c_noise = ln(sigma) / 4.
     """
     total = sigma.square() + sigma_data.square()
     skip = sigma_data.square() / total

@@ -1,7 +1,8 @@
 """A denoiser and unit noise -> its samples, by Heun's method along EDM's deterministic ODE.
 
-arXiv:2206.00364: dx / dsigma = (x - D(x; sigma)) / sigma, eq. 1 and 3 with sigma(t) = t, from
-sigma_max down to zero; algorithm 1 with the noise levels of eq. 5.
+The ODE is dx / dsigma = (x - D(x; sigma)) / sigma (arXiv:2206.00364, eq. 1 and 3 with
+sigma(t) = t), from sigma_max down to zero. It is solved by algorithm 1 with the noise levels of
+eq. 5.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ Denoise = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # x (B, ...), si
 
 
 def list_sigmas(steps: int) -> list[float]:
-    """A number of steps -> noise levels, one more, the last zero: eq. 5."""
+    """A number of steps -> one more noise levels, the last of them zero: eq. 5."""
     high, low = SIGMA_MAX ** (1 / RHO), SIGMA_MIN ** (1 / RHO)
     levels = [(high + i / max(steps - 1, 1) * (low - high)) ** RHO for i in range(steps)]
     return [*levels, 0.0]
@@ -34,14 +35,14 @@ def solve_heun(
 ) -> torch.Tensor:
     """(denoiser, (B, C, S, S) float32 of unit variance) -> samples of that shape, float32.
 
-    After each step `tick` hears which share of the work is done.
+    `tick` is called after each step with the share of the work that is done.
     """
     sigmas = list_sigmas(steps)
     pictures = noise * sigmas[0]
     for step, (now, then) in enumerate(pairwise(sigmas), start=1):
         slope = _find_slope(denoise, pictures, now)
         ahead = pictures + (then - now) * slope
-        if then > 0:  # at zero the slope is not defined, and Euler's step lands on D itself
+        if then > 0:  # at zero the derivative is undefined, and Euler's step ends at D itself
             slope = 0.5 * (slope + _find_slope(denoise, ahead, then))
             ahead = pictures + (then - now) * slope
         pictures = ahead
@@ -58,8 +59,8 @@ def draw_by_heun(
 ) -> torch.Tensor:
     """(model, (B, C, S, S) float32, device) -> (B, C, S, S) uint8 on the device.
 
-    The network may work in the device's short format; the ODE itself is float32. `tick` hears now
-    and then which share of the work is done.
+    The network may use the device's half precision; the ODE itself is float32. `tick` is called now
+    and then with the share of the work that is done.
     """
 
     def denoise(noisy: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Recipe edm, as the run is handed it."""
+"""The Recipe of edm: its network, trainer and samples."""
 
 import torch
 from torch import nn

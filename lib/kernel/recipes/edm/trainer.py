@@ -25,12 +25,12 @@ from lib.kernel.training.optimise import (
 )
 from lib.kernel.training.trainer import Losses, Trainer
 
-CLIP = 1.0  # Euclidean length of a step's gradient at most
+CLIP = 1.0  # greatest Euclidean length of a step's gradient
 SHARES = {"average": 0.08, "short average": 0.02}  # half-lives in shares of the run so far
 
 
 class EdmTrainer(Trainer):
-    """Adam on noisy pictures; the samples come from averages of the weights."""
+    """Trains by Adam on noisy pictures; samples are drawn from averages of the weights."""
 
     def __init__(self, images: np.ndarray, config: Config, device: Device) -> None:
         learnt, held_out = hold_out(images, config.seed)
@@ -51,7 +51,7 @@ class EdmTrainer(Trainer):
         self._scaler = make_scaler(device)
 
     def train_step(self, step: int, progress: float) -> Losses:
-        """One step at the rate of `progress`: a short rise, then half a cosine down to nothing."""
+        """Take one step; its rate follows `progress`: a short rise, then half a cosine to zero."""
         set_lr(self._adam, warm_up_and_anneal(self.config.lr * self.lr_scale, progress))
         clean = self.model.normalise(self.pick_batch(step))
         random = self.generator_of("noise", step)
@@ -67,17 +67,17 @@ class EdmTrainer(Trainer):
         return found
 
     def state_parts(self) -> dict[str, Any]:
-        """The model, its averages, the optimiser and the gradient scaler."""
+        """Return the model, its averages, the optimiser and the gradient scaler, by name."""
         own = {"model": self.model, "adam": self._adam, "scaler": self._scaler}
         return {**own, **self.emas}
 
     def samplers(self) -> dict[str, torch.nn.Module]:
-        """The averages, which are always in eval mode."""
+        """Return the averages, which are always in eval mode, by name."""
         return {name: ema.network for name, ema in self.emas.items()}
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """The loss of the held-out images, the same noise each time, by the first average."""
+        """Measure the first average's loss on the held-out images, always under the same noise."""
         if not len(self._held_out):
             return {}
         clean = self.model.normalise(self._held_out)
@@ -92,11 +92,11 @@ class EdmTrainer(Trainer):
         return {"held_out_denoising": total / len(clean), "score": total / len(clean)}
 
     def is_finite(self) -> bool:
-        """Whether the weights and their average are finite."""
+        """Tell whether the weights and their average are finite."""
         return is_all_finite(self.model.parameters()) and super().is_finite()
 
     def _scaled_loss(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, Losses]:
-        """Pictures, noise and noise levels of a part -> its scaled loss, the loss to report."""
+        """(pictures, noise, noise levels) of a part -> its scaled loss, the loss to report."""
         loss = self._loss(self.model, *inputs)
         return self._scaler.scale(loss), {"denoising": loss}
 
@@ -107,7 +107,7 @@ class EdmTrainer(Trainer):
         noise: torch.Tensor,
         sigmas: torch.Tensor,
     ) -> torch.Tensor:
-        """(B, C, S, S) normalised, unit noise of that shape, (B,) -> the weighted error's mean."""
+        """(B, C, S, S) normalised, unit noise of that shape, (B,) -> mean weighted error."""
         noisy = clean + as_scale(sigmas) * noise
         noisy = noisy.contiguous(memory_format=torch.channels_last)
         with self.device.autocast():
@@ -118,7 +118,7 @@ class EdmTrainer(Trainer):
 def spread_sigmas(start: torch.Tensor, count: int) -> torch.Tensor:
     """(a number in [0, 1), B) -> (B,) noise levels, evenly spread over their distribution.
 
-    Each by itself is a random draw, together they vary less (arXiv:2107.00630 appendix I.1).
+    Each level alone is a random draw; together they vary less (arXiv:2107.00630, appendix I.1).
     """
     even = torch.arange(count, device=start.device) / count
     return draw_sigmas(((start + even) % 1.0).clamp(1e-5, 1.0 - 1e-5))

@@ -1,10 +1,10 @@
 """Pictures and a condition for each -> pictures of that shape: a small U-Net.
 
-The family of arXiv:2006.11239 and 2206.00364 (table 1, "DDPM++"): residual blocks of GroupNorm,
-SiLU and 3x3 convolutions on three scales, self-attention on the coarser ones, a skip from each
-block on the way down to its partner on the way up. Ours: strided 2x2 convolutions go down and 1x1
-convolutions with repeated pixels go up, so that no 3x3 convolution works on one scale with the
-width of another.
+It is of the family of arXiv:2006.11239 and 2206.00364 (table 1, "DDPM++"): residual blocks of
+GroupNorm, SiLU and 3x3 convolutions on three scales, self-attention on the coarser scales, and a
+skip from each block on the way down to its partner on the way up. Our deviation: strided 2x2
+convolutions go down, and 1x1 convolutions with repeated pixels go up. So no 3x3 convolution works
+on one scale with the width of another.
 """
 
 import math
@@ -14,19 +14,19 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-WIDTHS = (1, 2, 2)  # channels on the scales, the finest first, times the width
-ATTENDING = (False, True, True)  # the same scales
-CONDITION = 4  # length of the condition inside, times the width
-HEAD = 64  # channels of an attention head at most
+WIDTHS = (1, 2, 2)  # channels of each scale in widths, the finest first
+ATTENDING = (False, True, True)  # whether each scale has attention
+CONDITION = 4  # length of the condition inside, in widths
+HEAD = 64  # channels of an attention head, at most
 
 
 @dataclass(frozen=True)
 class UNetShape:
-    """What decides the sizes of a UNet."""
+    """The numbers that decide the sizes of a UNet."""
 
     channels: int  # 1 grey, 3 colour
     width: int  # channels on the finest scale
-    depth: int  # blocks on each scale, on either way
+    depth: int  # blocks on each scale, on the way down and on the way up
 
 
 class UNet(nn.Module):
@@ -49,7 +49,7 @@ class UNet(nn.Module):
 
 
 class Scale(nn.Module):
-    """Blocks on one scale, around all that happens on the coarser ones."""
+    """The blocks on one scale, with the coarser scales between them."""
 
     def __init__(self, shape: UNetShape, number: int) -> None:
         super().__init__()
@@ -102,8 +102,10 @@ class Condition(nn.Module):
 
 
 class Block(nn.Module):
-    """(B, inputs, S, S) -> (B, outputs, S, S): two convolutions, the second scaled and shifted by
-    the condition (arXiv:2206.00364 appendix F), then attention where given; variance is kept.
+    """(B, inputs, S, S) -> (B, outputs, S, S): two convolutions, then attention where asked for.
+
+    The condition scales and shifts the values between the convolutions (arXiv:2206.00364,
+    appendix F). Variance is kept.
     """
 
     def __init__(self, inputs: int, outputs: int, length: int, attends: bool) -> None:
@@ -125,7 +127,7 @@ class Block(nn.Module):
 
 
 class Attention(nn.Module):
-    """(B, C, S, S) -> the same: every place looks at all others, added to itself."""
+    """(B, C, S, S) -> the same shape: self-attention over all places, added to the input."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -139,7 +141,7 @@ class Attention(nn.Module):
         """(B, C, S, S) -> (B, C, S, S)."""
         batch, channels, height, width = values.shape
         normed = self.norm(values).contiguous(memory_format=torch.channels_last)  # lost on a GPU;
-        # in this order each head's channels are neighbours, as the fast attention demands
+        # in this order each head's channels are neighbours, as fast attention needs
         mixed = self.mix(normed).view(batch, 3, self.heads, -1, height * width)
         query, key, value = mixed.transpose(-1, -2).unbind(1)  # (B, heads, S S, C / heads)
         seen = F.scaled_dot_product_attention(query, key, value)
@@ -148,13 +150,13 @@ class Attention(nn.Module):
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
-    """Channels -> a GroupNorm of at most 32 groups, each of at least 4 channels if they divide."""
+    """Channels -> a GroupNorm of at most 32 groups, each of at least 4 channels where possible."""
     fitting = [n for n in range(1, 33) if channels % n == 0 and channels // n >= 4]
     return nn.GroupNorm(max(fitting, default=1), channels, eps=1e-5)
 
 
 def zero_weights(layer: nn.Conv2d) -> None:
-    """A layer -> the same with all weights zero: what it ends adds nothing before training."""
+    """Set a layer's weights to zero, so that its branch adds nothing before training."""
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

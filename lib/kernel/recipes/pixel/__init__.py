@@ -1,4 +1,4 @@
-"""An autoregressive model of 8-bit pixels is here.
+"""Recipe pixel: an autoregressive model of 8-bit pixels.
 
 It maximises their likelihood.
 """

@@ -1,9 +1,9 @@
-"""Images -> clusters of alike pictures; a picture -> its cluster's number, which is its code.
+"""Images -> clusters of similar pictures; a picture -> its cluster's number, which is its code.
 
-An autoregressive model decides at its first pixels what kind of picture follows, at a cost in nats
-that is nothing beside the rest. With the code drawn first, p(code, picture) = p(code)
-p(picture | code) and p(code) is counted, not learnt: proportions come out right, and every pixel
-knows what it belongs to. It is the auxiliary variable of arXiv:1612.08185 with the
+An autoregressive model decides at its first pixels what kind of picture follows, but these pixels
+are a tiny part of the loss. So the code is drawn first: p(code, picture) = p(code)
+p(picture | code). p(code) is counted, not learnt. So proportions come out right, and every pixel
+knows what it belongs to. This is the auxiliary variable of arXiv:1612.08185 with the
 self-conditioning by k-means of arXiv:2212.00362.
 """
 
@@ -17,17 +17,17 @@ from torch.nn import functional as F
 
 from lib.base.seeds import derive_seed
 
-BLOCKS = 8  # a side: means of so many blocks each way describe a picture
-TEXTURE = 0.5  # weight of how much is neither black nor white, and of how rough the picture is
-LOOKED_AT = 10_000  # images that the clusters are found from
-IMAGES_OF_CODE = 150  # on average: fewer teach a code little
+BLOCKS = 8  # along each side: their means describe a picture
+TEXTURE = 0.5  # weight of the share of mid-tones and of the roughness
+LOOKED_AT = 10_000  # images from which the clusters are computed
+IMAGES_OF_CODE = 150  # on average; from fewer little is learnt about a code
 MOST_CODES = 256
 ROUNDS = 20  # of k-means
-_AT_ONCE = 4096  # images; bounds the floating-point copies
+_AT_ONCE = 4096  # images at once, to bound the floating-point copies
 
 
 class Clusters(nn.Module):
-    """Centres of the clusters and the share of the training images in each."""
+    """The centres of the clusters, and each one's share of the training images."""
 
     centres: torch.Tensor
     shares: torch.Tensor
@@ -38,27 +38,27 @@ class Clusters(nn.Module):
         self.register_buffer("shares", torch.full((count,), 1.0 / count))
 
     def learn(self, images: torch.Tensor, seed: int) -> None:
-        """(N, C, S, S) uint8 -> centres by k-means from the seed, shares counted."""
+        """Find the centres of (N, C, S, S) uint8 images by k-means, and count the shares."""
         descriptions = describe_pictures(images[:: -(-len(images) // LOOKED_AT)])
         distinct = np.unique(descriptions.double().cpu().numpy(), axis=0)
         wanted = min(len(self.centres), len(distinct))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # an empty cluster is a code never drawn
+            warnings.simplefilter("ignore", UserWarning)  # an empty cluster's code is never drawn
             first = _choose_centres(distinct, wanted, derive_seed(seed, "codes"))
             found, _ = kmeans2(distinct, first, ROUNDS, minit="matrix")
-        centres = np.resize(found, self.centres.shape)  # repeated where there are too few pictures
+        centres = np.resize(found, self.centres.shape)  # repeated if there are too few
         self.centres.copy_(torch.from_numpy(centres))
         counts = torch.bincount(self.assign(images), minlength=len(self.centres))
         self.shares.copy_(counts / counts.sum())
 
     def assign(self, images: torch.Tensor) -> torch.Tensor:
-        """(N, C, S, S) uint8 -> (N,) int64, the nearest centre's number, the first of equals."""
+        """(N, C, S, S) uint8 -> (N,) int64 index of the nearest centre, the first of equals."""
         exact = "donot_use_mm_for_euclid_dist"
         parts = describe_pictures(images).split(_AT_ONCE)
         return torch.cat([torch.cdist(p, self.centres, 2, exact).argmin(1) for p in parts])
 
     def draw(self, uniforms: torch.Tensor) -> torch.Tensor:
-        """(N,) in [0, 1) -> (N,) int64 codes, the quantiles of the shares."""
+        """(N,) uniforms in [0, 1) -> (N,) int64 codes, by the quantiles of the shares."""
         heights = self.shares.cumsum(0)
         last = self.shares.nonzero()[-1]
         found = torch.searchsorted(heights, uniforms * heights[-1], right=True)
@@ -70,7 +70,7 @@ class Clusters(nn.Module):
 
 
 def describe_pictures(images: torch.Tensor) -> torch.Tensor:
-    """(N, C, S, S) uint8 -> (N, 64 C + 2) float32: means of blocks, share of tones, roughness.
+    """(N, C, S, S) uint8 -> (N, 64 C + 2) float32: means of blocks, mid-tones, roughness.
 
     Squared distances are the mean over the blocks plus those of the two textures.
     """
@@ -88,9 +88,10 @@ def _describe(images: torch.Tensor) -> torch.Tensor:
 
 
 def _choose_centres(points: np.ndarray, wanted: int, seed: int) -> np.ndarray:
-    """(N, F), K -> (K, F) of them, each far from those before: k-means++ (Arthur, Vassilvitskii).
+    """((N, F), K) -> (K, F) of the points, each far from those before: k-means++.
 
-    SciPy's own looks at all centres before for every new one: minutes for 256 of them.
+    The method is that of Arthur and Vassilvitskii. SciPy's own compares with all earlier centres
+    for every new one, which takes minutes for 256.
     """
     draw = np.random.default_rng(seed)
     chosen = [int(draw.integers(len(points)))]
@@ -102,5 +103,5 @@ def _choose_centres(points: np.ndarray, wanted: int, seed: int) -> np.ndarray:
 
 
 def count_codes(images: int) -> int:
-    """Training images -> how many codes they can teach."""
+    """Number of training images -> number of codes that can be learnt from them."""
     return max(1, min(MOST_CODES, images // IMAGES_OF_CODE))

@@ -1,13 +1,13 @@
 """A code and pixels so far -> logits of the next one: an autoregressive model of 8-bit pictures.
 
 p(code, picture) = p(code) times the product over rows, columns, channels of p(value | code, all
-before), each a 256-way softmax: PixelRNN (arXiv:1601.06759 eq. 1 and 2). Where PixelCNN
-(arXiv:1606.05328) shares a trunk of causal convolutions, this shares a causal transformer whose 32
-tokens are whole rows, so that it sees all that lies above. Each pixel adds a window, all that
-stands left of it and straight above it, the lengths of the runs that end there and counts of what
-came before in a small residual network. A value's logit has a part by its difference from JPEG-LS's
-prediction (ITU-T T.87, A.4.1), for a tone mostly goes on. A picture's rows cost little beside its
-pixels, any number of which can be trained in a step, and sampling evaluates one small network for
+before), each a 256-way softmax: PixelRNN (arXiv:1601.06759 eq. 1 and 2). PixelCNN
+(arXiv:1606.05328) has a shared trunk of causal convolutions. Here the trunk is a causal transformer
+whose 32 tokens are whole rows, so it sees everything above. For each pixel a small residual network
+adds a window around it, all pixels to its left and straight above, the lengths of the runs that end
+there, and counts of all earlier values. A part of a value's logit depends on its difference from
+JPEG-LS's prediction (ITU-T T.87, A.4.1), because tones mostly continue. Rows cost little beside
+pixels. Any number of pixels can be trained in a step, and sampling evaluates one small network for
 each pixel.
 """
 
@@ -22,24 +22,24 @@ from lib.kernel.recipes.pixel.clusters import Clusters
 from lib.kernel.recipes.pixel.row_transformer import Residual, RowTransformer, make_table
 
 LEVELS = 256
-ROWS_ABOVE = 6  # of the window
-REACH = 10  # columns of the window to either side
-NEAR = 32  # differences from the prediction, either way, that have logits of their own
+ROWS_ABOVE = 6  # rows of the window above the pixel
+REACH = 10  # columns of the window on either side
+NEAR = 32  # greatest difference from the prediction, up or down, with its own logit
 
 
 @dataclass(frozen=True)
 class PixelShape:
-    """What decides the sizes of a PixelModel."""
+    """The numbers that decide the sizes of a PixelModel."""
 
     channels: int  # 1 grey, 3 colour
-    width: int  # of all hidden layers
+    width: int  # units of each hidden layer
     depth: int  # transformer layers over rows
     side: int = IMAGE_PX
-    codes: int = 1  # kinds of picture, of which one is drawn before the first pixel
+    codes: int = 1  # number of codes; one is drawn before the first pixel
 
 
 class PixelModel(nn.Module):
-    """(B, C, S, S) uint8 -> logits of any of its values, from the code and the values before."""
+    """(B, C, S, S) uint8 -> logits of any of its values, from the code and the earlier values."""
 
     def __init__(self, shape: PixelShape) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class PixelModel(nn.Module):
         return self.finish(hidden, chosen, expected)
 
     def split_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """Part the weights: hidden layers' matrices; places, tables, biases and both ends."""
+        """Split the weights into matrices of hidden layers, and all others."""
         apart: set[torch.Tensor] = {self.row_place, self.column_place, self.rows.place}
         apart.add(self.rows.embed.weight)
         for module in self.modules():
@@ -98,18 +98,18 @@ class PixelModel(nn.Module):
         return hidden, [weight for weight in self.parameters() if weight not in chosen]
 
     def begin_row(self, row: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
-        """(B, width) a row's context, (B,) -> (B, S, width): what each column takes from them."""
+        """(B, width) context of a row, (B,) codes -> (B, S, width), their part for each column."""
         own = self.from_row(row) + self.from_code(codes)
         return self.from_column(self.spread_rows(row)) + own[:, None]
 
     def spread_rows(self, rows: torch.Tensor) -> torch.Tensor:
-        """(..., width) row contexts -> (..., S, width / 8), a share of them for each column."""
+        """(..., width) contexts of rows -> (..., S, width / 8), a part for each column."""
         return F.silu(self.spread(rows).unflatten(-1, (self.shape.side, self.per_column)))
 
     def finish(
         self, hidden: torch.Tensor, values: torch.Tensor, expected: torch.Tensor
     ) -> torch.Tensor:
-        """(B, K, width), (B, K, C) own values, predicted ones -> (B, K, C, 256) logits."""
+        """(B, K, width), (B, K, C) values, (B, K, C) predicted values -> (B, K, C, 256) logits."""
         hidden = self.refine(hidden)
         each = [
             head(hidden, values[..., :channel], expected[..., : channel + 1])
@@ -126,7 +126,7 @@ class PixelModel(nn.Module):
     def _gather_windows(
         self, marks: torch.Tensor, places: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """(B, M, S, S), (B, K) -> (B, K, M * n): the window above, all to the left, all on top."""
+        """(B, M, S, S), (B, K) -> (B, K, M * n): window, pixels to the left, pixels above."""
         side, margin = self.shape.side, find_margin(self.shape.side)
         padded = pad_marks(marks).contiguous(memory_format=torch.channels_last)
         band = padded[..., margin - ROWS_ABOVE : -1, margin - REACH :]
@@ -139,14 +139,14 @@ class PixelModel(nn.Module):
         return chosen[0], chosen[1], chosen[2]
 
     def _count_before(self, marks: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-        """(B, M, S, S), (B, K) -> (B, K, 2 M): sums over the pixels before, and their means."""
+        """(B, M, S, S), (B, K) -> (B, K, 2 M): sums over all earlier pixels, and their means."""
         sums = F.pad(marks.flatten(2), (1, -1)).cumsum(2).transpose(1, 2)
         chosen = sums.gather(1, places[..., None].expand(-1, -1, sums.shape[2]).long())
         return scale_counts(chosen, places[..., None], self.shape.side)
 
 
 class Head(nn.Module):
-    """One colour channel's logits, from the pixel's network and the channels before it."""
+    """The logits of one colour channel, from the pixel's network and the channels before it."""
 
     def __init__(self, width: int, before: int) -> None:
         super().__init__()
@@ -160,12 +160,12 @@ class Head(nn.Module):
     def forward(
         self, hidden: torch.Tensor, values: torch.Tensor, expected: torch.Tensor
     ) -> torch.Tensor:
-        """(..., width), channels before uint8, these and its own predicted -> (..., 256) logits."""
+        """(..., width), earlier channels uint8, predictions up to this one -> (..., 256) logits."""
         for channel, table in enumerate(self.given):
             hidden = hidden + table(values[..., channel].int())
         hidden = self.norm(self.block(hidden))
         centre = expected[..., -1:].long()
-        if values.shape[-1]:  # what the channel before missed, this one will miss as well
+        if values.shape[-1]:  # this channel's prediction errs as that before
             centre = (centre + values[..., -1:] - expected[..., -2:-1]).clamp(0, LEVELS - 1)
         offsets = torch.arange(2 * NEAR + 1, device=hidden.device)
         logits = F.pad(self.logits(hidden), (NEAR, NEAR))
@@ -186,7 +186,7 @@ def mark_pixels(images: torch.Tensor) -> torch.Tensor:
 
 
 def measure_runs(images: torch.Tensor) -> torch.Tensor:
-    """(B, C, ..., S) uint8 -> (B, ..., S) int64: how many pixels alike end just before each."""
+    """(B, C, ..., S) uint8 -> (B, ..., S) int64: length of the run of equal pixels before each."""
     place = torch.arange(images.shape[-1], device=images.device)
     begins = (images[..., 1:] != images[..., :-1]).any(1)
     starts = (F.pad(begins, (1, 0)) * place).cummax(-1).values
@@ -194,7 +194,7 @@ def measure_runs(images: torch.Tensor) -> torch.Tensor:
 
 
 def find_margin(side: int) -> int:
-    """Side of a picture -> pixels that every window may reach beyond its top and its left."""
+    """Side of a picture -> pixels that windows may reach beyond its top and left edges."""
     return max(side - 1, REACH, ROWS_ABOVE)
 
 
@@ -205,6 +205,6 @@ def pad_marks(marks: torch.Tensor) -> torch.Tensor:
 
 
 def scale_counts(sums: torch.Tensor, before: torch.Tensor, side: int) -> torch.Tensor:
-    """(..., M) sums over `before` pixels -> (..., 2 M): per picture area, and means of them."""
+    """(..., M) sums over `before` pixels -> (..., 2 M): sums per picture area, and means."""
     means = sums / before.clamp(min=1)
     return torch.cat([sums * (4.0 / side**2), means], dim=-1)

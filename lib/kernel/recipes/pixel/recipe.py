@@ -1,4 +1,4 @@
-"""Recipe pixel, as the run is handed it."""
+"""The Recipe of pixel: its network, trainer and samples."""
 
 import torch
 from torch import nn
@@ -11,7 +11,7 @@ from lib.kernel.recipes.pixel.preset import PIXEL_PRESET
 from lib.kernel.recipes.pixel.sampler import draw_pictures
 from lib.kernel.recipes.pixel.trainer import PixelTrainer
 
-_SOME_CLUSTERS = 16  # where the images' number is not known yet; the speed does not depend on them
+_SOME_CLUSTERS = 16  # while the number of images is unknown; speed does not depend on it
 
 
 def build_network(config: Config, channels: int) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Rows of a picture so far -> a summary for each of all the rows above it: a causal transformer."""
+"""Rows of a picture -> for each row a summary of the rows above it: a causal transformer."""
 
 import torch
 from torch import nn
@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 
 class RowTransformer(nn.Module):
-    """Rows of marks -> for each row a summary of all the rows above it (causal transformer)."""
+    """Marks of rows -> for each row a summary of all rows above it."""
 
     def __init__(self, inputs: int, width: int, depth: int, side: int, codes: int) -> None:
         super().__init__()
@@ -17,14 +17,14 @@ class RowTransformer(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, marks: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
-        """(B, M, S, S), (B,) -> (B, S, width); row y's summary holds the rows before y alone."""
+        """(B, M, S, S), (B,) -> (B, S, width); the summary of row y covers only rows before y."""
         tokens = self.tokens(marks) + self.from_code(codes)[:, None]
         return self.norm(self._pass(tokens, None))
 
     def extend(
         self, row: torch.Tensor, codes: torch.Tensor, number: int, memory: list[torch.Tensor]
     ) -> torch.Tensor:
-        """(B, M, S) the row above row `number` (zeros for none) -> (B, width), memory grows."""
+        """Add the row above row `number` (zeros: none) to memory; return its (B, width) summary."""
         token = self.embed(row.flatten(1)) + self.place[number] + self.from_code(codes)
         return self.norm(self._pass(token[:, None], memory))[:, 0]
 
@@ -53,7 +53,7 @@ class RowLayer(nn.Module):
     def forward(
         self, tokens: torch.Tensor, memory: list[torch.Tensor] | None, number: int
     ) -> torch.Tensor:
-        """(B, n, width) -> (B, n, width); with a memory of earlier keys and values n is 1."""
+        """(B, n, width) -> (B, n, width); with a memory of earlier keys and values, n is 1."""
         split = self.query_key_value(self.norm(tokens)).unflatten(-1, (3, self.heads, -1))
         query, key, value = split.permute(2, 0, 3, 1, 4)
         if memory is not None:
@@ -71,7 +71,8 @@ def attend(
 ) -> torch.Tensor:
     """(B, heads, n, d), two of (B, heads, m, d) -> (B, heads, n, d): arXiv:1706.03762 eq. 1.
 
-    Written out, for PyTorch's fused attention takes six times as long on a CPU for so few tokens.
+    It is written out because PyTorch's fused attention takes six times as long for so few tokens
+    on a CPU.
     """
     scores = (query * query.shape[-1] ** -0.5 @ key.mT).float()
     if is_causal:
@@ -81,7 +82,7 @@ def attend(
 
 
 class Residual(nn.Module):
-    """x + W2 silu(W1 norm(x)), W2 zero at first."""
+    """x + W2 silu(W1 norm(x)); W2 starts at zero."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -97,7 +98,7 @@ class Residual(nn.Module):
 
 
 def make_table(entries: int, width: int) -> nn.Embedding:
-    """Make a small vector for each of that many entries, to be added to others."""
+    """Make a table with a small vector for each entry, to be added to others."""
     table = nn.Embedding(entries, width)
     nn.init.normal_(table.weight, 0.0, 0.02)
     return table

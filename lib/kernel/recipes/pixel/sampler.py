@@ -1,4 +1,4 @@
-"""Codes and uniforms -> a pixel model's pictures, pixel after pixel, nothing computed twice."""
+"""Codes and uniforms -> a pixel model's pictures, drawn pixel by pixel."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ RARE = 0.02
 
 
 class PixelWalk:
-    """Pictures that grow in raster order; what only rows above decide is computed once a row."""
+    """Pictures that grow in raster order; what rows above decide is computed once a row."""
 
     def __init__(self, model: PixelModel, codes: torch.Tensor) -> None:
         shape, count, device = model.shape, len(codes), codes.device
@@ -41,7 +41,7 @@ class PixelWalk:
         self._expected = torch.empty(0, device=device)
 
     def begin_row(self, y: int) -> None:
-        """A row's number -> what all its columns take from the rows above, ready."""
+        """Compute what all columns of row y get from the rows above."""
         side, model, margin = self._model.shape.side, self._model, self._margin
         own = slice(margin, margin + side)
         above = self._canvas[:, margin + y - 1, own]
@@ -56,7 +56,7 @@ class PixelWalk:
         self._row = base + model.row_place[y] + model.column_place
 
     def begin_pixel(self, y: int, x: int) -> None:
-        """A place -> the pixel's own network, ready for its channels' heads."""
+        """Compute the pixel's own network at a place, for the heads of its channels."""
         side, model, margin = self._model.shape.side, self._model, self._margin
         left = self._canvas[:, margin + y, margin + x - (side - 1) : margin + x].flatten(1)
         runs = measure_runs(self.images[:, :, y])[:, x]
@@ -71,12 +71,12 @@ class PixelWalk:
         )
 
     def logits(self, y: int, x: int, channel: int) -> torch.Tensor:
-        """A place and channel, all before known -> (count, 256) logits."""
+        """A place and channel whose predecessors are known -> (count, 256) logits."""
         known = self.images[:, :channel, y, x]
         return self._model.heads[channel](self._hidden, known, self._expected[:, : channel + 1])
 
     def put(self, y: int, x: int, channel: int, values: torch.Tensor) -> None:
-        """(count,) uint8 values of a place and channel become part of the pictures."""
+        """Put (count,) uint8 values of a place and channel into the pictures."""
         self.images[:, channel, y, x] = values
         if channel + 1 == self._model.shape.channels:
             marks = mark_pixels(self.images[:, :, y, x])
@@ -92,9 +92,10 @@ def draw_pictures(
     tail: float = 0.0,
     tick: Callable[[float], None] | None = None,
 ) -> torch.Tensor:
-    """(count,), (count, S, S, C) in [0, 1) -> (count, C, S, S) uint8, the uniforms' quantiles.
+    """(count,) codes, (count, S, S, C) uniforms in [0, 1) -> (count, C, S, S) uint8.
 
-    After each row `tick` hears which share of the work is done.
+    Each value is its distribution's quantile at its uniform. `tick` is called after each row with
+    the share of the work that is done.
     """
     walk = PixelWalk(model, codes)
     for y in range(model.shape.side):
@@ -113,10 +114,10 @@ def draw_pictures(
 def choose_values(logits: torch.Tensor, uniforms: torch.Tensor, tail: float = 0.0) -> torch.Tensor:
     """(B, 256) logits, (B,) in [0, 1) -> (B,) uint8: the distribution's quantiles.
 
-    Unlikely values (under RARE times the likeliest) are left out where all of them together have a
-    chance under `tail`, a cheap nucleus (arXiv:1904.09751): in a flat area a chance of 1e-4 for a
-    wrong value costs the likelihood nothing, and soils a tenth of the pictures. Where the rare
-    values together matter, as where soft pictures part from flat ones, all of them stay.
+    Rare values (less likely than RARE times the likeliest) are left out where all of them together
+    have a chance below `tail`, a cheap nucleus (arXiv:1904.09751). In a flat area a chance of 1e-4
+    for a wrong value hardly changes the likelihood, but it spoils a tenth of the pictures. Where
+    the rare values matter together, as where soft pictures part from flat ones, all of them stay.
     """
     chances = logits.softmax(-1)
     is_rare = chances < RARE * chances.amax(-1, keepdim=True)

@@ -27,15 +27,15 @@ from lib.kernel.training.optimise import (
 from lib.kernel.training.trainer import Losses, Trainer
 
 EDGE_CHANCE = 4.0
-FIRST_PIXEL_COUNTS, FIRST_ROW_COUNTS = 32.0, 4.0  # in the loss, others 1
+FIRST_PIXEL_COUNTS, FIRST_ROW_COUNTS = 32.0, 4.0  # weights in the loss; others have 1
 FIRST_ROWS, FIRST_ROWS_COUNT = 6, 2.0
-HELD_OUT_PLACES = 128  # pixels of each: all of them would take as long as a minute of training
+HELD_OUT_PLACES = 128  # pixels of each image: all would take as long as a minute of training
 MATRIX_RATE = 15.0  # Muon's learning rate, times that of Adam
-CLIP = 1.0  # Euclidean length of a step's gradient at most
+CLIP = 1.0  # greatest Euclidean length of a step's gradient
 
 
 class PixelTrainer(Trainer):
-    """Muon and Adam on random pixels of random images; samples come from the weights' average."""
+    """Trains by Muon and Adam on random pixels; samples are drawn from the weights' average."""
 
     def __init__(self, images: np.ndarray, config: Config, device: Device) -> None:
         learnt, held_out = hold_out(images, config.seed)
@@ -65,7 +65,7 @@ class PixelTrainer(Trainer):
         self._scaler = make_scaler(device)
 
     def train_step(self, step: int, progress: float) -> Losses:
-        """One step at the rate of `progress`: a short rise, then half a cosine down to nothing."""
+        """Take one step; its rate follows `progress`: a short rise, then half a cosine to zero."""
         rate = warm_up_and_anneal(self.config.lr * self.lr_scale, progress)
         set_lr(self._adam, rate)
         set_lr(self._muon, rate * MATRIX_RATE)
@@ -82,22 +82,22 @@ class PixelTrainer(Trainer):
         return found
 
     def state_parts(self) -> dict[str, Any]:
-        """The model, its average, both optimisers and the gradient scaler."""
+        """Return the model, its average, both optimisers and the gradient scaler, by name."""
         optimisers = {"adam": self._adam, "muon": self._muon, "scaler": self._scaler}
         return {"model": self.model, "ema": self.ema, **optimisers}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """A state of state_dict -> all parts as they were, and the images' codes by its centres."""
+        """Restore all parts from a state of state_dict; find the images' codes by its centres."""
         super().load_state_dict(state)
         self._codes = self.model.codebook.assign(self.images)
 
     def samplers(self) -> dict[str, torch.nn.Module]:
-        """The average, which is always in eval mode."""
+        """Return the average, which is always in eval mode."""
         return {"average": self.ema.network}
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Nats for each value of the held-out images, the same ones each time, by the average."""
+        """Measure the average's nats for each of always the same values of the held-out images."""
         if not len(self._held_out):
             return {}
         random, total, model = self.generator_of("held out", 0), 0.0, self.ema.network
@@ -111,11 +111,11 @@ class PixelTrainer(Trainer):
         return {"held_out_nll": nll, "score": nll}
 
     def is_finite(self) -> bool:
-        """Whether the weights and their average are finite."""
+        """Tell whether the weights and their average are finite."""
         return is_all_finite(self.model.parameters()) and super().is_finite()
 
     def _loss(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, Losses]:
-        """Images, codes, places and weights of a part -> its scaled loss, nats to report."""
+        """(images, codes, places, weights) of a part -> its scaled loss, nats to report."""
         loss = self._nll(self.model, *inputs)
         return self._scaler.scale(loss), {"nll": loss}
 
@@ -135,7 +135,7 @@ class PixelTrainer(Trainer):
 
 
 def _settle_clusters(config: Config, images: int) -> Config:
-    """A config and the number of images -> the same, its clusters no longer 0; prints them."""
+    """Settle and print the number of clusters where it is automatic; return the config."""
     if config.clusters:
         return config
     codes = count_codes(images)
@@ -151,9 +151,9 @@ def pick_places(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """(B, C, S, S) uint8, K -> (B, K) raster numbers of pixels and their weights; 0 wants all.
 
-    Most pixels of a flat picture repeat both neighbours and teach little, so those that do not are
-    drawn EDGE_CHANCE times as often and count that much less: the expected loss stays the same.
-    With (S^2,) `importance` a pixel is drawn that much more often and does count that much more.
+    Most pixels of a flat picture repeat both neighbours, and little is learnt from them. So the
+    other pixels are drawn EDGE_CHANCE times as often and weigh that much less: the expected loss
+    stays the same. With (S^2,) `importance` a pixel is drawn and counts that much more.
     """
     count, area = len(images), images.shape[-1] ** 2
     if not wanted:
@@ -172,10 +172,10 @@ def pick_places(
 
 
 def weigh_places(side: int) -> torch.Tensor:
-    """Side of a picture -> (side^2,) what each pixel counts in training, by raster number.
+    """Side of a picture -> (side^2,) weight of each pixel in training, in raster order.
 
-    The first pixels decide which kind of picture it becomes, at a cost in nats that is nothing
-    beside all that follows. What counts by place alone moves no pixel's best distribution.
+    The first pixels decide what kind of picture follows, but are a tiny part of the unweighted
+    loss. Weights that depend on the place alone do not change a pixel's best distribution.
     """
     importance = torch.ones(side, side)
     importance[:FIRST_ROWS] = FIRST_ROWS_COUNT

@@ -1,4 +1,4 @@
-"""A small R3GAN with noise for every pixel is here.
+"""Recipe r3gan: a small R3GAN with noise for every pixel.
 
-Its augmentation follows the data.
+Its augmentation depends on the data.
 """

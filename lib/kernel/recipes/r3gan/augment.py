@@ -1,4 +1,4 @@
-"""Images -> what leaves their statistics unchanged; a batch and random numbers -> it, changed."""
+"""Find the changes that leave the images' statistics unchanged, and apply them to batches."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -21,28 +21,28 @@ MOVES = (
     "upside-down flip",
     "flip about the diagonal",
 )
-SHIFTS = (4, 2, 1)  # px, the largest that holds is taken
-LOOKED_AT = 2000  # images; asymmetries that so few do not show are too small to matter
-BLOCKS = 8  # of them, by whose halves chance is told from asymmetry
+SHIFTS = (4, 2, 1)  # px, the largest that leaves the statistics unchanged is taken
+LOOKED_AT = 2000  # images; asymmetries that these do not show are too small to matter
+BLOCKS = 8  # of images, whose halves show how much differs by chance
 
 
 @dataclass(frozen=True)
 class Symmetries:
-    """Changes that the data do not show; each of them moves pixels and makes none."""
+    """Changes that leave the data's statistics unchanged; each only moves pixels."""
 
     moves: tuple[int, ...]  # numbers in MOVES, without 0
-    shift: int  # px at most, either way in both directions, around the edge; 0: none
+    shift: int  # px, at most, in each direction, around the edge; 0: none
 
     def __bool__(self) -> bool:
         return bool(self.moves or self.shift)
 
 
 def measure_symmetries(images: np.ndarray, seed: int) -> Symmetries:
-    """(N, C, S, S) uint8 -> the changes that leave simple statistics as they are; prints them.
+    """Find and print the changes that leave simple statistics of (N, C, S, S) uint8 unchanged.
 
-    Half of the images, changed, are compared with the other half by means, squares, products of
-    neighbours and of coarse means. A change holds where their distance, the mean over all ways to
-    halve BLOCKS blocks, is none that two unchanged halves do not reach.
+    A changed half of the images is compared with the other half by means, squares, products of
+    neighbours and of coarse means. The distance is the mean over all ways to halve BLOCKS blocks.
+    A change is accepted if unchanged halves reach this distance too.
     """
     random = np.random.default_rng(derive_seed(seed, "train/symmetries"))
     chosen = random.permutation(len(images))[:LOOKED_AT]
@@ -73,19 +73,19 @@ def measure_symmetries(images: np.ndarray, seed: int) -> Symmetries:
 
 
 def move_index(number: int, side: int) -> torch.Tensor:
-    """A number in MOVES -> (S S,) the raster number that each pixel comes from."""
+    """A number in MOVES -> (S S,) raster number from which each pixel comes."""
     grid = torch.arange(side * side).view(side, side)
     grid = torch.rot90(grid, number % 4)
     return (grid.flip(1) if number >= 4 else grid).flatten()
 
 
 def shift_index(down: int, right: int, side: int) -> torch.Tensor:
-    """Pixels down and to the right, around the edge -> as move_index."""
+    """A shift down and right, around the edge -> (S S,) raster numbers, as move_index."""
     return torch.arange(side * side).view(side, side).roll((down, right), (0, 1)).flatten()
 
 
 class Mover:
-    """Draws changes; its table lives on the device, so that no step waits for the processor."""
+    """Draws changes; its table is on the device, so that no step waits for the host."""
 
     def __init__(self, symmetries: Symmetries, side: int, device: torch.device) -> None:
         self._side, self._shift = side, symmetries.shift
@@ -93,7 +93,7 @@ class Mover:
         self._table = torch.stack(indices).to(device)
 
     def draw_places(self, count: int, chance: float, random: torch.Generator) -> torch.Tensor:
-        """Draw (count, S S) raster numbers that pixels come from; each kind has that chance."""
+        """Draw (count, S S) raster numbers from which pixels come; each kind has that chance."""
         device, moves = self._table.device, len(self._table) - 1
         yes = torch.rand((2, count, 1), generator=random, device=device) < chance
         which = torch.zeros((count, 1), dtype=torch.int64, device=device)
@@ -110,13 +110,13 @@ class Mover:
 
 
 def move_pixels(images: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """(B, C, S, S), (B, S S) -> the images with their pixels moved; gradients move back."""
+    """(B, C, S, S), (B, S S) -> the images with their pixels moved; differentiable."""
     indices = places[:, None].expand(-1, images.shape[1], -1)
     return images.flatten(2).gather(2, indices).view_as(images)
 
 
 def _compare(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Two (BLOCKS, D) -> squared distances, half the blocks of one to the other half of other."""
+    """Two (BLOCKS, D) -> squared distances of half the blocks of `one` to the rest of `other`."""
     halves = list(combinations(range(len(one)), len(one) // 2))
     picked = torch.zeros(len(halves), len(one))
     for row, half in zip(picked, halves, strict=True):

@@ -13,21 +13,22 @@ from torch.nn import functional as F
 
 from lib.kernel.configuration.challenge import IMAGE_PX
 
-LEAK = 0.2  # slope of every LeakyReLU
-SIDES = (4, 8, 16, IMAGE_PX)  # px, the stages
-SHARES = (3, 3, 2, 1)  # channels of the stages, in widths
-BLOCKS = 2  # of a stage
-GROUP = 16  # channels of a group of the 3x3 convolutions
-NOISES = 4  # noise values of a pixel in each block
-NOISE_STRENGTH = 0.5  # of the noise at 32x32 at first; half of it at each coarser stage
-GRADIENT_SCALE = 64.0  # keeps small slopes above float16's least; a power of two changes no digit
+LEAK = 0.2  # negative slope of every LeakyReLU
+SIDES = (4, 8, 16, IMAGE_PX)  # px, side of the picture in each stage
+SHARES = (3, 3, 2, 1)  # channels of each stage, in widths
+BLOCKS = 2  # in each stage
+GROUP = 16  # channels in a group of the 3x3 convolutions
+NOISES = 4  # noise values for each pixel in each block
+NOISE_STRENGTH = 0.5  # initial, at 32x32; halved at each coarser stage
+GRADIENT_SCALE = 64.0  # keeps small gradients above float16's least; a power of two is exact
 
 
 class Block(nn.Module):
     """x + narrow(mix(widen(x))): 1x1 to twice the channels, grouped 3x3, 1x1 that starts at zero.
 
-    The first two have variance 2 / (1 + LEAK^2) / sqrt(blocks) / fan_in (arXiv:1901.09321 with
-    three layers in a branch), so that depth changes neither values nor steps.
+    The weights of the first two have variance 2 / (1 + LEAK^2) / sqrt(blocks) / fan_in
+    (arXiv:1901.09321 with three layers in a branch), so that depth changes neither values nor
+    steps.
     """
 
     def __init__(self, channels: int, noise: float = 0.0) -> None:
@@ -46,7 +47,7 @@ class Block(nn.Module):
         noise: torch.Tensor | None = None,
         trace: list[torch.Tensor] | None = None,
     ) -> torch.Tensor:
-        """(B, C, S, S), (B, NOISES, S, S) -> (B, C, S, S); turn_back's needs join the trace."""
+        """(B, C, S, S), (B, NOISES, S, S) -> (B, C, S, S); the trace gets what turn_back needs."""
         wide = self.widen(values)
         if self.noise is not None and noise is not None:
             wide = wide + self.noise(noise)
@@ -57,18 +58,18 @@ class Block(nn.Module):
         return values + self.narrow(mixed)
 
     def turn_back(self, gradient: torch.Tensor, trace: list[torch.Tensor]) -> torch.Tensor:
-        """Gradient by the block's output -> gradient by its input; takes its part off the trace."""
+        """Gradient by the block's output -> gradient by its input; pops its part of the trace."""
         inner = gradient
-        for conv in (self.narrow, self.mix):  # True: the LeakyReLU's output is given, not its input
+        for conv in (self.narrow, self.mix):  # True: given the LeakyReLU's output, not its input
             inner, output = _convolve_back(conv, inner), trace.pop()
             inner = torch.ops.aten.leaky_relu_backward(inner, output, LEAK, True)
         return gradient + _convolve_back(self.widen, inner)
 
 
 class Resampling(nn.Module):
-    """Half or twice the side, smoothed by [1, 3, 3, 1] in both directions with zeros outside.
+    """Halves or doubles the side, smoothed by [1, 3, 3, 1] in both directions, zeros outside.
 
-    A 1x1 convolution changes the width where it changes, at the smaller side.
+    Where the width changes, a 1x1 convolution at the smaller side changes it.
     """
 
     kernel: torch.Tensor
@@ -92,7 +93,7 @@ class Resampling(nn.Module):
         return self._spread(gradient, self.kernel)
 
     def grow(self, values: torch.Tensor) -> torch.Tensor:
-        """(B, C, S, S) -> (B, C', 2 S, 2 S): bilinear, as large as before."""
+        """(B, C, S, S) -> (B, C', 2 S, 2 S): bilinear, values as large as before."""
         changed = values if self.change is None else self.change(values)
         return self._spread(changed, 4.0 * self.kernel)
 
@@ -103,7 +104,7 @@ class Resampling(nn.Module):
 
 
 class R3ganGenerator(nn.Module):
-    """(B, numbers) standard normals -> (B, C, 32, 32) in [-1, 1]: a latent, then noise by pixel."""
+    """(B, numbers) standard normals, latent and pixel noise -> (B, C, 32, 32) in [-1, 1]."""
 
     def __init__(self, latent: int, width: int, channels: int) -> None:
         super().__init__()
@@ -135,7 +136,7 @@ class R3ganGenerator(nn.Module):
 
 
 class R3ganCritic(nn.Module):
-    """(B, C, 32, 32) in [-1, 1] -> (B,) scores, of which only differences mean anything."""
+    """(B, C, 32, 32) in [-1, 1] -> (B,) scores; only their differences mean something."""
 
     def __init__(self, width: int, channels: int) -> None:
         super().__init__()
@@ -153,11 +154,12 @@ class R3ganCritic(nn.Module):
         return self._score(self._describe(pictures, None))
 
     def score_and_gradient(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, C, 32, 32) -> (B,) scores, (B, C, 32, 32) their gradients by the pictures, float32.
+        """(B, C, 32, 32) -> (B,) scores, (B, C, 32, 32) gradients by the pictures, float32.
 
-        The critic is piecewise linear: its gradient is the chain of its transposed layers and of
-        the LeakyReLUs' slopes, constant almost everywhere. Written out, both can be differentiated
-        by the weights; autograd's second derivative takes every group of a convolution by itself.
+        The critic is piecewise linear. So its gradient is the chain of its transposed layers and
+        of the LeakyReLUs' slopes, which are constant almost everywhere. Written out, scores and
+        gradients can be differentiated by the weights. Autograd's second derivative would be
+        slower: it treats every group of a convolution separately.
         """
         trace: list[torch.Tensor] = []
         values = self._describe(pictures, trace)
@@ -172,7 +174,7 @@ class R3ganCritic(nn.Module):
         return self._score(values), gradient.float() / GRADIENT_SCALE
 
     def _describe(self, pictures: torch.Tensor, trace: list[torch.Tensor] | None) -> torch.Tensor:
-        """(B, C, 32, 32) -> (B, C', 4, 4), what the head sees."""
+        """(B, C, 32, 32) -> (B, C', 4, 4), the head's input."""
         values = self.from_picture(pictures).contiguous(memory_format=torch.channels_last)
         for layer in self.layers:
             if isinstance(layer, Resampling):
@@ -182,12 +184,12 @@ class R3ganCritic(nn.Module):
         return values
 
     def _score(self, values: torch.Tensor) -> torch.Tensor:
-        """A depthwise 4x4 convolution and a linear layer, in float32: offsets may be large."""
+        """(B, C', 4, 4) -> (B,) by a depthwise 4x4 convolution and a linear layer, in float32."""
         return ((values.float() * self.basis).sum((2, 3)) * self.weigh.flatten()).sum(1)
 
 
 class _Clip(torch.autograd.Function):
-    """Values to [-1, 1]; outside, only a gradient that leads back in passes."""
+    """Clips to [-1, 1]; outside, only gradients that lead back inside pass."""
 
     @staticmethod
     def forward(context, values: torch.Tensor) -> torch.Tensor:  # type: ignore[no-untyped-def]
@@ -201,14 +203,14 @@ class _Clip(torch.autograd.Function):
 
 
 def clip(values: torch.Tensor) -> torch.Tensor:
-    """Any values -> the same in [-1, 1]: saturated pixels are exactly so and can still leave."""
+    """Any values -> clipped to [-1, 1]; saturated pixels are exact and still get gradients."""
     return _Clip.apply(values)
 
 
 def make_conv(
     inputs: int, outputs: int, gain: float, has_bias: bool = False, side: int = 1, groups: int = 1
 ) -> nn.Conv2d:
-    """Sizes -> a convolution that keeps the picture's side; N(0, gain^2 / fan_in), bias 0."""
+    """Sizes -> a convolution that keeps the side; weights N(0, gain^2 / fan_in), bias 0."""
     conv = nn.Conv2d(inputs, outputs, side, padding=side // 2, groups=groups, bias=has_bias)
     nn.init.normal_(conv.weight, 0.0, gain / math.sqrt(conv.weight[0].numel()))
     if conv.bias is not None:
@@ -217,6 +219,6 @@ def make_conv(
 
 
 def _convolve_back(conv: nn.Conv2d, gradient: torch.Tensor) -> torch.Tensor:
-    """A convolution of make_conv, gradient by its output -> gradient by its input."""
+    """(convolution of make_conv, gradient by its output) -> gradient by its input."""
     padding = conv.kernel_size[0] // 2
     return F.conv_transpose2d(gradient, conv.weight, None, padding=padding, groups=conv.groups)

@@ -1,4 +1,4 @@
-"""The row of recipe r3gan: its values and the keys that it reads."""
+"""The preset of recipe r3gan: its values and the keys that it reads."""
 
 from lib.kernel.configuration.config import OFFICIAL
 from lib.kernel.configuration.preset import SELECTION_KEYS, TRAINER_KEYS, Preset, SizesByDevice

@@ -1,4 +1,4 @@
-"""Recipe r3gan, as the run is handed it."""
+"""The Recipe of r3gan: its network, trainer and samples."""
 
 import torch
 from torch import nn

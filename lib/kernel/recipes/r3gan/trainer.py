@@ -1,4 +1,4 @@
-"""Real images -> critic and generator steps of R3GAN (arXiv:2501.05441) and several averages."""
+"""Critic and generator steps of R3GAN (arXiv:2501.05441), and averages of the generator."""
 
 import math
 from typing import Any
@@ -18,19 +18,19 @@ from lib.kernel.training.ema import ShareEma
 from lib.kernel.training.losses import critic_loss, pairing_loss, zero_gradient_penalty
 from lib.kernel.training.trainer import Losses
 
-BURN_IN = 0.5  # share of the run until every schedule has reached its end
-RATE_WIDTH = 128  # that the learning rate is meant for; narrower networks take larger steps
+BURN_IN = 0.5  # share of the run after which every schedule has ended
+RATE_WIDTH = 128  # width that the learning rate is meant for; narrower networks take larger steps
 RATE_END = 0.25  # of the learning rate
 PENALTY_END = 0.1  # of the penalty's weight
 BETA2_START = 0.9
 AUGMENT_END = 0.55  # chance of each kind of change
-HALF_LIVES = (0.05, 0.15, 0.02)  # shares of the run so far; the first where nothing is measured
+HALF_LIVES = (0.05, 0.15, 0.02)  # shares of the run so far; the first is the default
 
 
 class R3ganTrainer(AdversarialTrainer):
-    """A step is one of the critic and one of the generator, as in the paper's algorithm.
+    """Trains by one critic step and one generator step in turn, as in the paper's algorithm.
 
-    Every schedule runs on the share of the run that is done, whatever its length.
+    Every schedule depends on the share of the run that is done, whatever the run's length.
     """
 
     generator: R3ganGenerator
@@ -56,7 +56,7 @@ class R3ganTrainer(AdversarialTrainer):
         }
 
     def train_step(self, step: int, progress: float) -> Losses:
-        """One critic step, then one generator step."""
+        """Take one critic step, then one generator step."""
         rate = self._rate * self.lr_scale * anneal(1.0, RATE_END, progress)
         betas = (self.config.beta1, anneal(BETA2_START, self.config.beta2, progress))
         self.set_rates(rate, betas)
@@ -67,18 +67,18 @@ class R3ganTrainer(AdversarialTrainer):
         return found
 
     def state_parts(self) -> dict[str, Any]:
-        """Both networks, their optimisers and gradient scalers, the averages."""
+        """Return both networks, optimisers, gradient scalers and the averages, by name."""
         return {**super().state_parts(), **self.averages}
 
     def samplers(self) -> dict[str, nn.Module]:
-        """The averages of the generator, which are always in eval mode, by their half-lives."""
+        """Return the averages of the generator, which are always in eval mode, by name."""
         return {name: average.network for name, average in self.averages.items()}
 
     def _step_critic(self, step: int, progress: float) -> Losses:
-        """Fresh pairs of real and fake pictures: arXiv:2501.05441 eq. 2, R1 and R2.
+        """Step the critic on new pairs of real and fake pictures: arXiv:2501.05441 eq. 2, R1, R2.
 
-        Changed pictures have the same pixels in other places, so the slopes by them are as long as
-        those by the pictures before.
+        Augmented pictures have the same pixels in other places. So gradients by them are as long
+        as gradients by the original pictures.
         """
         random = self.generator_of("critic", step)
         real, normals = self._as_pictures(self.pick_batch(step)), self._draw_normals(random)
@@ -88,7 +88,7 @@ class R3ganTrainer(AdversarialTrainer):
         return self.step_critic_by(self._critic_loss, inputs)
 
     def _step_generator(self, step: int, progress: float) -> Losses:
-        """Fresh pairs; the gradient passes through the critic, whose weights need none."""
+        """Step the generator on new pairs; the gradient passes through the critic."""
         random = self.generator_of("generator", step)
         chosen = torch.randint(
             len(self.images), (self.batch,), generator=random, device=random.device
@@ -104,7 +104,7 @@ class R3ganTrainer(AdversarialTrainer):
         weight: torch.Tensor,
         places: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, Losses]:
-        """Real pictures, normals of fakes, the penalty's weight, moves -> scaled loss."""
+        """(real pictures, normals of fakes, the penalty's weight, moves) -> scaled loss, losses."""
         with torch.no_grad(), self.device.autocast():
             fake = self.generator(normals)
         both = self._change(torch.cat([real, fake]), places)
@@ -120,7 +120,7 @@ class R3ganTrainer(AdversarialTrainer):
     def _generator_loss(
         self, real: torch.Tensor, normals: torch.Tensor, places: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, Losses]:
-        """Real pictures, normals of fakes, moves -> scaled loss, the loss to report."""
+        """(real pictures, normals of fakes, moves) -> scaled loss, the loss to report."""
         with self.device.autocast():
             fake = self.generator(normals)
             both = self._change(torch.cat([real, fake]), places)
@@ -141,7 +141,7 @@ class R3ganTrainer(AdversarialTrainer):
 
     @staticmethod
     def _change(both: torch.Tensor, places: torch.Tensor | None) -> torch.Tensor:
-        """Real pictures, then fake ones -> the same with their pixels moved."""
+        """Real pictures followed by fake ones -> the same with their pixels moved."""
         if places is None:
             return both
         return move_pixels(both, places.transpose(0, 1).flatten(0, 1))
@@ -153,6 +153,6 @@ class R3ganTrainer(AdversarialTrainer):
 
 
 def anneal(start: float, end: float, progress: float) -> float:
-    """A share of the run -> from start to end along half a cosine until BURN_IN, then the end."""
+    """(start, end, share of the run) -> half a cosine from start to end at BURN_IN, then end."""
     done = min(max(progress, 0.0) / BURN_IN, 1.0)
     return end + (start - end) * (0.5 + 0.5 * math.cos(math.pi * done))

@@ -1,4 +1,4 @@
-"""The two public solutions are here.
+"""The two public solutions, first-seed and second-seed.
 
 Both are trained by WGAN-GP.
 """

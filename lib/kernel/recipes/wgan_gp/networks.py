@@ -1,7 +1,7 @@
 """A public recipe's name and sizes -> its generator and its critic, as the solution describes them.
 
-Both work on 32x32 pictures in [-1, 1]: a generator maps (B, latent, 1, 1) float32 to
-(B, C, 32, 32), a critic maps those to (B,) scores without a sigmoid.
+Pictures are 32x32 in [-1, 1]. A generator maps (B, latent, 1, 1) float32 to (B, C, 32, 32). A
+critic maps those to (B,) scores, without a sigmoid.
 """
 
 import torch
@@ -10,12 +10,12 @@ from torch import nn
 from lib.base.errors import InputError
 from lib.kernel.configuration.config import Config
 
-LEAK = 0.2  # slope of both critics' LeakyReLU
+LEAK = 0.2  # negative slope of both critics' LeakyReLU
 KERNEL, STRIDE, PADDING = 4, 2, 1  # of a convolution that halves or doubles the picture
 
 
 class Critic(nn.Module):
-    """Strided convolutions, (B, C, 32, 32) -> (B,): LeakyReLU between them, norm where given."""
+    """(B, C, 32, 32) -> (B,): strided convolutions with LeakyReLU, and norms where given."""
 
     def __init__(self, convs: list[nn.Conv2d], norms: list[nn.Module | None]) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class Critic(nn.Module):
 
     @property
     def is_piecewise_linear(self) -> bool:
-        """Whether no normalisation stands between the convolutions."""
+        """Tell whether there is no normalisation between the convolutions."""
         return all(isinstance(norm, nn.Identity) for norm in self.norms)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
@@ -37,15 +37,15 @@ class Critic(nn.Module):
     def gradient(self, points: torch.Tensor) -> torch.Tensor:
         """(B, C, 32, 32) -> gradient of each score by its own picture, differentiable by weights.
 
-        Without a norm the critic is piecewise linear: its gradient is the chain of transposed
-        convolutions and LeakyReLU slopes, and those slopes are constant almost everywhere. Written
-        out, it saves what differentiating twice spends on derivatives of the slopes, all zero.
+        Without a norm the critic is piecewise linear. So its gradient is the chain of transposed
+        convolutions and LeakyReLU slopes, which are constant almost everywhere. Written out, it
+        saves the time that autograd spends on derivatives of the slopes, which are all zero.
         """
         if not self.is_piecewise_linear:
             points = points.detach().requires_grad_()
             return torch.autograd.grad(self(points).sum(), points, create_graph=True)[0]
         first_to_last = [conv for conv in self.convs if isinstance(conv, nn.Conv2d)]
-        chain: torch.Tensor = first_to_last[-1].weight  # it sees all of its 4x4 input at once
+        chain: torch.Tensor = first_to_last[-1].weight  # its kernel covers the whole 4x4 input
         leaks = self._find_leaks(points)
         for conv, leak in zip(first_to_last[-2::-1], leaks, strict=True):
             chain = nn.functional.conv_transpose2d(leak * chain, conv.weight, None, STRIDE, PADDING)
@@ -126,7 +126,7 @@ def _second_generator(latent: int, width: int, channels: int) -> nn.Sequential:
 
 
 def _second_critic(width: int, channels: int) -> Critic:
-    """Strided convolutions 32 -> 16 -> 8 -> 4 -> 1 and nothing else."""
+    """Strided convolutions 32 -> 16 -> 8 -> 4 -> 1, without norms."""
     convs = [
         nn.Conv2d(channels, width, KERNEL, STRIDE, PADDING),
         nn.Conv2d(width, 2 * width, KERNEL, STRIDE, PADDING),

@@ -1,4 +1,4 @@
-"""The rows of the two public solutions: their values as published, and the keys that they read."""
+"""The presets of the two public solutions: their published values and the keys that they read."""
 
 from lib.kernel.configuration.preset import TRAINER_KEYS, Preset
 

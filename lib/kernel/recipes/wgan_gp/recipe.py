@@ -1,4 +1,4 @@
-"""The two public solutions, as the run is handed them; they stay as they were published."""
+"""The Recipes of the two public solutions, which stay as they were published."""
 
 import torch
 from torch import nn
@@ -27,7 +27,7 @@ def draw(
 
 
 def _publish(preset: Preset) -> Recipe:
-    """A public solution: three channels, all images, the last weights or those of an epoch."""
+    """Make the Recipe of a public solution: three channels, all images, weights of an epoch."""
     return Recipe(
         *(preset, WganTrainer, build_generator, draw),
         channels=3,

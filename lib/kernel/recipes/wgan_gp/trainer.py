@@ -1,4 +1,4 @@
-"""Real images -> critic and generator steps of the public recipes, WGAN-GP (arXiv:1704.00028)."""
+"""Critic and generator steps of the public recipes: WGAN-GP (arXiv:1704.00028)."""
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from lib.kernel.training.trainer import Losses
 
 
 class WganTrainer(AdversarialTrainer):
-    """A step is a critic step; after each n_critic of them the generator makes one."""
+    """Trains by critic steps, and a generator step after every n_critic of them."""
 
     critic: Critic
 
@@ -26,10 +26,10 @@ class WganTrainer(AdversarialTrainer):
             betas=(config.beta1, config.beta2),
         )
         batch_norms = [p for p in self.generator.modules() if isinstance(p, nn.BatchNorm2d)]
-        self._is_tied = bool(batch_norms)  # a fake then depends on the whole batch of latents
+        self._is_tied = bool(batch_norms)  # then a fake depends on the whole batch of latents
 
     def train_step(self, step: int, progress: float) -> Losses:
-        """One critic step, and a generator step where it is due."""
+        """Take one critic step, and a generator step where it is due."""
         self.set_rates(self.config.lr * self.lr_scale)
         found = self._step_critic(step)
         if (step + 1) % self.config.n_critic == 0:
@@ -37,15 +37,15 @@ class WganTrainer(AdversarialTrainer):
         return found
 
     def export(self) -> dict[str, torch.Tensor]:
-        """The generator's weights; its mode stays as it is."""
+        """Return the generator's weights without changing its mode."""
         return self.generator.state_dict()
 
     def samplers(self) -> dict[str, nn.Module]:
-        """The generator, which neither recipe averages, so that samples ignore their neighbours."""
+        """Return the generator in eval mode, so that a sample ignores the rest of its batch."""
         return {"generator": self.generator.eval()}
 
     def _step_critic(self, step: int) -> Losses:
-        """A fresh real batch against fresh fakes: arXiv:1704.00028 eq. 3."""
+        """Step the critic on a new real batch and new fakes: arXiv:1704.00028 eq. 3."""
         random = self.generator_of("critic", step)
         real = self.pick_batch(step).float().div_(127.5).sub_(1.0)
         real = real.contiguous(memory_format=torch.channels_last)
@@ -55,14 +55,14 @@ class WganTrainer(AdversarialTrainer):
         return self.step_critic_by(self._critic_loss, [real, source, share])
 
     def _step_generator(self, step: int) -> Losses:
-        """Fresh latents; the gradient passes through the critic, whose weights need none."""
+        """Step the generator on new latents; the gradient passes through the critic."""
         latents = self._draw_latents(self.generator_of("generator", step))
         return self.step_generator_by(self._generator_loss, [latents], not self._is_tied)
 
     def _critic_loss(
         self, real: torch.Tensor, source: torch.Tensor, share: torch.Tensor
     ) -> tuple[torch.Tensor, Losses]:
-        """Real pictures, latents or, where these are tied, fakes, (B,) in [0, 1] -> scaled loss."""
+        """(real pictures, latents or, if a norm ties them, fakes, (B,)) -> scaled loss, losses."""
         fake = source if self._is_tied else self._make_fake(source)
         with self.device.autocast():  # neither critic ties a batch's pictures together
             scores = self.critic(torch.cat([real, fake]))
@@ -80,7 +80,7 @@ class WganTrainer(AdversarialTrainer):
 
     @torch.no_grad()
     def _make_fake(self, latents: torch.Tensor) -> torch.Tensor:
-        """(B, latent, 1, 1) -> (B, C, 32, 32) float32 in [-1, 1] without a graph."""
+        """(B, latent, 1, 1) -> (B, C, 32, 32) float32 in [-1, 1], without a graph."""
         with self.device.autocast():
             return self.generator(latents).float()
 
