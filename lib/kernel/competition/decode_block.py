@@ -1,4 +1,4 @@
-"""A block of lines -> the pictures in it: the common ones decoded together, the others singly.
+"""What a run decodes by: a block of raw lines -> its 32x32 pictures, the common ones together.
 
 The result equals that of decode_record.py bit for bit, and a test holds it to that. This form saves
 Python's and Pillow's overhead for each picture. Common PNGs go straight to Pillow's zip decoder.

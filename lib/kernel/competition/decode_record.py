@@ -1,4 +1,4 @@
-"""One raw line -> one 32x32 picture in three channels, or why there is none.
+"""The plain decoder: one raw line -> one 32x32 picture, or why there is none.
 
 This is the plain form. A run decodes whole blocks by decode_block.py, whose result must be the same
 to the bit. Whoever changes one of them changes both, and raises the decoder's number in dataset.py.

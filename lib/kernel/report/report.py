@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,8 @@ class Findings:
         if found.notes:
             self.metrics["score_notes"] = [*self.metrics.get("score_notes", []), *found.notes]
         self.figures |= found.figures
-        for name in ("history", "curation", "spectra", "provenance"):
+        added = ("metrics", "notes", "figures")
+        for name in (item.name for item in fields(found) if item.name not in added):
             if (value := getattr(found, name)) is not None:
                 setattr(self, name, value)
 

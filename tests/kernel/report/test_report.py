@@ -1,5 +1,6 @@
 """report.html: readable without network, whatever part of a run there is."""
 
+import dataclasses
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from lib.kernel.report.charts import draw_bars, draw_lines
-from lib.kernel.report.report import Findings, write_report
+from lib.kernel.report.report import Findings, Found, write_report
 
 pytestmark = pytest.mark.ships
 
@@ -147,3 +148,14 @@ def test_bars_have_one_row_for_each_label_and_series() -> None:
     svg = draw_bars({"real": {"flat": 0.5, "soft": 0.1}, "generated": {"flat": 0.4}}, "")
     assert svg.count("<rect") == 4
     assert "generated" in svg
+
+
+def test_every_field_of_what_a_stage_found_reaches_the_report() -> None:
+    """A field that is added to Found alone would get lost without a word."""
+    told = {item.name: [item.name] for item in dataclasses.fields(Found)}
+    told |= {"metrics": {"fid": 1.0}, "notes": ["a note"], "figures": {"caption": b"png"}}
+    findings = Findings("title", {})
+    findings.add(Found(**told))
+    assert findings.metrics == {"fid": 1.0, "score_notes": ["a note"]}
+    for name in told.keys() - {"metrics", "notes"}:
+        assert getattr(findings, name) == told[name]

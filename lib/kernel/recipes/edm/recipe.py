@@ -33,4 +33,4 @@ def draw(
     return draw_by_heun(network, noise * config.temperature, device, tick)
 
 
-EDM = Recipe(EDM_PRESET, EdmTrainer, build_network, draw)
+EDM = Recipe(EDM_PRESET, make_trainer=EdmTrainer, build_network=build_network, draw=draw)

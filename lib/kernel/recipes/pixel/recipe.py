@@ -37,4 +37,10 @@ def draw(
     return draw_pictures(network, codes, uniforms, config.temperature, config.tail, tick)
 
 
-PIXEL = Recipe(PIXEL_PRESET, PixelTrainer, build_network, draw, state_form=3)
+PIXEL = Recipe(
+    PIXEL_PRESET,
+    make_trainer=PixelTrainer,
+    build_network=build_network,
+    draw=draw,
+    state_form=3,
+)

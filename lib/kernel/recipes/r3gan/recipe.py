@@ -31,4 +31,4 @@ def draw(
     return draw_in_one_pass(network, normals, device, tick)
 
 
-R3GAN = Recipe(R3GAN_PRESET, R3ganTrainer, build_network, draw)
+R3GAN = Recipe(R3GAN_PRESET, make_trainer=R3ganTrainer, build_network=build_network, draw=draw)

@@ -29,7 +29,10 @@ def draw(
 def _publish(preset: Preset) -> Recipe:
     """Make the Recipe of a public solution: three channels, all images, weights of an epoch."""
     return Recipe(
-        *(preset, WganTrainer, build_generator, draw),
+        preset,
+        make_trainer=WganTrainer,
+        build_network=build_generator,
+        draw=draw,
         channels=3,
         sets_images_aside=False,
         selects_weights=False,
