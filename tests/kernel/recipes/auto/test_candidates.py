@@ -1,42 +1,20 @@
 """A whole run of recipe auto by an edited CONFIG: what each candidate runs with is told."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lib.base.files import read_json
 from lib.kernel import pipeline
-from lib.kernel.competition.gan_challenge import GAN_CHALLENGE
-from lib.kernel.curation.choose import choose_images
-from lib.kernel.device.cuda_graph import make_graphs
 from lib.kernel.main import main
-from lib.kernel.metrics.extra_metrics import measure_extra
 from lib.kernel.recipes.auto.recipe import AUTO
 from lib.kernel.recipes.table import make_config
 from lib.kernel.sampling import draw as drawing
-from lib.kernel.sampling.temperature_sweep import tune_temperature
-from lib.kernel.stages import Kernel, Stages
-from lib.kernel.training import worker_rank
-from lib.kernel.training.fid_finetune import finetune_by_fid
 from tests.kernel.configuration.test_settings import read_preface
-from tests.kernel.report.test_report import TEMPLATE
 from tests.local_runs import write_input
+from tests.whole_run import make_kernel
 
 TINY = {"samples": 4, "pool": 4, "floor_draws": 2, "steps": 6, "depth": 1, "batch": 4, "trial": 4}
-STAGES = Stages(
-    ranks=worker_rank,
-    make_graphs=make_graphs,
-    finetune=finetune_by_fid,
-    tune_temperature=tune_temperature,
-    curate=choose_images,
-    measure_extra=measure_extra,
-)
-
-
-def run_kernel(block: dict[str, Any]) -> int:
-    """Call main as the entry of a kernel of recipe auto does, with this CONFIG."""
-    return main(pipeline.run, Kernel(block, (AUTO,), GAN_CHALLENGE, STAGES, TEMPLATE, "ef" * 32))
 
 
 def test_candidates_stand_in_log_report_and_metrics(
@@ -48,7 +26,7 @@ def test_candidates_stand_in_log_report_and_metrics(
     weights = {"weights_file": "random", "weights_sha256": ""}
     shown = read_preface(make_config("auto", {**weights, **TINY}))
     edited = {**shown, "width": 8, "lr": 1e-4, "real_limit": 8, "sweep": False}
-    assert run_kernel(edited) == 0
+    assert main(pipeline.run, make_kernel(edited, AUTO)) == 0
     said = capsys.readouterr().out.splitlines()
     told = [line for line in said if "would run with" in line]
     assert [line.split()[1] for line in told] == ["pixel", "r3gan", "edm"]
@@ -63,7 +41,7 @@ def test_candidates_stand_in_log_report_and_metrics(
     report = (tmp_path / "out" / "report.html").read_text()
     for words in ("What each candidate would run with", "targets 128", "auto, settled as 1<"):
         assert words in report
-    assert run_kernel(edited) == 0
+    assert main(pipeline.run, make_kernel(edited, AUTO)) == 0
     assert "files are verified" in capsys.readouterr().out
-    assert run_kernel({**edited, "beta1": 0.5}) == 2
+    assert main(pipeline.run, make_kernel({**edited, "beta1": 0.5}, AUTO)) == 2
     assert "given: " in capsys.readouterr().err

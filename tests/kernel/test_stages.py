@@ -1,0 +1,40 @@
+"""kernel.stages: a kernel refuses settings whose stages it does not hold, and no others."""
+
+import dataclasses
+
+import pytest
+
+from lib.base.errors import InputError
+from lib.kernel.recipes.table import make_config
+from lib.kernel.stages import Stages
+from tests.whole_run import STAGES
+
+OFF = {"ranks": 1, "graphs": False, "fid_loss": 0.0, "sweep": False, "curate": False}
+HOLDERS = {  # setting -> the stage that it needs
+    "ranks": "ranks",
+    "graphs": "make_graphs",
+    "fid_loss": "finetune",
+    "sweep": "tune_temperature",
+    "curate": "curate",
+}
+
+
+def test_a_kernel_with_all_stages_takes_any_setting() -> None:
+    STAGES.check(make_config("r3gan", {}))
+    STAGES.check(make_config("r3gan", {"ranks": 2, "fid_loss": 0.1}))
+
+
+def test_a_kernel_without_stages_takes_what_needs_none() -> None:
+    Stages().check(make_config("r3gan", OFF))
+    Stages().check(make_config("first-seed", {"ranks": 1, "graphs": False}))
+
+
+@pytest.mark.parametrize("setting", HOLDERS)
+def test_a_setting_without_its_stage_is_refused_with_a_cure(setting: str) -> None:
+    lacking = dataclasses.replace(STAGES, **{HOLDERS[setting]: None})
+    lacking.check(make_config("r3gan", OFF))
+    usual = {name: value for name, value in OFF.items() if name != setting}
+    with pytest.raises(InputError) as caught:
+        lacking.check(make_config("r3gan", usual))
+    assert f"this kernel was built without what {setting!r} needs" in str(caught.value)
+    assert f"build it with --set {setting}=..." in caught.value.cure
