@@ -73,9 +73,9 @@ def test_a_recipe_is_a_folder_and_a_row_and_a_metric_a_line(tree: Path, tmp_path
 def test_a_competition_is_a_module_that_the_entry_names(tree: Path, tmp_path: Path) -> None:
     entry = tree / "kernel_template" / "entry.py.j2"
     text = entry.read_text(encoding="utf-8")
-    assert "competition.gan_challenge import GAN_CHALLENGE" in text
-    named = text.replace("competition.gan_challenge import", "competition.arrays import")
-    entry.write_text(named.replace("GAN_CHALLENGE", "ARRAYS"), encoding="utf-8")
+    assert "gan_challenge.competition import COMPETITION" in text
+    named = text.replace("gan_challenge.competition import COMPETITION", "arrays import ARRAYS")
+    entry.write_text(named.replace("=COMPETITION", "=ARRAYS"), encoding="utf-8")
     images = np.random.default_rng(0).integers(0, 256, (30, 3, 32, 32)).astype(np.uint8)
     source = tmp_path / "input"
     source.mkdir()

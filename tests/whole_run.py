@@ -4,7 +4,7 @@ from typing import Any
 
 from lib.base.files import read_json
 from lib.kernel import pipeline
-from lib.kernel.competition.gan_challenge import GAN_CHALLENGE
+from lib.kernel.competition.gan_challenge.competition import COMPETITION
 from lib.kernel.configuration.config import Config
 from lib.kernel.configuration.folders import Folders
 from lib.kernel.configuration.settings import show_settings
@@ -28,7 +28,7 @@ STAGES = Stages(
 def make_kernel(block: dict[str, Any], recipe: Recipe) -> Kernel:
     """CONFIG and a recipe -> what the entry of a kernel names."""
     template = (ROOT / "kernel_template" / "report.html.j2").read_text()
-    return Kernel(block, (recipe,), GAN_CHALLENGE, STAGES, template, "0" * 64)
+    return Kernel(block, (recipe,), COMPETITION, STAGES, template, "0" * 64)
 
 
 def run_kernel(config: Config, recipe: Recipe, folders: Folders) -> dict[str, Any]:

@@ -21,8 +21,11 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from lib.kernel.competition.dataset import SUMMARY_FILE, decode_dataset  # numpy, Pillow
-    from lib.kernel.competition.decode_policy import get_policy
+    from lib.kernel.competition.gan_challenge.dataset import (  # numpy, Pillow
+        SUMMARY_FILE,
+        decode_dataset,
+    )
+    from lib.kernel.competition.gan_challenge.decode_policy import get_policy
 
     policy = take_old_names("policy", options.policy)[1]
     get_policy(policy)

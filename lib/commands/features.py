@@ -30,7 +30,7 @@ def _run(options: argparse.Namespace) -> int:
 
     from lib.base.files import replacing
     from lib.commands.offline.feature_source import Source, extract_source
-    from lib.kernel.competition.decode_policy import get_policy
+    from lib.kernel.competition.gan_challenge.decode_policy import get_policy
 
     policy = take_old_names("policy", options.policy)[1]
     get_policy(policy)

@@ -7,7 +7,7 @@ from lib.base.errors import PipelineError
 from lib.base.files import read_json, sha256_file
 from lib.base.run_files import MANIFEST, SUBMISSION
 from lib.kaggle.submissions import Checked
-from lib.kernel.competition.submission_table import read_table
+from lib.kernel.competition.gan_challenge.submission_table import read_table
 from lib.kernel.configuration.challenge import SUBMITTED
 from lib.kernel.configuration.config import RANDOM_WEIGHTS
 

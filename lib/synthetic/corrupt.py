@@ -7,8 +7,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from lib.kernel.competition.gan_challenge.records import (
+    BROKEN_JSON,
+    INVALID_BASE64,
+    NO_IMAGE,
+    NOT_AN_OBJECT,
+)
 from lib.kernel.competition.image_files import NOT_AN_IMAGE, TRUNCATED
-from lib.kernel.competition.records import BROKEN_JSON, INVALID_BASE64, NO_IMAGE, NOT_AN_OBJECT
 from lib.synthetic.encode_records import encode_png
 
 CHAOS = (

@@ -8,7 +8,7 @@ import numpy as np
 
 from lib.base.files import write_text
 from lib.base.seeds import derive_seed
-from lib.kernel.competition.records import IMAGE_KEYS
+from lib.kernel.competition.gan_challenge.records import IMAGE_KEYS
 from lib.synthetic.corrupt import CHAOS, disturb, spoil
 from lib.synthetic.encode_records import Stored, store_picture
 from lib.synthetic.look_alike import look_alike

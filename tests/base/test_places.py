@@ -20,7 +20,7 @@ from lib.base.places import (
     check_output_folder,
 )
 from lib.commands.options import Parser
-from lib.kernel.competition.submission import write_submission
+from lib.kernel.competition.gan_challenge.submission import write_submission
 from tests.bundled import CASES, bound_by_permissions
 from tests.local_runs import ROOT, call, copy_sources, write_input
 

@@ -13,7 +13,7 @@ import pytest
 import build
 from lib.commands.offline.copies import count_copies
 from lib.commands.offline.scoring import format_scores, read_any_submission, score_features
-from lib.kernel.competition.submission import write_submission
+from lib.kernel.competition.gan_challenge.submission import write_submission
 from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
 from lib.kernel.metrics.kid_prdc import measure_kid
 

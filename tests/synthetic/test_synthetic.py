@@ -12,7 +12,7 @@ import pytest
 from lib.base.errors import InputError
 from lib.commands.options import parse_and_run
 from lib.commands.synth import SYNTH
-from lib.kernel.competition.dataset import decode_dataset
+from lib.kernel.competition.gan_challenge.dataset import decode_dataset
 from lib.synthetic.idx_files import place_on_canvas, read_fashion, read_idx
 from lib.synthetic.look_alike import look_alike
 from lib.synthetic.shards import write_demo_shards, write_shards

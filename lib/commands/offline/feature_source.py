@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from lib.base.errors import InputError
 from lib.commands.offline.picture_files import read_blocks
-from lib.kernel.competition.dataset import IMAGES_FILE, decode_dataset
-from lib.kernel.competition.shards import find_shards
+from lib.kernel.competition.gan_challenge.dataset import IMAGES_FILE, decode_dataset
+from lib.kernel.competition.gan_challenge.shards import find_shards
 from lib.kernel.configuration.challenge import FEATURES
 from lib.kernel.configuration.config import OFFICIAL, RANDOM_WEIGHTS, Config
 from lib.kernel.device.device import choose_device

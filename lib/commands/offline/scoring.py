@@ -9,7 +9,7 @@ import numpy as np
 from lib.base.errors import InputError
 from lib.base.tables import format_table
 from lib.commands.offline.copies import count_copies
-from lib.kernel.competition.submission_table import read_table
+from lib.kernel.competition.gan_challenge.submission_table import read_table
 from lib.kernel.configuration.challenge import FEATURES
 from lib.kernel.metrics.fid import (
     check_features,

@@ -1,4 +1,5 @@
-"""Competitions are known here: their data come in, a submission goes out.
+"""Competitions: their data come in, a submission goes out.
 
-The contract is what a run knows of any competition; all other modules are the GAN Challenge's own.
+The contract is what a run knows of any of them. Each has a folder of its own; what several use
+stands beside the folders.
 """

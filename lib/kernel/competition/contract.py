@@ -1,7 +1,7 @@
 """The contract of a competition: all that a run needs to know of its data and its submission.
 
 The rest of the kernel knows a competition by this alone. The GAN Challenge is in
-lib/kernel/competition/gan_challenge.py and the modules beside it.
+lib/kernel/competition/gan_challenge.
 """
 
 from collections.abc import Callable, Mapping

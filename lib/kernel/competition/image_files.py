@@ -3,12 +3,13 @@
 import io
 import threading
 import warnings
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFile
 
-from lib.kernel.competition.decode_policy import Grey16, Truncated
+Grey16 = Literal["min-max", "high-byte", "clip"]  # how 16-bit grey becomes 8-bit
+Truncated = Literal["reject", "keep"]  # what becomes of a picture with missing rows
 
 NOT_AN_IMAGE = "no image file"
 TRUNCATED = "truncated image"

@@ -15,7 +15,6 @@ import numpy as np
 from lib.base.files import read_json, write_json
 from lib.base.seeds import derive_seed
 from lib.kernel.competition.contract import UNSEEN_MARK
-from lib.kernel.competition.dataset import IDS_FILE, Decoded
 from lib.kernel.configuration.challenge import SUBMITTED
 from lib.kernel.configuration.config import Config
 from lib.kernel.recipe import Recipe
@@ -61,19 +60,13 @@ def set_aside(ids: Sequence[str], recipe: Recipe, config: Config, work: Path) ->
     return Aside(frozenset(chosen), f"{count:,} {words}")
 
 
-def load_ids(decoded: Decoded) -> list[str]:
-    """A decoding -> its images' ids, in file order."""
-    ids = (decoded.folder / IDS_FILE).read_bytes().decode().split("\n")[:-1]
-    assert len(ids) == decoded.kept, f"{len(ids)} ids of {decoded.kept} images"
-    return ids
-
-
-def part_images(decoded: Decoded, ids: frozenset[str]) -> tuple[np.ndarray, np.ndarray]:
-    """(a decoding, ids set aside) -> (images that stay, images set aside), (N, 3, 32, 32) uint8."""
-    images = decoded.load_images()
-    if not ids:
+def part_images(
+    images: np.ndarray, ids: Sequence[str], aside: Aside
+) -> tuple[np.ndarray, np.ndarray]:
+    """((N, C, S, S) uint8, their ids, Aside) -> (images that stay, images set aside)."""
+    if not aside.ids:
         return images, images[:0]
-    is_aside = np.fromiter((name in ids for name in load_ids(decoded)), bool, len(images))
+    is_aside = np.fromiter((name in aside.ids for name in ids), bool, len(images))
     return images[~is_aside], images[is_aside]
 
 

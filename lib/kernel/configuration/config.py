@@ -11,7 +11,7 @@ from typing import Any
 
 from lib.base.errors import InputError, nearest_name
 from lib.base.kaggle_limits import SESSION_MINUTES
-from lib.kernel.configuration.challenge import SUBMITTED
+from lib.kernel.configuration.challenge import IMAGE_PX, SUBMITTED
 
 TORCHVISION_WEIGHTS = "inception_v3_google-0cc3c7bd.pth"
 RANDOM_WEIGHTS = "random"
@@ -70,6 +70,9 @@ class Config:
         0, "processes", "that train and draw together", 1, 64, 0, by="one for each GPU"
     )
     # Data
+    competition: str = _key("gan-challenge", "name", "whose data are read")
+    image_px: int = _key(IMAGE_PX, "px", "side of every picture", 8, 128)
+    image_name: str = _key("{:05d}.png", "pattern", "of the pictures' names in images.zip")
     policy: str = _key(
         OFFICIAL, "name", "decoding of the training images; FID's is always the official one"
     )
@@ -165,7 +168,7 @@ class Config:
 KEYS: Mapping[str, Key] = {
     entry.name: entry.metadata["key"] for entry in dataclasses.fields(Config) if entry.metadata
 }
-BAKED = ("recipe", "weights_file", "weights_sha256")  # each has an option of its own
+BAKED = ("recipe", "competition", "weights_file", "weights_sha256")  # each has an option of its own
 AUTOMATIC = "auto"  # the word for a value that the run settles
 
 

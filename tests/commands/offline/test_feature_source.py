@@ -13,7 +13,7 @@ from PIL import Image
 import build
 from lib.base.files import read_json
 from lib.commands import features
-from lib.kernel.competition.submission import read_images, read_submission
+from lib.kernel.competition.gan_challenge.submission import read_images, read_submission
 from tests.local_runs import QUICK, call, copy_sources, list_options, write_input
 
 RANDOM = ["--weights", "random"]

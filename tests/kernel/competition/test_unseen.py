@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from lib.kernel.competition import submission, submission_table, unseen
 from lib.kernel.competition.contract import UNSEEN_MARK, Images
-from lib.kernel.competition.dataset import Decoded, decode_dataset
-from lib.kernel.competition.gan_challenge import hash_input, read_images
-from lib.kernel.competition.unseen import load_ids, part_images, set_aside
+from lib.kernel.competition.gan_challenge import submission, submission_table, unseen
+from lib.kernel.competition.gan_challenge.competition import hash_input, read_images
+from lib.kernel.competition.gan_challenge.dataset import Decoded, decode_dataset
+from lib.kernel.competition.unseen import Aside, part_images, set_aside
 from lib.kernel.configuration.aliases import name_in_caches
 from lib.kernel.configuration.config import OFFICIAL, Config
 from lib.kernel.configuration.folders import Folders
@@ -108,7 +108,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def by_id(decoded: Decoded) -> dict[str, np.ndarray]:
-    return dict(zip(load_ids(decoded), decoded.load_images(), strict=True))
+    return dict(zip(decoded.load_ids(), decoded.load_images(), strict=True))
 
 
 def decode(source: Path, config: Config, work: Path) -> Images:
@@ -129,7 +129,7 @@ def test_what_is_set_aside_is_in_neither_side(policy: str, source: Path, tmp_pat
     config = make_config("pixel", {"policy": policy})
     images = decode(source, config, tmp_path / "train")
     host, own = decode_all(source, OFFICIAL), decode_all(source, policy)
-    aside = set_aside(load_ids(host), load_recipe("pixel"), config, tmp_path / "train").ids
+    aside = set_aside(host.load_ids(), load_recipe("pixel"), config, tmp_path / "train").ids
     assert len(images.unseen) == len(aside) == 1_000
     for decoded, kept, away in (
         (host, images.real, images.unseen),
@@ -180,9 +180,11 @@ def test_ids_keep_their_places_whatever_a_folder_is_called(tmp_path: Path) -> No
         shard.write_text(shard.read_text().replace('"id"', '"other"'))
     (tmp_path / "in" / "shard_01").rename(tmp_path / "in" / "shard\n01")
     decoded = decode_dataset(tmp_path / "in", tmp_path / "out")
-    assert len(set(load_ids(decoded))) == decoded.kept == 30
-    kept, away = part_images(decoded, frozenset(["shard\\n01/data.jsonl:3"]))
-    place = load_ids(decoded).index("shard\\n01/data.jsonl:3")
+    assert len(set(decoded.load_ids())) == decoded.kept == 30
+    kept, away = part_images(
+        decoded.load_images(), decoded.load_ids(), Aside(frozenset(["shard\\n01/data.jsonl:3"]), "")
+    )
+    place = decoded.load_ids().index("shard\\n01/data.jsonl:3")
     assert np.array_equal(away[0], decoded.load_images()[place])
     assert len(kept) == 29
 
@@ -275,11 +277,11 @@ def test_no_choice_and_no_floor_looks_at_them(
     honest = run("honest")
     part = unseen.part_images
 
-    def spoil(decoded: Decoded, ids: frozenset[str]) -> tuple[np.ndarray, np.ndarray]:
-        kept, away = part(decoded, ids)
+    def spoil(images: np.ndarray, ids: list[str], aside: Aside) -> tuple[np.ndarray, np.ndarray]:
+        kept, away = part(images, ids, aside)
         return kept, np.random.default_rng(0).integers(0, 256, away.shape, dtype=np.uint8)
 
-    monkeypatch.setattr("lib.kernel.competition.gan_challenge.part_images", spoil)
+    monkeypatch.setattr("lib.kernel.competition.gan_challenge.competition.part_images", spoil)
     spoilt = run("spoilt")
     about_time = {"seconds", "images_per_s", "judged"}
     about_them = {key for key in honest if "unseen" in key} | {"details", "score_notes"}

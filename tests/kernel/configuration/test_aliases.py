@@ -12,8 +12,8 @@ from lib.base.errors import InputError
 from lib.base.files import write_json
 from lib.base.tensor_files import read_state, write_state
 from lib.kernel.competition.contract import Images
-from lib.kernel.competition.dataset import SUMMARY_FILE
-from lib.kernel.competition.gan_challenge import hash_input, read_images
+from lib.kernel.competition.gan_challenge.competition import hash_input, read_images
+from lib.kernel.competition.gan_challenge.dataset import SUMMARY_FILE
 from lib.kernel.configuration.aliases import modernise, name_in_caches
 from lib.kernel.configuration.config import OFFICIAL, POLICIES, PREPROCESSINGS, as_dict
 from lib.kernel.configuration.settings import parse_override, read_block

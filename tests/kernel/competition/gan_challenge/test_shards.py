@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.base.errors import InputError
-from lib.kernel.competition.shard_lines import (
+from lib.kernel.competition.gan_challenge.shard_lines import (
     LINE_LIMIT,
     LINE_TOO_LONG,
     DataDigest,
@@ -22,10 +22,10 @@ from lib.kernel.competition.shard_lines import (
     read_records,
     split_block,
 )
-from lib.kernel.competition.shards import find_shards
+from lib.kernel.competition.gan_challenge.shards import find_shards
 from tests.bundled import bound_by_permissions
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 pytestmark = pytest.mark.ships
 
@@ -337,7 +337,7 @@ def test_a_folder_without_permission_is_passed_over(tmp_path):
     prefix = bound_by_permissions()
     (tmp_path / "b").chmod(0)
     program = "import sys; from pathlib import Path\n"
-    program += "from lib.kernel.competition.shards import find_shards\n"
+    program += "from lib.kernel.competition.gan_challenge.shards import find_shards\n"
     program += "print([shard.label for shard in find_shards(Path(sys.argv[1]))])"
     command = [*prefix, sys.executable, "-c", program, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -4,15 +4,14 @@ from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 from lib.base.errors import InputError, nearest_name
+from lib.kernel.competition.image_files import Grey16, Truncated
 from lib.kernel.configuration.aliases import modernise_value
 from lib.kernel.configuration.config import OFFICIAL
 
-Grey16 = Literal["min-max", "high-byte", "clip"]
 Alpha = Literal["crop-composite", "crop-drop", "composite"]
 AlphaFrame = Literal["stored", "rotated"]
 Order = Literal["rotate-first", "crop-first"]
 Blank = Literal["keep", "drop"]
-Truncated = Literal["reject", "keep"]
 
 
 @dataclass(frozen=True)

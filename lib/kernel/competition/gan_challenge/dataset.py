@@ -25,10 +25,15 @@ from lib.base.files import (
 from lib.base.image_grid import write_grid
 from lib.base.log import Progress, log
 from lib.base.process_pool import choose_workers, map_in_order
-from lib.kernel.competition.decode_block import DecodedBlock, Reject, decode_block
-from lib.kernel.competition.decode_policy import get_policy
-from lib.kernel.competition.shard_lines import BLOCK_BYTES, DataDigest, hash_shards, read_blocks
-from lib.kernel.competition.shards import Shard, find_shards
+from lib.kernel.competition.gan_challenge.decode_block import DecodedBlock, Reject, decode_block
+from lib.kernel.competition.gan_challenge.decode_policy import get_policy
+from lib.kernel.competition.gan_challenge.shard_lines import (
+    BLOCK_BYTES,
+    DataDigest,
+    hash_shards,
+    read_blocks,
+)
+from lib.kernel.competition.gan_challenge.shards import Shard, find_shards
 from lib.kernel.configuration.aliases import modernise_value
 from lib.kernel.configuration.challenge import IMAGE_PX
 from lib.kernel.configuration.config import OFFICIAL
@@ -64,6 +69,12 @@ class Decoded:
     def load_images(self) -> np.ndarray:
         """Map the file into memory, read-only: (N, 3, 32, 32) uint8 in file order."""
         return np.load(self.folder / IMAGES_FILE, mmap_mode="r")
+
+    def load_ids(self) -> list[str]:
+        """Read the images' ids, in file order."""
+        ids = (self.folder / IDS_FILE).read_bytes().decode().split("\n")[:-1]
+        assert len(ids) == self.kept, f"{len(ids)} ids of {self.kept} images"
+        return ids
 
 
 def decode_dataset(

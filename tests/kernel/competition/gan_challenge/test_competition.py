@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib.kernel.competition.dataset import decode_dataset
-from lib.kernel.competition.gan_challenge import glance
+from lib.kernel.competition.gan_challenge.competition import glance
+from lib.kernel.competition.gan_challenge.dataset import decode_dataset
 from lib.kernel.recipes.table import make_config
 from lib.synthetic.look_alike import look_alike
 from lib.synthetic.shards import write_shards

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from lib.kernel.competition.archives import BrokenStreamError
-from lib.kernel.competition.shards import Shard, open_shard
+from lib.kernel.competition.gan_challenge.shards import Shard, open_shard
 
 BLOCK_BYTES = 3 << 17  # half a shard of the competition: enough blocks for every core to have some
 LINE_LIMIT = 1 << 25  # bytes; a line beyond it holds no picture that the decoder would take

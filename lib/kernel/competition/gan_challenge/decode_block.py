@@ -10,19 +10,29 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lib.kernel.competition.batch_ops import (
+from lib.kernel.competition.gan_challenge.batch_ops import (
     drop_equal_channels,
     find_boxes,
     lay_on_white,
     resize_stack,
     turn,
 )
-from lib.kernel.competition.decode_policy import Policy
-from lib.kernel.competition.decode_record import ALPHA_EMPTY, BLANK, decode_parsed, find_blank
+from lib.kernel.competition.gan_challenge.decode_policy import Policy
+from lib.kernel.competition.gan_challenge.decode_record import (
+    ALPHA_EMPTY,
+    BLANK,
+    decode_parsed,
+    find_blank,
+)
+from lib.kernel.competition.gan_challenge.png_batch import PlainPngReader, PngLayout, unfilter
+from lib.kernel.competition.gan_challenge.records import (
+    Record,
+    Rejection,
+    as_one_line,
+    parse_record,
+)
+from lib.kernel.competition.gan_challenge.shard_lines import Block, split_block
 from lib.kernel.competition.image_files import to_eight_bits
-from lib.kernel.competition.png_batch import PlainPngReader, PngLayout, unfilter
-from lib.kernel.competition.records import Record, Rejection, as_one_line, parse_record
-from lib.kernel.competition.shard_lines import Block, split_block
 from lib.kernel.configuration.challenge import IMAGE_PX
 
 ID_MISSING = "id missing, named by file and line"

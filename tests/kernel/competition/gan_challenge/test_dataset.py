@@ -14,7 +14,7 @@ from PIL import Image
 
 from lib.base.errors import InputError, PipelineError
 from lib.base.process_pool import choose_workers, map_in_order
-from lib.kernel.competition.dataset import decode_dataset
+from lib.kernel.competition.gan_challenge.dataset import decode_dataset
 from lib.kernel.configuration.config import OFFICIAL
 from lib.synthetic.look_alike import look_alike
 from lib.synthetic.shards import write_demo_shards, write_shards
@@ -22,7 +22,7 @@ from lib.synthetic.shards import write_demo_shards, write_shards
 pytestmark = pytest.mark.ships
 
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 FILES = {"clean_images_v1_uint8.npy", "ids.txt", "rejects.csv", "contact_sheet.png", "decode.json"}
 
 
@@ -146,9 +146,9 @@ def test_a_shard_that_breaks_off_is_one_row_of_the_rejects(source, tmp_path):
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_any_number_of_workers_gives_the_same_files(source, target, tmp_path, workers, monkeypatch):
-    monkeypatch.setattr("lib.kernel.competition.dataset._LITTLE", 0)
+    monkeypatch.setattr("lib.kernel.competition.gan_challenge.dataset._LITTLE", 0)
     monkeypatch.setattr(
-        "lib.kernel.competition.shard_lines.BLOCK_BYTES", 20_000
+        "lib.kernel.competition.gan_challenge.shard_lines.BLOCK_BYTES", 20_000
     )  # about thirty records
     decode_dataset(source, tmp_path, workers=workers)
     for name in FILES - {"decode.json"}:
@@ -243,7 +243,7 @@ def test_decoding_works_in_worker_processes_of_a_plain_script(source, tmp_path):
     code = f"""
 import threading, time
 from pathlib import Path
-import lib.kernel.competition.dataset as dataset
+import lib.kernel.competition.gan_challenge.dataset as dataset
 dataset._LITTLE = 0
 threading.Thread(target=time.sleep, args=(30,), daemon=True).start()  # Python 3.12 warns of these
 print(dataset.decode_dataset(Path({str(source)!r}), Path({str(tmp_path)!r}), workers=2).kept)

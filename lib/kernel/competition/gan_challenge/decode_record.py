@@ -9,9 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageChops
 
-from lib.kernel.competition.decode_policy import Policy
+from lib.kernel.competition.gan_challenge.decode_policy import Policy
+from lib.kernel.competition.gan_challenge.records import (
+    ALPHA_IGNORED,
+    Record,
+    Rejection,
+    parse_record,
+)
 from lib.kernel.competition.image_files import Picture, read_mask, read_picture
-from lib.kernel.competition.records import ALPHA_IGNORED, Record, Rejection, parse_record
 from lib.kernel.configuration.challenge import IMAGE_PX
 
 BLANK = "blank"

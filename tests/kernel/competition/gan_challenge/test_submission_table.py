@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from lib.base.errors import InputError, PipelineError
 from lib.commands.offline.scoring import read_any_submission
 from lib.commands.submission_check import _refuse_table
-from lib.kernel.competition.submission import read_submission, write_submission
-from lib.kernel.competition.submission_table import HEADER, _is_number, read_table
+from lib.kernel.competition.gan_challenge.submission import read_submission, write_submission
+from lib.kernel.competition.gan_challenge.submission_table import HEADER, _is_number, read_table
 
 VALUES = np.random.default_rng(0).standard_normal((4, 2048)).astype(np.float32)
 ACCEPTED = (

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lib.base.errors import PipelineError
-from lib.kernel.competition.submission import (
+from lib.kernel.competition.gan_challenge.submission import (
     FEATURES,
     read_images,
     read_submission,

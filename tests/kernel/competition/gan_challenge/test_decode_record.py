@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lib.base.errors import InputError
-from lib.kernel.competition.decode_block import ID_MISSING, decode_block
-from lib.kernel.competition.decode_policy import NAMED_POLICIES, Policy, get_policy
-from lib.kernel.competition.decode_record import (
+from lib.kernel.competition.gan_challenge.decode_block import ID_MISSING, decode_block
+from lib.kernel.competition.gan_challenge.decode_policy import NAMED_POLICIES, Policy, get_policy
+from lib.kernel.competition.gan_challenge.decode_record import (
     ALPHA_EMPTY,
     ALPHA_RESIZED,
     BLANK,
@@ -23,14 +23,7 @@ from lib.kernel.competition.decode_record import (
     decode_record,
     find_blank,
 )
-from lib.kernel.competition.image_files import (
-    DAMAGED,
-    NOT_AN_IMAGE,
-    TOO_LARGE,
-    TRUNCATED,
-    to_eight_bits,
-)
-from lib.kernel.competition.records import (
+from lib.kernel.competition.gan_challenge.records import (
     ALPHA_IGNORED,
     BROKEN_JSON,
     INVALID_BASE64,
@@ -42,7 +35,14 @@ from lib.kernel.competition.records import (
     Rejection,
     parse_record,
 )
-from lib.kernel.competition.shard_lines import Block
+from lib.kernel.competition.gan_challenge.shard_lines import Block
+from lib.kernel.competition.image_files import (
+    DAMAGED,
+    NOT_AN_IMAGE,
+    TOO_LARGE,
+    TRUNCATED,
+    to_eight_bits,
+)
 from lib.kernel.configuration.config import OFFICIAL, POLICIES
 from tests.plain_decoder import decode_plainly
 

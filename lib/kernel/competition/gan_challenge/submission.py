@@ -14,7 +14,7 @@ from lib.base.log import log
 from lib.base.run_files import IMAGES, SUBMISSION
 from lib.base.seeds import derive_seed
 from lib.kernel.competition.contract import Remarks
-from lib.kernel.competition.submission_table import HEADER, name_image, read_table
+from lib.kernel.competition.gan_challenge.submission_table import HEADER, name_image, read_table
 from lib.kernel.configuration.challenge import FEATURES
 
 _TOLERANCE = 1e-3  # of a feature's standard deviation: another batch moves the last bits only

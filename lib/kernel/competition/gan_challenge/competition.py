@@ -6,13 +6,13 @@ import numpy as np
 
 from lib.base.log import log
 from lib.kernel.competition.contract import Competition, Glance, Images
-from lib.kernel.competition.dataset import Decoded, decode_dataset
-from lib.kernel.competition.decode_block import decode_block
-from lib.kernel.competition.decode_policy import get_policy
-from lib.kernel.competition.shard_lines import DataDigest, hash_shards, read_blocks
-from lib.kernel.competition.shards import find_shards
-from lib.kernel.competition.submission import verify_files, write_files
-from lib.kernel.competition.unseen import load_ids, part_images, set_aside
+from lib.kernel.competition.gan_challenge.dataset import Decoded, decode_dataset
+from lib.kernel.competition.gan_challenge.decode_block import decode_block
+from lib.kernel.competition.gan_challenge.decode_policy import get_policy
+from lib.kernel.competition.gan_challenge.shard_lines import DataDigest, hash_shards, read_blocks
+from lib.kernel.competition.gan_challenge.shards import find_shards
+from lib.kernel.competition.gan_challenge.submission import verify_files, write_files
+from lib.kernel.competition.unseen import part_images, set_aside
 from lib.kernel.configuration.aliases import name_in_caches
 from lib.kernel.configuration.challenge import IMAGE_PX
 from lib.kernel.configuration.config import OFFICIAL, Config
@@ -51,10 +51,10 @@ def read_images(
 
     official = decode(OFFICIAL)
     own = official if config.policy == OFFICIAL else decode(config.policy)
-    aside = set_aside(load_ids(official), recipe, config, work)
+    aside = set_aside(official.load_ids(), recipe, config, work)
     log("unseen", aside.note)
-    real, unseen = part_images(official, aside.ids)
-    training, unseen_own = part_images(own, aside.ids)
+    real, unseen = part_images(official.load_images(), official.load_ids(), aside)
+    training, unseen_own = part_images(own.load_images(), own.load_ids(), aside)
     if own.grey and recipe.channels is None:
         log("dataset", "one channel, triplicated at the end (every image is grey)")
         training, unseen_own = training[:, :1], unseen_own[:, :1]
@@ -74,7 +74,7 @@ def read_images(
     return Images(real, training, unseen, unseen_own, aside.note, metrics)
 
 
-GAN_CHALLENGE = Competition(
+COMPETITION = Competition(
     title="GAN Challenge",
     image_px=IMAGE_PX,
     hash_input=hash_input,
