@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from lib.kernel.competition import unseen
 from lib.kernel.competition.contract import UNSEEN_MARK, Images
-from lib.kernel.competition.gan_challenge import submission, submission_table, unseen
+from lib.kernel.competition.gan_challenge import submission, submission_table
 from lib.kernel.competition.gan_challenge.competition import hash_input, read_images
 from lib.kernel.competition.gan_challenge.dataset import Decoded, decode_dataset
 from lib.kernel.competition.unseen import Aside, part_images, set_aside
