@@ -12,6 +12,7 @@ from typing import Any
 from lib.base.errors import InputError, nearest_name
 from lib.base.kaggle_limits import SESSION_MINUTES
 from lib.kernel.configuration.challenge import IMAGE_PX, SUBMITTED
+from lib.kernel.configuration.image_name import check_image_name
 
 TORCHVISION_WEIGHTS = "inception_v3_google-0cc3c7bd.pth"
 RANDOM_WEIGHTS = "random"
@@ -157,6 +158,7 @@ class Config:
     def __post_init__(self) -> None:
         check_choice("policy", self.policy, POLICIES)
         check_choice("preprocessing", self.preprocessing, PREPROCESSINGS)
+        check_image_name(self.image_name)
         for name, key in KEYS.items():
             value = getattr(self, name)
             if math.isinf(key.most) or value == key.auto:
@@ -169,6 +171,7 @@ KEYS: Mapping[str, Key] = {
     entry.name: entry.metadata["key"] for entry in dataclasses.fields(Config) if entry.metadata
 }
 BAKED = ("recipe", "competition", "weights_file", "weights_sha256")  # each has an option of its own
+COMPETITION_KEYS = ("image_px", "image_name", "policy")  # of some competitions, see Rules.keys
 AUTOMATIC = "auto"  # the word for a value that the run settles
 
 
