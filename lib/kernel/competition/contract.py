@@ -80,7 +80,7 @@ class Competition:
     """One competition."""
 
     title: str
-    image_px: int  # side of its images; 32 so far
+    image_px: int  # side of its images
     hash_input: Callable[[Path], str]  # input folder -> a hash of the data in it
     glance: Callable[[Path, Config, int], Glance]  # input folder, ..., records to count at most
     read_images: ReadImages

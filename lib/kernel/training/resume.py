@@ -23,7 +23,7 @@ from lib.kernel.training.checkpoint import list_checkpoints, load_checkpoint
 STATE = "training_state"  # a folder of the output
 _DECISIVE = (  # fields of Config that a state depends on
     *("recipe", "seed", "policy", "batch", "targets", "lr", "beta1", "beta2", "n_critic"),
-    *("gp_weight", "latent_dim", "width", "depth", "clusters", "ema_decay"),
+    *("image_px", "gp_weight", "latent_dim", "width", "depth", "clusters", "ema_decay"),
 )
 
 

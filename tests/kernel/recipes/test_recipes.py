@@ -110,7 +110,7 @@ def test_the_keys_of_a_recipe_are_those_that_its_code_reads(
     read = set.union(*(seen[each.name] for each in (own, *own.candidates)))
     assert ("trial" in seen["auto"]) == (recipe == "auto")
     assert bool(seen["auto"]) == (recipe == "auto")
-    around = {*RUN_KEYS, "sweep"}  # read by the stages around these
+    around = {*RUN_KEYS, "sweep", "image_px"}  # read by the stages around these, too
     assert read - around == set(own.preset.keys) - around
 
 

@@ -101,7 +101,7 @@ def test_slope_is_what_a_small_step_changes() -> None:
 
 def test_blocks_start_as_identities_of_the_published_scale() -> None:
     torch.manual_seed(0)
-    block = Block(64, noise=0.25)
+    block = Block(64, blocks=8, noise=0.25)
     values, noise = torch.randn(4, 64, 8, 8), torch.randn(4, 4, 8, 8)
     assert torch.equal(block(values, noise), values)
     gain = math.sqrt(2 / (1 + LEAK**2)) * 8**-0.25
