@@ -57,7 +57,8 @@ from lib.kernel.training.resume import export_state
 from lib.kernel.training.stall import find_stall
 from lib.kernel.training.time_limit import NoStepError, TimeLimit
 
-_GRID, _COLUMNS = 40, 4  # of the grids; two grids of four columns at 4x fit side by side
+_GRID, _COLUMNS = 40, 4  # of the grids; two grids of four columns fit side by side
+_SHOWN_PX = 128  # side at most to which an image in them is enlarged
 _LOOKED_AT = 10_000  # real images that pixel statistics are taken from
 _CURATE_GUARD_S = 240.0  # for testing curation and for choosing together
 
@@ -317,5 +318,6 @@ def measure_more(
 def write_figure(tools: Tools, name: str, caption: str, images: np.ndarray) -> dict[str, bytes]:
     """Write a grid of the first images; return caption -> PNG for the report."""
     path = tools.folders.output / name
-    write_grid(path, images[:_GRID], columns=_COLUMNS, scale=4)
+    scale = max(1, _SHOWN_PX // images.shape[-1])
+    write_grid(path, images[:_GRID], columns=_COLUMNS, scale=scale)
     return {caption: path.read_bytes()}

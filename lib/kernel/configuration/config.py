@@ -90,7 +90,7 @@ class Config:
         by="by the images' number",
     )
     graphs: bool = _key(True, "switch", "on a GPU a step's kernels are launched as one CUDA graph")
-    targets: int = _key(0, "pixels", "of each image that pixel learns in a step; 0: all", 0, 1024)
+    targets: int = _key(0, "pixels", "of each image that pixel learns in a step; 0: all", 0, 128**2)
     lr: float = _key(1e-4, "a step", "learning rate; of r3gan at width 128", 1e-9, 10)
     beta1: float = _key(0.5, "share", "Adam's memory of gradients", 0, 0.9999)
     beta2: float = _key(0.9, "share", "Adam's memory of squared gradients", 0, 0.999999)
