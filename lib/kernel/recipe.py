@@ -61,8 +61,8 @@ class Recipe:
     state_form: int = 1  # raised when earlier training states no longer fit
     channels: int | None = None  # of its pictures; None: 1 where all data are grey, else 3
     sets_images_aside: bool = True  # whether unseen images are set aside
-    selects_weights: bool = True  # by FID in training
-    leaves_snapshots: bool = False  # files of weights and sample grids of some epochs
+    # makes a lib.kernel.training.observer.Observer; None: nothing is measured in training
+    observer: Any = None
     contest: Contest | None = None
     candidates: tuple["Recipe", ...] = ()
 
@@ -70,6 +70,11 @@ class Recipe:
     def name(self) -> str:
         """The recipe's name, as in --recipe."""
         return self.preset.name
+
+    @property
+    def uses_fast_fid(self) -> bool:
+        """Tell whether FIDs in training may go by the fast path through Inception."""
+        return self.observer is not None and self.observer.uses_fast_fid
 
     def find(self, name: str) -> "Recipe":
         """(its own name or a candidate's) -> that recipe."""

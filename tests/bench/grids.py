@@ -46,7 +46,7 @@ def main() -> None:
 def draw_samples(name: str, images: np.ndarray, minutes: float, output: Path) -> np.ndarray:
     """A recipe, trained from nothing -> its first samples."""
     recipe = load_recipe(name)
-    config = make_config(name, {"eval_samples": -1} if recipe.selects_weights else {"epoch_fid": 0})
+    config = make_config(name, {"eval_samples": -1} if recipe.uses_fast_fid else {"epoch_fid": 0})
     work = output / name
     shutil.rmtree(work, ignore_errors=True)
     pictures = as_rgb(images) if recipe.channels == 3 else images

@@ -33,10 +33,11 @@ from lib.kernel.metrics.preprocess import as_rgb
 from lib.kernel.metrics.reference import Reference, split_halves
 from lib.kernel.metrics.validation_fid import make_validation_fid
 from lib.kernel.planning.automatic import fill_defaults
+from lib.kernel.planning.plan import MOST_TRIES
 from lib.kernel.recipe import Recipe
 from lib.kernel.recipes.table import load_recipe, make_config
 from lib.kernel.sampling.draw import sample_images
-from lib.kernel.sampling.temperature_sweep import MOST_TRIES, tune_temperature
+from lib.kernel.sampling.temperature_sweep import tune_temperature
 from lib.kernel.training.result import TrainResult
 from lib.kernel.training.time_limit import TimeLimit
 from lib.kernel.training.train import train

@@ -65,7 +65,7 @@ def make_validation_fid(
     The sweep and the proof of curation use the same validation half. No choice sees the test half.
     """
     half = validation_half(real, config.seed)
-    if not recipe.selects_weights or config.eval_samples < 0:
+    if not recipe.uses_fast_fid or config.eval_samples < 0:
         return ValidationFid(half, exact, None, image_s)
     if not device.is_cuda:
         log(

@@ -9,8 +9,8 @@ from lib.base.errors import InputError
 from lib.base.log import format_seconds
 from lib.kernel.configuration.config import Config
 from lib.kernel.planning.speeds import Speeds
-from lib.kernel.sampling.temperature_sweep import LEAST_TRIES, MOST_TRIES
 
+LEAST_TRIES, MOST_TRIES = 3, 7  # of temperatures
 LEAST_SHARE = 0.1  # of a run bounded by time, at least for training
 _TRAINING_SHARE = 0.5  # of the time beside the submitted images; below it evaluation shrinks
 LEAST_REAL = 2000  # two draws of 1,000; with fewer the floor means little

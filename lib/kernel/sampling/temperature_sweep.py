@@ -21,7 +21,6 @@ from lib.kernel.sampling.draw import sample_images
 from lib.kernel.sampling.model_file import Model
 
 STEP = 0.95  # from one temperature to the next colder one
-LEAST_TRIES, MOST_TRIES = 3, 7
 _MARGIN = 1.2  # the next try may take so many times as long as the newest one
 _WORTH_TRYING = 0.1  # steps; a vertex nearer to the best temperature is not tried
 
@@ -39,7 +38,7 @@ def try_temperatures(
     draw: Callable[[Config], np.ndarray],
     extract: Callable[[np.ndarray], np.ndarray],
     real: Statistics,
-    tries: int = MOST_TRIES,
+    tries: int,
     deadline: float = math.inf,
 ) -> Sweep:
     """(Config, what draws `samples` images, what extracts features, real Statistics) -> Sweep.

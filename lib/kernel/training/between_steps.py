@@ -15,12 +15,11 @@ from lib.kernel.device.plain_steps import Losses
 from lib.kernel.recipe import Recipe
 from lib.kernel.sampling.model_file import Model, write_model
 from lib.kernel.training.checkpoint import load_checkpoint, save_checkpoint
+from lib.kernel.training.observer import Observer
 from lib.kernel.training.result import TrainResult
-from lib.kernel.training.snapshots import Snapshots
 from lib.kernel.training.state import TrainState
 from lib.kernel.training.time_limit import NoStepError, TimeLimit
 from lib.kernel.training.trainer import Trainer
-from lib.kernel.training.weight_selection import WeightSelection
 
 RECORDS = 100  # history entries of a run, approximately
 VALIDATIONS = 10  # of them, those with held-out measures
@@ -35,21 +34,13 @@ _CPU = torch.device("cpu")  # states are read to it, so that no worker uses rank
 class BetweenSteps:
     """Does what is due between the steps of one trainer."""
 
-    def __init__(
-        self,
-        trainer: Trainer,
-        work: Path,
-        limit: TimeLimit,
-        snapshots: Snapshots,
-        selection: WeightSelection,
-    ) -> None:
+    def __init__(self, trainer: Trainer, work: Path, limit: TimeLimit, observer: Observer) -> None:
         self.state = TrainState()
         self._trainer = trainer
         self._config = trainer.config
         self._work = work
         self._limit = limit
-        self._snapshots = snapshots
-        self._selection = selection
+        self._observer = observer
         self._last_step = self._find_last_step()
         self._save_seconds = 0.0
         self._validated = 0  # the step of the last validation
@@ -104,7 +95,7 @@ class BetweenSteps:
         if validates:
             self._validate()
         if epoch_ends:
-            self._snapshots.take(self._trainer, state, is_last=False)
+            self._observer.leave_epoch(self._trainer, state, is_last=False)
         if now >= self._next_save:
             self._save()
 
@@ -151,7 +142,7 @@ class BetweenSteps:
 
     def _find_left_s(self) -> float:
         """Return the seconds until the deadline, less those for the last saves and measures."""
-        reserve_s = 2.0 * self._save_seconds + self._selection.closing_s(self.state)
+        reserve_s = 2.0 * self._save_seconds + self._observer.closing_s(self.state)
         return self._limit.deadline - time.monotonic() - reserve_s
 
     def _look(self) -> bool:
@@ -190,7 +181,7 @@ class BetweenSteps:
         """Add held-out measures to the newest record and keep the best weights so far."""
         share = self.progress
         is_last = bool(self.state.ended) or share >= 1.0
-        self._selection.take(self._trainer, self.state, share, is_last)
+        self._observer.measure(self._trainer, self.state, share, is_last)
         self._validated = self.state.step
 
     def _close(self) -> None:
@@ -202,7 +193,7 @@ class BetweenSteps:
             self.state.record(self._trainer.steps_per_epoch)
         if self._validated != self.state.step:
             self._validate()
-        self._snapshots.take(self._trainer, self.state, is_last=True)
+        self._observer.leave_epoch(self._trainer, self.state, is_last=True)
         self._save()
 
     def _restore(self, saved: dict) -> None:

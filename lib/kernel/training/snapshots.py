@@ -14,6 +14,7 @@ from lib.kernel.configuration.config import Config
 from lib.kernel.metrics.validation_fid import ValidationFid
 from lib.kernel.recipe import Recipe
 from lib.kernel.sampling.draw import draw_images
+from lib.kernel.training.observer import Observer
 from lib.kernel.training.state import TrainState
 from lib.kernel.training.trainer import Trainer
 
@@ -21,30 +22,25 @@ GRID_IMAGES = 64
 FIRST_GUESS_S = 0.1  # for each image of an FID, until one is timed
 
 
-class Snapshots:
-    """The public recipes' snapshots between epochs; other recipes leave none."""
+class Snapshots(Observer):
+    """Weights and a sample grid after some epochs, as the public recipes leave them."""
 
     def __init__(
         self,
         recipe: Recipe,
         config: Config,
-        leave: Path,
+        output: Path,
         deadline: float,
         validation: ValidationFid | None,
     ) -> None:
-        self._recipe = recipe
-        self._config = config
-        self._leave = leave
-        self._deadline = deadline
-        count = config.epoch_fid if recipe.leaves_snapshots else 0
-        self._evaluate = validation.measure if validation and count else None
-        self._evaluate_seconds = FIRST_GUESS_S * count
+        """Measure an FID too where the Config wants one of each epoch."""
+        super().__init__(recipe, config, output, deadline, validation)
+        self._evaluate = validation.measure if validation and config.epoch_fid else None
+        self._evaluate_seconds = FIRST_GUESS_S * config.epoch_fid
         self._taken = 0
 
-    def take(self, trainer: Trainer, state: TrainState, is_last: bool) -> None:
+    def leave_epoch(self, trainer: Trainer, state: TrainState, is_last: bool) -> None:
         """After an epoch or the end: write files, measure the FID and keep the best weights."""
-        if not self._recipe.leaves_snapshots:
-            return
         epoch = state.epoch(trainer.steps_per_epoch)
         is_due = epoch % self._config.save_every == 0
         if epoch == self._taken or not (is_due or is_last):
@@ -63,11 +59,11 @@ class Snapshots:
             [network],
         )[0]
         network.train()
-        write_grid(self._leave / "samples_v1" / f"epoch_{epoch:03d}.png", grid)
+        write_grid(self._output / "samples_v1" / f"epoch_{epoch:03d}.png", grid)
         buffer = io.BytesIO()
         torch.save({name: value.cpu() for name, value in trainer.export().items()}, buffer)
         name = f"G_epoch_{epoch:03d}.pth"
-        files.write_bytes(self._leave / "checkpoints_v1" / name, buffer.getvalue())
+        files.write_bytes(self._output / "checkpoints_v1" / name, buffer.getvalue())
 
     def _measure(self, trainer: Trainer, state: TrainState, epoch: int) -> None:
         """Add the FID of this epoch's samples to the newest record, unless time is too short."""

@@ -10,12 +10,11 @@ from lib.kernel.device.device import Device
 from lib.kernel.metrics.validation_fid import ValidationFid
 from lib.kernel.recipe import Recipe
 from lib.kernel.training.between_steps import BetweenSteps
+from lib.kernel.training.observer import Observer
 from lib.kernel.training.result import TrainResult
 from lib.kernel.training.signal_guard import SignalGuard
-from lib.kernel.training.snapshots import Snapshots
 from lib.kernel.training.time_limit import TimeLimit
 from lib.kernel.training.trainer import Trainer
-from lib.kernel.training.weight_selection import WeightSelection
 
 
 def train(
@@ -37,9 +36,9 @@ def train(
     """
     device.ranks.broadcast("learn", config, images)
     trainer: Trainer = recipe.make_trainer(images, config, device)
-    snapshots = Snapshots(recipe, config, output, limit.deadline, validation)
-    selection = WeightSelection(recipe, config, validation, limit.deadline)
-    between = BetweenSteps(trainer, work, limit, snapshots, selection)
+    make_observer = recipe.observer or Observer
+    observer = make_observer(recipe, config, output, limit.deadline, validation)
+    between = BetweenSteps(trainer, work, limit, observer)
     try:
         between.resume()
         with SignalGuard() as signals, trainer.cores:  # on a CPU each core takes a part of a step

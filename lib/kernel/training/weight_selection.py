@@ -8,6 +8,7 @@ averages of the weights. All samples are drawn with the same random numbers.
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from lib.kernel.configuration.config import Config
 from lib.kernel.metrics.validation_fid import ValidationFid
 from lib.kernel.recipe import Recipe
 from lib.kernel.sampling.draw import draw_images
+from lib.kernel.training.observer import Observer
 from lib.kernel.training.state import TrainState
 from lib.kernel.training.trainer import Trainer
 
@@ -29,17 +31,22 @@ FIXED_SHARES = (0.6, 0.8, 1.0)  # in a run bounded by steps, where no clock may 
 PRICE = 20.0  # training images in the time of one drawn and measured (pixel on a CPU)
 
 
-class WeightSelection:
+class WeightSelection(Observer):
     """Measures at the validation points of a run, and FIDs only where they are worth their time."""
 
+    uses_fast_fid = True
+
     def __init__(
-        self, recipe: Recipe, config: Config, validation: ValidationFid | None, deadline: float
+        self,
+        recipe: Recipe,
+        config: Config,
+        output: Path,
+        deadline: float,
+        validation: ValidationFid | None,
     ) -> None:
-        self._recipe = recipe
-        self._config = config
-        is_wanted = recipe.selects_weights and config.eval_samples >= 0
-        self._validation = validation if is_wanted else None
-        self._deadline = deadline  # a value of time.monotonic()
+        """Measure FIDs by `validation` unless the Config wants none."""
+        wanted = validation if config.eval_samples >= 0 else None
+        super().__init__(recipe, config, output, deadline, wanted)
         self._loss_s = 0.0  # of the newest held-out loss
         self._has_loss = False
         self._cost_s = 0.0  # of the newest FIDs; 0: none so far
@@ -49,7 +56,7 @@ class WeightSelection:
         """Return the seconds that the measures after the last step may take."""
         return 2.0 * self._loss_s + (1.5 * self._cost_s if _has_fid(state) else 0.0)
 
-    def take(self, trainer: Trainer, state: TrainState, share: float, is_last: bool) -> None:
+    def measure(self, trainer: Trainer, state: TrainState, share: float, is_last: bool) -> None:
         """Add measures to a new record at a share of the run, and keep the best weights."""
         with _keep_modes(trainer):
             self._measure_loss(trainer, state)

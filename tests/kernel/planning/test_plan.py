@@ -10,6 +10,7 @@ from lib.base.errors import InputError
 from lib.kernel.configuration.config import Config
 from lib.kernel.planning.automatic import fill_defaults
 from lib.kernel.planning.plan import (
+    MOST_TRIES,
     UNSEEN_ON_CPU,
     Wanted,
     demand_time,
@@ -21,7 +22,6 @@ from lib.kernel.planning.plan import (
 )
 from lib.kernel.planning.speeds import Speeds
 from lib.kernel.recipes.table import find_preset, make_config
-from lib.kernel.sampling.temperature_sweep import MOST_TRIES
 
 pytestmark = pytest.mark.ships
 

@@ -7,10 +7,9 @@ import pytest
 
 from lib.kernel.configuration.config import COLDEST, HOTTEST, Config
 from lib.kernel.metrics.fid import features_to_statistics
+from lib.kernel.planning.plan import LEAST_TRIES, MOST_TRIES
 from lib.kernel.recipes.table import make_config
 from lib.kernel.sampling.temperature_sweep import (
-    LEAST_TRIES,
-    MOST_TRIES,
     STEP,
     Sweep,
     try_temperatures,
@@ -65,7 +64,7 @@ def test_fewer_tries_are_kept_to() -> None:
 def test_where_nothing_differs_the_configured_temperature_stays() -> None:
     same = np.random.default_rng(0).normal(size=(100, 4))
     config = make_config("first-seed", {})
-    found = try_temperatures(config, lambda _: same, lambda s: s, features_to_statistics(same))
+    found = try_temperatures(config, lambda _: same, lambda s: s, features_to_statistics(same), 7)
     assert found.temperature == 1.0
 
 

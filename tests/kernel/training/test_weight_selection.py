@@ -155,14 +155,14 @@ def take(
         return count_black(samples)
 
     trainer, state = PixelTrainer(make_images(), config, CPU), TrainState()
-    one = WeightSelection(PIXEL, config, measure_by(measure, image_s), left_s)
+    one = WeightSelection(PIXEL, config, Path(), left_s, measure_by(measure, image_s))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(weight_selection, "time", SimpleNamespace(monotonic=lambda: clock[0]))
         patch.setattr(weight_selection, "draw_images", draw_nothing)
         for number, at in enumerate(seconds, 1):
             state.step, state.seconds = number, at
             state.record(trainer.steps_per_epoch)
-            one.take(trainer, state, number / len(seconds), number == len(seconds))
+            one.measure(trainer, state, number / len(seconds), number == len(seconds))
     return state, [int(row["step"]) for row in state.history if "fid average" in row]
 
 
@@ -239,7 +239,7 @@ def test_modes_of_the_networks_stay_and_each_measure_has_all_cores(
         state.record(1)
         with trainer.cores:
             assert torch.get_num_threads() == 1
-            WeightSelection(PIXEL, make_small(), measure_by(measure), math.inf).take(
+            WeightSelection(PIXEL, make_small(), Path(), math.inf, measure_by(measure)).measure(
                 trainer, state, 1.0, True
             )
             assert torch.get_num_threads() == 1
@@ -282,11 +282,11 @@ def test_the_fast_paths_error_is_measured_once_and_kept(
     half = make_validation_fid(PIXEL, make_small(eval_samples=-1), None, CPU, exact, real, 0.0)
     own = dataclasses.replace(half, fast=dataclasses.replace(exact, is_fast=True))
     trainer, state = PixelTrainer(make_images(), make_small(), CPU), TrainState()
-    one = WeightSelection(PIXEL, make_small(), own, math.inf)
+    one = WeightSelection(PIXEL, make_small(), Path(), math.inf, own)
     for step in (6, 8):
         state.step = step
         state.record(1)
-        one.take(trainer, state, step / 10, False)
+        one.measure(trainer, state, step / 10, False)
     said = capsys.readouterr().out
     assert said.count("the fast path's FID is") == 1
     assert state.judged["fast_error"] != 0

@@ -7,10 +7,12 @@ from lib.kernel.recipes.auto.successive_halving import train_candidates
 from lib.kernel.recipes.edm.recipe import EDM
 from lib.kernel.recipes.pixel.recipe import PIXEL
 from lib.kernel.recipes.r3gan.recipe import R3GAN
+from lib.kernel.training.weight_selection import WeightSelection
 
 AUTO = Recipe(
     AUTO_PRESET,
     state_form=3,
+    observer=WeightSelection,
     contest=Contest(tell_candidates, train_candidates),
     candidates=(PIXEL, R3GAN, EDM),
 )

@@ -12,6 +12,7 @@ from lib.kernel.recipes.edm.heun import draw_by_heun
 from lib.kernel.recipes.edm.preset import EDM_PRESET
 from lib.kernel.recipes.edm.trainer import EdmTrainer
 from lib.kernel.recipes.edm.unet import UNetShape
+from lib.kernel.training.weight_selection import WeightSelection
 
 
 def build_network(config: Config, channels: int) -> nn.Module:
@@ -33,4 +34,10 @@ def draw(
     return draw_by_heun(network, noise * config.temperature, device, tick)
 
 
-EDM = Recipe(EDM_PRESET, make_trainer=EdmTrainer, build_network=build_network, draw=draw)
+EDM = Recipe(
+    EDM_PRESET,
+    make_trainer=EdmTrainer,
+    build_network=build_network,
+    draw=draw,
+    observer=WeightSelection,
+)

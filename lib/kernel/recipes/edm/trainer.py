@@ -9,11 +9,11 @@ from lib.base.log import log
 from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.edm.denoiser import Denoiser, as_scale
+from lib.kernel.recipes.edm.losses import denoising_loss, draw_sigmas
 from lib.kernel.recipes.edm.preset import EDM_PRESET
 from lib.kernel.recipes.edm.unet import UNetShape
 from lib.kernel.training.ema import ShareEma
 from lib.kernel.training.hold_out import hold_out
-from lib.kernel.training.losses import denoising_loss, draw_sigmas
 from lib.kernel.training.optimise import (
     is_all_finite,
     make_adam,

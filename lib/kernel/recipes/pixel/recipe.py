@@ -10,6 +10,7 @@ from lib.kernel.recipes.pixel.model import PixelModel, PixelShape
 from lib.kernel.recipes.pixel.preset import PIXEL_PRESET
 from lib.kernel.recipes.pixel.sampler import draw_pictures
 from lib.kernel.recipes.pixel.trainer import PixelTrainer
+from lib.kernel.training.weight_selection import WeightSelection
 
 _SOME_CLUSTERS = 16  # while the number of images is unknown; speed does not depend on it
 
@@ -42,5 +43,6 @@ PIXEL = Recipe(
     make_trainer=PixelTrainer,
     build_network=build_network,
     draw=draw,
+    observer=WeightSelection,
     state_form=3,
 )

@@ -10,11 +10,11 @@ from lib.base.log import log
 from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.pixel.clusters import count_codes
+from lib.kernel.recipes.pixel.losses import pixel_nll
 from lib.kernel.recipes.pixel.model import PixelModel, PixelShape
 from lib.kernel.recipes.pixel.preset import PIXEL_PRESET
 from lib.kernel.training.ema import Ema
 from lib.kernel.training.hold_out import hold_out
-from lib.kernel.training.losses import pixel_nll
 from lib.kernel.training.muon import Muon
 from lib.kernel.training.optimise import (
     is_all_finite,

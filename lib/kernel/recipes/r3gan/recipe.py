@@ -10,6 +10,7 @@ from lib.kernel.recipes.r3gan.networks import R3ganGenerator
 from lib.kernel.recipes.r3gan.preset import R3GAN_PRESET
 from lib.kernel.recipes.r3gan.trainer import R3ganTrainer
 from lib.kernel.sampling.one_pass import draw_in_one_pass
+from lib.kernel.training.weight_selection import WeightSelection
 
 
 def build_network(config: Config, channels: int) -> nn.Module:
@@ -31,4 +32,10 @@ def draw(
     return draw_in_one_pass(network, normals, device, tick)
 
 
-R3GAN = Recipe(R3GAN_PRESET, make_trainer=R3ganTrainer, build_network=build_network, draw=draw)
+R3GAN = Recipe(
+    R3GAN_PRESET,
+    make_trainer=R3ganTrainer,
+    build_network=build_network,
+    draw=draw,
+    observer=WeightSelection,
+)

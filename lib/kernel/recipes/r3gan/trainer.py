@@ -11,11 +11,11 @@ from lib.base.log import log
 from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.r3gan.augment import Mover, measure_symmetries, move_pixels
+from lib.kernel.recipes.r3gan.losses import pairing_loss, score_gap, zero_gradient_penalty
 from lib.kernel.recipes.r3gan.networks import R3ganCritic, R3ganGenerator
 from lib.kernel.recipes.r3gan.preset import R3GAN_PRESET
 from lib.kernel.training.adversarial import AdversarialTrainer
 from lib.kernel.training.ema import ShareEma
-from lib.kernel.training.losses import critic_loss, pairing_loss, zero_gradient_penalty
 from lib.kernel.training.trainer import Losses
 
 BURN_IN = 0.5  # share of the run after which every schedule has ended
@@ -113,7 +113,7 @@ class R3ganTrainer(AdversarialTrainer):
         difference = pairing_loss(*scores.chunk(2))
         on_real, on_fake = map(zero_gradient_penalty, slopes.chunk(2))
         total = difference + weight * (on_real + on_fake)
-        gap = -critic_loss(*scores.chunk(2))
+        gap = score_gap(*scores.chunk(2))
         found = {"critic": difference, "gap": gap, "r1": on_real, "r2": on_fake}
         return self._critic_scaler.scale(total), found
 

@@ -11,6 +11,7 @@ from lib.kernel.recipes.wgan_gp.networks import build_generator
 from lib.kernel.recipes.wgan_gp.preset import FIRST_SEED_PRESET, SECOND_SEED_PRESET
 from lib.kernel.recipes.wgan_gp.trainer import WganTrainer
 from lib.kernel.sampling.one_pass import draw_in_one_pass
+from lib.kernel.training.snapshots import Snapshots
 
 
 def draw(
@@ -35,8 +36,7 @@ def _publish(preset: Preset) -> Recipe:
         draw=draw,
         channels=3,
         sets_images_aside=False,
-        selects_weights=False,
-        leaves_snapshots=True,
+        observer=Snapshots,
     )
 
 

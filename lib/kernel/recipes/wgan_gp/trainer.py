@@ -6,8 +6,13 @@ from torch import nn
 
 from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
+from lib.kernel.recipes.wgan_gp.losses import (
+    critic_loss,
+    generator_loss,
+    gradient_penalty,
+    mix_pictures,
+)
 from lib.kernel.recipes.wgan_gp.networks import Critic, build_critic, build_generator
-from lib.kernel.training import losses
 from lib.kernel.training.adversarial import AdversarialTrainer
 from lib.kernel.training.trainer import Losses
 
@@ -66,16 +71,16 @@ class WganTrainer(AdversarialTrainer):
         fake = source if self._is_tied else self._make_fake(source)
         with self.device.autocast():  # neither critic ties a batch's pictures together
             scores = self.critic(torch.cat([real, fake]))
-        difference = losses.critic_loss(*scores.chunk(2))
-        between = losses.mix_pictures(real, fake, share)
-        penalty = losses.gradient_penalty(self.critic.gradient(between))  # float32 on purpose
+        difference = critic_loss(*scores.chunk(2))
+        between = mix_pictures(real, fake, share)
+        penalty = gradient_penalty(self.critic.gradient(between))  # float32 on purpose
         total = difference + self.config.gp_weight * penalty
         return self._critic_scaler.scale(total), {"critic": difference, "penalty": penalty}
 
     def _generator_loss(self, latents: torch.Tensor) -> tuple[torch.Tensor, Losses]:
         """(B, latent, 1, 1) -> scaled loss, the loss to report."""
         with self.device.autocast():
-            loss = losses.generator_loss(self.critic(self.generator(latents)))
+            loss = generator_loss(self.critic(self.generator(latents)))
         return self._generator_scaler.scale(loss), {"generator": loss}
 
     @torch.no_grad()

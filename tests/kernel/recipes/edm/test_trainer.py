@@ -12,11 +12,11 @@ from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.edm.denoiser import Denoiser, as_scale, precondition
 from lib.kernel.recipes.edm.heun import SIGMA_MAX, SIGMA_MIN, list_sigmas, solve_heun
+from lib.kernel.recipes.edm.losses import denoising_loss, draw_sigmas
 from lib.kernel.recipes.edm.preset import EDM_PRESET
 from lib.kernel.recipes.edm.trainer import EdmTrainer, spread_sigmas
 from lib.kernel.recipes.edm.unet import UNet, UNetShape
 from lib.kernel.recipes.table import make_config
-from lib.kernel.training.losses import denoising_loss, draw_sigmas
 
 CPU = Device(torch.device("cpu"), None, "cpu")
 Denoise = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from lib.kernel.recipes.pixel.losses import pixel_nll
 from lib.kernel.recipes.pixel.model import (
     NEAR,
     Head,
@@ -15,7 +16,6 @@ from lib.kernel.recipes.pixel.model import (
 )
 from lib.kernel.recipes.pixel.sampler import PixelWalk, choose_values, draw_pictures
 from lib.kernel.recipes.pixel.trainer import pick_places, weigh_places
-from lib.kernel.training.losses import pixel_nll
 
 pytestmark = pytest.mark.ships
 

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
-from lib.kernel.recipes.r3gan import augment
+from lib.kernel.recipes.r3gan import augment, losses
 from lib.kernel.recipes.r3gan.networks import (
     LEAK,
     NOISE_STRENGTH,
@@ -26,7 +26,6 @@ from lib.kernel.recipes.r3gan.trainer import R3ganTrainer, anneal
 from lib.kernel.recipes.table import make_config
 from lib.kernel.sampling import draw as drawing
 from lib.kernel.sampling.draw import draw_images
-from lib.kernel.training import losses
 from lib.kernel.training.ema import ShareEma
 
 pytestmark = pytest.mark.ships
