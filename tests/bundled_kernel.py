@@ -17,13 +17,16 @@ runpy.run_path(os.environ["KERNEL_BUNDLE"], run_name="bundle")
 
 import lib  # noqa: E402
 import lib.base  # noqa: E402
+import lib.kernel.competition  # noqa: E402
 import lib.kernel.recipes  # noqa: E402
 
 SOURCES = Path(__file__).parents[1] / "lib"  # for what never ships
 lib.__path__.append(str(SOURCES))
 lib.base.__path__.append(str(SOURCES / "base"))
+lib.kernel.competition.__path__.append(str(SOURCES / "kernel" / "competition"))
 lib.kernel.recipes.__path__.append(str(SOURCES / "kernel" / "recipes"))
-STAYS = "lib.kernel.recipes.table"  # alone of the kernel: an entry names its recipes itself
+# Of the kernel alone: an entry names its recipes and its competition itself.
+STAY = {"lib.kernel.recipes.table", "lib.kernel.competition.table"}
 (BUNDLED,) = [finder.bundled for finder in sys.meta_path if hasattr(finder, "bundled")]
 
 
@@ -31,7 +34,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """The end of the tests -> an error where a module that ships is not the bundle's."""
     for name, module in list(sys.modules.items()):
         path = name.replace(".", "/")
-        is_kernels = name.startswith("lib.kernel") and name != STAYS
+        is_kernels = name.startswith("lib.kernel") and name not in STAY
         if is_kernels or {f"{path}.py", f"{path}/__init__.py"} & BUNDLED.keys():
             loader = type(module.__loader__).__qualname__
             assert "__bundle__" in loader, f"{name} came from {module.__file__}"

@@ -14,7 +14,7 @@ from lib.kernel.recipes.table import ROWS, find_preset, load_recipe
 from lib.kernel.sampling.model_file import Model
 from lib.kernel.training.trainer import Trainer
 
-PRESETS = {name: row.preset for name, row in ROWS.items()}
+PRESETS = {name: find_preset(name) for name in ROWS}
 
 
 def keep_used(recipe: str, wanted: Mapping[str, Any]) -> dict[str, Any]:

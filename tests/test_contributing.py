@@ -32,12 +32,16 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the sources with all that the page adds."""
     tree = copy_sources(tmp_path_factory.mktemp("tree") / "tree")
     toy = tree / "lib" / "kernel" / "recipes" / "toy"
-    toy.mkdir()
+    arrays = tree / "lib" / "kernel" / "competition" / "arrays"
+    for folder in (toy, arrays):
+        folder.mkdir()
     heads = {
         toy / "__init__.py": '"""A toy',
         toy / "preset.py": '"""The preset of recipe toy',
         toy / "recipe.py": '"""Recipe toy',
-        tree / "lib" / "kernel" / "competition" / "arrays.py": '"""Images in one file',
+        arrays / "__init__.py": '"""A competition whose',
+        arrays / "rules.py": '"""The rules of competition arrays',
+        arrays / "competition.py": '"""Images in one file',
     }
     for path, head in heads.items():
         assert f"`{path.relative_to(tree).as_posix()}`" in TEXT
@@ -70,17 +74,12 @@ def test_a_recipe_is_a_folder_and_a_row_and_a_metric_a_line(tree: Path, tmp_path
     assert '<span class="soft">Brightness</span>' in report
 
 
-def test_a_competition_is_a_module_that_the_entry_names(tree: Path, tmp_path: Path) -> None:
-    entry = tree / "kernel_template" / "entry.py.j2"
-    text = entry.read_text(encoding="utf-8")
-    assert "gan_challenge.competition import COMPETITION" in text
-    named = text.replace("gan_challenge.competition import COMPETITION", "arrays import ARRAYS")
-    entry.write_text(named.replace("=COMPETITION", "=ARRAYS"), encoding="utf-8")
+def test_a_competition_is_a_folder(tree: Path, tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (30, 3, 32, 32)).astype(np.uint8)
     source = tmp_path / "input"
     source.mkdir()
     np.save(source / "images.npy", images)
-    metrics = run_toy(tree, source, tmp_path / "output", *UNCURATED)
-    entry.write_text(text, encoding="utf-8")
+    words = ("--competition", "arrays", *UNCURATED)
+    metrics = run_toy(tree, source, tmp_path / "output", *words)
     assert (metrics["kept"], metrics["fid_unseen"]) == (30, None)
     assert "Arrays: recipe toy" in (tmp_path / "output" / "report.html").read_text()

@@ -4,7 +4,7 @@ import argparse
 
 from lib.commands.kernel_build import build_kernel
 from lib.commands.options import Command, add_config_options, read_config
-from lib.commands.quota import describe_quota
+from lib.commands.push import describe_quota
 from lib.kaggle.metadata import FORMS
 from lib.kaggle.workspace import ROOT
 from lib.kernel.configuration.config import RANDOM_WEIGHTS

@@ -15,6 +15,7 @@ from lib.bundler.notebook import build_notebook, write_notebook
 from lib.kaggle.git_state import read_git_state
 from lib.kaggle.metadata import BUILD_FOLDER, BUILD_MANIFEST, FORMS, check_metadata
 from lib.kaggle.metadata_fields import FILE_NAME, parse_metadata, read_fields
+from lib.kernel.competition.table import find_package
 from lib.kernel.configuration.config import KEYS, Config, as_dict, show_value
 from lib.kernel.configuration.configure import as_candidate
 from lib.kernel.configuration.settings import explain_key, list_shown_keys
@@ -76,7 +77,7 @@ def build_local(root: Path, config: Config) -> Path:
 
 
 def _make_entry(root: Path, config: Config) -> Entry:
-    text = render_entry(root / "kernel_template")
+    text = render_entry(root / "kernel_template", config)
     return Entry(text=text, name="kernel.py", root=root, preface=render_preface(config))
 
 
@@ -95,9 +96,10 @@ def render_preface(config: Config) -> str:
     Candidates of recipe auto differ in some keys. Such a key is a comment unless it was given,
     because a key in CONFIG applies to all candidates.
     """
-    preset, lines = find_preset(config.recipe), []
+    preset, lines = find_preset(config.recipe, config.competition), []
     shown = list_shown_keys(config, preset)
-    rows = [(each, as_candidate(config, preset, each)) for each in preset.candidates]
+    able = [each for each in preset.candidates if each.can_make(config.image_px)]
+    rows = [(each, as_candidate(config, preset, each)) for each in able]
     for name in KEYS:
         words = explain_key(name, preset) if name in preset.keys else ""
         value = f"{name!r}: {show_value(name, getattr(config, name))!r},"
@@ -114,8 +116,8 @@ def render_preface(config: Config) -> str:
     return "\n".join([head, "CONFIG = {", *lines, "}", ""])
 
 
-def render_entry(templates: Path) -> str:
-    """kernel_template/ -> the entry's text, which holds the report's template as a string."""
+def render_entry(templates: Path, config: Config) -> str:
+    """(kernel_template/, Config) -> the entry's text, with the report's template as a string."""
     import jinja2  # bundles of other scripts do not need it
 
     environment = jinja2.Environment(
@@ -126,7 +128,10 @@ def render_entry(templates: Path) -> str:
     )
     report = (templates / "report.html.j2").read_text(encoding="utf-8")
     entry = environment.get_template("entry.py.j2")
-    return entry.render(report_template=quote_text(report), recipes=list(ROWS.values()))
+    package = find_package(config.competition)
+    return entry.render(
+        report_template=quote_text(report), recipes=list(ROWS.values()), package=package
+    )
 
 
 def quote_text(text: str) -> str:

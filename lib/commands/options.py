@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from lib.base.errors import InputError, nearest_name
 from lib.base.files import sha256_file
+from lib.kernel.competition.table import DEFAULT_COMPETITION, find_rules, list_competitions
 from lib.kernel.configuration.config import RANDOM_WEIGHTS, Config
 from lib.kernel.configuration.settings import parse_override
 from lib.kernel.metrics.weights_kind import refuse_wrong_kind
@@ -54,6 +55,12 @@ def parse_and_run(command: Command, words: Sequence[str]) -> int:
 def add_config_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that decide a run's Config."""
     parser.add_argument("--recipe", default=DEFAULT_RECIPE, metavar="NAME", help=", ".join(ROWS))
+    parser.add_argument(
+        "--competition",
+        default=DEFAULT_COMPETITION,
+        metavar="NAME",
+        help=f"whose data are read: {', '.join(list_competitions())}",
+    )
     parser.add_argument("--minutes", metavar="M", help="wall clock of the whole run")
     parser.add_argument("--seed", metavar="S", help="the same seed draws the same submission")
     parser.add_argument(
@@ -78,19 +85,20 @@ class ChosenConfig:
 
 def read_config(options: argparse.Namespace) -> ChosenConfig:
     """Read the options of add_config_options; check and hash the weights file."""
-    overrides = dict(parse_override(text) for text in options.set)
+    rules = find_rules(options.competition)
+    overrides = dict(parse_override(text, rules) for text in options.set)
     for key in ("minutes", "seed"):
         if (value := getattr(options, key)) is not None:
             overrides.update([parse_override(f"{key}={value}")])
     if options.weights is None:
-        return ChosenConfig(make_config(options.recipe, overrides), None)
+        return ChosenConfig(make_config(options.recipe, overrides, rules.name), None)
     if options.weights == RANDOM_WEIGHTS:
         overrides.update(weights_file=RANDOM_WEIGHTS, weights_sha256="")
-        return ChosenConfig(make_config(options.recipe, overrides), None)
+        return ChosenConfig(make_config(options.recipe, overrides, rules.name), None)
     path = Path(options.weights)
     refuse_wrong_kind(path)
     overrides.update(weights_file=path.name, weights_sha256=sha256_file(path))
-    config = make_config(options.recipe, overrides)
+    config = make_config(options.recipe, overrides, rules.name)
     from lib.kernel.metrics.inception import check_weights  # torch, so after all other checks
     from lib.kernel.metrics.preprocess import list_preprocessings
 

@@ -3,9 +3,9 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from lib.base.kaggle_limits import SESSION_MINUTES, WEEK_HOURS
 from lib.base.log import log
 from lib.commands.options import ChosenConfig, Command, add_config_options, read_config
-from lib.commands.quota import describe_quota
 from lib.kaggle.git_state import GitState, read_git_state
 from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.workspace import ROOT, Workspace
@@ -13,6 +13,13 @@ from lib.kernel.configuration.config import RANDOM_WEIGHTS, Config, as_dict
 
 if TYPE_CHECKING:
     from lib.kaggle.push import Cargo
+
+
+def describe_quota(minutes: float) -> str:
+    """The `minutes` of a run -> the share of a week's GPU hours that it may take, in words."""
+    minutes = min(minutes, SESSION_MINUTES)
+    share = max(minutes / (60 * WEEK_HOURS), 0.01)
+    return f"at most {minutes:g} min, {share:.0%} of Kaggle's {WEEK_HOURS} GPU hours a week"
 
 
 def add_push_options(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from lib.commands.options import Command
 from lib.kaggle.ledger import list_pending
 from lib.kaggle.runs_table import fold_events, format_runs
 from lib.kaggle.workspace import ROOT, Workspace
-from lib.kernel.configuration.aliases import modernise
+from lib.kernel.configuration.aliases import modernise_config
 from lib.kernel.configuration.configure import differences
 from lib.kernel.recipes.auto.preset import AUTO_PRESET
 
@@ -34,7 +34,7 @@ def compare_runs(work: Workspace, one: str, other: str) -> str:
     lines += [f"+++ {second['ref']} version {second['version']}", "configuration"]
     facts = ("machine_shape", "commit")
     changed = differences({**_pick(first, facts)}, {**_pick(second, facts)})
-    configs = [modernise(each.get("config") or {}) for each in (first, second)]
+    configs = [modernise_config(each.get("config") or {}) for each in (first, second)]
     changed += differences(configs[0], configs[1], AUTO_PRESET)
     lines += [f"  {line}" for line in changed] or ["  the same"]
     return "\n".join([*lines, "code", *_compare_code(work, first, second)])

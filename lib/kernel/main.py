@@ -24,7 +24,8 @@ def main(run: Callable[[Kernel, Request], None], kernel: Kernel, debug: bool = F
     """
 
     def work() -> int:
-        recipes = {recipe.name: recipe for recipe in kernel.recipes}
+        rules = kernel.competition.rules
+        recipes = {recipe.name: recipe.adapt(rules) for recipe in kernel.recipes}
         given = read_block(kernel.block, {name: each.preset for name, each in recipes.items()})
         kernel.stages.check(given)
         recipe, starter = recipes[given.recipe], kernel.stages.ranks
@@ -32,11 +33,12 @@ def main(run: Callable[[Kernel, Request], None], kernel: Kernel, debug: bool = F
         if starter and launched and launched.rank:
             starter.run_worker(launched, recipe, kernel.stages.make_graphs)
             return 0
+        recipe = recipe.keep_able(given.image_px)
         folders = find_folders()
         for folder in (folders.output, folders.scratch, folders.cache):
             check_output_folder("output", folder)
         with provenance.locked(folders.scratch):
-            title = f"{kernel.competition.title}: recipe {recipe.name}, seed {given.seed}"
+            title = f"{rules.title}: recipe {recipe.name}, seed {given.seed}"
             findings = Findings(title, show_settings(given, recipe.preset))
             template, places = kernel.report_template, (folders.output, folders.scratch)
             stage_log = StageLog(findings, template, *places)

@@ -16,7 +16,7 @@ import torch
 
 from lib.base.files import read_json, write_json
 from lib.base.log import log
-from lib.base.run_files import IMAGES, METRICS, REPORT, SUBMISSION
+from lib.base.run_files import METRICS, REPORT
 from lib.kernel.configuration.config import RANDOM_WEIGHTS, Config
 from lib.kernel.configuration.folders import IDENTITY_FILE, PLAN_FILE, TRAIN_FOLDER, Folders
 from lib.kernel.device.device import Device, choose_device
@@ -118,7 +118,7 @@ def run(kernel: Kernel, request: Request) -> None:
             images = competition.read_images(
                 folders.input, folders.cache, recipe, config, data_sha256, train_folder
             )
-            competition.check(images)
+            competition.check(images, config.image_px)
             grid = write_figure(
                 tools, "real.png", "Real images, as the recipe sees them", images.training
             )
@@ -185,12 +185,11 @@ def run(kernel: Kernel, request: Request) -> None:
         with stage_log.stage("verify"):
             competition.verify_submission(
                 folders.output,
-                count=config.samples,
+                config,
                 rows=count_verified(config, device),
-                seed=config.seed,
                 extract=extractor.extract,
             )
-        finish(tools, given, identity)
+        finish(tools, given, identity, competition.rules.files)
 
 
 @contextmanager
@@ -234,13 +233,13 @@ def locate_inception(given: Config, folders: Folders, stage_log: StageLog) -> Pa
     return find_weights(given.weights_file, given.weights_sha256, path, folders.input)
 
 
-def finish(tools: Tools, given: Config, identity: dict[str, Any]) -> None:
+def finish(tools: Tools, given: Config, identity: dict[str, Any], files: tuple[str, ...]) -> None:
     """Write the last files: metrics.json, the whole report, and run_manifest.json of all files."""
     output, findings = tools.folders.output, tools.stage_log.findings
     findings.is_complete = True
     write_metrics(output, given, findings, tools.extractor.describe())
     tools.stage_log.write_report()
     provenance.write_manifest(output, {**identity, **findings.provenance})
-    for name in (SUBMISSION, IMAGES, METRICS, REPORT):
+    for name in (*files, METRICS, REPORT):
         log("done", str(output / name))
     log("done", summarise(findings.metrics, given))

@@ -5,15 +5,17 @@ sampling get them as `Recipe` objects.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import nn
 
+from lib.base.log import log
 from lib.kernel.configuration.config import Config
 from lib.kernel.configuration.preset import Preset
+from lib.kernel.configuration.rules import Rules
 from lib.kernel.device.device import Device
 
 Tick = Callable[[float], None]  # called with the share of the work that is done, 0 to 1
@@ -31,7 +33,7 @@ class Draw(Protocol):
         device: Device,
         tick: Tick,
     ) -> torch.Tensor:
-        """(network in eval mode, images, the CPU's generator) -> (count, C, 32, 32) uint8."""
+        """(network in eval mode, images, the CPU's generator) -> (count, C, S, S) uint8."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Recipe:
     """One way to train a generator and to draw from it, or a contest of several."""
 
     preset: Preset
-    # ((N, C, 32, 32) uint8, Config, Device) -> a lib.kernel.training.trainer.Trainer
+    # ((N, C, S, S) uint8, Config, Device) -> a lib.kernel.training.trainer.Trainer
     make_trainer: Callable[[np.ndarray, Config, Device], Any] = _refuse
     # (Config, picture channels) -> the network that samples are drawn from
     build_network: Callable[[Config, int], nn.Module] = _refuse
@@ -79,3 +81,17 @@ class Recipe:
     def find(self, name: str) -> "Recipe":
         """(its own name or a candidate's) -> that recipe."""
         return next((each for each in self.candidates if each.name == name), self)
+
+    def adapt(self, rules: Rules) -> "Recipe":
+        """Return the same for a competition, whose keys and defaults its preset then has."""
+        candidates = tuple(each.adapt(rules) for each in self.candidates)
+        return replace(self, preset=self.preset.adapt(rules), candidates=candidates)
+
+    def keep_able(self, image_px: int) -> "Recipe":
+        """Return the same without candidates that cannot make pictures of that side; print them."""
+        able = tuple(each for each in self.candidates if each.preset.can_make(image_px))
+        for each in self.candidates:
+            if each not in able:
+                log("auto", f"{each.name} cannot make pictures of {image_px} px and is left out")
+        presets = tuple(each.preset for each in able)
+        return replace(self, preset=replace(self.preset, candidates=presets), candidates=able)

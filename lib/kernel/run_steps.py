@@ -20,6 +20,7 @@ from lib.base.files import write_json
 from lib.base.image_grid import write_grid
 from lib.base.log import log
 from lib.kernel.competition.contract import Glance, Images, Remarks
+from lib.kernel.configuration.challenge import IMAGE_PX
 from lib.kernel.configuration.config import RANDOM_WEIGHTS, Config
 from lib.kernel.configuration.folders import PLAN_FILE, POOL_FILE, SWEEP_FILE, TRAIN_FOLDER, Folders
 from lib.kernel.device.device import Device
@@ -56,7 +57,8 @@ from lib.kernel.training.resume import export_state
 from lib.kernel.training.stall import find_stall
 from lib.kernel.training.time_limit import NoStepError, TimeLimit
 
-_GRID, _COLUMNS = 40, 4  # of the grids; two grids of four columns at 4x fit side by side
+_GRID, _COLUMNS = 40, 4  # of the grids; two grids of four columns fit side by side
+_SHOWN_PX = 128  # side at most to which an image in them is enlarged
 _LOOKED_AT = 10_000  # real images that pixel statistics are taken from
 _CURATE_GUARD_S = 240.0  # for testing curation and for choosing together
 
@@ -81,10 +83,10 @@ class Tools:
 
 def note_of_real(tools: Tools, data_sha256: str) -> Path:
     """Return the path of the note that real features of these data are in the cache."""
-    return (
-        tools.folders.cache
-        / f"measured-{data_sha256[:12]}-{tools.extractor.weights_hash[:12]}.json"
-    )
+    side = tools.config.image_px  # the same data may become pictures of several sides
+    words = ["measured", data_sha256[:12], tools.extractor.weights_hash[:12]]
+    words += [] if side == IMAGE_PX else [f"{side}px"]
+    return tools.folders.cache / f"{'-'.join(words)}.json"
 
 
 def measure_machine(tools: Tools, images: np.ndarray, model: Model | None = None) -> Speeds:
@@ -292,6 +294,7 @@ def describe_submission(tools: Tools, trained: TrainResult) -> Remarks:
         extractor=tools.extractor.describe(),
         warning=RANDOM_WARNING if config.weights_file == RANDOM_WEIGHTS else "",
         epoch=trained.epoch if config.epoch_fid else None,
+        image_name=config.image_name,
     )
 
 
@@ -315,5 +318,6 @@ def measure_more(
 def write_figure(tools: Tools, name: str, caption: str, images: np.ndarray) -> dict[str, bytes]:
     """Write a grid of the first images; return caption -> PNG for the report."""
     path = tools.folders.output / name
-    write_grid(path, images[:_GRID], columns=_COLUMNS, scale=4)
+    scale = max(1, _SHOWN_PX // images.shape[-1])
+    write_grid(path, images[:_GRID], columns=_COLUMNS, scale=scale)
     return {caption: path.read_bytes()}

@@ -1,7 +1,7 @@
 """The contract of a competition: all that a run needs to know of its data and its submission.
 
-The rest of the kernel knows a competition by this alone. The GAN Challenge is in
-lib/kernel/competition/gan_challenge.
+The rest of the kernel knows a competition by this alone, and by its Rules. Each one is in a folder
+beside this module.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,6 +13,7 @@ import numpy as np
 
 from lib.base.errors import PipelineError
 from lib.kernel.configuration.config import Config
+from lib.kernel.configuration.rules import Rules
 from lib.kernel.recipe import Recipe
 
 UNSEEN_MARK = "unseen.json"  # in a training folder: which images its weights never saw
@@ -47,6 +48,7 @@ class Remarks:
     extractor: str  # in words
     warning: str = ""
     epoch: int | None = None  # a copy of the submission is named after it
+    image_name: str = ""  # pattern of the pictures' names, for competitions that leave it open
 
 
 class ReadImages(Protocol):
@@ -64,9 +66,9 @@ class VerifySubmission(Protocol):
     def __call__(
         self,
         output: Path,
-        count: int,
+        config: Config,
+        *,
         rows: int,
-        seed: int,
         extract: Callable[[np.ndarray], np.ndarray],
     ) -> float:
         """Compute the features of `rows` images anew and compare them with those written.
@@ -79,8 +81,7 @@ class VerifySubmission(Protocol):
 class Competition:
     """One competition."""
 
-    title: str
-    image_px: int  # side of its images; 32 so far
+    rules: Rules
     hash_input: Callable[[Path], str]  # input folder -> a hash of the data in it
     glance: Callable[[Path, Config, int], Glance]  # input folder, ..., records to count at most
     read_images: ReadImages
@@ -88,9 +89,9 @@ class Competition:
     write_submission: Callable[[Path, np.ndarray, np.ndarray, Remarks], None]
     verify_submission: VerifySubmission
 
-    def check(self, images: Images) -> None:
+    def check(self, images: Images, image_px: int) -> None:
         """Refuse images of another form than the contract's; read_images is then at fault."""
-        side = (self.image_px, self.image_px)
+        side = (image_px, image_px)
         for name in ("real", "training", "unseen", "unseen_own"):
             found = getattr(images, name)
             channels = (1, 3) if name in ("training", "unseen_own") else (3,)
@@ -98,7 +99,7 @@ class Competition:
             if not is_fit or found.dtype != np.uint8:
                 raise PipelineError(
                     "decode",
-                    f"{self.title}: its {name} images have another form",
+                    f"{self.rules.title}: its {name} images have another form",
                     expected=f"(N, {' or '.join(map(str, channels))}, {side[0]}, {side[1]}) uint8",
                     got=f"{found.shape} {found.dtype}",
                     cure="mend read_images of the competition, see docs/CONTRIBUTING.md",

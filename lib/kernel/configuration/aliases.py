@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from lib.base.log import log
-from lib.kernel.configuration.config import OFFICIAL
+from lib.kernel.configuration.config import OFFICIAL, Config
 
 KEYS = {"judge": "eval_samples", "codes": "clusters"}
 VALUES = {"policy": {"host": OFFICIAL}, "preprocessing": {"host": OFFICIAL}}  # key -> old -> new
+# Keys that came after the first version: a stored configuration without one had its default.
+_LATER = ("competition", "image_px", "image_name")
 _IN_CACHES = {OFFICIAL: "host"}  # a cache's name stays, so that its files are found
 
 
@@ -20,6 +22,12 @@ def modernise(values: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(given := modern.get("given"), list):
         modern["given"] = [KEYS.get(key, key) for key in given]
     return modern
+
+
+def modernise_config(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A whole stored configuration of any version -> the same with today's names and keys."""
+    defaults = {name: getattr(Config, name) for name in _LATER} if "recipe" in values else {}
+    return {**defaults, **modernise(values)}
 
 
 def modernise_value(key: str, value: Any) -> Any:

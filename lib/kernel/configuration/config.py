@@ -12,6 +12,7 @@ from typing import Any
 from lib.base.errors import InputError, nearest_name
 from lib.base.kaggle_limits import SESSION_MINUTES
 from lib.kernel.configuration.challenge import IMAGE_PX, SUBMITTED
+from lib.kernel.configuration.image_name import check_image_name
 
 TORCHVISION_WEIGHTS = "inception_v3_google-0cc3c7bd.pth"
 RANDOM_WEIGHTS = "random"
@@ -89,7 +90,7 @@ class Config:
         by="by the images' number",
     )
     graphs: bool = _key(True, "switch", "on a GPU a step's kernels are launched as one CUDA graph")
-    targets: int = _key(0, "pixels", "of each image that pixel learns in a step; 0: all", 0, 1024)
+    targets: int = _key(0, "pixels", "of each image that pixel learns in a step; 0: all", 0, 128**2)
     lr: float = _key(1e-4, "a step", "learning rate; of r3gan at width 128", 1e-9, 10)
     beta1: float = _key(0.5, "share", "Adam's memory of gradients", 0, 0.9999)
     beta2: float = _key(0.9, "share", "Adam's memory of squared gradients", 0, 0.999999)
@@ -157,6 +158,7 @@ class Config:
     def __post_init__(self) -> None:
         check_choice("policy", self.policy, POLICIES)
         check_choice("preprocessing", self.preprocessing, PREPROCESSINGS)
+        check_image_name(self.image_name)
         for name, key in KEYS.items():
             value = getattr(self, name)
             if math.isinf(key.most) or value == key.auto:
@@ -169,6 +171,7 @@ KEYS: Mapping[str, Key] = {
     entry.name: entry.metadata["key"] for entry in dataclasses.fields(Config) if entry.metadata
 }
 BAKED = ("recipe", "competition", "weights_file", "weights_sha256")  # each has an option of its own
+COMPETITION_KEYS = ("image_px", "image_name", "policy")  # of some competitions, see Rules.keys
 AUTOMATIC = "auto"  # the word for a value that the run settles
 
 

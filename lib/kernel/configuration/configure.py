@@ -4,33 +4,66 @@ from collections.abc import Mapping
 from typing import Any
 
 from lib.base.errors import InputError
-from lib.kernel.configuration.config import BAKED, KEYS, Config, refuse_range, show_value
+from lib.kernel.configuration.config import (
+    BAKED,
+    COMPETITION_KEYS,
+    KEYS,
+    Config,
+    refuse_range,
+    show_value,
+)
 from lib.kernel.configuration.preset import Preset
+from lib.kernel.configuration.rules import describe_sides
 
 
 def configure(preset: Preset, overrides: Mapping[str, Any]) -> Config:
     """(preset, key -> given value) -> Config; given values replace those of the preset.
 
-    Raise InputError for a key that neither the recipe nor any of its candidates uses.
+    Raise InputError for a key that neither the recipe nor any of its candidates uses, and for a
+    side of pictures that competition or recipe cannot do.
     """
     unused = [name for name in overrides if name not in preset.keys]
     if unused:
         those = ", ".join(unused)
         told = [name for name in preset.keys if name not in BAKED]
-        subject = (
-            f"no candidate of recipe {preset.name!r} uses"
-            if preset.candidates
-            else f"recipe {preset.name!r} does not use"
-        )
         raise InputError(
-            "config", f"{subject} {those}", cure=f"leave out {those}; it uses {', '.join(told)}"
+            "config",
+            f"{_name_user(preset, unused)} {those}",
+            cure=f"leave out {those}; it uses {', '.join(told)}",
         )
     for name, value in overrides.items():
         is_fixed = KEYS[name].auto is not None and not may_be_automatic(name, preset)
         if is_fixed and not KEYS[name].least <= value <= KEYS[name].most:
             raise refuse_range(name, value, may_be_auto=False)
     given = tuple(name for name in preset.disputed_keys if name in overrides)
-    return Config(**{"recipe": preset.name, **preset.defaults, **overrides, "given": given})
+    config = Config(**{"recipe": preset.name, **preset.defaults, **overrides, "given": given})
+    if preset.rules:
+        preset.rules.check_side(config.image_px)
+    if not preset.can_make(config.image_px):
+        raise _refuse_side(preset, config.image_px)
+    return config
+
+
+def _name_user(preset: Preset, unused: list[str]) -> str:
+    """(preset, keys that are not used) -> the words for who does not use them."""
+    if preset.rules and set(unused) <= set(COMPETITION_KEYS):
+        return f"competition {preset.rules.name!r} does not use"
+    if preset.candidates:
+        return f"no candidate of recipe {preset.name!r} uses"
+    return f"recipe {preset.name!r} does not use"
+
+
+def _refuse_side(preset: Preset, image_px: int) -> InputError:
+    """(preset, a side that it cannot make) -> the error to raise."""
+    makers = preset.candidates or (preset,)
+    able = [f"{each.name} {describe_sides(each.image_px)}" for each in makers]
+    return InputError(
+        "config",
+        f"recipe {preset.name!r} makes no pictures of {image_px} px",
+        expected=f"a side that it can make: {'; '.join(able)} px",
+        got=f"{image_px}",
+        cure="give another --set image_px=..., or another --recipe",
+    )
 
 
 def may_be_automatic(name: str, preset: Preset) -> bool:

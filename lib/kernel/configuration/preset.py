@@ -4,15 +4,17 @@ A preset is data only, so a kernel can be built without importing the recipe's c
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lib.base.log import log
-from lib.kernel.configuration.config import KEYS, Config
+from lib.kernel.configuration.challenge import IMAGE_PX
+from lib.kernel.configuration.config import COMPETITION_KEYS, KEYS, Config
+from lib.kernel.configuration.rules import Rules
 
-RUN_KEYS = (  # that the run itself reads, whatever the recipe
-    *("recipe", "seed", "minutes", "train_minutes", "steps", "ranks", "policy", "epochs", "graphs"),
+RUN_KEYS = (  # that the run itself reads, whatever recipe and competition
+    *("recipe", "seed", "minutes", "train_minutes", "steps", "ranks", "epochs", "graphs"),
     *("samples", "curate", "pool", "weights_file", "weights_sha256", "preprocessing"),
     *("real_limit", "floor_draws"),
 )
@@ -24,6 +26,11 @@ SELECTION_KEYS = (
 )  # of recipes that select weights
 
 
+def count_doublings(side: int) -> int:
+    """Side of an image -> how often 32 px are doubled until they reach it; up to 32 px never."""
+    return max(0, (side - 1).bit_length() - (IMAGE_PX - 1).bit_length())
+
+
 @dataclass(frozen=True)
 class SizesByDevice:
     """The sizes that replace a size of 0 on a GPU and on a CPU."""
@@ -33,9 +40,14 @@ class SizesByDevice:
     on_cpu: tuple[int, ...] = ()
 
     def resolve(self, config: Config, is_cuda: bool) -> Config:
-        """(config, whether there is a GPU) -> the same with a suitable size for each 0."""
-        suited = zip(self.names, self.on_gpu if is_cuda else self.on_cpu, strict=True)
-        sizes: dict[str, Any] = {name: getattr(config, name) or size for name, size in suited}
+        """(config, whether there is a GPU) -> the same with a suitable size for each 0.
+
+        Of images beyond 32 px the batch is half as large for each doubling of the side.
+        """
+        suited = dict(zip(self.names, self.on_gpu if is_cuda else self.on_cpu, strict=True))
+        if "batch" in suited:
+            suited["batch"] >>= count_doublings(config.image_px)
+        sizes: dict[str, Any] = {name: getattr(config, name) or suited[name] for name in suited}
         return dataclasses.replace(config, **sizes)
 
     def settle(self, config: Config, is_cuda: bool) -> Config:
@@ -57,11 +69,33 @@ class Preset:
     training_keys: tuple[str, ...]  # read by its training and drawing
     sizes: SizesByDevice = field(default=SizesByDevice())
     candidates: tuple["Preset", ...] = ()  # recipes that compete in it
+    image_px: Sequence[int] = (IMAGE_PX,)  # sides of pictures that it makes; not of a contest
+    rules: Rules | None = None  # of the competition that it was adapted to
+
+    def adapt(self, rules: Rules) -> "Preset":
+        """Return the same for a competition: with its keys and, where it has none, its defaults."""
+        own = {
+            name: value
+            for name, value in self.defaults.items()
+            if name not in COMPETITION_KEYS or name in rules.keys
+        }
+        return dataclasses.replace(
+            self,
+            defaults={**rules.defaults, **own, "competition": rules.name},
+            candidates=tuple(each.adapt(rules) for each in self.candidates),
+            rules=rules,
+        )
+
+    def can_make(self, image_px: int) -> bool:
+        """Tell whether it, or one of its candidates, makes pictures of that side."""
+        if self.candidates:
+            return any(each.can_make(image_px) for each in self.candidates)
+        return image_px in self.image_px
 
     @property
     def keys(self) -> tuple[str, ...]:
         """List all keys that a run of the recipe uses."""
-        return (*RUN_KEYS, *self.training_keys)
+        return (*RUN_KEYS, *(self.rules.keys if self.rules else ()), *self.training_keys)
 
     @property
     def keeps_sizes(self) -> bool:

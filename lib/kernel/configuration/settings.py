@@ -8,17 +8,21 @@ from lib.kernel.configuration.aliases import take_old_names
 from lib.kernel.configuration.config import AUTOMATIC, BAKED, KEYS, Config, check_choice, show_value
 from lib.kernel.configuration.configure import configure, may_be_automatic
 from lib.kernel.configuration.preset import Preset
+from lib.kernel.configuration.rules import Rules
 from lib.kernel.configuration.usual_names import name_cure
 
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
-def parse_override(text: str) -> tuple[str, Any]:
-    """A "key=value" of --set -> (field name, value of the field's type, or "auto" if allowed)."""
+def parse_override(text: str, rules: Rules | None = None) -> tuple[str, Any]:
+    """A "key=value" of --set -> (field name, value of the field's type, or "auto" if allowed).
+
+    With a competition's rules, keys that only other competitions have are unknown.
+    """
     key, separator, value = text.partition("=")
     key, value = take_old_names(key, value)
-    known = [name for name in KEYS if name not in BAKED]
+    known = [name for name in (rules.list_known_keys() if rules else KEYS) if name not in BAKED]
     if key not in known:
         cure = name_cure(key, known, has_options=True)
         raise InputError("config", f"--set {text}: there is no key {key!r}", cure=cure)
@@ -39,13 +43,15 @@ def read_block(block: Mapping[str, Any], presets: Mapping[str, Preset]) -> Confi
     unknown keys, for values of a wrong type and for all that configure refuses.
     """
     types, values = get_type_hints(Config), {}
+    rules = next(iter(presets.values())).rules
+    known = rules.list_known_keys() if rules else list(KEYS)
     for written, given in block.items():
         key, value = take_old_names(written, given)
         if key in values:
             what = f"CONFIG has {key!r} twice, once as {written!r}"
             raise InputError("config", what, cure="keep one of the two lines")
-        if key not in KEYS:
-            cure = name_cure(str(key), KEYS, has_options=False)
+        if key not in known:
+            cure = name_cure(str(key), known, has_options=False)
             raise InputError("config", f"CONFIG has a key {key!r} that is none", cure=cure)
         try:
             plain = _read_automatic(key, value) if _is_automatic(value) else value
@@ -53,9 +59,22 @@ def read_block(block: Mapping[str, Any], presets: Mapping[str, Preset]) -> Confi
         except (ValueError, OverflowError):
             cure = f"edit the line of {key!r} in CONFIG at the top of the script"
             raise _refuse(f"CONFIG[{key!r}]", key, value, cure) from None
+    _check_competition(values.pop("competition", None), rules)
     recipe = values.pop("recipe", next(iter(presets)))
     check_choice("recipe", recipe, presets)
     return configure(presets[recipe], values)
+
+
+def _check_competition(named: str | None, rules: Rules | None) -> None:
+    """Raise InputError where CONFIG names another competition than the one of the kernel."""
+    if named is not None and rules and named != rules.name:
+        raise InputError(
+            "config",
+            "a kernel holds one competition, and CONFIG names another",
+            expected=repr(rules.name),
+            got=repr(named),
+            cure=f"take that line out of CONFIG, or build anew with --competition {named}",
+        )
 
 
 def list_shown_keys(config: Config, preset: Preset) -> list[str]:

@@ -30,6 +30,7 @@ _USUAL = {  # key -> its names in other tools
     "preprocessing": "preprocess transform transforms normalize",
     "real_limit": "max_real num_real n_real",
     "graphs": "cuda_graphs cudagraphs cuda_graph compile",
+    "image_px": "image_size img_size imagesize size resolution side",
     "clusters": "num_clusters classes num_classes kinds",
 }
 _KEYS = {name: key for key, names in _USUAL.items() for name in names.split()}
@@ -45,7 +46,8 @@ _OPTIONS = {
 }
 _REASONS = {
     "image_size img_size imagesize image_px size resolution side": (
-        "the competition's images are 32 x 32 px, and so is all that is made"
+        "the competition's images are 32 x 32 px, and so is all that is made; "
+        "--competition images makes pictures of other sides"
     ),
     "image_channels num_channels nc in_channels": (
         "grey images are seen as they are decoded, one channel then serves"

@@ -26,7 +26,7 @@ class ExtraMetrics:
 
     details: dict[str, Any]
     spectra: dict[str, tuple[float, ...]]  # whose -> mean power at each radius
-    neighbours: np.ndarray  # (8 * 4, C, 32, 32) uint8: a generated image, three training images
+    neighbours: np.ndarray  # (8 * 4, C, S, S) uint8: a generated image, three training images
     copying: str  # whether generated images are nearer to training images than unseen real ones
 
 
@@ -115,10 +115,10 @@ def measure_extra(
     reference: Reference,
     seed: int,
 ) -> ExtraMetrics:
-    """(generated images, some real ones (N, 3, 32, 32) uint8, ...) -> ExtraMetrics.
+    """(generated images, some real ones (N, 3, S, S) uint8, ...) -> ExtraMetrics.
 
-    `training` (M, C, 32, 32) uint8 is searched for copies. The unseen real images, `unseen`
-    (U, C, 32, 32) uint8, show how near an honest picture is.
+    `training` (M, C, S, S) uint8 is searched for copies. The unseen real images, `unseen`
+    (U, C, S, S) uint8, show how near an honest picture is.
     """
     own = Compared(drawn, reference, real, seed)
     details: dict[str, Any] = {}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lib.kernel.competition.table import DEFAULT_COMPETITION, find_rules
 from lib.kernel.configuration.config import Config, check_choice
 from lib.kernel.configuration.configure import configure
 from lib.kernel.configuration.preset import Preset
@@ -38,18 +39,24 @@ ROWS: Mapping[str, Row] = {
 }
 
 
-def find_preset(recipe: str) -> Preset:
-    """A recipe's name -> its preset; for an unknown name, an InputError with the nearest one."""
+def find_preset(recipe: str, competition: str = DEFAULT_COMPETITION) -> Preset:
+    """(names of a recipe and a competition) -> the recipe's preset for that competition.
+
+    For an unknown name, raise InputError with the nearest one.
+    """
     check_choice("recipe", recipe, ROWS)
-    return ROWS[recipe].preset
+    return ROWS[recipe].preset.adapt(find_rules(competition))
 
 
-def load_recipe(recipe: str) -> Any:
-    """A recipe's name -> its Recipe, whose code is imported only now."""
-    row = ROWS[find_preset(recipe).name]
-    return getattr(importlib.import_module(row.module), row.name)
+def load_recipe(recipe: str, competition: str = DEFAULT_COMPETITION) -> Any:
+    """(names of a recipe and a competition) -> its Recipe, whose code is imported only now."""
+    row = ROWS[find_preset(recipe, competition).name]
+    loaded = getattr(importlib.import_module(row.module), row.name)
+    return loaded.adapt(find_rules(competition))
 
 
-def make_config(recipe: str, overrides: Mapping[str, Any]) -> Config:
-    """(recipe's name, key -> given value) -> Config, by configure."""
-    return configure(find_preset(recipe), overrides)
+def make_config(
+    recipe: str, overrides: Mapping[str, Any], competition: str = DEFAULT_COMPETITION
+) -> Config:
+    """(recipe's name, key -> given value, competition's name) -> Config, by configure."""
+    return configure(find_preset(recipe, competition), overrides)

@@ -12,8 +12,8 @@ from lib.base.errors import InputError
 from lib.base.files import read_json, sha256_file, write_json
 from lib.base.lock_file import lock, open_lock_file
 from lib.base.log import log
-from lib.base.run_files import MANIFEST, SUBMISSION
-from lib.kernel.configuration.aliases import modernise
+from lib.base.run_files import MANIFEST
+from lib.kernel.configuration.aliases import modernise_config
 from lib.kernel.configuration.config import Config, as_dict
 from lib.kernel.configuration.configure import differences
 from lib.kernel.configuration.folders import (
@@ -106,18 +106,19 @@ def check_same_run(
         )
 
 
-def read_identity(output: Path, scratch: Path) -> dict[str, Any] | None:
-    """(output, scratch) -> the identity of the finished or started run there, None for none."""
+def read_identity(output: Path, scratch: Path, preset: Preset) -> dict[str, Any] | None:
+    """(output, scratch, preset) -> the identity of the finished or started run there, or None."""
     for path in (output / MANIFEST, scratch / IDENTITY_FILE):
         found = read_json(path)
         if isinstance(found, dict) and {"config", "data_sha256"} <= found.keys():
-            return {**found, "config": modernise(found["config"])}
-    if (output / SUBMISSION).exists():
-        raise InputError(
-            "output",
-            f"{output} holds a {SUBMISSION} that belongs to no run known here",
-            cure="give another --output, or move that file away",
-        )
+            return {**found, "config": modernise_config(found["config"])}
+    for name in preset.rules.files if preset.rules else ():
+        if (output / name).exists():
+            raise InputError(
+                "output",
+                f"{output} holds a {name} that belongs to no run known here",
+                cure="give another --output, or move that file away",
+            )
     return None
 
 
@@ -139,7 +140,7 @@ def is_finished(
     output: Path, scratch: Path, identity: Mapping[str, Any], bundle_sha256: str, preset: Preset
 ) -> bool:
     """Tell whether the output holds this very run, whole; raise InputError for another run."""
-    earlier = read_identity(output, scratch)
+    earlier = read_identity(output, scratch, preset)
     if earlier is None:
         return False
     earlier = _take_changes(scratch, earlier, identity)

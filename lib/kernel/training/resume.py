@@ -15,15 +15,26 @@ from lib.base.files import read_json, write_json
 from lib.base.log import format_seconds, log
 from lib.base.run_files import MANIFEST
 from lib.kernel.competition.contract import UNSEEN_MARK
-from lib.kernel.configuration.aliases import modernise
+from lib.kernel.configuration.aliases import modernise_config
 from lib.kernel.configuration.configure import read_given
 from lib.kernel.recipe import Recipe
 from lib.kernel.training.checkpoint import list_checkpoints, load_checkpoint
 
 STATE = "training_state"  # a folder of the output
 _DECISIVE = (  # fields of Config that a state depends on
-    *("recipe", "seed", "policy", "batch", "targets", "lr", "beta1", "beta2", "n_critic"),
-    *("gp_weight", "latent_dim", "width", "depth", "clusters", "ema_decay"),
+    *(
+        "recipe",
+        "seed",
+        "competition",
+        "policy",
+        "batch",
+        "targets",
+        "lr",
+        "beta1",
+        "beta2",
+        "n_critic",
+    ),
+    *("image_px", "gp_weight", "latent_dim", "width", "depth", "clusters", "ema_decay"),
 )
 
 
@@ -69,7 +80,7 @@ def import_state(
 def _is_same(manifest: Path, recipe: Recipe, identity: dict[str, Any], on_gpu: bool) -> bool:
     """Tell whether a manifest's data and networks are those of this run; print what differs."""
     earlier = read_json(manifest) or {}
-    config = modernise(earlier.get("config", {}))
+    config = modernise_config(earlier.get("config", {}))
     wanted = {name: identity["config"][name] for name in _DECISIVE}
     # A field that the earlier version did not know had no effect there.
     differing = [name for name, value in wanted.items() if config.get(name, value) != value]

@@ -17,7 +17,7 @@ IMAGES = Images(COLOUR, GREY, COLOUR[:0], GREY[:0], "none is set aside", {})
 
 @pytest.mark.parametrize("training", [GREY, COLOUR])
 def test_grey_and_colour_may_be_trained_on(training: np.ndarray) -> None:
-    COMPETITION.check(dataclasses.replace(IMAGES, training=training, unseen_own=training))
+    COMPETITION.check(dataclasses.replace(IMAGES, training=training, unseen_own=training), 32)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,6 @@ def test_grey_and_colour_may_be_trained_on(training: np.ndarray) -> None:
 )
 def test_another_form_is_refused_with_its_cure(name: str, images: np.ndarray, got: str) -> None:
     with pytest.raises(PipelineError) as caught:
-        COMPETITION.check(dataclasses.replace(IMAGES, **{name: images}))
+        COMPETITION.check(dataclasses.replace(IMAGES, **{name: images}), 32)
     assert f"GAN Challenge: its {name} images have another form" in str(caught.value)
     assert (caught.value.got, "read_images" in caught.value.cure) == (got, True)

@@ -35,7 +35,12 @@ AUTOMATIC = {
     "eval_samples",
 }
 AUTOMATIC |= {"fid_loss", "pool", "real_limit"}
-UNUSED = [(recipe, key) for recipe in ROWS for key in KEYS if key not in PRESETS[recipe].keys]
+UNUSED = [
+    (recipe, key)
+    for recipe in ROWS
+    for key in KEYS
+    if key not in PRESETS[recipe].keys and key != "competition"
+]
 
 
 def read_preface(config: Config) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from lib.kernel.configuration.config import KEYS, Config
+from lib.kernel.configuration.config import COMPETITION_KEYS, KEYS, Config
 from lib.kernel.configuration.preset import RUN_KEYS
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.table import ROWS, load_recipe, make_config
@@ -110,7 +110,7 @@ def test_the_keys_of_a_recipe_are_those_that_its_code_reads(
     read = set.union(*(seen[each.name] for each in (own, *own.candidates)))
     assert ("trial" in seen["auto"]) == (recipe == "auto")
     assert bool(seen["auto"]) == (recipe == "auto")
-    around = {*RUN_KEYS, "sweep"}  # read by the stages around these
+    around = {*RUN_KEYS, *COMPETITION_KEYS, "sweep"}  # read by the stages around these
     assert read - around == set(own.preset.keys) - around
 
 

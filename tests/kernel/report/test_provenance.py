@@ -93,10 +93,10 @@ def test_a_state_of_other_networks_is_not_gone_on_from(
 
 
 def test_a_strangers_submission_is_never_overwritten(tmp_path: Path) -> None:
-    assert read_identity(tmp_path, tmp_path / "scratch") is None
+    assert read_identity(tmp_path, tmp_path / "scratch", PRESET) is None
     (tmp_path / "submission.csv").write_text("id\n")
     with pytest.raises(InputError, match="belongs to no run"):
-        read_identity(tmp_path, tmp_path / "scratch")
+        read_identity(tmp_path, tmp_path / "scratch", PRESET)
 
 
 def _hold(folder: Path, ready: "multiprocessing.synchronize.Event") -> None:

@@ -9,6 +9,7 @@ from lib.kernel.competition.contract import Competition, Glance, Images
 from lib.kernel.competition.gan_challenge.dataset import Decoded, decode_dataset
 from lib.kernel.competition.gan_challenge.decode_block import decode_block
 from lib.kernel.competition.gan_challenge.decode_policy import get_policy
+from lib.kernel.competition.gan_challenge.rules import RULES
 from lib.kernel.competition.gan_challenge.shard_lines import DataDigest, hash_shards, read_blocks
 from lib.kernel.competition.gan_challenge.shards import find_shards
 from lib.kernel.competition.gan_challenge.submission import verify_files, write_files
@@ -75,8 +76,7 @@ def read_images(
 
 
 COMPETITION = Competition(
-    title="GAN Challenge",
-    image_px=IMAGE_PX,
+    rules=RULES,
     hash_input=hash_input,
     glance=glance,
     read_images=read_images,

@@ -16,6 +16,7 @@ from lib.base.seeds import derive_seed
 from lib.kernel.competition.contract import Remarks
 from lib.kernel.competition.gan_challenge.submission_table import HEADER, name_image, read_table
 from lib.kernel.configuration.challenge import FEATURES
+from lib.kernel.configuration.config import Config
 
 _TOLERANCE = 1e-3  # of a feature's standard deviation: another batch moves the last bits only
 _NOTE = """submission.csv: {samples:,} rows of Inception-V3 features, images in images.zip.
@@ -93,11 +94,11 @@ def write_files(output: Path, images: np.ndarray, features: np.ndarray, remarks:
 
 
 def verify_files(
-    output: Path, count: int, rows: int, seed: int, extract: Callable[[np.ndarray], np.ndarray]
+    output: Path, config: Config, *, rows: int, extract: Callable[[np.ndarray], np.ndarray]
 ) -> float:
     """Check the files of write_files and return the largest deviation, see verify_submission."""
     table, archive = output / SUBMISSION, output / IMAGES
-    worst = verify_submission(table, archive, count, rows, seed, extract)
+    worst = verify_submission(table, archive, config.samples, rows, config.seed, extract)
     log("verify", f"{rows} rows computed anew differ by at most {worst:.1e} standard deviations")
     return worst
 
