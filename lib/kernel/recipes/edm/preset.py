@@ -19,6 +19,7 @@ EDM_PRESET = Preset(
         "sweep": True,
     },
     training_keys=(*TRAINER_KEYS, *SELECTION_KEYS, "depth"),
+    image_px=(28, 32, 64, 96),
     sizes=SizesByDevice(("width", "depth", "batch"), on_gpu=(96, 2, 256), on_cpu=(16, 1, 32)),
     words={
         "temperature": "of the noise to begin with",

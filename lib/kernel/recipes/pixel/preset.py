@@ -28,6 +28,7 @@ PIXEL_PRESET = Preset(
         *SELECTION_KEYS,
         *("clusters", "targets", "depth", "ema_decay", "tail"),
     ),
+    image_px=(28, 32, 64),  # larger ones take seconds each to draw, pixel by pixel
     sizes=SIZES,
     words={
         "temperature": "of the softmax that pixels are drawn from",

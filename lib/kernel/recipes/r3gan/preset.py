@@ -20,6 +20,7 @@ R3GAN_PRESET = Preset(
         "fid_loss": -1.0,
     },
     training_keys=(*TRAINER_KEYS, *SELECTION_KEYS, "gp_weight", "latent_dim", "fid_loss"),
+    image_px=(28, 32, 64, 96),
     sizes=SizesByDevice(("width", "batch"), on_gpu=(128, 128), on_cpu=(8, 32)),
     words={
         "lr": "learning rate at width 128",
