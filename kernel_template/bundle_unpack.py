@@ -9,12 +9,14 @@ def unpack_files(entry, text, table, read_text):
     """The script's text and a table of its files -> the folder that now holds both.
 
     The folder is named by the content's hash: later runs and child processes meet the same one.
+    A file whose last line has no end is one byte shorter than its text.
     """
     forget_earlier_run()
     files = {"__main__.py": text.encode()}
     for path, (_, _, size, form) in table.items():
         if not path.startswith("__bundle__/"):
-            files[path] = encode(read_text(path), form)[:size]  # the last line may lack its end
+            content = encode(read_text(path), form)
+            files[path] = content[: size if size + 1 == len(content) else None]
     sha256 = text.split("\n", 2)[1].split()[-1]
     name = f"{entry.removesuffix('.py')}-{sha256[:16]}-{os.getuid()}"
     folder = os.path.join(os.path.realpath(os.environ.get("TMPDIR") or "/tmp"), name)

@@ -35,6 +35,9 @@ SAID = {
     "kernel-metadata.json": "What `kaggle kernels push` reads.",
     "kernel_template": "The entry and the report (jinja2), and the bundle's runtime.",
     "lib": "All that is imported.",
+    "skeletons": "What `build.py new` copies; it runs and is checked where it lies, too.",
+    "skeletons/script/input": "Invented tables.",
+    "skeletons/script": "A script for any competition: tables come in, submission.csv goes out.",
     "tests": "pytest, in the folders of lib.",
     "tests/bundles": "Packages for the bundler to bundle, and what they print.",
 }
@@ -84,8 +87,9 @@ def draw_tree(root: Path) -> str:
     """A repository -> its tree as fenced text, a line a file, descriptions in one column."""
     rows = [("build.py", describe_file(root / "build.py"))]
     rows.append(("kernel-metadata.json", SAID["kernel-metadata.json"]))
-    for name in ("kernel_template", "lib", "tests"):
-        rows += list_tree(root, root / name)
+    for name in ("kernel_template", "lib", "skeletons", "tests"):
+        if (root / name).is_dir():
+            rows += list_tree(root, root / name)
     column = max(len(name) for name, _ in rows) + 2
     lines: list[str] = []
     for name, text in rows:

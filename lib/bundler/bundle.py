@@ -7,6 +7,7 @@ from typing import Any
 from lib.base.errors import InputError, nearest_name
 from lib.base.files import write_json, write_text
 from lib.base.kaggle_limits import SOURCE_BYTES
+from lib.bundler.chapters import Chapter, arrange
 from lib.bundler.locate import Locator, list_data_files
 from lib.bundler.manifest import describe_bundle, too_large
 from lib.bundler.module_graph import ENTRY, Graph, build_graph
@@ -25,6 +26,8 @@ class Entry:
     include: tuple[str, ...] = ()  # globs of further modules (dotted) or files (paths) to take
     style: str = "code"
     preface: str = ""  # Python that runs first, shown below the header
+    head: str = ""  # text of the header, the first line its title; empty: the usual one
+    chapters: tuple[Chapter, ...] = ()  # the order of its files; none: the entry, what it imports
 
 
 @dataclass(frozen=True)
@@ -107,10 +110,15 @@ def _render_soundly(entry: Entry, contents: Contents) -> tuple[Layout, str, str]
     parts = tuple(_make_part(name) for name in ("unpack", "errors"))
     style = "style text was asked for" if entry.style == "text" else ""
     faults = {source.path: style for source in modules}
+    named = {source.path: source for source in modules}
     while True:
         files = [make_module_section(one, faults[one.path], disk != "") for one in modules]
         files[-1:-1] = data
-        layout = Layout(entry.name, entry.preface, tuple(files), parts, disk, moved)
+        chapters = arrange(entry.chapters, [one.path for one in files], named)
+        layout = Layout(
+            *(entry.name, entry.head, entry.preface, tuple(files), tuple(chapters), parts),
+            *(disk, moved),
+        )
         text, sha256 = render_script(layout)
         fault = find_fault(text)
         if fault is None:

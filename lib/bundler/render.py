@@ -3,25 +3,29 @@
 import dataclasses
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
 from lib.base.files import sha256_bytes
+from lib.bundler.chapters import Arranged
 from lib.bundler.sections import Section
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "kernel_template"
 _NO_HASH = "0" * 64
-_HEAD = Template("""\
+_HEAD = """\
 # $name, bundled with $files behind it. Written by build.py: edit the files, not this one.
 # content sha256 (of this text with zeros in its place): $sha256
 #
 # Each file stands below as it is, indented by four. Nothing of that runs where it stands: the
-# runtime imports it as a module of its own, whose tracebacks name its own file and line.
-#
+# runtime at the end imports it as a module of its own, whose tracebacks name its own file and line.
+"""
+_HASH = "# content sha256 (of this text with zeros in its place): $sha256"
+_TABLE = """\
+# ==== files ======================================================================================
 #  first lines  bytes sha256                                                           form   file
-""")
+"""
 _PLACE = "\0"  # marks a line whose number is wanted; no source can hold it
 
 
@@ -30,8 +34,10 @@ class Layout:
     """The contents of the script."""
 
     name: str  # of the entry, whose section is the last of `files`
+    head: str  # lines behind a "#" at the top, the first one its title; empty: the usual ones
     preface: str
     files: tuple[Section, ...]
+    chapters: tuple[Arranged, ...]  # with the path of every file
     parts: tuple[Section, ...]  # of the runtime
     disk: str  # why the files must be unpacked; empty: they need not be
     moved: bool  # whether the entry's own __file__ lies among the unpacked files
@@ -40,13 +46,19 @@ class Layout:
 def render_script(layout: Layout) -> tuple[str, str]:
     """A Layout -> (the script, the sha256 of that script with zeros in the hash's place).
 
-    It is rendered twice, because the table's line numbers are known only after the first time.
+    It is rendered twice, because line numbers are known only after the first time.
     """
     sections = (*layout.files, *layout.parts)
     holders = [dataclasses.replace(one, lines=(_PLACE,) * len(one.lines)) for one in sections]
-    draft = _show_all(layout, holders, [0] * len(sections)).split("\n")
-    places = iter([number for number, line in enumerate(draft, 1) if line == _PLACE])
-    firsts = [min([next(places) for _ in one.lines], default=0) for one in sections]
+    draft = _show_all(layout, holders, {}).split("\n")
+    numbers = {line: number for number, line in reversed(list(enumerate(draft, 1)))}
+    places = [number for number, line in enumerate(draft, 1) if line == _PLACE]
+    firsts = {}
+    for one in sections:
+        banner = numbers[_show_banner(one.path)]
+        firsts[one.path] = next((at for at in places if at > banner), 0) if one.lines else 0
+    for chapter in layout.chapters:
+        firsts[chapter.title] = numbers.get(_show_title(chapter.title), 0)
     text = _show_all(layout, sections, firsts)
     sha256 = sha256_bytes(text.encode())
     return text.replace(_NO_HASH, sha256, 1), sha256
@@ -63,30 +75,72 @@ def find_fault(text: str) -> tuple[int, str] | None:
     return None
 
 
-def _show_all(layout: Layout, sections: Sequence[Section], firsts: Sequence[int]) -> str:
-    """(Layout, its sections, the first line's number of each or 0) -> the script."""
-    count = len(layout.files) - 1
-    files = f"{count} file{'s' * (count != 1)}"
-    rows = [f"#: {_table_row(one, first)}" for one, first in zip(sections, firsts, strict=True)]
+def _show_all(layout: Layout, sections: Sequence[Section], firsts: Mapping[str, int]) -> str:
+    """(Layout, its sections, path or chapter's title -> number of its first line) -> the script."""
+    by_path = {section.path: section for section in sections}
     preface = layout.preface.strip("\n")
     lines = [
-        *(_HEAD.substitute(name=layout.name, files=files, sha256=_NO_HASH).splitlines()),
-        *[*rows, ""],
+        *_show_head(layout),
+        "",
         *([preface, ""] if preface else []),
-        *[f"# ==== runtime {'=' * 84}", "", render_runtime(layout.disk, layout.moved)],
-        *(line for section in sections for line in _show_section(section)),
-        *["", "", f"exec(__bundle__({json.dumps(layout.name)}))", ""],
+        *_show_contents(layout.chapters, firsts),
     ]
-    return "\n".join(lines)
+    first = by_path[layout.chapters[0].paths[0]]
+    if first.form in ("text", "base64"):
+        lines += ["", "pass  # so that the string below is not this script's own docstring"]
+    for chapter in layout.chapters:
+        lines += ["", "", _show_title(chapter.title)] if chapter.title else []
+        lines += [line for path in chapter.paths for line in _show_section(by_path[path])]
+    lines += ["", "", f"# ==== runtime {'=' * 84}", ""]
+    lines += [render_runtime(layout.disk, layout.moved)]
+    lines += [line for part in layout.parts for line in _show_section(by_path[part.path])]
+    rows = [f"#: {_table_row(one, firsts.get(one.path, 0))}" for one in sections]
+    lines += [
+        "",
+        "",
+        *_TABLE.splitlines(),
+        *rows,
+        "",
+        f"exec(__bundle__({json.dumps(layout.name)}))",
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _show_head(layout: Layout) -> list[str]:
+    """A Layout -> the lines at the top; the hash is always in the second one."""
+    count = len(layout.files) - 1
+    files = f"{count} file{'s' * (count != 1)}"
+    if layout.head:
+        title, *rest = [f"# {line}".rstrip() for line in layout.head.strip("\n").split("\n")]
+        return [title, Template(_HASH).substitute(sha256=_NO_HASH), *rest]
+    shown = Template(_HEAD).substitute(name=layout.name, files=files, sha256=_NO_HASH)
+    return shown.splitlines()
+
+
+def _show_contents(chapters: Sequence[Arranged], firsts: Mapping[str, int]) -> list[str]:
+    """Chapters and the numbers of their first lines -> the table of contents."""
+    if not any(chapter.title for chapter in chapters):
+        return []
+    rows = [(f"{firsts.get(one.title, 0):6d}", one.title, one.summary) for one in chapters]
+    wide = max(len(title) for _, title, _ in rows)
+    shown = [f"#{line}  {title:{wide}}  {summary}".rstrip() for line, title, summary in rows]
+    return [f"# ==== contents {'=' * 83}", f"#  line  {'chapter':{wide}}  what it does", *shown]
+
+
+def _show_title(title: str) -> str:
+    return f"# {'#' * 20} {title} {'#' * (75 - len(title))}"
+
+
+def _show_banner(path: str) -> str:
+    return f"# ==== {path} {'=' * (92 - len(path))}"
 
 
 def _show_section(section: Section) -> list[str]:
     """A Section -> two empty lines, then its lines between two banners."""
-    path = section.path
     shown = [*([section.opening] if section.opening else []), *section.lines]
     shown += [section.closing] if section.closing else []
-    head, foot = f"# ==== {path} {'=' * (92 - len(path))}", f"# ---- end of {path} "
-    return ["", "", head, *shown, foot + "-" * (85 - len(path))]
+    foot = f"# ---- end of {section.path} "
+    return ["", "", _show_banner(section.path), *shown, foot + "-" * (85 - len(section.path))]
 
 
 def render_runtime(disk: str, moved: bool) -> str:

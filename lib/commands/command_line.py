@@ -11,7 +11,7 @@ from lib.commands.options import Command, parse_and_run
 
 COMMANDS = (
     *("audit", "build", "bundle", "curate", "decode", "doctor", "features", "fetch", "init"),
-    *("push", "run", "runs", "score", "submit", "sweep", "synth", "watch"),
+    *("new", "push", "run", "runs", "score", "submit", "sweep", "synth", "watch"),
 )
 
 

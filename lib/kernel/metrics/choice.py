@@ -28,7 +28,7 @@ class Choice:
 class Drawn:
     """The generated images."""
 
-    pool: np.ndarray  # (P, 3, 32, 32) uint8
+    pool: np.ndarray  # (P, 3, S, S) uint8
     features: np.ndarray  # (P, 2048)
     rows: np.ndarray  # those submitted
 

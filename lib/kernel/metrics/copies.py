@@ -76,7 +76,7 @@ class Nearness:
 def measure_nearness(
     generated: np.ndarray, unseen: np.ndarray, training: np.ndarray, seed: int
 ) -> Nearness:
-    """(N, C, 32, 32), (U, C, 32, 32), (M, C, 32, 32) uint8 -> Nearness, both kinds equally many.
+    """(N, C, S, S), (U, C, S, S), (M, C, S, S) uint8 -> Nearness, both kinds equally many.
 
     Pictures that occur more than once in training are left out of both kinds. They are flat boxes
     that the data repeat, and an honest generator draws some of them as well.

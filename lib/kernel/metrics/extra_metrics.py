@@ -11,6 +11,7 @@ from lib.kernel.metrics.choice import Drawn
 from lib.kernel.metrics.copies import measure_nearness
 from lib.kernel.metrics.fid import frechet_distance, rank_bound
 from lib.kernel.metrics.kid_prdc import find_neighbours, measure_kid, measure_manifold
+from lib.kernel.metrics.mifid import measure_memorisation
 from lib.kernel.metrics.pixel_statistics import PixelStatistics, measure_pixels
 from lib.kernel.metrics.reference import Reference
 
@@ -25,7 +26,7 @@ class ExtraMetrics:
 
     details: dict[str, Any]
     spectra: dict[str, tuple[float, ...]]  # whose -> mean power at each radius
-    neighbours: np.ndarray  # (8 * 4, C, 32, 32) uint8: a generated image, three training images
+    neighbours: np.ndarray  # (8 * 4, C, S, S) uint8: a generated image, three training images
     copying: str  # whether generated images are nearer to training images than unseen real ones
 
 
@@ -69,6 +70,17 @@ def _find_manifold(own: Compared) -> dict[str, Any]:
     }
 
 
+def _find_mifid(own: Compared) -> dict[str, Any]:
+    found = measure_memorisation(own.submitted, own.reference.features, own.seed)
+    fid = frechet_distance(own.submitted, own.reference.statistics)
+    return {
+        "mifid": found.penalise(fid),
+        "memorisation_distance": found.distance,
+        "memorisation_distance_real": found.distance_real,
+        "memorisation_against": found.against,
+    }
+
+
 def _find_rank_bound(own: Compared) -> dict[str, Any]:
     return {"rank_bound": rank_bound(own.reference.statistics, len(own.drawn.rows))}
 
@@ -88,6 +100,7 @@ def _find_pixels(own: Compared) -> dict[str, Any]:
 METRICS: tuple[Callable[[Compared], dict[str, Any]], ...] = (
     _find_kid,
     _find_manifold,
+    _find_mifid,
     _find_rank_bound,
     _find_fid_of_many,
     _find_pixels,
@@ -102,10 +115,10 @@ def measure_extra(
     reference: Reference,
     seed: int,
 ) -> ExtraMetrics:
-    """(generated images, some real ones (N, 3, 32, 32) uint8, ...) -> ExtraMetrics.
+    """(generated images, some real ones (N, 3, S, S) uint8, ...) -> ExtraMetrics.
 
-    `training` (M, C, 32, 32) uint8 is searched for copies. The unseen real images, `unseen`
-    (U, C, 32, 32) uint8, show how near an honest picture is.
+    `training` (M, C, S, S) uint8 is searched for copies. The unseen real images, `unseen`
+    (U, C, S, S) uint8, show how near an honest picture is.
     """
     own = Compared(drawn, reference, real, seed)
     details: dict[str, Any] = {}

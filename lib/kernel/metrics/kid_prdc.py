@@ -14,6 +14,7 @@ KID_SUBSETS = 50
 KID_SIZE = 500  # at most: larger subsets of 1,000 images would be nearly the same each time
 NEIGHBOURS = 3
 _ROWS_AT_ONCE = 2048  # bounds the float64 copies and the distance matrices
+_VALUES_AT_ONCE = _ROWS_AT_ONCE * 3 * 32 * 32  # of rows that are long, such as large images
 _SAME = 1e-12  # squared distance over mean squared norm: below it lie only rounding errors
 
 
@@ -127,8 +128,9 @@ def find_neighbours(
     wanted = queries.reshape(len(queries), -1).astype(np.float64)
     best = np.full((len(queries), count), np.inf)
     rows = np.zeros((len(queries), count), np.int64)
-    for start in range(0, len(base), _ROWS_AT_ONCE):
-        part = base[start : start + _ROWS_AT_ONCE]
+    at_once = min(_ROWS_AT_ONCE, max(1, _VALUES_AT_ONCE // wanted.shape[1]))
+    for start in range(0, len(base), at_once):
+        part = base[start : start + at_once]
         squared = _squared_distances(wanted, part.reshape(len(part), -1).astype(np.float64))
         numbers = np.broadcast_to(np.arange(start, start + len(part)), squared.shape)
         merged = np.concatenate([best, squared], axis=1)

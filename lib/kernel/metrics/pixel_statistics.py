@@ -1,5 +1,6 @@
 """uint8 images -> what noise-like pictures differ in: spectrum, saturation, kinds of picture."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ _FULL = 0.97  # least share of a box that has the box's colour
 _BOX = 0.25  # least share of the picture that is a box
 _FRAME = 0.02  # least share of the picture that is the frame of an inverted box
 _SPARSE = 0.4  # largest share of a picture that single white pixels cover
-_IMAGES_AT_ONCE = 4096  # bounds the floating-point copies
+_PIXELS_AT_ONCE = 4096 * 32 * 32  # bounds the floating-point copies
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ def measure_pixels(images: Images) -> PixelStatistics:
     """(N, 3, H, W) uint8 -> PixelStatistics; N >= 1."""
     names, counts = np.unique(classify_images(images), return_counts=True)
     shares = dict(zip(names.tolist(), (counts / len(images)).tolist(), strict=True))
-    levels = np.bincount(images.reshape(-1), minlength=256) / images.size
+    parts = [np.bincount(part.reshape(-1), minlength=256) for part in _split(images)]
+    levels = np.sum(parts, axis=0) / images.size
     values = np.arange(256) / 255
     mean = float(levels @ values)
     return PixelStatistics(
@@ -58,8 +60,8 @@ def measure_spectrum(images: Images) -> Array:
     """
     height, width = images.shape[2:]
     total = np.zeros((height, width))
-    for start in range(0, len(images), _IMAGES_AT_ONCE):
-        grey = images[start : start + _IMAGES_AT_ONCE].mean(axis=1) / 255
+    for part in _split(images):
+        grey = part.mean(axis=1) / 255
         grey -= grey.mean(axis=(1, 2), keepdims=True)
         total += (np.abs(np.fft.fft2(grey)) ** 2).sum(axis=0)
     power = total / (len(images) * height * width)
@@ -79,11 +81,14 @@ def classify_images(images: Images) -> NDArray[np.str_]:
     sparse    there are bright pixels, on at most 40 % of the picture;
     other     none of these, an all-black picture too.
     """
-    parts = [
-        _classify_part(images[start : start + _IMAGES_AT_ONCE])
-        for start in range(0, len(images), _IMAGES_AT_ONCE)
-    ]
-    return np.concatenate(parts)
+    return np.concatenate([_classify_part(part) for part in _split(images)])
+
+
+def _split(images: Images) -> Iterator[Images]:
+    """(N, C, H, W) -> its parts in order, each of at most _PIXELS_AT_ONCE pixels."""
+    size = max(1, _PIXELS_AT_ONCE // images[:1, 0].size)
+    for start in range(0, len(images), size):
+        yield images[start : start + size]
 
 
 def _classify_part(images: Images) -> NDArray[np.str_]:

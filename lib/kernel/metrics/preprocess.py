@@ -1,4 +1,4 @@
-"""uint8 pictures of 32 x 32 -> the large float pictures that an Inception network reads."""
+"""Small uint8 pictures -> the large float pictures that an Inception network reads."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

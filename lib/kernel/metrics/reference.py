@@ -45,19 +45,19 @@ def choose_real(count: int, limit: int, seed: int) -> np.ndarray:
 
 
 def count_unmeasured(images: np.ndarray, extractor: Extractor, cache: Path) -> int:
-    """(R, 3, 32, 32) uint8 real images -> how many have no features in the cache yet."""
+    """(R, 3, S, S) uint8 real images -> how many have no features in the cache yet."""
     return count_missing(images, extractor, cache / "features", _CACHE_KEY)
 
 
 def extract_real(images: np.ndarray, extractor: Extractor, cache: Path) -> np.ndarray:
-    """(R, 3, 32, 32) uint8 real images -> (R, 2048) float32, kept in the cache."""
+    """(R, 3, S, S) uint8 real images -> (R, 2048) float32, kept in the cache."""
     return cached_features(images, extractor, cache / "features", _CACHE_KEY)
 
 
 def measure_reference(
     images: np.ndarray, extractor: Extractor, cache: Path, config: Config
 ) -> Reference:
-    """(R, 3, 32, 32) uint8 real images -> their features, kept in the cache, and their floor."""
+    """(R, 3, S, S) uint8 real images -> their features, kept in the cache, and their floor."""
     features = extract_real(images, extractor, cache)
     floor = measure_floor(features, config.floor_draws, config.seed, config.samples)
     words = f"real-real floor {floor.mean:.4g} ± {floor.standard_error:.2g}"

@@ -29,12 +29,12 @@ class ValidationFid:
     image_s: float  # seconds that drawing and measuring one image takes: a guess until measured
 
     def measure(self, samples: np.ndarray) -> float:
-        """(n, C, 32, 32) uint8 -> their FID by the fast path where there is one."""
+        """(n, C, S, S) uint8 -> their FID by the fast path where there is one."""
         features = self._extract(as_rgb(samples))
         return frechet_distance(features, self.real, exact=False)  # a choice needs no ninth digit
 
     def _extract(self, samples: np.ndarray) -> np.ndarray:
-        """(n, 3, 32, 32) uint8 -> (n, 2048), by the exact path where half precision overflows."""
+        """(n, 3, S, S) uint8 -> (n, 2048), by the exact path where half precision overflows."""
         if self.fast is not None:
             try:
                 return self.fast.extract(samples)
@@ -43,7 +43,7 @@ class ValidationFid:
         return self.exact.extract(samples)
 
     def measure_error(self, samples: np.ndarray) -> float | None:
-        """(n, C, 32, 32) uint8 -> what the fast path adds to their FID; None if it fails."""
+        """(n, C, S, S) uint8 -> what the fast path adds to their FID; None if it fails."""
         some, fast = as_rgb(samples[:_CHECKED]), self.fast or self.exact
         try:
             return measure_fast_path_bias(some, self.exact, fast, self.real).difference

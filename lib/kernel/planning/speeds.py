@@ -49,12 +49,12 @@ def measure_speeds(
     recipe: Recipe, config: Config, device: Device, extractor: Extractor, channels: int
 ) -> Speeds:
     """Measure and print the Speeds of a recipe on a device, for pictures of so many channels."""
-    feature_s = time_features(extractor)
+    feature_s = time_features(extractor, config.image_px)
     sample_s = _time_recipe(recipe, config, device, channels)
     closing_s = _CLOSING_S + _FIDS * _time_fid() + count_verified(config, device) * feature_s
     words = f"features take {feature_s * 1000:.1f} ms an image, drawing {sample_s * 1000:.1f} ms"
     log("plan", f"{words} (measured)")
-    return Speeds(feature_s, sample_s, closing_s, at_once=count_drawn(1, device))
+    return Speeds(feature_s, sample_s, closing_s, at_once=count_drawn(1, config, device))
 
 
 def count_verified(config: Config, device: Device) -> int:
@@ -62,13 +62,14 @@ def count_verified(config: Config, device: Device) -> int:
     return config.samples if device.is_cuda else min(_CPU_VERIFIED, config.samples)
 
 
-def time_features(extractor: Extractor) -> float:
-    """Measure an extractor's seconds an image, on whole batches of distinct noise images.
+def time_features(extractor: Extractor, side: int) -> float:
+    """Measure an extractor's seconds an image of that side, on whole batches of distinct noise.
 
     The first batch is a warm-up. It counts only if it alone took longer than is needed.
     """
     size = extractor.batch
-    noise = np.random.default_rng(0).integers(0, 256, (_BATCHES + 1, size, 3, 32, 32), np.uint8)
+    shape = (_BATCHES + 1, size, 3, side, side)
+    noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     started = time.monotonic()
     extractor.extract(noise[0])
     if (warm_s := time.monotonic() - started) > 2 * _ENOUGH_S:

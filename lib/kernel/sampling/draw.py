@@ -14,14 +14,15 @@ from torch import nn
 
 from lib.base.log import Progress, log
 from lib.base.seeds import derive_seed
-from lib.kernel.configuration.challenge import IMAGE_PX
 from lib.kernel.configuration.config import Config
+from lib.kernel.configuration.preset import count_doublings
 from lib.kernel.device.cpu_threads import Cores
 from lib.kernel.device.device import Device
 from lib.kernel.recipe import Recipe, Tick
 from lib.kernel.sampling.model_file import Model, read_model
 
-# Images drawn at once. Chunks are always whole, for a product's last bit depends on its size.
+# Images of 32 px drawn at once. Chunks are always whole, for a product's last bit depends on its
+# size. Of larger images half as many are drawn at once for each doubling of the side.
 CHUNK = 125  # a core's cache holds their hidden layers, and 250 images keep two cores busy
 CHUNK_ON_GPU = 2000
 _TIMED_S = 1.5  # of drawing, to learn its speed
@@ -33,7 +34,7 @@ class _EnoughError(Exception):
 
 
 def sample_images(model: Model, count: int, device: Device, stage: str = "sample") -> np.ndarray:
-    """(trained model, images wanted) -> (count, C, 32, 32) uint8, image i by (seed, stage, i).
+    """(trained model, images wanted) -> (count, C, S, S) uint8, image i by (seed, stage, i).
 
     The device's ranks draw side by side.
     """
@@ -48,11 +49,11 @@ def draw_share(
     recipe: Recipe, network: nn.Module, count: int, config: Config, device: Device, stage: str
 ) -> np.ndarray:
     """(a network, a count) -> so many images on rank 0; the other ranks send theirs to it."""
-    ranks, total = device.ranks, count_chunks(count, device)
+    ranks, total = device.ranks, count_chunks(count, config, device)
     own = range(total)[ranks.rank :: ranks.count]
     shares = ranks.gather(draw_chunks(recipe, network, own, config, device, stage))
     if not shares:
-        return np.empty((0, 1, IMAGE_PX, IMAGE_PX), np.uint8)
+        return np.empty((0, 1, config.image_px, config.image_px), np.uint8)
     chunks = [shares[number % ranks.count][number // ranks.count] for number in range(total)]
     return np.concatenate(chunks)[:count]
 
@@ -60,23 +61,23 @@ def draw_share(
 def draw_images(
     recipe: Recipe, network: nn.Module, count: int, config: Config, device: Device, stage: str
 ) -> np.ndarray:
-    """(recipe, its network in eval mode, images wanted) -> (count, C, 32, 32) uint8.
+    """(recipe, its network in eval mode, images wanted) -> (count, C, S, S) uint8.
 
     The random numbers come from the CPU's generator, so that they are the same on every device.
     """
-    wanted = range(count_chunks(count, device))
+    wanted = range(count_chunks(count, config, device))
     chunks = draw_chunks(recipe, network, wanted, config, device, stage)
     return np.concatenate(chunks)[:count]
 
 
-def count_chunks(count: int, device: Device) -> int:
+def count_chunks(count: int, config: Config, device: Device) -> int:
     """Images wanted -> chunks that hold them."""
-    return -(-count // _chunk_size(device))
+    return -(-count // _chunk_size(config, device))
 
 
-def count_drawn(count: int, device: Device) -> int:
+def count_drawn(count: int, config: Config, device: Device) -> int:
     """Images wanted -> images that are drawn, for chunks are always whole."""
-    return count_chunks(count, device) * _chunk_size(device)
+    return count_chunks(count, config, device) * _chunk_size(config, device)
 
 
 def draw_chunks(
@@ -87,11 +88,11 @@ def draw_chunks(
     device: Device,
     stage: str,
 ) -> list[np.ndarray]:
-    """Numbers of chunks -> (chunk size, C, 32, 32) uint8 each; others may be drawn elsewhere.
+    """Numbers of chunks -> (chunk size, C, S, S) uint8 each; others may be drawn elsewhere.
 
     Progress counts a chunk that is half done as half of its images.
     """
-    size = _chunk_size(device)
+    size = _chunk_size(config, device)
     progress = Progress(stage, len(wanted) * size, "images")
     lock, shares = threading.Lock(), dict.fromkeys(wanted, 0.0)
     progress.update(0)
@@ -122,7 +123,7 @@ def time_drawing(recipe: Recipe, network: nn.Module, config: Config, device: Dev
         spans = cores.map(
             lambda number: _time_chunk(recipe, network, number, config, device), range(cores.count)
         )
-        return sum(spans) / len(spans) / cores.count / _chunk_size(device)
+        return sum(spans) / len(spans) / cores.count / _chunk_size(config, device)
 
 
 def _time_chunk(
@@ -153,12 +154,14 @@ def draw_chunk(
     stage: str,
     tick: Tick,
 ) -> np.ndarray:
-    """A chunk's number -> (chunk size, C, 32, 32) uint8; `tick` is given 1.0 at the end."""
+    """A chunk's number -> (chunk size, C, S, S) uint8; `tick` is given 1.0 at the end."""
     random = torch.Generator().manual_seed(derive_seed(config.seed, f"draw/{stage}", number))
     with torch.inference_mode():
-        images = recipe.draw(network, _chunk_size(device), random, config, device, tick)
+        size = _chunk_size(config, device)
+        images = recipe.draw(network, size, random, config, device, tick)
     return images.cpu().numpy()
 
 
-def _chunk_size(device: Device) -> int:
-    return CHUNK_ON_GPU if device.is_cuda else CHUNK
+def _chunk_size(config: Config, device: Device) -> int:
+    most = CHUNK_ON_GPU if device.is_cuda else CHUNK
+    return max(1, most >> count_doublings(config.image_px))

@@ -13,7 +13,8 @@ from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipe import Recipe
 
-_SIZES = ("recipe", "width", "depth", "latent_dim", "clusters")  # keys that decide the shapes
+# Keys that decide the shapes. Files without image_px are of 32 px, as is a Config by default.
+_SIZES = ("recipe", "image_px", "width", "depth", "latent_dim", "clusters")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ PART = 125  # pictures at once: a whole chunk would not fit every GPU
 def draw_in_one_pass(
     network: nn.Module, normals: torch.Tensor, device: Device, tick: Tick
 ) -> torch.Tensor:
-    """(generator, (B, ...) standard normals on the CPU) -> (B, C, 32, 32) uint8 on the device.
+    """(generator, (B, ...) standard normals on the CPU) -> (B, C, S, S) uint8 on the device.
 
     The generator's pictures are float32 in [-1, 1].
     """

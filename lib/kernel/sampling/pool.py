@@ -13,7 +13,7 @@ from lib.kernel.sampling.model_file import Model
 
 
 def draw_pool(saved: Path, model: Model, count: int, device: Device) -> np.ndarray:
-    """(file, model, count) -> (count, 3, 32, 32) uint8, a memory map of that file.
+    """(file, model, count) -> (count, 3, S, S) uint8, a memory map of that file.
 
     A resumed run finds the file and draws nothing.
     """
@@ -27,7 +27,7 @@ def draw_pool(saved: Path, model: Model, count: int, device: Device) -> np.ndarr
 def extract_pool(
     pool: np.ndarray, extractor: Extractor, scratch: Path, least: int, deadline: float
 ) -> np.ndarray:
-    """(P, 3, 32, 32) uint8 -> (Q, 2048) float32 features, Q below P where the deadline comes first.
+    """(P, 3, S, S) uint8 -> (Q, 2048) float32 features, Q below P where the deadline comes first.
 
     The deadline is a value of time.monotonic(). Whatever it is, at least `least` images have their
     features computed.

@@ -74,7 +74,7 @@ class FidGradient:
 def describe(
     network: nn.Module, pictures: Tensor, dtype: torch.dtype, px: int = INPUT_PX
 ) -> Tensor:
-    """(Inception, (B, C, 32, 32) float in [-1, 1]) -> (B, 2048) float32, differentiable."""
+    """(Inception, (B, C, S, S) float in [-1, 1]) -> (B, 2048) float32, differentiable."""
     inputs = enlarge(pictures, px).to(dtype).contiguous(memory_format=torch.channels_last)
     return network(inputs).float()
 

@@ -26,7 +26,6 @@ _DECISIVE = (  # fields of Config that a state depends on
         "recipe",
         "seed",
         "competition",
-        "image_px",
         "policy",
         "batch",
         "targets",
@@ -35,7 +34,7 @@ _DECISIVE = (  # fields of Config that a state depends on
         "beta2",
         "n_critic",
     ),
-    *("gp_weight", "latent_dim", "width", "depth", "clusters", "ema_decay"),
+    *("image_px", "gp_weight", "latent_dim", "width", "depth", "clusters", "ema_decay"),
 )
 
 

@@ -27,7 +27,7 @@ def train(
     limit: TimeLimit,
     validation: ValidationFid | None = None,
 ) -> TrainResult:
-    """Train on (N, C, 32, 32) uint8, C = 1 or 3; write a model file in `work`.
+    """Train on (N, C, S, S) uint8, C = 1 or 3; write a model file in `work`.
 
     The same call again resumes. `validation` measures samples where weights or an epoch are chosen
     by FID. A public recipe leaves its snapshots in `output`. What is due between two steps (log,

@@ -28,7 +28,7 @@ class Trainer(ABC):
     """One recipe's networks, optimisers and step; the loop around it is in train.py."""
 
     def __init__(self, images: np.ndarray, config: Config, device: Device) -> None:
-        """Keep (N, C, 32, 32) uint8 images on the device as bytes."""
+        """Keep (N, C, S, S) uint8 images on the device as bytes."""
         self.config = config
         self.device = device
         self.images = torch.from_numpy(np.require(images, None, ["C", "W"])).to(device.torch_device)
@@ -95,7 +95,7 @@ class Trainer(ABC):
         self.micro_batch = int(state["micro"])
 
     def pick_batch(self, step: int) -> torch.Tensor:
-        """A step -> the (batch, C, 32, 32) uint8 images of its batch."""
+        """A step -> the (batch, C, S, S) uint8 images of its batch."""
         return self.images[self.pick_numbers(step)]
 
     def pick_numbers(self, step: int) -> torch.Tensor:

@@ -143,8 +143,9 @@ def test_neighbours_are_those_of_a_full_sort(monkeypatch):
     queries, base = draw(9, 19), draw(100, 20)
     distances = np.linalg.norm(queries[:, None] - base[None], axis=2)
     expected = np.argsort(distances, axis=1)[:, :4]
-    for rows in (2048, 7):
+    for rows, values in ((2048, 10**6), (7, 10**6), (2048, 3 * base.shape[1])):
         monkeypatch.setattr(kid_prdc, "_ROWS_AT_ONCE", rows)
+        monkeypatch.setattr(kid_prdc, "_VALUES_AT_ONCE", values)
         found, gaps = find_neighbours(queries, base, 4)
         assert np.array_equal(found, expected)
         np.testing.assert_allclose(gaps, np.take_along_axis(distances, expected, axis=1))
@@ -244,7 +245,8 @@ def test_pixel_statistics_by_hand():
 def test_pixel_statistics_in_blocks(monkeypatch):
     images = draw_kinds()
     whole = measure_pixels(images)
-    monkeypatch.setattr("lib.kernel.metrics.pixel_statistics._IMAGES_AT_ONCE", 2)
+    pixels = 2 * images[0, 0].size
+    monkeypatch.setattr("lib.kernel.metrics.pixel_statistics._PIXELS_AT_ONCE", pixels)
     parts = measure_pixels(images)
     assert parts.kinds == whole.kinds
     assert parts.spectrum == pytest.approx(whole.spectrum)

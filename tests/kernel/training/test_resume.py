@@ -52,6 +52,7 @@ def test_what_differs_is_not_taken_up(
     for other, on_gpu in (
         ({**identity, "data_sha256": "0" * 64}, False),
         ({**identity, "config": {**manifest["config"], "lr": 0.5}}, False),
+        ({**identity, "config": {**manifest["config"], "image_px": 64}}, False),
         ({**identity, "state_form": 99}, False),
         (identity, True),  # its networks would have other sizes
     ):

@@ -1,4 +1,8 @@
-"""Images and their features -> submission.csv and images.zip, both read back and checked."""
+"""The submission: submission.csv and images.zip, both read back and checked.
+
+The competition takes features, not pictures: a row "dig-000000,f0,...,f2047" for each of 1,000. The
+pictures go beside it, and before the run ends, the features of some are computed anew and compared.
+"""
 
 from collections.abc import Callable
 from pathlib import Path

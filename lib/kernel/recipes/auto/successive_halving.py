@@ -102,7 +102,9 @@ class TrialFid:
         self._device = device
         self._validation = validation
         self._deadline = math.inf if config.steps else limit.deadline
-        self._longest_s = validation.image_s * count_drawn(config.trial, device)  # until measured
+        self._longest_s = validation.image_s * count_drawn(
+            config.trial, config, device
+        )  # until measured
 
     def __call__(self, result: TrainResult) -> float:
         """Measure the FID of a candidate's result; raise TrialsOverError where there is no time."""
@@ -126,7 +128,7 @@ def halve_successively(
     find_fid: Callable[[TrainResult], float],
     is_cuda: bool,
 ) -> TrainResult:
-    """Train a recipe's candidates on (N, C, 32, 32) uint8; return the result of the best one.
+    """Train a recipe's candidates on (N, C, S, S) uint8; return the result of the best one.
 
     `train_one` trains a candidate in its own folder, and `find_fid` measures its samples. The same
     call again goes on from what an earlier process left in `work`. A candidate whose last steps

@@ -10,10 +10,11 @@ from itertools import pairwise
 
 import torch
 
+from lib.kernel.configuration.challenge import IMAGE_PX
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.edm.denoiser import Denoiser
 
-PART, PART_ON_GPU = 25, 500  # pictures at once: what a core's cache and a GPU's memory hold
+PART, PART_ON_GPU = 25, 500  # of 32 px at once: what a core's cache and a GPU's memory hold
 STEPS = 18  # 35 evaluations of the denoiser
 SIGMA_MIN, SIGMA_MAX, RHO = 0.002, 80.0, 7.0
 
@@ -67,7 +68,8 @@ def draw_by_heun(
         with device.autocast():
             return denoiser(noisy, sigma)
 
-    parts = noise.split(PART_ON_GPU if device.is_cuda else PART)
+    most = (PART_ON_GPU if device.is_cuda else PART) * IMAGE_PX**2
+    parts = noise.split(max(1, most // noise[0, 0].numel()))
     starts = [part.to(device.torch_device, memory_format=torch.channels_last) for part in parts]
 
     def draw(part: int) -> torch.Tensor:

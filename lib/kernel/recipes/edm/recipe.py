@@ -3,7 +3,6 @@
 import torch
 from torch import nn
 
-from lib.kernel.configuration.challenge import IMAGE_PX
 from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.recipe import Recipe, Tick
@@ -17,7 +16,7 @@ from lib.kernel.training.weight_selection import WeightSelection
 
 def build_network(config: Config, channels: int) -> nn.Module:
     """(config, picture channels) -> the denoiser, freshly initialised."""
-    return Denoiser(UNetShape(channels, config.width, config.depth))
+    return Denoiser(UNetShape(channels, config.width, config.depth, config.image_px))
 
 
 def draw(
@@ -28,9 +27,10 @@ def draw(
     device: Device,
     tick: Tick,
 ) -> torch.Tensor:
-    """(denoiser, images, the CPU's generator) -> (count, C, 32, 32) uint8 on the device."""
+    """(denoiser, images, the CPU's generator) -> (count, C, S, S) uint8 on the device."""
     assert isinstance(network, Denoiser)
-    noise = torch.randn((count, network.shape.channels, IMAGE_PX, IMAGE_PX), generator=random)
+    channels, side = network.shape.channels, network.shape.side
+    noise = torch.randn((count, channels, side, side), generator=random)
     return draw_by_heun(network, noise * config.temperature, device, tick)
 
 

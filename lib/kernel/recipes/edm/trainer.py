@@ -38,7 +38,7 @@ class EdmTrainer(Trainer):
         super().__init__(learnt, config, device)
         place = device.torch_device
         self._held_out = torch.from_numpy(held_out).to(place)
-        shape = UNetShape(images.shape[1], config.width, config.depth)
+        shape = UNetShape(images.shape[1], config.width, config.depth, images.shape[-1])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed_of("weights", 0))
             self.model = Denoiser(shape).to(place)

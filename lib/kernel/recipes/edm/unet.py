@@ -1,8 +1,8 @@
 """Pictures and a condition for each -> pictures of that shape: a small U-Net.
 
 It is of the family of arXiv:2006.11239 and 2206.00364 (table 1, "DDPM++"): residual blocks of
-GroupNorm, SiLU and 3x3 convolutions on three scales, self-attention on the coarser scales, and a
-skip from each block on the way down to its partner on the way up. Our deviation: strided 2x2
+GroupNorm, SiLU and 3x3 convolutions on three scales or more, self-attention on the coarser scales,
+and a skip from each block on the way down to its partner on the way up. Our deviation: strided 2x2
 convolutions go down, and 1x1 convolutions with repeated pixels go up. So no 3x3 convolution works
 on one scale with the width of another.
 """
@@ -14,8 +14,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-WIDTHS = (1, 2, 2)  # channels of each scale in widths, the finest first
-ATTENDING = (False, True, True)  # whether each scale has attention
+from lib.kernel.configuration.challenge import IMAGE_PX
+
+SCALES = 3  # at least
+COARSEST = 12  # px, side of the coarsest scale at most
+WIDER = 2  # channels of all scales but the finest, in widths
+ATTENDING = 16  # px, side up to which a scale has attention
 CONDITION = 4  # length of the condition inside, in widths
 HEAD = 64  # channels of an attention head, at most
 
@@ -27,6 +31,20 @@ class UNetShape:
     channels: int  # 1 grey, 3 colour
     width: int  # channels on the finest scale
     depth: int  # blocks on each scale, on the way down and on the way up
+    side: int = IMAGE_PX  # of a picture
+
+    @property
+    def sides(self) -> list[int]:
+        """List the sides of all scales, the finest first."""
+        sides = [self.side]
+        while len(sides) < SCALES or sides[-1] > COARSEST:
+            assert sides[-1] % 2 == 0, f"edm halves the side down to {COARSEST} px: {self.side}"
+            sides.append(sides[-1] // 2)
+        return sides
+
+    def count_channels(self, scale: int) -> int:
+        """Return the channels of a scale; 0 is the finest."""
+        return self.width * (WIDER if scale else 1)
 
 
 class UNet(nn.Module):
@@ -43,7 +61,7 @@ class UNet(nn.Module):
         zero_weights(self.last)
 
     def forward(self, pictures: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
-        """(B, C, S, S) of unit variance, (B,) of order 1 -> (B, C, S, S); S divisible by 4."""
+        """(B, C, S, S) of unit variance, (B,) of order 1 -> (B, C, S, S)."""
         values = self.scales(self.first(pictures), self.condition(conditions))
         return self.last(F.silu(self.last_norm(values)))
 
@@ -53,14 +71,16 @@ class Scale(nn.Module):
 
     def __init__(self, shape: UNetShape, number: int) -> None:
         super().__init__()
-        own, length = WIDTHS[number] * shape.width, CONDITION * shape.width
-        attends, is_last = ATTENDING[number], number + 1 == len(WIDTHS)
+        own, length = shape.count_channels(number), CONDITION * shape.width
+        sides = shape.sides
+        attends = number > 0 and sides[number] <= ATTENDING
+        is_last = number + 1 == len(sides)
         self.downs = nn.ModuleList(Block(own, own, length, attends) for _ in range(shape.depth))
         self.ups = nn.ModuleList(Block(2 * own, own, length, attends) for _ in range(shape.depth))
         if is_last:
             self.inside: nn.Module = Block(own, own, length, attends)
         else:
-            inner = WIDTHS[number + 1] * shape.width
+            inner = shape.count_channels(number + 1)
             self.smaller = nn.Conv2d(own, inner, 2, 2)
             self.inside = Scale(shape, number + 1)
             self.larger = nn.Conv2d(inner, own, 1)

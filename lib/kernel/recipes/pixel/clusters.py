@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from lib.base.seeds import derive_seed
+from lib.kernel.configuration.challenge import IMAGE_PX
 
 BLOCKS = 8  # along each side: their means describe a picture
 TEXTURE = 0.5  # weight of the share of mid-tones and of the roughness
@@ -23,7 +24,7 @@ LOOKED_AT = 10_000  # images from which the clusters are computed
 IMAGES_OF_CODE = 150  # on average; from fewer little is learnt about a code
 MOST_CODES = 256
 ROUNDS = 20  # of k-means
-_AT_ONCE = 4096  # images at once, to bound the floating-point copies
+_AT_ONCE = 4096  # images of 32 px at once, to bound the floating-point copies
 
 
 class Clusters(nn.Module):
@@ -74,7 +75,8 @@ def describe_pictures(images: torch.Tensor) -> torch.Tensor:
 
     Squared distances are the mean over the blocks plus those of the two textures.
     """
-    return torch.cat([_describe(part) for part in images.split(_AT_ONCE)])
+    size = max(1, _AT_ONCE * IMAGE_PX**2 // images[:1, 0].numel())
+    return torch.cat([_describe(part) for part in images.split(size)])
 
 
 def _describe(images: torch.Tensor) -> torch.Tensor:

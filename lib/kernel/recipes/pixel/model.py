@@ -3,7 +3,7 @@
 p(code, picture) = p(code) times the product over rows, columns, channels of p(value | code, all
 before), each a 256-way softmax: PixelRNN (arXiv:1601.06759 eq. 1 and 2). PixelCNN
 (arXiv:1606.05328) has a shared trunk of causal convolutions. Here the trunk is a causal transformer
-whose 32 tokens are whole rows, so it sees everything above. For each pixel a small residual network
+whose tokens are whole rows, so it sees everything above. For each pixel a small residual network
 adds a window around it, all pixels to its left and straight above, the lengths of the runs that end
 there, and counts of all earlier values. A part of a value's logit depends on its difference from
 JPEG-LS's prediction (ITU-T T.87, A.4.1), because tones mostly continue. Rows cost little beside

@@ -18,7 +18,8 @@ _SOME_CLUSTERS = 16  # while the number of images is unknown; speed does not dep
 def build_network(config: Config, channels: int) -> nn.Module:
     """(config, picture channels) -> the model, freshly initialised."""
     codes = config.clusters or _SOME_CLUSTERS
-    return PixelModel(PixelShape(channels, config.width, config.depth, codes=codes))
+    shape = PixelShape(channels, config.width, config.depth, config.image_px, codes)
+    return PixelModel(shape)
 
 
 def draw(
@@ -29,7 +30,7 @@ def draw(
     device: Device,
     tick: Tick,
 ) -> torch.Tensor:
-    """(model, images, the CPU's generator) -> (count, C, 32, 32) uint8 on the device."""
+    """(model, images, the CPU's generator) -> (count, C, S, S) uint8 on the device."""
     assert isinstance(network, PixelModel)
     side, channels = network.shape.side, network.shape.channels
     uniforms = torch.rand((count, side, side, channels), generator=random)

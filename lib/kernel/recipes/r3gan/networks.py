@@ -2,6 +2,10 @@
 
 Our deviations: noise for every pixel in each block of the generator, values clipped to the range
 of a picture, and the critic's gradient written out instead of differentiated.
+
+Each stage works at twice the side of the one before it, from 4 to 7 px up to the picture's own
+side. Stages of up to 8 px have three widths as channels, then two and one. Stages beyond 32 px have
+half a width, as the paper halves its channels there.
 """
 
 import math
@@ -14,12 +18,12 @@ from torch.nn import functional as F
 from lib.kernel.configuration.challenge import IMAGE_PX
 
 LEAK = 0.2  # negative slope of every LeakyReLU
-SIDES = (4, 8, 16, IMAGE_PX)  # px, side of the picture in each stage
-SHARES = (3, 3, 2, 1)  # channels of each stage, in widths
+COARSEST = 7  # px, side of the first stage at most
+MOST_SHARE = 3  # channels of a stage in widths, at most
 BLOCKS = 2  # in each stage
 GROUP = 16  # channels in a group of the 3x3 convolutions
 NOISES = 4  # noise values for each pixel in each block
-NOISE_STRENGTH = 0.5  # initial, at 32x32; halved at each coarser stage
+NOISE_STRENGTH = 0.5  # initial, at the picture's own side; halved at each coarser stage
 GRADIENT_SCALE = 64.0  # keeps small gradients above float16's least; a power of two is exact
 
 
@@ -31,11 +35,12 @@ class Block(nn.Module):
     steps.
     """
 
-    def __init__(self, channels: int, noise: float = 0.0) -> None:
+    def __init__(self, channels: int, blocks: int, noise: float = 0.0) -> None:
+        """Make one of so many blocks; `noise` is its initial strength, 0: it has none."""
         super().__init__()
         inner = 2 * channels
         groups = inner // GROUP if inner % GROUP == 0 else 1
-        gain = math.sqrt(2.0 / (1.0 + LEAK**2)) * (len(SIDES) * BLOCKS) ** -0.25
+        gain = math.sqrt(2.0 / (1.0 + LEAK**2)) * blocks**-0.25
         self.widen = make_conv(channels, inner, gain, has_bias=True)
         self.mix = make_conv(inner, inner, gain, has_bias=True, side=3, groups=groups)
         self.narrow = make_conv(inner, channels, 0.0)
@@ -104,24 +109,25 @@ class Resampling(nn.Module):
 
 
 class R3ganGenerator(nn.Module):
-    """(B, numbers) standard normals, latent and pixel noise -> (B, C, 32, 32) in [-1, 1]."""
+    """(B, numbers) standard normals, latent and pixel noise -> (B, C, S, S) in [-1, 1]."""
 
-    def __init__(self, latent: int, width: int, channels: int) -> None:
+    def __init__(self, latent: int, width: int, channels: int, side: int = IMAGE_PX) -> None:
         super().__init__()
-        widths = [share * width for share in SHARES]
+        sides, widths = list_stages(side, width)
+        blocks = len(sides) * BLOCKS
         self.latent = latent
-        self.numbers = latent + NOISES * BLOCKS * sum(side**2 for side in SIDES)
-        self.basis = nn.Parameter(torch.randn(widths[0], SIDES[0], SIDES[0]))
+        self.numbers = latent + NOISES * BLOCKS * sum(side**2 for side in sides)
+        self.basis = nn.Parameter(torch.randn(widths[0], sides[0], sides[0]))
         self.mix = nn.Parameter(torch.randn(latent, widths[0]) / math.sqrt(latent))
         self.layers = nn.ModuleList()
-        for side, before, after in zip(SIDES, [widths[0], *widths], widths, strict=False):
-            self.layers.extend([Resampling(before, after)] if side != SIDES[0] else [])
-            strength = NOISE_STRENGTH * side / SIDES[-1]
-            self.layers.extend(Block(after, strength) for _ in range(BLOCKS))
+        for side, before, after in zip(sides, [widths[0], *widths], widths, strict=False):
+            self.layers.extend([Resampling(before, after)] if side != sides[0] else [])
+            strength = NOISE_STRENGTH * side / sides[-1]
+            self.layers.extend(Block(after, blocks, strength) for _ in range(BLOCKS))
         self.to_picture = make_conv(widths[-1], channels, 1.0, has_bias=True)
 
     def forward(self, normals: torch.Tensor) -> torch.Tensor:
-        """(B, numbers) float32 -> (B, C, 32, 32) float32, clipped to [-1, 1]."""
+        """(B, numbers) float32 -> (B, C, S, S) float32, clipped to [-1, 1]."""
         values = (normals[:, : self.latent] @ self.mix)[..., None, None] * self.basis
         values = values.contiguous(memory_format=torch.channels_last)
         at = self.latent
@@ -136,25 +142,26 @@ class R3ganGenerator(nn.Module):
 
 
 class R3ganCritic(nn.Module):
-    """(B, C, 32, 32) in [-1, 1] -> (B,) scores; only their differences mean something."""
+    """(B, C, S, S) in [-1, 1] -> (B,) scores; only their differences mean something."""
 
-    def __init__(self, width: int, channels: int) -> None:
+    def __init__(self, width: int, channels: int, side: int = IMAGE_PX) -> None:
         super().__init__()
-        widths = [share * width for share in SHARES[::-1]]
+        sides, widths = (stages[::-1] for stages in list_stages(side, width))
+        blocks, last = len(sides) * BLOCKS, sides[-1]
         self.from_picture = make_conv(channels, widths[0], 1.0, has_bias=True)
-        self.layers = nn.ModuleList(Block(widths[0]) for _ in range(BLOCKS))
+        self.layers = nn.ModuleList(Block(widths[0], blocks) for _ in range(BLOCKS))
         for before, after in pairwise(widths):
             self.layers.append(Resampling(before, after))
-            self.layers.extend(Block(after) for _ in range(BLOCKS))
-        self.basis = nn.Parameter(torch.randn(widths[-1], SIDES[0], SIDES[0]) / SIDES[0])
+            self.layers.extend(Block(after, blocks) for _ in range(BLOCKS))
+        self.basis = nn.Parameter(torch.randn(widths[-1], last, last) / last)
         self.weigh = nn.Parameter(torch.randn(widths[-1], 1, 1) / math.sqrt(widths[-1]))
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        """(B, C, 32, 32) -> (B,) float32."""
+        """(B, C, S, S) -> (B,) float32."""
         return self._score(self._describe(pictures, None))
 
     def score_and_gradient(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, C, 32, 32) -> (B,) scores, (B, C, 32, 32) gradients by the pictures, float32.
+        """(B, C, S, S) -> (B,) scores, (B, C, S, S) gradients by the pictures, float32.
 
         The critic is piecewise linear. So its gradient is the chain of its transposed layers and
         of the LeakyReLUs' slopes, which are constant almost everywhere. Written out, scores and
@@ -174,7 +181,7 @@ class R3ganCritic(nn.Module):
         return self._score(values), gradient.float() / GRADIENT_SCALE
 
     def _describe(self, pictures: torch.Tensor, trace: list[torch.Tensor] | None) -> torch.Tensor:
-        """(B, C, 32, 32) -> (B, C', 4, 4), the head's input."""
+        """(B, C, S, S) -> (B, C', s, s), the head's input; s is the coarsest side."""
         values = self.from_picture(pictures).contiguous(memory_format=torch.channels_last)
         for layer in self.layers:
             if isinstance(layer, Resampling):
@@ -184,8 +191,28 @@ class R3ganCritic(nn.Module):
         return values
 
     def _score(self, values: torch.Tensor) -> torch.Tensor:
-        """(B, C', 4, 4) -> (B,) by a depthwise 4x4 convolution and a linear layer, in float32."""
+        """(B, C', s, s) -> (B,) by a depthwise s x s convolution and a linear layer, in float32."""
         return ((values.float() * self.basis).sum((2, 3)) * self.weigh.flatten()).sum(1)
+
+
+def list_stages(side: int, width: int) -> tuple[list[int], list[int]]:
+    """(side of a picture, width) -> side and channels of each stage, the coarsest first.
+
+    The side has to be 4 to 7 px, doubled any number of times.
+    """
+    sides = [side]
+    while sides[0] > COARSEST:
+        sides.insert(0, sides[0] // 2)
+    is_doubled = sides[0] << (len(sides) - 1) == side
+    assert is_doubled, f"r3gan makes 4 to 7 px that are doubled, not {side} px"
+    return sides, [_count_channels(each, width) for each in sides]
+
+
+def _count_channels(side: int, width: int) -> int:
+    """(side of a stage, width) -> its channels; at 32 px one width."""
+    if side > IMAGE_PX:
+        return max(1, width // 2)
+    return width * min(MOST_SHARE, IMAGE_PX >> (side - 1).bit_length())
 
 
 class _Clip(torch.autograd.Function):

@@ -15,7 +15,7 @@ from lib.kernel.training.weight_selection import WeightSelection
 
 def build_network(config: Config, channels: int) -> nn.Module:
     """(config, picture channels) -> the generator, freshly initialised."""
-    return R3ganGenerator(config.latent_dim, config.width, channels)
+    return R3ganGenerator(config.latent_dim, config.width, channels, config.image_px)
 
 
 def draw(
@@ -26,7 +26,7 @@ def draw(
     device: Device,
     tick: Tick,
 ) -> torch.Tensor:
-    """(generator, images, the CPU's generator) -> (count, C, 32, 32) uint8 on the device."""
+    """(generator, images, the CPU's generator) -> (count, C, S, S) uint8 on the device."""
     assert isinstance(network, R3ganGenerator)
     normals = torch.randn((count, network.numbers), generator=random) * config.temperature
     return draw_in_one_pass(network, normals, device, tick)

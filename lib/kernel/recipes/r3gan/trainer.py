@@ -38,19 +38,19 @@ class R3ganTrainer(AdversarialTrainer):
 
     def __init__(self, images: np.ndarray, config: Config, device: Device) -> None:
         config = R3GAN_PRESET.sizes.settle(config, device.is_cuda)
-        channels, latent = images.shape[1], config.latent_dim
+        channels, latent, side = images.shape[1], config.latent_dim, images.shape[-1]
         rate = config.lr * math.sqrt(RATE_WIDTH / config.width)
 
         def build() -> tuple[nn.Module, nn.Module]:
-            own = R3ganGenerator(latent, config.width, channels)
-            return own, R3ganCritic(config.width, channels)
+            own = R3ganGenerator(latent, config.width, channels, side)
+            return own, R3ganCritic(config.width, channels, side)
 
         super().__init__(images, config, device, build, lr=rate, betas=(config.beta1, BETA2_START))
         log("train", f"learning rate {rate:.2g} (lr is meant for width {RATE_WIDTH})")
         self._rate = rate
         symmetries = measure_symmetries(images, config.seed)
         place = device.torch_device
-        self._mover = Mover(symmetries, images.shape[-1], place) if symmetries else None
+        self._mover = Mover(symmetries, side, place) if symmetries else None
         self.averages = {
             f"average of {share:.0%}": ShareEma(self.generator, share) for share in HALF_LIVES
         }
@@ -133,7 +133,7 @@ class R3ganTrainer(AdversarialTrainer):
         return torch.randn(shape, generator=random, device=random.device)
 
     def _draw_places(self, random: torch.Generator, progress: float) -> list[torch.Tensor]:
-        """Draw (batch, 2, 32 x 32) moves for the real and the fake picture of each pair, if any."""
+        """Draw (batch, 2, S S) moves for the real and the fake picture of each pair, if any."""
         if self._mover is None:
             return []
         chance = anneal(0.0, AUGMENT_END, progress)

@@ -67,12 +67,12 @@ def test_zero_slope_penalty_is_half_the_mean_square_length_also_of_float16() -> 
     assert math.isclose(found, 20.0**2 * 1024 / 2 / 3, rel_tol=1e-6)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_slope_and_its_gradients_are_those_of_autograd(channels: int) -> None:
+@pytest.mark.parametrize(("channels", "side"), [(1, 32), (3, 32), (3, 28), (1, 64)])
+def test_slope_and_its_gradients_are_those_of_autograd(channels: int, side: int) -> None:
     torch.manual_seed(1)
-    critic = stir(R3ganCritic(8, channels))
+    critic = stir(R3ganCritic(8, channels, side))
     assert isinstance(critic, R3ganCritic)
-    points = torch.randn(3, channels, 32, 32, dtype=torch.float64, requires_grad=True)
+    points = torch.randn(3, channels, side, side, dtype=torch.float64, requires_grad=True)
     wanted = critic(points)
     (slope,) = torch.autograd.grad(wanted.sum(), points, create_graph=True)
     scores, written_out = critic.score_and_gradient(points.detach())
@@ -100,7 +100,7 @@ def test_slope_is_what_a_small_step_changes() -> None:
 
 def test_blocks_start_as_identities_of_the_published_scale() -> None:
     torch.manual_seed(0)
-    block = Block(64, noise=0.25)
+    block = Block(64, blocks=8, noise=0.25)
     values, noise = torch.randn(4, 64, 8, 8), torch.randn(4, 4, 8, 8)
     assert torch.equal(block(values, noise), values)
     gain = math.sqrt(2 / (1 + LEAK**2)) * 8**-0.25

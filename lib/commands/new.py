@@ -1,0 +1,161 @@
+"""`build.py new`: a competition's name -> a skeleton that builds, runs and is tested at once."""
+
+import argparse
+import json
+import keyword
+import os
+import re
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from lib.base.errors import InputError
+from lib.base.places import check_output_folder
+from lib.bundler.kaggle_packages import name_origin
+from lib.commands.options import Command
+from lib.kaggle.metadata import slugify
+from lib.kaggle.workspace import ROOT
+
+_RULE = (
+    "a name of 2 to 40 characters: a-z, 0-9 and single dashes or underscores between them, "
+    "first a letter"
+)
+_BUILD_PY = "../../build.py"  # as the skeleton names it where it lies
+_KINDS = ("images", "script")
+_TEXTS = (".py", ".md", ".json", ".csv")
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One folder of a skeleton, and the new folder that is made of it."""
+
+    source: Path
+    target: Path
+
+
+def check_name(name: str, kind: str) -> str:
+    """Return a name that a folder, a module and a kernel can have; refuse any other."""
+    sound = re.fullmatch(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*", name) and 2 <= len(name) <= 40
+    if not sound:
+        better = slugify(name)[:40].strip("-")
+        is_cure = re.fullmatch(r"[a-z].+", better)
+        cure = f"python build.py new {better if is_cure else 'my-competition'} --kind {kind}"
+        raise InputError(
+            "new", "the name cannot be used", expected=_RULE, got=repr(name), cure=cure
+        )
+    module = name.replace("-", "_")
+    found = find_spec(module)
+    # A folder without __init__.py, which has no origin, hides no module.
+    known = name_origin(module) != "not known on Kaggle" or (found and found.origin)
+    if keyword.iskeyword(module) or known:
+        raise InputError(
+            "new",
+            "the name is taken by Python, a package or this repository",
+            expected="a name that no module has",
+            got=repr(name),
+            cure=f"python build.py new {name}-competition --kind {kind}",
+        )
+    return name
+
+
+def list_copies(name: str, kind: str) -> list[Copy]:
+    """A checked name and a kind -> what is copied where; refuse a name that is there already."""
+    skeleton = ROOT / "skeletons" / kind
+    copies = [Copy(skeleton, Path(name))]
+    for copy in copies:
+        if os.path.lexists(copy.target):
+            raise InputError(
+                "new",
+                "there is something of that name already, and nothing is overwritten",
+                got=str(copy.target.absolute()),
+                cure="give another name, or move that away",
+            )
+        check_output_folder("new", copy.target)
+    return copies
+
+
+def write_copies(copies: list[Copy], name: str) -> list[Path]:
+    """Write each copy under a hidden name, then give all their own; leave all or nothing.
+
+    Returns the files that were written.
+    """
+    hidden = [copy.target.with_name(f".{copy.target.name}.{os.getpid()}.part") for copy in copies]
+    made: list[Path] = []
+    try:
+        for copy, place in zip(copies, hidden, strict=True):
+            place.mkdir(parents=True)
+            made.append(place)
+            for file in _list_files(copy.source):
+                path = place / _fill_in(file.relative_to(copy.source).as_posix(), name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(_fill_in(file.read_text("utf-8"), name, path.suffix), "utf-8")
+        for copy, place in zip(copies, hidden, strict=True):
+            place.rename(copy.target)
+            made.append(copy.target)
+    except BaseException:
+        for place in made:
+            shutil.rmtree(place, ignore_errors=True)
+        raise
+    return [path for copy in copies for path in _list_files(copy.target)]
+
+
+def _list_files(folder: Path) -> list[Path]:
+    """A skeleton's folder -> its files, without what running it left there."""
+    found = (path for path in sorted(folder.rglob("*")) if path.suffix in _TEXTS)
+    left = {"__pycache__", "build", "submission.csv"}
+    return [path for path in found if not left & set(path.relative_to(folder).parts)]
+
+
+def _fill_in(text: str, name: str, suffix: str = "") -> str:
+    """A text of the skeleton -> the same with the new name in it, and the path of build.py."""
+    words = re.split("[-_]", name)
+    build_py = str(ROOT / "build.py")
+    in_python = {f'"{_BUILD_PY}"': json.dumps(build_py, ensure_ascii=False)}
+    places = in_python if suffix == ".py" else {_BUILD_PY: shlex.quote(build_py)}
+    names = {
+        "my-competition": "-".join(words),
+        "my_competition": "_".join(words),
+        "My Competition": " ".join(words).title(),
+    }
+    for old, new in {**places, **names}.items():
+        text = text.replace(old, new)
+    return text
+
+
+def list_next_steps(name: str) -> list[str]:
+    """A name -> the commands to type next, for the Python that runs this one."""
+    is_usual = shutil.which("python") == sys.executable
+    python = "python" if is_usual else shlex.quote(sys.executable)
+    build_py = shlex.quote(str(ROOT / "build.py"))
+    return [
+        f"cd {name}",
+        f"{python} kernel.py",
+        f"{python} {build_py} bundle kernel.py -o build/kernel.py",
+        f"{python} -I build/kernel.py",
+        f"{python} -m pytest .",
+    ]
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the competition's, such as house-prices")
+    parser.add_argument(
+        "--kind",
+        default=_KINDS[0],
+        choices=_KINDS,
+        help="images: in this repository; script: a folder here, for anything else",
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    name = check_name(options.name, options.kind)
+    files = write_copies(list_copies(name, options.kind), name)
+    print("\n".join(str(path) for path in files))
+    print("next:")
+    print("\n".join(f"  {step}" for step in list_next_steps(name)))
+    return 0
+
+
+NEW = Command("new", "a skeleton for another competition, ready to run", _add_options, _run)

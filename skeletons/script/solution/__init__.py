@@ -1,0 +1,1 @@
+"""What kernel.py imports; the bundle holds it too."""
