@@ -307,4 +307,4 @@ def test_chapters_hold_every_file_once_and_begin_with_their_own_words(tmp_path: 
     rows = [line[1:].split(None, 1) for line in lines if line.startswith("#    ")]
     assert [row[1] for row in rows] == ["1. Parts  The parts.", "2. Rest"]
     for number, title in rows:
-        assert title.split("  ")[1] in lines[int(number) - 1]
+        assert title.split("  ")[0] in lines[int(number) - 1]

@@ -2,11 +2,12 @@
 
 import textwrap
 
+from lib.commands.book.entry_text import list_needed_keys
 from lib.kernel.configuration.config import KEYS, Config, show_value
 from lib.kernel.configuration.configure import as_candidate
 from lib.kernel.configuration.preset import Preset
 from lib.kernel.configuration.settings import explain_key, list_shown_keys
-from lib.kernel.configuration.stage_keys import STAGE_KEYS, list_needed
+from lib.kernel.configuration.stage_keys import STAGE_KEYS
 from lib.kernel.recipes.table import find_preset
 
 _INDENT, _VALUES, _WIDTH = 4, 30, 100  # columns
@@ -43,7 +44,7 @@ def render_config(config: Config) -> str:
 
 def list_idle(config: Config, preset: Preset) -> set[str]:
     """List the keys without effect: of stages that are switched off, as the recipe has them."""
-    needed = list_needed(config)
+    needed = list_needed_keys(config)
     off = {key for key in STAGE_KEYS if key in preset.keys and key not in needed}
     off |= {"pool"} if "curate" in off else set()
     usual = {key for key in off if getattr(config, key) == getattr(preset.usual, key)}

@@ -35,7 +35,8 @@ def render_entry(templates: Path, config: Config, full: bool = False) -> str:
         autoescape=False,
     )
     recipes = list(ROWS.values()) if full else [ROWS[config.recipe]]
-    stages = {name: _STAGES[name][1] for name in _STAGES if full or name in list_stages(config)}
+    needed = {"measure_extra", *(STAGE_KEYS[key] for key in list_needed_keys(config))}
+    stages = {name: _STAGES[name][1] for name in _STAGES if full or name in needed}
     report = (templates / "report.html.j2").read_text(encoding="utf-8")
     return environment.get_template("entry.py.j2").render(
         imports=_sort_imports(config, recipes, stages),
@@ -45,13 +46,12 @@ def render_entry(templates: Path, config: Config, full: bool = False) -> str:
     )
 
 
-def list_stages(config: Config) -> set[str]:
-    """A Config -> the fields of Stages that a run by it, or by one of its candidates, uses."""
+def list_needed_keys(config: Config) -> set[str]:
+    """A Config -> the keys by which it, or one of its candidates, asks for an optional stage."""
     preset = find_preset(config.recipe, config.competition)
     able = [each for each in preset.candidates if each.can_make(config.image_px)]
     configs = [config, *(as_candidate(config, preset, each) for each in able)]
-    keys = {key for each in configs for key in list_needed(each)}
-    return {"measure_extra", *(field for key, field in STAGE_KEYS.items() if key in keys)}
+    return {key for each in configs for key in list_needed(each)}
 
 
 def _sort_imports(config: Config, recipes: Iterable[Row], stages: Iterable[str]) -> list[str]:

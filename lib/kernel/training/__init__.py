@@ -1,4 +1,4 @@
-"""The training loop, which is the same for every recipe.
+"""The training loop: the same for every recipe.
 
 The loop stands in train.py: it asks the recipe's trainer for a step and cares for all between
 two steps (log, checkpoints, the clock, measures, the way back after a divergence). What a trainer

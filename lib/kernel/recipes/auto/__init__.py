@@ -1,4 +1,4 @@
-"""Recipe auto: pixel, r3gan and edm compete, and the time goes to the best of them.
+"""Recipe auto: pixel, r3gan and edm compete for the time.
 
 The idea: which recipe suits some data shows after a small share of the time. So all train for that
 long, the better half goes on for as much again, and the last one has all the rest (successive

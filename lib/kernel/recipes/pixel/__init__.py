@@ -1,4 +1,4 @@
-"""Recipe pixel: a picture is drawn pixel by pixel, each given those before it.
+"""Recipe pixel: each pixel is drawn given those before it.
 
 The idea: the probability of a picture is the product of those of its pixels, each a choice among
 256 values (PixelRNN, arXiv:1601.06759). Training only maximises the likelihood of real pictures:

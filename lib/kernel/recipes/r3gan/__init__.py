@@ -1,4 +1,4 @@
-"""Recipe r3gan: a small R3GAN, a generator and a critic in pairs, with noise for every pixel.
+"""Recipe r3gan: a generator and a critic, with noise for every pixel.
 
 The idea: the critic scores a real and a fake picture against each other, not against a fixed
 level, and two gradient penalties about zero keep the game stable (arXiv:2501.05441, eq. 2). So a

@@ -1,4 +1,4 @@
-"""WGAN-GP, as two public solutions of the competition did it: first-seed and second-seed.
+"""WGAN-GP, as two public solutions did it: first-seed and second-seed.
 
 The idea: a generator turns noise into pictures, and a critic learns to score real pictures above
 generated ones. The gap between their mean scores estimates how far the two are apart
