@@ -15,6 +15,7 @@ from lib.commands.options import (
 from lib.kaggle.git_state import GitState, read_git_state
 from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.workspace import ROOT, Workspace
+from lib.kernel.competition.table import DEFAULT_COMPETITION
 from lib.kernel.configuration.config import RANDOM_WEIGHTS, Config, as_dict
 
 if TYPE_CHECKING:
@@ -39,8 +40,10 @@ def add_push_options(parser: argparse.ArgumentParser) -> None:
 
 def list_overrides(options: argparse.Namespace) -> tuple[str, ...]:
     """Options of add_config_options -> "key=value" for what was given besides the recipe."""
-    named = ((key, getattr(options, key)) for key in ("minutes", "seed", "weights"))
-    return (*options.set, *(f"{key}={value}" for key, value in named if value is not None))
+    named = {key: getattr(options, key) for key in ("competition", "minutes", "seed", "weights")}
+    usual = {"competition": DEFAULT_COMPETITION}
+    given = (f"{key}={value}" for key, value in named.items() if value != usual.get(key))
+    return (*options.set, *given)
 
 
 def prepare_push(options: argparse.Namespace) -> tuple[Workspace, Metadata, GitState]:
