@@ -12,14 +12,16 @@ from lib.base.files import write_text
 from lib.base.places import check_output_file
 from lib.bundler.bundle import Entry, build_bundle, write_bundle
 from lib.bundler.notebook import build_notebook, write_notebook
+from lib.commands.book.chapters import list_chapters
+from lib.commands.book.config_block import render_config
+from lib.commands.book.entry_text import render_entry
+from lib.commands.book.head import render_head
 from lib.kaggle.git_state import read_git_state
 from lib.kaggle.metadata import BUILD_FOLDER, BUILD_MANIFEST, FORMS, check_metadata
 from lib.kaggle.metadata_fields import FILE_NAME, parse_metadata, read_fields
-from lib.kernel.competition.table import find_package
-from lib.kernel.configuration.config import KEYS, Config, as_dict, show_value
-from lib.kernel.configuration.configure import as_candidate
-from lib.kernel.configuration.settings import explain_key, list_shown_keys
-from lib.kernel.recipes.table import ROWS, find_preset
+from lib.kernel.configuration.config import Config, as_dict
+
+ENTRY_NAME = "kernel.py"
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,12 @@ class BuiltKernel:
     manifest: dict[str, Any]
 
 
-def build_kernel(root: Path, config: Config, form: str = "script") -> BuiltKernel:
+def build_kernel(
+    root: Path, config: Config, form: str = "script", full: bool = False
+) -> BuiltKernel:
     """Write the kernel, as a script or notebook, and build/manifest.json.
 
+    It holds the recipe and the stages that the Config uses; with `full`, all recipes and stages.
     kernel_type and code_file of kernel-metadata.json are set to the form. Where the metadata or a
     module is at fault, InputError is raised and an earlier build stays as it was.
     """
@@ -42,7 +47,7 @@ def build_kernel(root: Path, config: Config, form: str = "script") -> BuiltKerne
     metadata = parse_metadata(fields)
     for warning in check_metadata(metadata, root, for_push=False):
         print(f"warning: {warning}", file=sys.stderr)
-    entry = _make_entry(root, config)
+    entry = make_entry(root, config, full)
     state = read_git_state(root)
     facts = {"commit": state.commit, "changed": list(state.changed), "config": as_dict(config)}
     path, manifest_path = root / metadata.code_file, root / BUILD_MANIFEST
@@ -63,22 +68,28 @@ def build_kernel(root: Path, config: Config, form: str = "script") -> BuiltKerne
     return built
 
 
-def build_local(root: Path, config: Config) -> Path:
+def build_local(root: Path, config: Config, full: bool = False) -> Path:
     """Write the same script as build/kernels/HASH.py, for a run on this machine.
 
     So build/kernel.py, which `kaggle kernels push` would send, is not touched, and a later build
     does not overwrite the source of a running kernel.
     """
-    bundle = build_bundle(_make_entry(root, config))
+    bundle = build_bundle(make_entry(root, config, full))
     path = root / BUILD_FOLDER / "kernels" / f"{bundle.sha256[:12]}.py"
     check_output_file("build", path)
     write_text(path, bundle.text)
     return path
 
 
-def _make_entry(root: Path, config: Config) -> Entry:
-    text = render_entry(root / "kernel_template", config)
-    return Entry(text=text, name="kernel.py", root=root, preface=render_preface(config))
+def make_entry(root: Path, config: Config, full: bool) -> Entry:
+    return Entry(
+        text=render_entry(root / "kernel_template", config, full),
+        name=ENTRY_NAME,
+        root=root,
+        preface=render_config(config),
+        head=render_head(config, root / "LICENSE"),
+        chapters=list_chapters(config, ENTRY_NAME),
+    )
 
 
 def _set_form(fields: dict[str, Any], form: str) -> dict[str, Any]:
@@ -88,54 +99,3 @@ def _set_form(fields: dict[str, Any], form: str) -> dict[str, Any]:
     if fields.get("kernel_type") == form or "kernel_type" not in fields:
         return fields
     return {**fields, "kernel_type": form, "code_file": f"{BUILD_FOLDER}/kernel{FORMS[form]}"}
-
-
-def render_preface(config: Config) -> str:
-    """A Config -> the block at the top of the kernel: CONFIG = {...}, a key a line.
-
-    Candidates of recipe auto differ in some keys. Such a key is a comment unless it was given,
-    because a key in CONFIG applies to all candidates.
-    """
-    preset, lines = find_preset(config.recipe, config.competition), []
-    shown = list_shown_keys(config, preset)
-    able = [each for each in preset.candidates if each.can_make(config.image_px)]
-    rows = [(each, as_candidate(config, preset, each)) for each in able]
-    for name in KEYS:
-        words = explain_key(name, preset) if name in preset.keys else ""
-        value = f"{name!r}: {show_value(name, getattr(config, name))!r},"
-        if name in shown:
-            lines.append(f"    {value:<29} # {words}")
-        elif words:
-            own = [
-                f"{each.name} {show_value(name, getattr(row, name))}"
-                for each, row in rows
-                if name in each.keys
-            ]
-            lines.append(f"    {f'# {name!r}: ...,':<29} # {words}; else: {', '.join(own)}")
-    head = "# What this run does; edit it as you like. A key that is not here is the recipe's own."
-    return "\n".join([head, "CONFIG = {", *lines, "}", ""])
-
-
-def render_entry(templates: Path, config: Config) -> str:
-    """(kernel_template/, Config) -> the entry's text, with the report's template as a string."""
-    import jinja2  # bundles of other scripts do not need it
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates),
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    report = (templates / "report.html.j2").read_text(encoding="utf-8")
-    entry = environment.get_template("entry.py.j2")
-    package = find_package(config.competition)
-    return entry.render(
-        report_template=quote_text(report), recipes=list(ROWS.values()), package=package
-    )
-
-
-def quote_text(text: str) -> str:
-    """A text -> a Python expression for it, in readable lines where its characters allow."""
-    if "\\" in text or '"""' in text or text.endswith('"'):
-        return repr(text)
-    return f'"""{text}"""'

@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING
 
 from lib.base.kaggle_limits import SESSION_MINUTES, WEEK_HOURS
 from lib.base.log import log
-from lib.commands.options import ChosenConfig, Command, add_config_options, read_config
+from lib.commands.options import (
+    ChosenConfig,
+    Command,
+    add_config_options,
+    add_full_option,
+    read_config,
+)
 from lib.kaggle.git_state import GitState, read_git_state
 from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.workspace import ROOT, Workspace
@@ -24,6 +30,7 @@ def describe_quota(minutes: float) -> str:
 
 def add_push_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that push and sweep share."""
+    add_full_option(parser)
     parser.add_argument("--accelerator", metavar="SHAPE", help="machine_shape of this push alone")
     parser.add_argument(
         "--allow-dirty", action="store_true", help="push sources that are in no commit"
@@ -52,7 +59,7 @@ def make_cargo(options: argparse.Namespace, config: Config, git: GitState) -> "C
     from lib.commands.kernel_build import build_kernel
     from lib.kaggle.push import Cargo  # requests is slow to import
 
-    built = build_kernel(ROOT, config)
+    built = build_kernel(ROOT, config, full=options.full)
     overrides = list_overrides(options)
     return Cargo(built.path, built.sha256, options.recipe, overrides, as_dict(config), git)
 

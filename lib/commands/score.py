@@ -1,4 +1,4 @@
-"""`build.py score`: a submission and features of real images -> FID, floor, excess and KID."""
+"""`build.py score`: a submission and features of real images -> FID, floor, KID, MiFID and more."""
 
 import argparse
 import json

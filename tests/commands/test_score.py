@@ -16,6 +16,7 @@ from lib.commands.offline.scoring import format_scores, read_any_submission, sco
 from lib.kernel.competition.gan_challenge.submission import write_submission
 from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
 from lib.kernel.metrics.kid_prdc import measure_kid
+from lib.kernel.metrics.mifid import measure_memorisation
 
 ROOT = Path(__file__).parents[2]
 HEADER = ["id", *(f"f{column}" for column in range(2048))]
@@ -60,6 +61,9 @@ def test_json_is_one_object_and_nothing_else(submission, real_path):
     fid = frechet_distance(own, features_to_statistics(real))
     assert scores["fid"] == pytest.approx(fid, rel=1e-9)  # against all rows: none is held out
     assert scores["kid"] == pytest.approx(measure_kid(own, real, 0).mean, rel=1e-9)
+    memorised = measure_memorisation(own, real, 0)
+    assert scores["mifid"] == pytest.approx(memorised.penalise(fid), rel=1e-9)
+    assert scores["memorisation_distance"] == pytest.approx(memorised.distance, rel=1e-9)
     assert (scores["rows"], scores["real"], scores["floor_size"]) == (20, 60, 20)
     assert "the competition asks for 1,000" in done.stderr
 
@@ -110,6 +114,11 @@ def test_copies_of_real_rows_are_counted_and_warned_of(tmp_path, capsys):
         _, out, err = run(words, capsys)
         scores = json.loads(out)
         found[name] = scores["copies"]
+        # MiFID's penalty shows them as well: the distance of the honest is that of real rows.
+        assert (scores["mifid"] > 1e9 * scores["fid"]) == (name == "all"), name
+        assert (scores["memorisation_distance"] > 0.9 * scores["memorisation_distance_real"]) == (
+            name == "honest"
+        ), name
         assert (scores["nearer_than_real"] > 90) == (name in ("all", "nearly")), name
         assert ("FID does not tell copies" in err) == (name != "honest"), (name, err)
     assert found == {"honest": 0, "some": 20, "all": 100, "nearly": 0}

@@ -89,6 +89,10 @@ def test_metrics_and_manifest_tell_the_run(finished: tuple[str, Path]) -> None:
     stages = {"decode", "real features", "train", "sample", "features", "fid", "submission"}
     assert stages <= metrics["seconds"].keys()
     assert metrics["curated"] == (recipe in ("pixel", QUICK))
+    details = metrics["details"]
+    assert details["mifid"] >= metrics["fid"] > 0  # the penalty never lowers it
+    assert 0 <= details["memorisation_distance"] <= 1
+    assert details["memorisation_against"] <= metrics["kept"]
     assert {"submission.csv", "images.zip", "report.html", "metrics.json"} <= manifest[
         "artefacts"
     ].keys()
@@ -100,7 +104,9 @@ def test_metrics_and_manifest_tell_the_run(finished: tuple[str, Path]) -> None:
 def test_report_tells_what_the_run_settled(finished: tuple[str, Path]) -> None:
     """A key left at 0 is shown with the value that was used."""
     _, output = finished
-    assert "settled as" in (output / "report.html").read_text()
+    page = (output / "report.html").read_text()
+    assert "settled as" in page
+    assert "MiFID" in page
 
 
 def test_random_weights_are_named_by_every_output(finished: tuple[str, Path]) -> None:

@@ -1,4 +1,4 @@
-"""A submission and the features of real images -> FID, floor, excess and KID, offline."""
+"""A submission and the features of real images -> FID, floor, excess, KID and MiFID, offline."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +19,7 @@ from lib.kernel.metrics.fid import (
 )
 from lib.kernel.metrics.floor import measure_floor
 from lib.kernel.metrics.kid_prdc import measure_kid, measure_manifold
+from lib.kernel.metrics.mifid import measure_memorisation
 
 _DRAWS = 5  # of the floor
 TOO_FEW = "{:,} real rows are too few to say what {:,} rows exceed the floor by"
@@ -36,6 +37,9 @@ _SHOWN = (
     ("density", "density"),
     ("coverage", "coverage"),
     ("manifold_size", "  images on either side of these four"),
+    ("mifid", "MiFID: FID, raised where rows are nearly rows of --real"),
+    ("memorisation_distance", "  mean distance of a row to the nearest of --real, 1 - |cosine|"),
+    ("memorisation_distance_real", "  of as many rows of --real to the others"),
     ("copies", "rows that are real rows"),
     ("copies_expected", "  of as many real rows so many are another real row too"),
     ("nearer_than_real", "rows nearer to a real one than 99 % of distinct real rows are"),
@@ -67,6 +71,7 @@ def score_features(features: np.ndarray, real: np.ndarray) -> dict[str, Any]:
     kid = measure_kid(features, real, 0)
     manifold = asdict(measure_manifold(features, real, 0))
     copies = count_copies(features, real)
+    memorisation = measure_memorisation(features, real, 0)
     return {
         "fid": fid,
         "floor": floor.mean,
@@ -78,6 +83,9 @@ def score_features(features: np.ndarray, real: np.ndarray) -> dict[str, Any]:
         "kid_spread": kid.spread,
         **{key: manifold[key] for key in ("precision", "recall", "density", "coverage")},
         "manifold_size": manifold["size"],
+        "mifid": memorisation.penalise(fid),
+        "memorisation_distance": memorisation.distance,
+        "memorisation_distance_real": memorisation.distance_real,
         **asdict(copies),
         "copies_warning": copies.describe(len(features)),
         "rank_bound": rank_bound(statistics, len(features)),

@@ -11,6 +11,7 @@ from lib.kernel.metrics.choice import Drawn
 from lib.kernel.metrics.copies import measure_nearness
 from lib.kernel.metrics.fid import frechet_distance, rank_bound
 from lib.kernel.metrics.kid_prdc import find_neighbours, measure_kid, measure_manifold
+from lib.kernel.metrics.mifid import measure_memorisation
 from lib.kernel.metrics.pixel_statistics import PixelStatistics, measure_pixels
 from lib.kernel.metrics.reference import Reference
 
@@ -69,6 +70,17 @@ def _find_manifold(own: Compared) -> dict[str, Any]:
     }
 
 
+def _find_mifid(own: Compared) -> dict[str, Any]:
+    found = measure_memorisation(own.submitted, own.reference.features, own.seed)
+    fid = frechet_distance(own.submitted, own.reference.statistics)
+    return {
+        "mifid": found.penalise(fid),
+        "memorisation_distance": found.distance,
+        "memorisation_distance_real": found.distance_real,
+        "memorisation_against": found.against,
+    }
+
+
 def _find_rank_bound(own: Compared) -> dict[str, Any]:
     return {"rank_bound": rank_bound(own.reference.statistics, len(own.drawn.rows))}
 
@@ -88,6 +100,7 @@ def _find_pixels(own: Compared) -> dict[str, Any]:
 METRICS: tuple[Callable[[Compared], dict[str, Any]], ...] = (
     _find_kid,
     _find_manifold,
+    _find_mifid,
     _find_rank_bound,
     _find_fid_of_many,
     _find_pixels,

@@ -91,6 +91,7 @@ def _list_tiles(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
         ("fid_unseen", "FID, unseen real images", "no generator was trained on them"),
         ("fid_unseen_random", "FID, unseen, random draw", "the generator's own, not curated"),
         ("floor_unseen", "Floor, unseen", _describe_floor(metrics, "floor_unseen")),
+        ("mifid", "MiFID", _describe_memorisation(metrics)),
         ("floor", "Real-real floor", _describe_floor(metrics, "floor")),
         ("excess", "Excess over the floor", "FID less floor"),
     ):
@@ -108,6 +109,18 @@ def _describe_floor(metrics: Mapping[str, Any], name: str) -> str:
         return "as many real images"
     guess = ", a guess: there are too few" if metrics.get("excess", 0.0) is None else ""
     return f"{sizes[0]:,} real images against {sizes[1]:,} others{guess}"
+
+
+def _describe_memorisation(metrics: Mapping[str, Any]) -> str:
+    """Metrics and details -> what MiFID is, and what its memorisation was measured against."""
+    if "memorisation_distance" not in metrics:
+        return ""
+    own, real = (metrics[f"memorisation_distance{end}"] for end in ("", "_real"))
+    against = f"to the nearest of {metrics['memorisation_against']:,} training images"
+    return (
+        f"FID / distance {against}, where that is below 0.1: {own:.3g}; "
+        f"of real images to each other {real:.3g}"
+    )
 
 
 def _draw_charts(findings: Findings) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ from lib.kernel.metrics.choice import Drawn
 from lib.kernel.metrics.extra_metrics import measure_extra
 from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
 from lib.kernel.metrics.floor import measure_floor
+from lib.kernel.metrics.mifid import measure_memorisation
 from lib.kernel.metrics.reference import Reference
 from lib.kernel.planning.automatic import fill_defaults
 from lib.kernel.recipes.table import find_preset, make_config
@@ -38,6 +39,15 @@ def test_fid_20000_is_of_the_first_images_whatever_was_chosen(
     else:
         expected = frechet_distance(features[:30], side.statistics)
         assert details["fid_20000"] == pytest.approx(expected)
+
+
+def test_mifid_is_of_the_submitted_images_against_the_real_side() -> None:
+    details, features, side = measure_draw(29)
+    own = features[5:15]
+    found = measure_memorisation(own, side.features, 0)
+    assert details["mifid"] == found.penalise(frechet_distance(own, side.statistics))
+    assert details["memorisation_distance"] == found.distance
+    assert (details["memorisation_against"], details["mifid"] > 0) == (50, True)
 
 
 @pytest.mark.parametrize("is_cuda", [False, True])

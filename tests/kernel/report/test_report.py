@@ -103,6 +103,19 @@ def test_an_unknown_excess_is_said_and_not_shown_as_a_number(tmp_path: Path) -> 
     assert "Excess over the floor" not in page.words
 
 
+def test_mifid_is_told_with_what_memorisation_was_measured_against(tmp_path: Path) -> None:
+    details = {
+        "mifid": 0.1234,
+        "memorisation_distance": 0.05678,
+        "memorisation_distance_real": 0.06,
+        "memorisation_against": 52_734,
+    }
+    page = write_and_read(tmp_path, Findings("Run", {}, metrics={"details": details}))
+    words = "FID / distance to the nearest of 52,734 training images, where that is below 0.1: "
+    for text in ("MiFID", "0.1234", f"{words}0.0568; of real images to each other 0.06"):
+        assert text in page.words
+
+
 def test_fids_in_training_are_told_with_what_measured_them(tmp_path: Path) -> None:
     history = [{"step": k, "nll": 1.0, "fid short": 3.0 / k, "fid long": 4.0 / k} for k in (1, 2)]
     metrics = {
