@@ -7,19 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.base.errors import InputError, nearest_name
 from lib.base.files import write_text
 from lib.base.places import check_output_file
 from lib.bundler.bundle import Entry, build_bundle, write_bundle
-from lib.bundler.notebook import build_notebook, write_notebook
+from lib.bundler.notebook import Story, build_notebook, write_notebook
+from lib.commands.push import describe_quota
 from lib.kaggle.git_state import read_git_state
-from lib.kaggle.metadata import BUILD_FOLDER, BUILD_MANIFEST, FORMS, check_metadata
-from lib.kaggle.metadata_fields import FILE_NAME, parse_metadata, read_fields
-from lib.kernel.competition.table import find_package
+from lib.kaggle.metadata import BUILD_FOLDER, BUILD_MANIFEST, check_metadata, take_form
+from lib.kaggle.metadata_fields import FILE_NAME, Metadata, parse_metadata, read_fields
+from lib.kernel.competition.table import find_package, find_rules
 from lib.kernel.configuration.config import KEYS, Config, as_dict, show_value
 from lib.kernel.configuration.configure import as_candidate
 from lib.kernel.configuration.settings import explain_key, list_shown_keys
 from lib.kernel.recipes.table import ROWS, find_preset
+
+_SHOW_REPORT = """\
+from IPython.display import HTML
+
+from lib.kernel.configuration.folders import find_folders
+from lib.kernel.report.inline import frame_report
+
+HTML(frame_report(find_folders().output))
+"""
 
 
 @dataclass(frozen=True)
@@ -33,34 +42,47 @@ class BuiltKernel:
 
 
 def build_kernel(root: Path, config: Config, form: str = "script") -> BuiltKernel:
-    """Write the kernel, as a script or notebook, and build/manifest.json.
+    """Write the kernel and its manifest: a script into build/, a notebook into build/notebook/.
 
-    kernel_type and code_file of kernel-metadata.json are set to the form. Where the metadata or a
-    module is at fault, InputError is raised and an earlier build stays as it was.
+    Where the metadata or a module is at fault, InputError is raised and an earlier build stays as
+    it was.
     """
-    fields = _set_form(read_fields(root / FILE_NAME), form)
+    fields = take_form(read_fields(root / FILE_NAME), form)
     metadata = parse_metadata(fields)
     for warning in check_metadata(metadata, root, for_push=False):
         print(f"warning: {warning}", file=sys.stderr)
-    entry = _make_entry(root, config)
     state = read_git_state(root)
     facts = {"commit": state.commit, "changed": list(state.changed), "config": as_dict(config)}
-    path, manifest_path = root / metadata.code_file, root / BUILD_MANIFEST
+    path = root / metadata.code_file
+    if form == "notebook":
+        return _build_notebook(path, root, config, fields, facts)
+    manifest_path = root / BUILD_MANIFEST
     for place in (path, manifest_path):
         check_output_file("build", place)
-    if form == "notebook":
-        notebook = build_notebook(entry)
-        notebook = dataclasses.replace(notebook, manifest={**notebook.manifest, **facts})
-        write_notebook(notebook, path, manifest_path)
-        built = BuiltKernel(path, manifest_path, notebook.sha256, notebook.manifest)
-    else:
-        bundle = build_bundle(entry)
-        bundle = dataclasses.replace(bundle, manifest={**bundle.manifest, **facts})
-        write_bundle(bundle, path, manifest_path)
-        built = BuiltKernel(path, manifest_path, bundle.sha256, bundle.manifest)
+    bundle = build_bundle(_make_entry(root, config))
+    bundle = dataclasses.replace(bundle, manifest={**bundle.manifest, **facts})
+    write_bundle(bundle, path, manifest_path)
     if fields != read_fields(root / FILE_NAME):
+        print(f"warning: {FILE_NAME} named a notebook; it names the script again", file=sys.stderr)
         write_text(root / FILE_NAME, json.dumps(fields, indent=2) + "\n")
-    return built
+    return BuiltKernel(path, manifest_path, bundle.sha256, bundle.manifest)
+
+
+def _build_notebook(
+    path: Path, root: Path, config: Config, fields: dict[str, Any], facts: dict[str, Any]
+) -> BuiltKernel:
+    """Write the notebook with a kernel-metadata.json of its own and its manifest beside it."""
+    manifest_path, metadata_path = path.with_name("manifest.json"), path.with_name(FILE_NAME)
+    for place in (path, manifest_path, metadata_path):
+        check_output_file("build", place)
+    introduction = render_introduction(root / "kernel_template", parse_metadata(fields), config)
+    story = Story(introduction, _SHOW_REPORT, "The report")
+    notebook = build_notebook(_make_entry(root, config, in_notebook=True), story)
+    notebook = dataclasses.replace(notebook, manifest={**notebook.manifest, **facts})
+    write_notebook(notebook, path, manifest_path)
+    own = {**fields, "code_file": path.name}  # relative to the folder of the metadata
+    write_text(metadata_path, json.dumps(own, indent=2) + "\n")
+    return BuiltKernel(path, manifest_path, notebook.sha256, notebook.manifest)
 
 
 def build_local(root: Path, config: Config) -> Path:
@@ -76,18 +98,9 @@ def build_local(root: Path, config: Config) -> Path:
     return path
 
 
-def _make_entry(root: Path, config: Config) -> Entry:
-    text = render_entry(root / "kernel_template", config)
+def _make_entry(root: Path, config: Config, in_notebook: bool = False) -> Entry:
+    text = render_entry(root / "kernel_template", config, in_notebook)
     return Entry(text=text, name="kernel.py", root=root, preface=render_preface(config))
-
-
-def _set_form(fields: dict[str, Any], form: str) -> dict[str, Any]:
-    """(fields of kernel-metadata.json, form) -> the same for that form; fitting ones are kept."""
-    if form not in FORMS:
-        raise InputError("build", f"there is no format {form!r}", cure=nearest_name(form, FORMS))
-    if fields.get("kernel_type") == form or "kernel_type" not in fields:
-        return fields
-    return {**fields, "kernel_type": form, "code_file": f"{BUILD_FOLDER}/kernel{FORMS[form]}"}
 
 
 def render_preface(config: Config) -> str:
@@ -116,22 +129,40 @@ def render_preface(config: Config) -> str:
     return "\n".join([head, "CONFIG = {", *lines, "}", ""])
 
 
-def render_entry(templates: Path, config: Config) -> str:
+def render_entry(templates: Path, config: Config, in_notebook: bool = False) -> str:
     """(kernel_template/, Config) -> the entry's text, with the report's template as a string."""
+    return _render(
+        templates / "entry.py.j2",
+        report_template=quote_text((templates / "report.html.j2").read_text(encoding="utf-8")),
+        recipes=list(ROWS.values()),
+        package=find_package(config.competition),
+        in_notebook=in_notebook,
+    )
+
+
+def render_introduction(templates: Path, metadata: Metadata, config: Config) -> str:
+    """(kernel_template/, the notebook's Metadata, Config) -> Markdown of its first cell."""
+    sources = (metadata.competition_sources, metadata.dataset_sources, metadata.kernel_sources)
+    return _render(
+        templates / "introduction.md.j2",
+        metadata=metadata,
+        config=config,
+        rules=find_rules(config.competition),
+        attached=[name for names in (*sources, metadata.model_sources) for name in names],
+        quota=describe_quota(config.minutes),
+    )
+
+
+def _render(template: Path, **values: Any) -> str:
     import jinja2  # bundles of other scripts do not need it
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates),
+        loader=jinja2.FileSystemLoader(template.parent),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,
     )
-    report = (templates / "report.html.j2").read_text(encoding="utf-8")
-    entry = environment.get_template("entry.py.j2")
-    package = find_package(config.competition)
-    return entry.render(
-        report_template=quote_text(report), recipes=list(ROWS.values()), package=package
-    )
+    return environment.get_template(template.name).render(**values)
 
 
 def quote_text(text: str) -> str:
