@@ -62,7 +62,9 @@ def _load(name: str, place: Path | BinaryIO) -> np.ndarray | None:
         if dtype.hasobject:
             raise _refuse(name, "it holds Python objects, which are never read", shape, dtype)
         array = np.load(place, mmap_mode=mode, allow_pickle=False)
-    except _FAULTS as error:
+    except InputError:
+        raise
+    except Exception as error:  # numpy reads the header as Python: a damaged one raises any error
         raise UnreadableError(_describe(error)) from error
     return _order_axes(name, array)
 

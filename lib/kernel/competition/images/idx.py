@@ -8,6 +8,7 @@ from lib.kernel.competition.images.input_files import UnreadableError, unpack_gz
 
 _UNSIGNED_BYTES = 8  # the format's code of the values' type
 _AXES = 3
+_LONGEST = 16_384  # px
 _GZIP = b"\x1f\x8b"
 
 
@@ -37,7 +38,7 @@ def read_idx(content: bytes) -> IdxPictures | None:
         got = f"type {kind:#04x}, {axes} axes"
         raise UnreadableError(f"an idx file of other than unsigned bytes in three axes ({got})")
     count, height, width = np.frombuffer(content, ">u4", count=_AXES, offset=4).tolist()
-    if not height or not width:
+    if not 0 < min(height, width) <= max(height, width) <= _LONGEST:
         raise UnreadableError(f"an idx file of pictures of {height} x {width} px")
     there = min(count, (len(content) - start) // (height * width))
     flat = np.frombuffer(content, np.uint8, count=there * height * width, offset=start)

@@ -219,6 +219,8 @@ def _read_member(file: BinaryIO, member: Member) -> bytes:
             content.write(piece)
     except BrokenStreamError as error:
         raise UnreadableError(str(error)) from error
+    except (OSError, ValueError) as error:  # a place that no file has
+        raise UnreadableError("the zip's directory is damaged") from error
     return content.getvalue()
 
 

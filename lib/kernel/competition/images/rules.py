@@ -10,5 +10,11 @@ RULES = Rules(
     title="Pictures",
     keys=("image_px", "image_name"),
     image_px=range(8, 129),
+    task="Trains a generator of pictures of any kind and draws new ones, scored by the FID of "
+    "their Inception-V3 features.",
+    reads="Picture files, numpy arrays, CIFAR's batches or idx files, in folders, zips or tars at "
+    "any depth below /kaggle/input.",
+    writes="images.zip with the new pictures and features.npy with their features, into "
+    "/kaggle/working.",
     files=(IMAGES, FEATURES_FILE),
 )
