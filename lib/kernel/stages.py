@@ -66,5 +66,6 @@ class Kernel:
     competition: Competition
     stages: Stages
     report_template: str
-    bundle_sha256: str
+    bundle_sha256: str  # as it was built
+    bundle_text: str = ""  # as it is now; empty in a notebook, which is many files
     viewer: Viewer | None = None  # of a notebook
