@@ -10,12 +10,22 @@ from typing import Any
 
 from lib.base.files import write_json
 from lib.base.kaggle_limits import SOURCE_BYTES
-from lib.bundler.bundle import Entry, build_bundle, find_contents
+from lib.bundler.bundle import Contents, Entry, build_bundle, find_contents
+from lib.bundler.chapters import arrange
 from lib.bundler.manifest import too_large
 from lib.bundler.module_graph import ENTRY, Graph
 from lib.bundler.sources import Source, read_bytes
 
-FOLDER = "source"  # below the notebook's own folder, for the modules
+_WRITE = "%%writefile {source}"  # IPython fills in the folder that the cell above has made
+
+
+@dataclass(frozen=True)
+class Story:
+    """What a notebook says and shows besides the files; the bundler knows no more of it."""
+
+    introduction: str = ""  # Markdown of the first cell; empty: how many modules there are
+    closing: str = ""  # Python of the last cell, after the run
+    closing_title: str = ""
 
 
 @dataclass(frozen=True)
@@ -27,40 +37,27 @@ class Notebook:
     sha256: str  # of the script that the same files make; __bundle__.sha256 in a cell
 
 
-def build_notebook(entry: Entry) -> Notebook:
-    """An Entry -> a Notebook: a heading and a %%writefile cell per module, then a cell to run it.
+def build_notebook(entry: Entry, story: Story | None = None) -> Notebook:
+    """An Entry -> a Notebook: introduction, preface, a cell that writes each file, the run.
 
-    The entry is written as a file too, because processes that it spawns must be able to run it
-    again. It is run by runpy: `%run` would succeed even when the run failed.
+    The preface is the second cell and nothing else is in it. The entry is written as a file too,
+    because processes that it spawns must be able to run it again. So the cell that runs it leaves
+    the preface's values in files beside it, where these processes find them as well. The entry is
+    run by runpy: `%run` would succeed even when the run failed.
     """
-    bundle = build_bundle(entry)
+    bundle, story = build_bundle(entry), story or Story()
     contents = find_contents(entry)
-    graph = contents.graph
-    sources = [one.source for one in graph.modules.values() if one.source and one.name != ENTRY]
-    cells = [_markdown(_describe(entry, len(sources)))]
-    cells.append(_code(_setting_up(graph, contents.data)))
-    for source in sources:
-        cells.append(_markdown(f"## {source.path}"))
-        cells.append(_code(_write_module(source)))
-    for path in contents.data:
-        cells.append(_markdown(f"## {path}"))
-        cells.append(_code(_write_data(path, read_bytes(entry.root / path))))
-    main = graph.modules[ENTRY].source
-    assert main is not None, "an entry has a source"
+    names = _list_names(entry.preface)
     known = f'class __bundle__:\n    sha256 = "{bundle.sha256}"\n'
-    text = _insert_below_head(main, f"{entry.preface}\n\n{known}\n\n")
-    cells.append(_markdown(f"## {entry.name}: the configuration and the run"))
-    cells.append(_code(f"%%writefile {FOLDER}/{entry.name}\n{text}"))
-    cells.append(_code(_running(entry.name)))
-    content = {
-        "cells": [_with_id(number, cell) for number, cell in enumerate(cells)],
-        "metadata": {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python", "file_extension": ".py"},
-        },
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
+    above = (_reading(names) if names else entry.preface) + f"\n\n{known}\n\n"
+    cells = [_markdown(story.introduction or _describe(entry, len(contents.graph.modules) - 1))]
+    cells += [_code(entry.preface)] if names else []
+    cells += [_code(_setting_up(contents.graph, contents.data))]
+    cells += _list_file_cells(entry, contents, above)
+    cells += [_markdown("## The run"), _code(_running(entry.name, names, contents.graph))]
+    if story.closing:
+        cells += [_markdown(f"## {story.closing_title}"), _code(story.closing)]
+    content = _wrap(cells)
     size = len(json.dumps(content))
     if size > SOURCE_BYTES:
         sizes = {one["path"]: one["bytes"] for one in bundle.manifest["inputs"]}
@@ -74,37 +71,112 @@ def write_notebook(notebook: Notebook, path: Path, manifest_path: Path) -> None:
     write_json(manifest_path, notebook.manifest)
 
 
+def _wrap(cells: list[dict[str, Any]]) -> dict[str, Any]:
+    """Cells -> the notebook's JSON value; Kaggle runs it by the kernel that it names."""
+    return {
+        "cells": [_with_id(number, cell) for number, cell in enumerate(cells)],
+        "metadata": {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python", "file_extension": ".py"},
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
 def _describe(entry: Entry, count: int) -> str:
     return (
-        f"# {entry.name}\n\n{count} modules, each written to its file by a cell of its own; the "
-        f"last cell runs them. Made by build.py: edit the sources, not this notebook."
+        f"# {entry.name}\n\n{count} modules, each written to its file by a cell of its own; a "
+        f"cell below them runs {entry.name}. Made by build.py: edit the sources, not this notebook."
     )
 
 
+def _list_file_cells(entry: Entry, contents: Contents, above: str) -> list[dict[str, Any]]:
+    """(Entry, Contents, what stands above the entry) -> cells that write all files, by chapters."""
+    sources = {one.source.path: one.source for one in contents.graph.modules.values() if one.source}
+    paths = [*(path for path in sources if path != entry.name), *contents.data, entry.name]
+    cells = []
+    for chapter in arrange(entry.chapters, paths, sources):
+        title = f"## {chapter.title}\n\n{chapter.summary}" if chapter.title else "## The files"
+        cells.append(_markdown(title.strip()))
+        for path in chapter.paths if chapter.title else paths:
+            cells.append(_markdown(f"### `{path}`"))
+            if path == entry.name:
+                text = _insert_below_head(sources[path], above)
+                cells.append(_code(f"{_WRITE}/{path}\n{text}"))
+            elif path in sources:
+                cells.append(_code(_write_module(sources[path])))
+            else:
+                cells.append(_code(_write_data(path, read_bytes(entry.root / path))))
+    return cells
+
+
+def _list_names(preface: str) -> list[str]:
+    """The preface -> the names that it assigns; none where it does anything else besides."""
+    names = []
+    for node in ast.parse(preface).body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else None
+        if not isinstance(target, ast.Name):
+            return []
+        names.append(target.id)
+    return names
+
+
+def _reading(names: list[str]) -> str:
+    """Names of the preface -> what stands in the entry's file for it.
+
+    They are read as plain text: an imported module could be one that Python had cached.
+    """
+    lines = ["# The values of the notebook's second cell, as the cell that runs this left them."]
+    for name in names:
+        path = f'Path(__file__).with_name("{name}.txt")'
+        lines.append(f'{name} = ast.literal_eval({path}.read_text(encoding="utf-8"))')
+    return "\n".join(["import ast", "from pathlib import Path", "", *lines])
+
+
 def _setting_up(graph: Graph, data: tuple[str, ...]) -> str:
-    """(graph, data files) -> the first cell: folders and import path, for child processes too."""
+    """(graph, data files) -> the cell for folders and import path, for child processes too."""
     paths = [one.path for one in graph.modules.values() if one.name != ENTRY] + list(data)
-    folders = sorted({f"{FOLDER}/{path}".rpartition("/")[0] for path in paths} | {FOLDER})
+    folders = sorted({path.rpartition("/")[0] for path in paths} - {""})
     return "\n".join(
         [
             "import os",
             "import sys",
+            "import tempfile",
             "",
+            "# Elsewhere than in this folder, which Kaggle keeps as the run's output.",
+            'held = tempfile.TemporaryDirectory(prefix="kernel-")',
+            "source = held.name",
             f"for folder in {folders!r}:",
-            "    os.makedirs(folder, exist_ok=True)",
-            f"sys.path.insert(0, os.path.abspath({FOLDER!r}))",
+            "    os.makedirs(os.path.join(source, folder), exist_ok=True)",
+            "sys.path.insert(0, source)",
             'os.environ["PYTHONPATH"] = os.pathsep.join(',
-            '    filter(None, [sys.path[0], os.environ.get("PYTHONPATH")])',
+            '    filter(None, [source, os.environ.get("PYTHONPATH")])',
             ")",
         ]
     )
 
 
-def _running(name: str) -> str:
-    """The entry's file name -> the last cell, which runs it."""
-    script = f"{FOLDER}/{name}"
-    lines = ["import runpy", "", f'sys.argv = ["{script}"]']
-    return "\n".join([*lines, f'finished = runpy.run_path("{script}", run_name="__main__")'])
+def _running(name: str, names: list[str], graph: Graph) -> str:
+    """(entry's file name, names of the preface, graph) -> the cell that runs the entry.
+
+    It may be run again: then it takes the files and values as they are by then.
+    """
+    tops = sorted({one.split(".")[0] for one in graph.modules} - {ENTRY})
+    lines = ["import importlib", "import runpy", "from pathlib import Path", ""]
+    if names:
+        lines.append("# The values of the second cell, where processes that are started find them.")
+        for one in names:
+            lines.append(f'Path(source, "{one}.txt").write_text(repr({one}), encoding="utf-8")')
+    lines += [
+        "# Modules of an earlier run are dropped: the cells above may have written them anew.",
+        f"for name in [name for name in sys.modules if name.split('.')[0] in {tops!r}]:",
+        "    del sys.modules[name]",
+        "importlib.invalidate_caches()",
+        f'sys.argv = [os.path.join(source, "{name}")]',
+        'finished = runpy.run_path(sys.argv[0], run_name="__main__")',
+    ]
+    return "\n".join(lines)
 
 
 def _insert_below_head(main: Source, block: str) -> str:
@@ -124,7 +196,7 @@ def _insert_below_head(main: Source, block: str) -> str:
 def _write_module(source: Source) -> str:
     if not source.text.strip() or source.codec != "utf-8":
         return _write_data(source.path, source.raw)
-    return f"%%writefile {FOLDER}/{source.path}\n{source.text}"
+    return f"{_WRITE}/{source.path}\n{source.text}"
 
 
 def _write_data(path: str, raw: bytes) -> str:
@@ -134,21 +206,19 @@ def _write_data(path: str, raw: bytes) -> str:
     lines = (
         ["import base64", "from pathlib import Path", ""] if raw else ["from pathlib import Path"]
     )
-    return "\n".join([*lines, f'written = Path("{FOLDER}/{path}").write_bytes({value})', ""])
+    return "\n".join([*lines, f'written = Path(source, "{path}").write_bytes({value})', ""])
 
 
 def _markdown(text: str) -> dict[str, Any]:
-    return {"cell_type": "markdown", "metadata": {}, "source": text.splitlines(keepends=True)}
+    return {"cell_type": "markdown", "metadata": {}, "source": text}
 
 
 def _code(text: str) -> dict[str, Any]:
-    lines = [line + "\n" for line in text.removesuffix("\n").split("\n")]
-    lines[-1] = lines[-1].removesuffix("\n")
-    cell = {"cell_type": "code", "metadata": {}, "source": lines}
+    """A cell's text -> the cell; the text is one string, for Kaggle's server takes no list."""
+    cell = {"cell_type": "code", "metadata": {}, "source": text.removesuffix("\n")}
     return {**cell, "execution_count": None, "outputs": []}
 
 
 def _with_id(number: int, cell: dict[str, Any]) -> dict[str, Any]:
-    text = "".join(cell["source"])
-    digest = hashlib.sha256(f"{number} {text}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{number} {cell['source']}".encode()).hexdigest()
     return {**cell, "id": digest[:12]}

@@ -3,15 +3,20 @@
 import argparse
 
 from lib.commands.kernel_build import build_kernel
-from lib.commands.options import Command, add_config_options, add_full_option, read_config
+from lib.commands.options import (
+    Command,
+    add_config_options,
+    add_form_option,
+    add_full_option,
+    read_config,
+)
 from lib.commands.push import describe_quota
-from lib.kaggle.metadata import FORMS
 from lib.kaggle.workspace import ROOT
 from lib.kernel.configuration.config import RANDOM_WEIGHTS
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--format", default="script", metavar="FORM", help=" or ".join(FORMS))
+    add_form_option(parser)
     add_full_option(parser)
     add_config_options(parser)
 

@@ -7,21 +7,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.base.errors import InputError, nearest_name
 from lib.base.files import write_text
 from lib.base.places import check_output_file
 from lib.bundler.bundle import Entry, build_bundle, write_bundle
-from lib.bundler.notebook import build_notebook, write_notebook
+from lib.bundler.notebook import Story, build_notebook, write_notebook
 from lib.commands.book.chapters import list_chapters
 from lib.commands.book.config_block import render_config
-from lib.commands.book.entry_text import render_entry
+from lib.commands.book.entry_text import render_entry, render_template
 from lib.commands.book.head import render_head
+from lib.commands.push import describe_quota
 from lib.kaggle.git_state import read_git_state
-from lib.kaggle.metadata import BUILD_FOLDER, BUILD_MANIFEST, FORMS, check_metadata
-from lib.kaggle.metadata_fields import FILE_NAME, parse_metadata, read_fields
+from lib.kaggle.metadata import BUILD_FOLDER, BUILD_MANIFEST, check_metadata, take_form
+from lib.kaggle.metadata_fields import FILE_NAME, Metadata, parse_metadata, read_fields
+from lib.kernel.competition.table import find_rules
 from lib.kernel.configuration.config import Config, as_dict
 
 ENTRY_NAME = "kernel.py"
+_SHOW_REPORT = """\
+from IPython.display import HTML
+
+from lib.kernel.configuration.folders import find_folders
+from lib.kernel.report.inline import frame_report
+
+HTML(frame_report(find_folders().output))
+"""
 
 
 @dataclass(frozen=True)
@@ -37,35 +46,54 @@ class BuiltKernel:
 def build_kernel(
     root: Path, config: Config, form: str = "script", full: bool = False
 ) -> BuiltKernel:
-    """Write the kernel, as a script or notebook, and build/manifest.json.
+    """Write the kernel and its manifest: a script into build/, a notebook into build/notebook/.
 
     It holds the recipe and the stages that the Config uses; with `full`, all recipes and stages.
-    kernel_type and code_file of kernel-metadata.json are set to the form. Where the metadata or a
-    module is at fault, InputError is raised and an earlier build stays as it was.
+    Where the metadata or a module is at fault, InputError is raised and an earlier build stays as
+    it was.
     """
-    fields = _set_form(read_fields(root / FILE_NAME), form)
+    fields = take_form(read_fields(root / FILE_NAME), form)
     metadata = parse_metadata(fields)
     for warning in check_metadata(metadata, root, for_push=False):
         print(f"warning: {warning}", file=sys.stderr)
-    entry = make_entry(root, config, full)
     state = read_git_state(root)
     facts = {"commit": state.commit, "changed": list(state.changed), "config": as_dict(config)}
-    path, manifest_path = root / metadata.code_file, root / BUILD_MANIFEST
+    path = root / metadata.code_file
+    if form == "notebook":
+        entry = make_entry(root, config, full, in_notebook=True)
+        return _build_notebook(path, root, config, entry, fields, facts)
+    manifest_path = root / BUILD_MANIFEST
     for place in (path, manifest_path):
         check_output_file("build", place)
-    if form == "notebook":
-        notebook = build_notebook(entry)
-        notebook = dataclasses.replace(notebook, manifest={**notebook.manifest, **facts})
-        write_notebook(notebook, path, manifest_path)
-        built = BuiltKernel(path, manifest_path, notebook.sha256, notebook.manifest)
-    else:
-        bundle = build_bundle(entry)
-        bundle = dataclasses.replace(bundle, manifest={**bundle.manifest, **facts})
-        write_bundle(bundle, path, manifest_path)
-        built = BuiltKernel(path, manifest_path, bundle.sha256, bundle.manifest)
+    bundle = build_bundle(make_entry(root, config, full))
+    bundle = dataclasses.replace(bundle, manifest={**bundle.manifest, **facts})
+    write_bundle(bundle, path, manifest_path)
     if fields != read_fields(root / FILE_NAME):
+        print(f"warning: {FILE_NAME} named a notebook; it names the script again", file=sys.stderr)
         write_text(root / FILE_NAME, json.dumps(fields, indent=2) + "\n")
-    return built
+    return BuiltKernel(path, manifest_path, bundle.sha256, bundle.manifest)
+
+
+def _build_notebook(
+    path: Path,
+    root: Path,
+    config: Config,
+    entry: Entry,
+    fields: dict[str, Any],
+    facts: dict[str, Any],
+) -> BuiltKernel:
+    """Write the notebook with a kernel-metadata.json of its own and its manifest beside it."""
+    manifest_path, metadata_path = path.with_name("manifest.json"), path.with_name(FILE_NAME)
+    for place in (path, manifest_path, metadata_path):
+        check_output_file("build", place)
+    introduction = render_introduction(root / "kernel_template", parse_metadata(fields), config)
+    story = Story(introduction, _SHOW_REPORT, "The report")
+    notebook = build_notebook(entry, story)
+    notebook = dataclasses.replace(notebook, manifest={**notebook.manifest, **facts})
+    write_notebook(notebook, path, manifest_path)
+    own = {**fields, "code_file": path.name}  # relative to the folder of the metadata
+    write_text(metadata_path, json.dumps(own, indent=2) + "\n")
+    return BuiltKernel(path, manifest_path, notebook.sha256, notebook.manifest)
 
 
 def build_local(root: Path, config: Config, full: bool = False) -> Path:
@@ -81,9 +109,10 @@ def build_local(root: Path, config: Config, full: bool = False) -> Path:
     return path
 
 
-def make_entry(root: Path, config: Config, full: bool) -> Entry:
+def make_entry(root: Path, config: Config, full: bool, in_notebook: bool = False) -> Entry:
+    """(root, Config, whether all goes in, whether it is for a notebook) -> what to bundle."""
     return Entry(
-        text=render_entry(root / "kernel_template", config, full),
+        text=render_entry(root / "kernel_template", config, full, in_notebook),
         name=ENTRY_NAME,
         root=root,
         preface=render_config(config),
@@ -92,10 +121,14 @@ def make_entry(root: Path, config: Config, full: bool) -> Entry:
     )
 
 
-def _set_form(fields: dict[str, Any], form: str) -> dict[str, Any]:
-    """(fields of kernel-metadata.json, form) -> the same for that form; fitting ones are kept."""
-    if form not in FORMS:
-        raise InputError("build", f"there is no format {form!r}", cure=nearest_name(form, FORMS))
-    if fields.get("kernel_type") == form or "kernel_type" not in fields:
-        return fields
-    return {**fields, "kernel_type": form, "code_file": f"{BUILD_FOLDER}/kernel{FORMS[form]}"}
+def render_introduction(templates: Path, metadata: Metadata, config: Config) -> str:
+    """(kernel_template/, the notebook's Metadata, Config) -> Markdown of its first cell."""
+    sources = (metadata.competition_sources, metadata.dataset_sources, metadata.kernel_sources)
+    return render_template(
+        templates / "introduction.md.j2",
+        metadata=metadata,
+        config=config,
+        rules=find_rules(config.competition),
+        attached=[name for names in (*sources, metadata.model_sources) for name in names],
+        quota=describe_quota(config.minutes),
+    )

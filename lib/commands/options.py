@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from lib.base.errors import InputError, nearest_name
 from lib.base.files import sha256_file
+from lib.kaggle.metadata import FORMS
 from lib.kernel.competition.table import DEFAULT_COMPETITION, find_rules, list_competitions
 from lib.kernel.configuration.config import RANDOM_WEIGHTS, Config
 from lib.kernel.configuration.settings import parse_override
@@ -50,6 +51,12 @@ def parse_and_run(command: Command, words: Sequence[str]) -> int:
     command.add_options(parser)
     parser.add_argument("--debug", action="store_true", help="show tracebacks of errors")
     return command.run(parser.parse_args(words))
+
+
+def add_form_option(parser: argparse.ArgumentParser) -> None:
+    """Add --format, the form of the kernel that is built."""
+    forms = ", ".join(f"{form} ({path})" for form, path in FORMS.items())
+    parser.add_argument("--format", default="script", metavar="FORM", help=forms)
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:

@@ -9,12 +9,14 @@ from lib.commands.options import (
     ChosenConfig,
     Command,
     add_config_options,
+    add_form_option,
     add_full_option,
     read_config,
 )
 from lib.kaggle.git_state import GitState, read_git_state
 from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.workspace import ROOT, Workspace
+from lib.kernel.competition.table import DEFAULT_COMPETITION
 from lib.kernel.configuration.config import RANDOM_WEIGHTS, Config, as_dict
 
 if TYPE_CHECKING:
@@ -39,27 +41,33 @@ def add_push_options(parser: argparse.ArgumentParser) -> None:
 
 def list_overrides(options: argparse.Namespace) -> tuple[str, ...]:
     """Options of add_config_options -> "key=value" for what was given besides the recipe."""
-    named = ((key, getattr(options, key)) for key in ("minutes", "seed", "weights"))
-    return (*options.set, *(f"{key}={value}" for key, value in named if value is not None))
+    named = {key: getattr(options, key) for key in ("competition", "minutes", "seed", "weights")}
+    usual = {"competition": DEFAULT_COMPETITION}
+    given = (f"{key}={value}" for key, value in named.items() if value != usual.get(key))
+    return (*options.set, *given)
 
 
-def prepare_push(options: argparse.Namespace) -> tuple[Workspace, Metadata, GitState]:
+def prepare_push(
+    options: argparse.Namespace, form: str = "script"
+) -> tuple[Workspace, Metadata, GitState]:
     """Read metadata and git state; raise InputError where no commit holds the sources."""
     from lib.kaggle.push import check_clean, choose_machine  # requests is slow to import
 
     work = Workspace(ROOT)
-    metadata = choose_machine(work.read_metadata(), options.accelerator)
+    metadata = choose_machine(work.read_metadata(form), options.accelerator)
     git = read_git_state(ROOT)
     check_clean(git, options.allow_dirty)
     return work, metadata, git
 
 
-def make_cargo(options: argparse.Namespace, config: Config, git: GitState) -> "Cargo":
+def make_cargo(
+    options: argparse.Namespace, config: Config, git: GitState, form: str = "script"
+) -> "Cargo":
     """Build the kernel of a Config, and collect what the ledger records of it."""
     from lib.commands.kernel_build import build_kernel
     from lib.kaggle.push import Cargo  # requests is slow to import
 
-    built = build_kernel(ROOT, config, full=options.full)
+    built = build_kernel(ROOT, config, form, options.full)
     overrides = list_overrides(options)
     return Cargo(built.path, built.sha256, options.recipe, overrides, as_dict(config), git)
 
@@ -71,6 +79,7 @@ def warn_of_weights(chosen: ChosenConfig) -> None:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
+    add_form_option(parser)
     add_config_options(parser)
     add_push_options(parser)
     parser.add_argument("--wait", action="store_true", help="watch the run until it ends")
@@ -81,11 +90,11 @@ def _run(options: argparse.Namespace) -> int:
     from lib.kaggle.recorded_steps import watch_and_record
     from lib.kaggle.session import open_session  # requests is slow to import
 
-    work, metadata, git = prepare_push(options)
+    work, metadata, git = prepare_push(options, options.format)
     chosen = read_config(options)
     warn_of_weights(chosen)
     log("push", f"takes {describe_quota(chosen.config.minutes)}")
-    cargo = make_cargo(options, chosen.config, git)
+    cargo = make_cargo(options, chosen.config, git, options.format)
     with open_session(work.patience) as session:
         pushed = push_cargo(work, session, metadata, cargo)
         if options.wait:

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from lib.base.errors import InputError, nearest_name
 from lib.base.kaggle_limits import SOURCE_BYTES
@@ -10,12 +11,27 @@ from lib.kaggle.metadata_fields import KNOWN_KEYS, Metadata, complain, parse_met
 PLACEHOLDER_OWNER = "your-kaggle-name"
 BUILD_FOLDER = "build"
 BUILD_MANIFEST = f"{BUILD_FOLDER}/manifest.json"  # of the latest build
-FORMS = {"script": ".py", "notebook": ".ipynb"}  # kernel_type -> extension of code_file
+FORMS = {  # kernel_type -> code_file, relative to the root
+    "script": f"{BUILD_FOLDER}/kernel.py",
+    "notebook": f"{BUILD_FOLDER}/notebook/kernel.ipynb",
+}
 
 
 def load_metadata(path: Path) -> Metadata:
     """Read kernel-metadata.json; raise InputError for a missing or mistyped field."""
     return parse_metadata(read_fields(path))
+
+
+def take_form(fields: dict[str, Any], form: str) -> dict[str, Any]:
+    """(fields of kernel-metadata.json, form) -> the same for that form.
+
+    A script may have any code_file in build/; the notebook has a folder of its own there.
+    """
+    if form not in FORMS:
+        raise InputError("build", f"there is no format {form!r}", cure=nearest_name(form, FORMS))
+    if "kernel_type" not in fields or (fields["kernel_type"] == form == "script"):
+        return fields
+    return {**fields, "kernel_type": form, "code_file": FORMS[form]}
 
 
 def slugify(title: str) -> str:
@@ -71,7 +87,7 @@ def _check_run(metadata: Metadata) -> None:
 
 
 def _check_code_file(metadata: Metadata, root: Path, for_push: bool) -> None:
-    suffix = FORMS[metadata.kernel_type]
+    suffix = Path(FORMS[metadata.kernel_type]).suffix
     if not metadata.code_file.isprintable():  # no path may contain a NUL
         raise complain("code_file", "printable characters", metadata.code_file)
     path, build = root / metadata.code_file, root / BUILD_FOLDER

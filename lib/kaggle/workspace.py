@@ -12,8 +12,8 @@ from lib.base.errors import InputError
 from lib.base.lock_file import lock, open_lock_file
 from lib.base.log import log
 from lib.kaggle.ledger import LEDGER, append_event, read_events
-from lib.kaggle.metadata import demand_owner, load_metadata
-from lib.kaggle.metadata_fields import FILE_NAME, Metadata
+from lib.kaggle.metadata import demand_owner, take_form
+from lib.kaggle.metadata_fields import FILE_NAME, Metadata, parse_metadata, read_fields
 from lib.kaggle.timeouts import Patience
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,9 +26,9 @@ class Workspace:
     root: Path
     patience: Patience = field(default_factory=Patience)
 
-    def read_metadata(self) -> Metadata:
-        """Read kernel-metadata.json; raise InputError while its owner is not filled in."""
-        metadata = load_metadata(self.root / FILE_NAME)
+    def read_metadata(self, form: str = "script") -> Metadata:
+        """Read kernel-metadata.json for a form; raise InputError while its owner is missing."""
+        metadata = parse_metadata(take_form(read_fields(self.root / FILE_NAME), form))
         demand_owner(metadata)
         return metadata
 

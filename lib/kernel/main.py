@@ -41,7 +41,7 @@ def main(run: Callable[[Kernel, Request], None], kernel: Kernel, debug: bool = F
             title = f"{rules.title}: recipe {recipe.name}, seed {given.seed}"
             findings = Findings(title, show_settings(given, recipe.preset))
             template, places = kernel.report_template, (folders.output, folders.scratch)
-            stage_log = StageLog(findings, template, *places)
+            stage_log = StageLog(findings, template, *places, viewer=kernel.viewer)
             request = Request(recipe, given, folders, stage_log, launched)
             with stage_log.heartbeat:
                 try:

@@ -147,6 +147,7 @@ def run(kernel: Kernel, request: Request) -> None:
                     folders.output,
                     limit,
                     validation,
+                    stage_log.show_training,
                 )
             is_timed = not bounds_training(given) and not taken_over_s
             leave_training(tools, trained, is_timed)

@@ -4,7 +4,7 @@ The run knows no recipe by name. The kernel's entry names the recipes; pipeline,
 sampling get them as `Recipe` objects.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -19,6 +19,8 @@ from lib.kernel.configuration.rules import Rules
 from lib.kernel.device.device import Device
 
 Tick = Callable[[float], None]  # called with the share of the work that is done, 0 to 1
+# Called with a recipe, the records of its training so far, and whether they are the last ones.
+Watch = Callable[[str, Sequence[Mapping[str, float]], bool], None]
 
 
 class Draw(Protocol):

@@ -15,6 +15,7 @@ from lib.kernel.device.device import MakeGraphs
 from lib.kernel.device.ranks import Ranks
 from lib.kernel.metrics.choice import Choice
 from lib.kernel.recipe import Recipe
+from lib.kernel.report.stage_log import Viewer
 from lib.kernel.sampling.model_file import Model
 
 
@@ -66,3 +67,4 @@ class Kernel:
     stages: Stages
     report_template: str
     bundle_sha256: str
+    viewer: Viewer | None = None  # of a notebook

@@ -1,5 +1,6 @@
 """The loop typed at a prompt: build.py's commands and the plain kaggle client, from the root."""
 
+import json
 import re
 import signal
 import sys
@@ -73,6 +74,48 @@ def test_plain_client_works_from_the_root(prompt: Prompt) -> None:
     words = ("competitions", "submit", COMPETITION, "-f", "out/submission.csv", "-m", "plain")
     assert "Successfully submitted" in prompt.kaggle(*words)
     assert prompt.server.submissions[0]["content"] == csv
+
+
+def test_notebook_is_pushed_by_build_py_and_by_the_plain_client(prompt: Prompt) -> None:
+    """Without a word about it in the tracked kernel-metadata.json, which is the script's."""
+    prompt.build("init", "--owner", "ada")
+    tracked = (prompt.root / "kernel-metadata.json").read_text()
+    ref, folder = "ada/gan-challenge-one-file", prompt.root / "build" / "notebook"
+    words = ("push", "--format", "notebook", "--allow-dirty", "--accelerator", "NvidiaL4")
+    assert f"{ref} version 1" in prompt.build(*words, "--wait")
+    assert "3 files" in prompt.build("fetch", "1")  # the bundle's hash is the pushed one
+    assert "version 2 successfully pushed" in prompt.kaggle(
+        *("kernels", "push", "-p", "build/notebook")
+    )
+    ours, theirs = (version.request for version in prompt.server.versions[ref])
+    assert ours["text"] == (folder / "kernel.ipynb").read_text()
+    assert json.loads(theirs["text"]) == json.loads(ours["text"])
+    assert (ours["machineShape"], theirs["machineShape"]) == ("NvidiaL4", "NvidiaTeslaT4")
+    for request in (ours, theirs):
+        assert (request["kernelType"], request["slug"]) == ("notebook", ref)
+        assert request["competitionDataSources"] == [COMPETITION]
+        for cell in json.loads(request["text"])["cells"]:
+            assert isinstance(cell["source"], str)  # Kaggle's server takes no list
+    assert (prompt.root / "kernel-metadata.json").read_text() == tracked
+    assert not (prompt.root / "build" / "kernel.py").exists()
+    assert f"{ref} version 3" in prompt.build("push", "--allow-dirty")
+    assert prompt.server.versions[ref][2].request["kernelType"] == "script"
+    assert "'notebook'" in prompt.build("push", "--format", "notebok", code=2)
+
+
+def test_a_file_of_an_earlier_release_that_names_a_notebook_is_pushed_as_a_script(
+    prompt: Prompt,
+) -> None:
+    """The script once went out with the kernel_type of the file as it was before the build."""
+    prompt.build("init", "--owner", "ada")
+    path = prompt.root / "kernel-metadata.json"
+    tracked = path.read_text()
+    old = {"kernel_type": "notebook", "code_file": "build/kernel.ipynb"}
+    path.write_text(json.dumps({**json.loads(tracked), **old}))
+    assert "it names the script again" in prompt.build("push", "--allow-dirty")
+    ((version,),) = prompt.server.versions.values()
+    assert version.request["kernelType"] == "script"
+    assert path.read_text() == tracked
 
 
 def test_ctrl_c_leaves_the_kernel_running(prompt: Prompt) -> None:

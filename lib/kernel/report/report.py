@@ -112,23 +112,22 @@ def _describe_floor(metrics: Mapping[str, Any], name: str) -> str:
 
 
 def _describe_memorisation(metrics: Mapping[str, Any]) -> str:
-    """Metrics and details -> what MiFID is, and what its memorisation was measured against."""
+    """Metrics and details -> the memorisation distance in MiFID, and to how many images."""
     if "memorisation_distance" not in metrics:
         return ""
     own, real = (metrics[f"memorisation_distance{end}"] for end in ("", "_real"))
-    against = f"to the nearest of {metrics['memorisation_against']:,} training images"
-    return (
-        f"FID / distance {against}, where that is below 0.1: {own:.3g}; "
-        f"of real images to each other {real:.3g}"
-    )
+    against = f"{metrics['memorisation_against']:,} training images"
+    return f"memorisation distance {own:.3g} to {against}, of real ones {real:.3g}"
 
 
-def _draw_charts(findings: Findings) -> list[dict[str, str]]:
+def draw_training(
+    history: Sequence[Mapping[str, float]], metrics: Mapping[str, Any]
+) -> list[dict[str, str]]:
+    """(records of a training, metrics) -> charts of its losses and FIDs, as far as there are."""
     charts: list[dict[str, str]] = []
-    steps = findings.history
     other = {"step", "epoch", "seconds"}
-    names = list(dict.fromkeys(key for row in steps for key in row if key not in other))
-    curves = {name: [(row["step"], row[name]) for row in steps if name in row] for name in names}
+    names = list(dict.fromkeys(key for row in history for key in row if key not in other))
+    curves = {name: [(row["step"], row[name]) for row in history if name in row] for name in names}
     losses = {name: points for name, points in curves.items() if not name.startswith("fid")}
     told = "Training losses. The critic's gap is its mean score of real less that of fake images"
     gap = ": the critic's loss of a WGAN with its sign turned." if "penalty" in losses else "."
@@ -136,7 +135,12 @@ def _draw_charts(findings: Findings) -> list[dict[str, str]]:
     _add_chart(charts, draw_lines(losses, "step", "loss"), caption)
     scores = {name: points for name, points in curves.items() if name.startswith("fid")}
     svg = draw_lines(scores, "step", "FID", log_y=True)
-    _add_chart(charts, svg, f"FID over time.{_describe_judging(findings.metrics)}")
+    _add_chart(charts, svg, f"FID over time.{_describe_judging(metrics)}")
+    return charts
+
+
+def _draw_charts(findings: Findings) -> list[dict[str, str]]:
+    charts = draw_training(findings.history, findings.metrics)
     chosen = {"FID": [(float(number), fid) for number, fid in findings.curation]}
     _add_chart(charts, draw_lines(chosen, "round", "FID"), "FID of the chosen images.")
     spectra = {  # radius 0 is the mean, which the spectrum leaves out

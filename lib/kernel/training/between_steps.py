@@ -12,7 +12,7 @@ import torch
 from lib.base.errors import PipelineError
 from lib.base.log import Progress, format_seconds, log
 from lib.kernel.device.plain_steps import Losses
-from lib.kernel.recipe import Recipe
+from lib.kernel.recipe import Recipe, Watch
 from lib.kernel.sampling.model_file import Model, write_model
 from lib.kernel.training.checkpoint import load_checkpoint, save_checkpoint
 from lib.kernel.training.observer import Observer
@@ -34,13 +34,21 @@ _CPU = torch.device("cpu")  # states are read to it, so that no worker uses rank
 class BetweenSteps:
     """Does what is due between the steps of one trainer."""
 
-    def __init__(self, trainer: Trainer, work: Path, limit: TimeLimit, observer: Observer) -> None:
+    def __init__(
+        self,
+        trainer: Trainer,
+        work: Path,
+        limit: TimeLimit,
+        observer: Observer,
+        watch: Watch | None = None,
+    ) -> None:
         self.state = TrainState()
         self._trainer = trainer
         self._config = trainer.config
         self._work = work
         self._limit = limit
         self._observer = observer
+        self._watch = watch
         self._last_step = self._find_last_step()
         self._save_seconds = 0.0
         self._validated = 0  # the step of the last validation
@@ -96,6 +104,8 @@ class BetweenSteps:
             self._validate()
         if epoch_ends:
             self._observer.leave_epoch(self._trainer, state, is_last=False)
+        if records:
+            self._show(is_last=False)
         if now >= self._next_save:
             self._save()
 
@@ -194,7 +204,12 @@ class BetweenSteps:
         if self._validated != self.state.step:
             self._validate()
         self._observer.leave_epoch(self._trainer, self.state, is_last=True)
+        self._show(is_last=True)
         self._save()
+
+    def _show(self, is_last: bool) -> None:
+        if self._watch:
+            self._watch(self._config.recipe, self.state.history, is_last)
 
     def _restore(self, saved: dict) -> None:
         self._trainer.ranks.broadcast("restore", saved["learner"])

@@ -8,7 +8,7 @@ import numpy as np
 from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.metrics.validation_fid import ValidationFid
-from lib.kernel.recipe import Recipe
+from lib.kernel.recipe import Recipe, Watch
 from lib.kernel.training.between_steps import BetweenSteps
 from lib.kernel.training.observer import Observer
 from lib.kernel.training.result import TrainResult
@@ -26,11 +26,13 @@ def train(
     output: Path,
     limit: TimeLimit,
     validation: ValidationFid | None = None,
+    watch: Watch | None = None,
 ) -> TrainResult:
     """Train on (N, C, S, S) uint8, C = 1 or 3; write a model file in `work`.
 
     The same call again resumes. `validation` measures samples where weights or an epoch are chosen
-    by FID. A public recipe leaves its snapshots in `output`. What is due between two steps (log,
+    by FID. A public recipe leaves its snapshots in `output`. `watch` sees the records as they grow.
+    What is due between two steps (log,
     checkpoints, held-out measures, the clock, the rollback after a divergence) is in
     between_steps.py. The other ranks receive what is broadcast here in worker_rank.py.
     """
@@ -38,7 +40,7 @@ def train(
     trainer: Trainer = recipe.make_trainer(images, config, device)
     make_observer = recipe.observer or Observer
     observer = make_observer(recipe, config, output, limit.deadline, validation)
-    between = BetweenSteps(trainer, work, limit, observer)
+    between = BetweenSteps(trainer, work, limit, observer, watch)
     try:
         between.resume()
         with SignalGuard() as signals, trainer.cores:  # on a CPU each core takes a part of a step

@@ -21,7 +21,7 @@ from lib.base.log import log
 from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.metrics.validation_fid import ValidationFid
-from lib.kernel.recipe import Recipe
+from lib.kernel.recipe import Recipe, Watch
 from lib.kernel.recipes.auto.candidates import settle_candidate
 from lib.kernel.recipes.auto.describe_images import describe_images
 from lib.kernel.sampling.draw import count_drawn, sample_images
@@ -77,6 +77,7 @@ def train_candidates(
     output: Path,
     limit: TimeLimit,
     validation: ValidationFid | None = None,
+    watch: Watch | None = None,
 ) -> TrainResult:
     """Train the candidates, with the arguments of train.py's train; return the best one's result.
 
@@ -86,7 +87,7 @@ def train_candidates(
         raise PipelineError("auto", "nothing measures its candidates", cure="give a validation")
 
     def train_one(candidate: Recipe, own: Config, folder: Path, part: TimeLimit) -> TrainResult:
-        return train(images, candidate, own, device, folder, output, part, validation)
+        return train(images, candidate, own, device, folder, output, part, validation, watch)
 
     find_fid, on_gpu = TrialFid(config, device, limit, validation), device.is_cuda
     return halve_successively(images, recipe, config, work, limit, train_one, find_fid, on_gpu)
