@@ -172,6 +172,8 @@ def _run(options: argparse.Namespace) -> int:
     name = check_name(options.name, options.kind)
     files = write_copies(list_copies(name, options.kind), name)
     print("\n".join(str(path) for path in files))
+    rewrite = "solution/" if options.kind == "script" else "read_pictures of competition.py"
+    print(f"yours to rewrite: {rewrite}; see docs/ANOTHER_COMPETITION.md")
     print("next:")
     print("\n".join(f"  {step}" for step in list_next_steps(name, options.kind)))
     return 0

@@ -91,7 +91,7 @@ def load_squares(source: Path, side: int, most: int | None = None) -> Squares:
             got=", ".join([str(len(squares)), *rejected]),
             cure=f"give the folder of its data, or rewrite read_pictures in {__name__}",
         )
-    return Squares(names, np.stack(squares), rejected)
+    return Squares(names, np.ascontiguousarray(np.stack(squares)), rejected)
 
 
 def glance(source: Path, config: Config, most: int) -> Glance:
