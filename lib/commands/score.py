@@ -9,13 +9,14 @@ from lib.base.places import check_input_file, check_input_place
 from lib.commands.options import Command
 from lib.kernel.configuration.challenge import SUBMITTED
 
+_SUBMITTED = "or images.zip, or features.npy"
 _REAL = "features as .npy, a run's cached features, or images as build.py features takes them"
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("submission", metavar="SUBMISSION.csv", type=Path)
+    parser.add_argument("submission", metavar="SUBMISSION.csv", type=Path, help=_SUBMITTED)
     parser.add_argument("--real", metavar="REAL", type=Path, required=True, help=_REAL)
-    parser.add_argument("--weights", metavar="FILE", help="where --real are images; or 'random'")
+    parser.add_argument("--weights", metavar="FILE", help="where images are given; or 'random'")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
 
@@ -30,9 +31,14 @@ def _run(options: argparse.Namespace) -> int:
 
     submission = check_input_file("score", options.submission)
     place = check_input_place("score", options.real)
-    features = read_any_submission(submission)
+    is_table = submission.suffix.lower() not in (".zip", ".npy")
+    features = (
+        read_any_submission(submission)
+        if is_table
+        else read_features(Source(submission, options.weights, stage="score"))
+    )
     real = read_features(Source(place, options.weights, stage="score"))
-    if len(features) != SUBMITTED:
+    if is_table and len(features) != SUBMITTED:
         print(
             f"score: {len(features):,} rows, the competition asks for {SUBMITTED:,}",
             file=sys.stderr,

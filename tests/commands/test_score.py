@@ -14,6 +14,7 @@ import build
 from lib.commands.offline.copies import count_copies
 from lib.commands.offline.scoring import format_scores, read_any_submission, score_features
 from lib.kernel.competition.gan_challenge.submission import write_submission
+from lib.kernel.competition.image_zip import write_zip
 from lib.kernel.metrics.fid import features_to_statistics, frechet_distance
 from lib.kernel.metrics.kid_prdc import measure_kid
 from lib.kernel.metrics.mifid import measure_memorisation
@@ -213,3 +214,18 @@ def test_unreadable_files_are_named(tmp_path, submission, real_path, capsys):
         code, out, err = run(["score", path, "--real", real], capsys)
         assert (code, out) == (2, ""), (path, real)
         assert words in err
+
+
+def test_a_zip_of_pictures_is_scored_by_their_features(tmp_path, real_path, capsys):
+    """What competition images submits, against the features of the same pictures."""
+    images = np.random.default_rng(0).integers(0, 256, (20, 3, 16, 16), dtype=np.uint8)
+    archive, features = tmp_path / "images.zip", tmp_path / "features.npy"
+    write_zip(archive, images, "{:05d}.png".format)
+    weights = ["--weights", "random"]
+    assert run(["features", archive, "-o", features, *weights], capsys)[0] == 0
+    code, out, err = run(["score", archive, "--real", real_path, "--json", *weights], capsys)
+    assert (code, "the competition asks for" in err) == (0, False)
+    scores = json.loads(out)
+    assert scores["rows"] == 20
+    fid = frechet_distance(np.load(features), features_to_statistics(np.load(real_path)))
+    assert scores["fid"] == pytest.approx(fid)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from lib.base.errors import nearest_name
+from lib.kernel.configuration.config import COMPETITION_KEYS
 
 _USUAL = {  # key -> its names in other tools
     "lr": "learning_rate learn_rate learningrate rate",
@@ -79,4 +80,6 @@ def name_cure(word: str, known: Iterable[str], has_options: bool) -> str:
         return f"that is an option of its own: {_OPTIONS[usual]}"
     if usual in _NONE:
         return f"leave it out, there is no such setting: {_NONE[usual]}"
+    if usual in COMPETITION_KEYS:
+        return "leave it out: this competition has no such choice, another --competition has"
     return nearest_name(word, known)

@@ -26,7 +26,7 @@ IDS_FILE = "ids.txt"
 REJECTS_FILE = "rejects.csv"
 SHEET_FILE = "contact_sheet.png"
 SUMMARY_FILE = "decode.json"
-LEAST = 2  # pictures; FID needs a spread
+LEAST = 4  # pictures: FID is taken against each half of them
 
 _STAGE = "dataset"
 _DECODER = 1  # raise it whenever a picture becomes something else: older results are then redone

@@ -104,8 +104,9 @@ def test_grey_is_seen_in_files_of_any_mode(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     grey = draw(40, 40)
-    (folder / "a.png").write_bytes(encode(grey))
-    (folder / "b.png").write_bytes(encode(np.dstack([grey] * 3)))
+    for name in "ab":
+        (folder / f"{name}.png").write_bytes(encode(grey))
+        (folder / f"{name}{name}.png").write_bytes(encode(np.dstack([grey] * 3)))
     found = decode(folder, tmp_path / "out")
     assert found.grey
     assert np.array_equal(found.load_images()[0], found.load_images()[1])
