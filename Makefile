@@ -23,7 +23,7 @@ test: venv  ## the whole test suite, and its ten slowest tests
 
 # The tests of what ships once more, on the modules that the built bundle imports.
 test-bundle: venv  ## the kernel's tests on the built bundle's own modules
-	$(BIN)/python build.py
+	$(BIN)/python build.py --full
 	KERNEL_BUNDLE=build/kernel.py OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p tests.bundled_kernel -n 2 \
 	  --dist loadfile -q -m ships
 

@@ -1,4 +1,4 @@
-"""The sources: `lib.base` and `lib.kernel` ship to Kaggle.
+"""The sources: lib.base and lib.kernel ship to Kaggle.
 
 All other folders stay on the user's machine.
 """

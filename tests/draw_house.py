@@ -36,6 +36,7 @@ SAID = {
     "kernel_template": "The entry and the report (jinja2), and the bundle's runtime.",
     "lib": "All that is imported.",
     "skeletons": "What `build.py new` copies; it runs and is checked where it lies, too.",
+    "skeletons/script/input": "Invented tables.",
     "skeletons/script": "A script for any competition: tables come in, submission.csv goes out.",
     "tests": "pytest, in the folders of lib.",
     "tests/bundles": "Packages for the bundler to bundle, and what they print.",

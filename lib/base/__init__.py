@@ -1,4 +1,5 @@
-"""Small helpers that every other folder may use.
+"""Machinery: files, logs, errors, processes, settings, devices.
 
-They import nothing else of `lib`.
+These small helpers import nothing else of `lib`. Nothing here is about pictures: read on only to
+know how a file is written whole or how a process pool ends.
 """

@@ -4,6 +4,7 @@ A bundle's sections are inert text, so their order is free.
 """
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -35,18 +36,21 @@ def arrange(
 
     A file belongs to the longest glob that matches its path, and with none to the last chapter.
     Files of one glob stand in the order of imports turned round: the general before its details.
-    Chapters without a file are left out. Without chapters all files are one, without a title.
+    Chapters without a file are left out, and the others numbered. Without chapters all files are
+    one, without a title.
     """
     from_the_top = list(reversed(paths))
     if not chapters:
         return [Arranged("", "", tuple(from_the_top))]
     places = {path: _find_place(chapters, path) for path in from_the_top}
-    arranged = []
+    arranged: list[Arranged] = []
     for number, chapter in enumerate(chapters):
         own = [path for path in from_the_top if places[path][0] == number]
         own.sort(key=lambda path: places[path][1])
         if own:
-            arranged.append(Arranged(chapter.title, _summarise(sources.get(own[0])), tuple(own)))
+            title = f"{len(arranged) + 1:2d}. {chapter.title}"
+            summary = _summarise(chapter.title, sources.get(own[0]))
+            arranged.append(Arranged(title, summary, tuple(own)))
     return arranged
 
 
@@ -64,7 +68,12 @@ def _find_place(chapters: Sequence[Chapter], path: str) -> tuple[int, int]:
     return -number, -place
 
 
-def _summarise(source: Source | None) -> str:
-    """A module -> the first line of its docstring, or nothing."""
+def _summarise(title: str, source: Source | None) -> str:
+    """A chapter's title, its first module -> the first line of that one's docstring, or nothing.
+
+    Where the line begins with the title, it is not said twice.
+    """
     said = ast.get_docstring(source.tree) if source else None
-    return said.split("\n", 1)[0] if said else ""
+    line = said.split("\n", 1)[0] if said else ""
+    named = title.lower().removeprefix("the ")
+    return re.sub(rf"^(the )?{re.escape(named)}[:,] ", "", line, flags=re.IGNORECASE)

@@ -82,6 +82,13 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_full_option(parser: argparse.ArgumentParser) -> None:
+    """Add --full, for commands that build a kernel."""
+    parser.add_argument(
+        "--full", action="store_true", help="put in every recipe and stage, not only those in use"
+    )
+
+
 @dataclass(frozen=True)
 class ChosenConfig:
     """A Config, and the path of the weights on this machine, which a bundle never contains."""

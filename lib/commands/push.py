@@ -10,6 +10,7 @@ from lib.commands.options import (
     Command,
     add_config_options,
     add_form_option,
+    add_full_option,
     read_config,
 )
 from lib.kaggle.git_state import GitState, read_git_state
@@ -30,6 +31,7 @@ def describe_quota(minutes: float) -> str:
 
 def add_push_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that push and sweep share."""
+    add_full_option(parser)
     parser.add_argument("--accelerator", metavar="SHAPE", help="machine_shape of this push alone")
     parser.add_argument(
         "--allow-dirty", action="store_true", help="push sources that are in no commit"
@@ -62,7 +64,7 @@ def make_cargo(
     from lib.commands.kernel_build import build_kernel
     from lib.kaggle.push import Cargo  # requests is slow to import
 
-    built = build_kernel(ROOT, config, form)
+    built = build_kernel(ROOT, config, form, full=options.full)
     overrides = list_overrides(options)
     return Cargo(built.path, built.sha256, options.recipe, overrides, as_dict(config), git)
 

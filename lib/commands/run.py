@@ -6,7 +6,7 @@ from pathlib import Path
 from lib.base.log import log
 from lib.base.places import check_input_place, check_output_folder
 from lib.commands.kernel_build import build_local
-from lib.commands.options import Command, add_config_options, read_config
+from lib.commands.options import Command, add_config_options, add_full_option, read_config
 from lib.commands.sandbox import become_kernel
 from lib.kaggle.metadata import BUILD_FOLDER
 from lib.kaggle.workspace import ROOT
@@ -18,6 +18,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--input", required=True, metavar="DIR", help="folder or zip with the shards"
     )
     parser.add_argument("--output", required=True, metavar="DIR", help="the run's results")
+    add_full_option(parser)
     add_config_options(parser)
 
 
@@ -26,7 +27,7 @@ def _run(options: argparse.Namespace) -> int:
     source = check_input_place("run", Path(options.input), cure)
     target = check_output_folder("run", Path(options.output))
     chosen = read_config(options)
-    kernel = build_local(ROOT, chosen.config)
+    kernel = build_local(ROOT, chosen.config, options.full)
     log("run", f"{_announce(chosen.config)}: {source} -> {target}")
     cache = ROOT / BUILD_FOLDER / "cache"
     become_kernel(kernel, source, target, chosen.weights_path, cache, options.debug)

@@ -1,4 +1,5 @@
-"""Everything that a run needs on Kaggle, apart from `lib.base`.
+"""The run: all that happens, from the input to a checked submission.
 
-`main` starts the run, `pipeline` has its stages in order, and `training/train.py` has the loop.
+`pipeline.run` tells it stage by stage, and run_steps.py has the steps. The entry names the recipe,
+the competition and the stages that this kernel holds; `main` reads CONFIG and locks the folders.
 """

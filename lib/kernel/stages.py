@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from lib.base.errors import InputError
 from lib.kernel.competition.contract import Competition
 from lib.kernel.configuration.config import Config
+from lib.kernel.configuration.stage_keys import STAGE_KEYS, list_needed
 from lib.kernel.device.device import MakeGraphs
 from lib.kernel.device.ranks import Ranks
 from lib.kernel.metrics.choice import Choice
@@ -46,21 +47,13 @@ class Stages:
 
     def check(self, config: Config) -> None:
         """Raise InputError where a Config needs a stage that the kernel does not hold."""
-        asked = {
-            "ranks": config.ranks != 1 and self.ranks is None,
-            "graphs": config.graphs and self.make_graphs is None,
-            "fid_loss": config.fid_loss != 0 and self.finetune is None,
-            "sweep": config.sweep and self.tune_temperature is None,
-            "curate": config.curate and self.curate is None,
-        }
-        lacking = [name for name, is_lacking in asked.items() if is_lacking]
-        if lacking:
-            name = lacking[0]
+        needed = list_needed(config)
+        for name in (key for key in needed if getattr(self, STAGE_KEYS[key]) is None):
             raise InputError(
                 "config",
                 f"this kernel was built without what {name!r} needs",
                 got=f"{name} {getattr(config, name)}",
-                cure=f"build it with --set {name}=..., or take {name!r} back in CONFIG",
+                cure=f"build it with --set {name}=... or --full, or take {name!r} back in CONFIG",
             )
 
 

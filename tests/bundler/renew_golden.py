@@ -11,14 +11,14 @@ from lib.bundler.chapters import Chapter
 
 CASES = Path(__file__).with_name("cases")
 SMALL = CASES / "small"
-SHAPES = Chapter("1  Shapes", ("shapes/__init__.py", "shapes/*"))
+SHAPES = Chapter("Shapes", ("shapes/__init__.py", "shapes/*"))
 GOLDEN: dict[str, dict[str, Any]] = {  # file beside the case -> how its Entry differs
     "small.bundle.txt": {},
     "small_as_text.bundle.txt": {"style": "text"},
     "small_with_note.bundle.txt": {"include": ("note.txt",)},
     "small_in_chapters.bundle.txt": {
         "head": "A small case, told in two chapters.\n\nIts shapes come first.",
-        "chapters": (SHAPES, Chapter("2  All others", ("*",))),
+        "chapters": (SHAPES, Chapter("All others", ("*",))),
     },
 }
 

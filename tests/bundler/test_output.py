@@ -295,9 +295,9 @@ def test_chapters_hold_every_file_once_and_begin_with_their_own_words(tmp_path: 
     }
     _write(tmp_path, files)
     chapters = (
-        Chapter("1  Parts", ("app/__init__.py", "app/*")),
-        Chapter("2  None", ("none/*",)),
-        Chapter("3  Rest", ("entry.py",)),
+        Chapter("Parts", ("app/__init__.py", "app/*")),
+        Chapter("None", ("none/*",)),
+        Chapter("Rest", ("entry.py",)),
     )
     entry = Entry("import other\n", "entry.py", tmp_path, chapters=chapters)
     lines = build_bundle(entry).text.split("\n")
@@ -305,6 +305,6 @@ def test_chapters_hold_every_file_once_and_begin_with_their_own_words(tmp_path: 
     assert banners[:2] == ["contents", "app/__init__.py"]
     assert banners[2:6] == ["app/big.py", "app/small.py", "entry.py", "other.py"]
     rows = [line[1:].split(None, 1) for line in lines if line.startswith("#    ")]
-    assert [row[1] for row in rows] == ["1  Parts  The parts.", "3  Rest"]
+    assert [row[1] for row in rows] == ["1. Parts  The parts.", "2. Rest"]
     for number, title in rows:
-        assert title.split("  ")[1] in lines[int(number) - 1]
+        assert title.split("  ")[0] in lines[int(number) - 1]

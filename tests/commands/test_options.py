@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import build
-from lib.commands.kernel_build import quote_text
+from lib.commands.book.entry_text import quote_text
 
 
 def fail(capsys: pytest.CaptureFixture[str], *words: str) -> str:

@@ -47,11 +47,11 @@ def read_picture(data: bytes, grey16: Grey16, truncated: Truncated) -> Picture |
 
     An orientation tag inside the file is left alone: a record's own exif_rot says how to turn it.
     """
-    opened = _load(data, truncated == "keep")
+    opened = open_image(data, keep_truncated=truncated == "keep")
     if isinstance(opened, str):
         return opened
     try:
-        return _split(opened, grey16)
+        return split_alpha(opened, grey16)
     except Exception:  # Pillow's conversions raise several kinds of errors for inconsistent files
         return DAMAGED
 
@@ -89,8 +89,14 @@ def _take_high_byte(values: np.ndarray) -> np.ndarray:
     return (np.clip(values, 0, 65535).astype(np.int64) >> 8).astype(np.uint8)
 
 
-def _load(data: bytes, keep_truncated: bool) -> Image.Image | str:
-    """An image file's bytes -> the image with its pixels read, or a reject's reason."""
+def open_image(
+    data: bytes, *, keep_truncated: bool = False, turn: bool = False, side_limit: int = _SIDE_LIMIT
+) -> Image.Image | str:
+    """An image file's bytes -> the image with its pixels read, or a reject's reason.
+
+    `turn` lets Pillow turn a TIFF by its orientation tag as it reads it; of other formats it turns
+    none.
+    """
     kind = next((kind for start, kind in _SIGNATURES if data.startswith(start)), None)
     if kind is None:
         return NOT_AN_IMAGE
@@ -100,9 +106,9 @@ def _load(data: bytes, keep_truncated: bool) -> Image.Image | str:
         ImageFile.LOAD_TRUNCATED_IMAGES = keep_truncated
         try:
             image = Image.open(io.BytesIO(data), formats=(kind,))
-            if max(image.size) > _SIDE_LIMIT:
+            if max(image.size) > side_limit:
                 return TOO_LARGE
-            if kind == "TIFF":
+            if kind == "TIFF" and not turn:
                 _forget_orientation(image)
             image.load()
             return image
@@ -127,7 +133,7 @@ def _is_cut(kind: str, data: bytes, complaint: str) -> bool:
     return "trunc" in complaint.lower() or _LAST_BYTES.get(kind, b"") not in data[-64:]
 
 
-def _split(image: Image.Image, grey16: Grey16) -> Picture:
+def split_alpha(image: Image.Image, grey16: Grey16) -> Picture:
     """A loaded image of any mode -> its 8-bit colour and alpha."""
     transparent = image.info.get("transparency")
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):

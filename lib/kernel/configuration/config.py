@@ -59,13 +59,11 @@ class Config:
     minutes: float = _key(
         90.0,
         "min",
-        f"wall clock of the whole run; Kaggle ends a session at {SESSION_MINUTES}",
+        f"wall clock of the run; Kaggle ends a session at {SESSION_MINUTES}",
         0.1,
         _WEEK,
     )
-    train_minutes: float = _key(
-        0.0, "min", "optimiser time of all candidates together", 0, _WEEK, 0, by="what is left"
-    )
+    train_minutes: float = _key(0.0, "min", "optimiser time", 0, _WEEK, 0, by="what is left")
     steps: int = _key(0, "steps", "cap on critic or model steps; 0: none", 0, 10**9)
     ranks: int = _key(
         0, "processes", "that train and draw together", 1, 64, 0, by="one for each GPU"
@@ -74,9 +72,7 @@ class Config:
     competition: str = _key("gan-challenge", "name", "whose data are read")
     image_px: int = _key(IMAGE_PX, "px", "side of every picture", 8, 128)
     image_name: str = _key("{:05d}.png", "pattern", "of the pictures' names in images.zip")
-    policy: str = _key(
-        OFFICIAL, "name", "decoding of the training images; FID's is always the official one"
-    )
+    policy: str = _key(OFFICIAL, "name", "decoding of training images; for FID it is official")
     # Training
     epochs: int = _key(0, "epochs", "cap on passes over the data; 0: none", 0, 10**6)
     batch: int = _key(64, "images", "of a step", 1, 65536, 0, by="by the device")
@@ -91,24 +87,20 @@ class Config:
     )
     graphs: bool = _key(True, "switch", "on a GPU a step's kernels are launched as one CUDA graph")
     targets: int = _key(0, "pixels", "of each image that pixel learns in a step; 0: all", 0, 128**2)
-    lr: float = _key(1e-4, "a step", "learning rate; of r3gan at width 128", 1e-9, 10)
+    lr: float = _key(1e-4, "a step", "learning rate", 1e-9, 10)
     beta1: float = _key(0.5, "share", "Adam's memory of gradients", 0, 0.9999)
     beta2: float = _key(0.9, "share", "Adam's memory of squared gradients", 0, 0.999999)
     n_critic: int = _key(5, "steps", "of the critic for each of the generator", 1, 100)
-    gp_weight: float = _key(
-        10.0, "factor", "lambda of the gradient penalty; in r3gan gamma at first", 0, 1000
-    )
+    gp_weight: float = _key(10.0, "factor", "lambda of the gradient penalty", 0, 1000)
     latent_dim: int = _key(100, "numbers", "that a generator starts from", 1, 4096)
     width: int = _key(64, "channels", "of the narrowest layer", 1, 2048, 0, by="by the device")
     depth: int = _key(
         4, "layers", "of pixel's trunk, of each scale in edm", 1, 64, 0, by="by the device"
     )
     ema_decay: float = _key(0.0, "a step", "of the average of the weights; 0: none", 0, 0.999999)
-    save_every: int = _key(
-        10, "epochs", "between generator snapshots that a public recipe leaves behind", 1, 10**6
-    )
+    save_every: int = _key(10, "epochs", "between snapshots of the generator", 1, 10**6)
     epoch_fid: int = _key(
-        0, "images", "for the FID of each epoch; 0: none, the last weights are taken", 0, 50_000
+        0, "images", "for each epoch's FID; 0: none, the last weights serve", 0, 50_000
     )
     trial: int = _key(
         0, "images", "for each FID of a candidate", 1, 50_000, 0, by="by device and time"
@@ -130,7 +122,7 @@ class Config:
     # Samples
     samples: int = _key(SUBMITTED, "images", "submitted", 2, 100_000)
     temperature: float = _key(
-        1.0, "factor", "of r3gan's and edm's noise; of pixel's softmax", COLDEST, HOTTEST
+        1.0, "factor", "of the noise to draw from, or of the softmax", COLDEST, HOTTEST
     )
     tail: float = _key(
         0.0, "share", "pixel's rare values, together less likely than this, are not drawn", 0, 1

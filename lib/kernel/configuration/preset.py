@@ -71,6 +71,9 @@ class Preset:
     candidates: tuple["Preset", ...] = ()  # recipes that compete in it
     image_px: Sequence[int] = (IMAGE_PX,)  # sides of pictures that it makes; not of a contest
     rules: Rules | None = None  # of the competition that it was adapted to
+    words: Mapping[str, str] = field(default_factory=dict)  # key -> what it means in this recipe
+    idea: str = ""  # how it makes pictures, a sentence for the head of a kernel
+    first_keys: tuple[str, ...] = ("minutes", "seed", "samples")  # that a user changes first
 
     def adapt(self, rules: Rules) -> "Preset":
         """Return the same for a competition: with its keys and, where it has none, its defaults."""

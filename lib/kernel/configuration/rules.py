@@ -22,6 +22,9 @@ class Rules:
     keys: tuple[str, ...] = ()  # keys of CONFIG that only some competitions have
     defaults: Mapping[str, Any] = field(default_factory=dict)  # where they differ from Config's
     image_px: Sequence[int] = (IMAGE_PX,)  # sides of a picture that it allows
+    task: str = "Trains a generator of pictures and draws new ones."  # these three head a kernel
+    reads: str = "The competition's data below /kaggle/input."
+    writes: str = "The submission, into /kaggle/working."
     files: tuple[str, ...] = (IMAGES,)  # what a run leaves for it, the one to submit first
 
     def list_known_keys(self) -> list[str]:

@@ -1,7 +1,7 @@
 """Keys and values as users write them -> those of a Config, and back."""
 
 from collections.abc import Mapping
-from typing import Any, get_type_hints
+from typing import Any, NoReturn, get_type_hints
 
 from lib.base.errors import InputError
 from lib.kernel.configuration.aliases import take_old_names
@@ -61,8 +61,22 @@ def read_block(block: Mapping[str, Any], presets: Mapping[str, Preset]) -> Confi
             raise _refuse(f"CONFIG[{key!r}]", key, value, cure) from None
     _check_competition(values.pop("competition", None), rules)
     recipe = values.pop("recipe", next(iter(presets)))
-    check_choice("recipe", recipe, presets)
+    if recipe not in presets:
+        _refuse_recipe(recipe, presets)
     return configure(presets[recipe], values)
+
+
+def _refuse_recipe(named: str, presets: Mapping[str, Preset]) -> NoReturn:
+    """Raise InputError for a recipe that the kernel does not hold."""
+    if len(presets) > 1:
+        check_choice("recipe", named, presets)
+    raise InputError(
+        "config",
+        "this kernel holds one recipe, and CONFIG names another",
+        expected=repr(next(iter(presets))),
+        got=repr(named),
+        cure=f"build one with --recipe {named}, or one of all recipes with --full",
+    )
 
 
 def _check_competition(named: str | None, rules: Rules | None) -> None:
@@ -91,7 +105,7 @@ def explain_key(name: str, preset: Preset) -> str:
     """(key, preset) -> the key's unit and meaning, for a comment."""
     key = KEYS[name]
     by = f"; auto: {key.by}" if may_be_automatic(name, preset) else ""
-    return f"{key.unit}: {key.words}{by}"
+    return f"{key.unit}: {preset.words.get(name, key.words)}{by}"
 
 
 def show_settings(config: Config, preset: Preset) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""Divides the time of a run.
+"""Planning: the time of a run is divided.
 
-Speeds are measured, automatic values are filled in, and sizes shrink where time is short.
+Speeds are measured first, on a few pictures. Then training gets what the rest leaves, and sizes
+shrink where time is short.
 """

@@ -1,4 +1,6 @@
-"""A trained network draws images here.
+"""Sampling: trained weights draw pictures.
 
-The temperature to draw with is looked for here too.
+Picture number i depends on (seed, stage, i) alone, whatever machine, batch or rank draws it. So
+equal seeds give equal submissions. Where it is asked for, the temperature of the least FID is
+looked for first.
 """

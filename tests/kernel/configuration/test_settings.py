@@ -4,12 +4,12 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import build
 from lib.base.errors import InputError
-from lib.commands.kernel_build import render_preface
+from lib.commands.book.config_block import list_idle, render_config
 from lib.kernel.configuration.config import BAKED, KEYS, Config, as_dict
 from lib.kernel.configuration.configure import may_be_automatic
 from lib.kernel.configuration.settings import (
@@ -46,8 +46,13 @@ UNUSED = [
 def read_preface(config: Config) -> dict[str, Any]:
     """A Config -> CONFIG as the bundle has it."""
     names: dict[str, Any] = {}
-    exec(render_preface(config), names)
+    exec(render_config(config), names)
     return names["CONFIG"]
+
+
+def show_config(config: Config) -> str:
+    """A Config -> CONFIG as the bundle has it, each comment in one line."""
+    return re.sub(r"\n +#   (?=\S)", " ", render_config(config))
 
 
 def test_no_two_of_these_build_the_same_bundle() -> None:
@@ -61,7 +66,7 @@ def test_no_two_of_these_build_the_same_bundle() -> None:
         {"fid_loss": 0.0},
     ]
     configs = [make_config("auto", given) for given in texts]
-    assert len({render_preface(config) for config in configs}) == len(texts)
+    assert len({render_config(config) for config in configs}) == len(texts)
     assert len({str(identify(config, auto, "ab")) for config in configs}) == len(texts)
     for config, text in zip(configs, texts, strict=True):
         assert text.items() <= read_preface(config).items()
@@ -90,12 +95,15 @@ def test_no_candidate_of_auto_uses_n_critic(capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize("recipe", ROWS)
 def test_a_kernel_shows_what_its_recipe_uses_each_with_unit_and_word(recipe: str) -> None:
     config = make_config(recipe, {})
-    lines = render_preface(config).splitlines()
+    lines, preset = show_config(config).splitlines(), PRESETS[recipe]
+    idle = list_idle(config, preset)
+    assert idle == ({"curate", "pool"} if recipe.endswith("-seed") else set())
     for key in KEYS:
         found = [line for line in lines if f"{key!r}:" in line]
-        assert len(found) == (key in PRESETS[recipe].keys), key
+        assert len(found) == (key in preset.keys and key not in idle), key
+        words = preset.words.get(key, KEYS[key].words)
         for line in found:
-            assert line.split(" # ")[-1].startswith(f"{KEYS[key].unit}: {KEYS[key].words}")
+            assert line.split(" # ")[-1].startswith(f"{KEYS[key].unit}: {words}")
             assert line.lstrip().startswith("#") == (
                 key not in list_shown_keys(config, PRESETS[recipe])
             )
@@ -112,6 +120,7 @@ def test_a_kernel_shows_what_its_recipe_uses_each_with_unit_and_word(recipe: str
 
 
 @pytest.mark.parametrize("recipe", ROWS)
+@settings(deadline=None)  # of the shared machine, not of the code
 @given(data=st.data())
 def test_config_comes_back_from_what_the_kernel_shows(recipe: str, data: st.DataObject) -> None:
     usual = as_dict(make_config(recipe, {}))
@@ -138,7 +147,10 @@ def test_auto_and_the_old_number_are_one(recipe: str, key: str) -> None:
         return
     one, two = (make_config(recipe, dict([parse_override(t)])) for t in (f"{key}=auto", old))
     assert one == two
-    assert render_preface(one) == render_preface(two)
+    assert render_config(one) == render_config(two)
+    if key in list_idle(one, PRESETS[recipe]):
+        assert key not in read_preface(one)
+        return
     assert read_preface(one)[key] == "auto"
     block = {"recipe": recipe}
     assert (
@@ -146,7 +158,7 @@ def test_auto_and_the_old_number_are_one(recipe: str, key: str) -> None:
         == read_block({**block, key: KEYS[key].auto}, PRESETS)
         == one
     )
-    assert f"auto: {KEYS[key].by}" in render_preface(one)
+    assert f"auto: {KEYS[key].by}" in show_config(one)
 
 
 @pytest.mark.parametrize("key", sorted(set(KEYS) - AUTOMATIC - set(BAKED)))

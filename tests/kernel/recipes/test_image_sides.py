@@ -18,13 +18,14 @@ from lib.kernel.recipes.table import load_recipe, make_config
 from lib.kernel.sampling import draw as drawing
 from lib.kernel.sampling.draw import count_drawn, draw_images, sample_images
 from lib.kernel.sampling.model_file import read_model, write_model
-from tests.small import as_model, keep_used, make_trainer, resolve_sizes
+from tests.small import PRESETS, as_model, keep_used, make_trainer, resolve_sizes
 
 pytestmark = pytest.mark.ships
 
 CPU = Device(torch.device("cpu"), None, "cpu")
 SIDES = (28, 32, 64, 96)
 CHANNELS = (1, 3)
+PAIRS = [(name, side) for name in ("r3gan", "edm", "pixel") for side in PRESETS[name].image_px]
 
 
 class EnoughError(Exception):
@@ -42,8 +43,7 @@ def make_images(side: int, channels: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("channels", CHANNELS)
-@pytest.mark.parametrize("side", SIDES)
-@pytest.mark.parametrize("recipe", ["r3gan", "edm", "pixel"])
+@pytest.mark.parametrize(("recipe", "side"), PAIRS)
 def test_two_steps_and_equal_draws_at_every_side(recipe: str, side: int, channels: int) -> None:
     config = make_tiny(recipe, side)
     trainer = make_trainer(make_images(side, channels), config, CPU)
@@ -66,7 +66,7 @@ def draw_beginning(recipe: str, network: Any, config: Config) -> torch.Tensor:
     begun: list[torch.Tensor] = []
 
     def tick(share: float) -> None:
-        if recipe == "pixel" and share >= 3 / 96:
+        if recipe == "pixel" and share >= 3 / 64:
             raise EnoughError
 
     def keep_walk(*inputs: Any) -> Any:
@@ -112,6 +112,15 @@ def test_a_model_file_keeps_the_side_of_pixel(tmp_path: Path) -> None:
     images = torch.from_numpy(make_images(64, 1))[:2]
     places, codes = torch.tensor([[0, 4095], [64, 100]]), torch.tensor([0, 1])
     assert torch.equal(found(images, places, codes), network(images, places, codes))
+
+
+def test_the_sides_that_each_recipe_makes() -> None:
+    sides = {name: tuple(preset.image_px) for name, preset in PRESETS.items()}
+    assert sides["r3gan"] == sides["edm"] == SIDES
+    assert sides["pixel"] == (28, 32, 64)
+    assert sides["first-seed"] == sides["second-seed"] == (32,)
+    able = load_recipe("auto").keep_able(96).candidates
+    assert [each.name for each in able] == ["r3gan", "edm"]
 
 
 def test_stages_of_r3gan_double_from_4_to_7_px_and_halve_their_width_beyond_32_px() -> None:

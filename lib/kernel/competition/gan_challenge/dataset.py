@@ -2,14 +2,13 @@
 
 import csv
 import dataclasses
-import hashlib
 import io
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +33,7 @@ from lib.kernel.competition.gan_challenge.shard_lines import (
     read_blocks,
 )
 from lib.kernel.competition.gan_challenge.shards import Shard, find_shards
+from lib.kernel.competition.pixel_file import PixelWriter, is_as_written, load_pixels
 from lib.kernel.configuration.aliases import modernise_value
 from lib.kernel.configuration.challenge import IMAGE_PX
 from lib.kernel.configuration.config import OFFICIAL
@@ -45,11 +45,9 @@ SHEET_FILE = "contact_sheet.png"
 SUMMARY_FILE = "decode.json"
 
 _DECODER = 1  # raise it whenever a line decodes to something else: older results are then redone
-_HEADER_BYTES = 128  # of a .npy file of this shape: the format pads to multiples of 64
 _LITTLE = 4 * BLOCK_BYTES  # less input than this is decoded faster than processes start
 _SHOWN, _SHEET_COLUMNS = 128, 16  # pictures on the contact sheet
 _SHEET_GROUND = 96  # grey between pictures that are mostly black or white
-_WRITE = 256  # pictures a write; so few are still in the CPU's cache when they are hashed
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class Decoded:
 
     def load_images(self) -> np.ndarray:
         """Map the file into memory, read-only: (N, 3, 32, 32) uint8 in file order."""
-        return np.load(self.folder / IMAGES_FILE, mmap_mode="r")
+        return load_pixels(self.folder / IMAGES_FILE)
 
     def load_ids(self) -> list[str]:
         """Read the images' ids, in file order."""
@@ -110,7 +108,7 @@ def decode_dataset(
         notes=dict(tally.notes.most_common()),
         grey=tally.grey,
         seconds=time.monotonic() - started,
-        sha256={IMAGES_FILE: tally.pixels_sha256.hexdigest(), **hashes},
+        sha256={IMAGES_FILE: tally.pixels_sha256, **hashes},
     )
     write_json(target / SUMMARY_FILE, _as_json(decoded))
     colours = "all grey (R = G = B)" if decoded.grey else "in colour"
@@ -127,10 +125,10 @@ class _Tally:
     notes: Counter[str] = field(default_factory=Counter)
     first: list[np.ndarray] = field(default_factory=list)  # pictures for the contact sheet
     grey: bool = True
-    pixels_sha256: Any = field(default_factory=hashlib.sha256)
+    pixels_sha256: str = ""  # known at the end
 
-    def add(self, block: DecodedBlock, file: BinaryIO) -> None:
-        """Add the next block in file order, and write its pixels to the file."""
+    def add(self, block: DecodedBlock) -> None:
+        """Add the next block in file order, without its pixels."""
         if len(self.ids) < _SHOWN and len(block.ids):
             self.first.append(
                 np.broadcast_to(block.pixels, (len(block.ids), 3, IMAGE_PX, IMAGE_PX))
@@ -139,11 +137,6 @@ class _Tally:
         self.rejects += block.rejects
         self.notes.update(block.notes)
         self.grey = self.grey and block.pixels.shape[1] == 1
-        for start in range(0, len(block.ids), _WRITE):
-            part = block.pixels[start : start + _WRITE]
-            whole = np.broadcast_to(part, (len(part), 3, IMAGE_PX, IMAGE_PX)).tobytes()
-            self.pixels_sha256.update(whole)
-            file.write(whole)
 
 
 def _decode_into(
@@ -154,9 +147,10 @@ def _decode_into(
     decode = partial(decode_block, policy=get_policy(policy_name))
     progress = Progress("dataset", len(shards), "shards")
     with replacing(target / IMAGES_FILE) as file:
-        file.write(bytes(_HEADER_BYTES))  # the header's place; its count is known at the end
+        writer = PixelWriter(file, IMAGE_PX)
         for block in map_in_order(decode, read_blocks(shards, digest), workers):
-            tally.add(block, file)
+            tally.add(block)
+            writer.add(block.pixels)
             progress.update(digest.shards, f"{len(tally.ids):,} pictures kept")
         write_bytes(target / REJECTS_FILE, _format_rejects(tally.rejects))
         if not tally.ids:
@@ -167,20 +161,8 @@ def _decode_into(
                 got=", ".join(f"{count} x {reason}" for reason, count in reasons) or "no lines",
                 cure=f"look into {target / REJECTS_FILE}",
             )
-        file.seek(0)
-        file.write(_format_header(len(tally.ids)))
+        tally.pixels_sha256 = writer.finish()
     return tally
-
-
-def _format_header(count: int) -> bytes:
-    """A number of pictures -> the header of the .npy file, always of the same length."""
-    header = io.BytesIO()
-    shape = (count, 3, IMAGE_PX, IMAGE_PX)
-    np.lib.format.write_array_header_1_0(
-        header, {"descr": "|u1", "fortran_order": False, "shape": shape}
-    )
-    assert header.tell() == _HEADER_BYTES, "the pixels already stand behind 128 bytes"
-    return header.getvalue()
 
 
 def _format_rejects(rejects: list[Reject]) -> bytes:
@@ -225,11 +207,10 @@ def _is_whole(decoded: Decoded) -> bool:
         for name, expected in decoded.sha256.items():
             if name != IMAGES_FILE and sha256_file(decoded.folder / name) != expected:
                 return False
-        images = decoded.load_images()
-        pixels = hashlib.sha256(images.data).hexdigest()
-        return len(images) == decoded.kept and pixels == decoded.sha256[IMAGES_FILE]
-    except (OSError, ValueError):
+    except OSError:
         return False
+    path, digest = decoded.folder / IMAGES_FILE, decoded.sha256[IMAGES_FILE]
+    return is_as_written(path, decoded.kept, digest)
 
 
 def _measure(shards: tuple[Shard, ...]) -> tuple[int, int]:

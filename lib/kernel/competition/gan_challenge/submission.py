@@ -1,28 +1,27 @@
-"""Images and their features -> submission.csv and images.zip, both read back and checked."""
+"""The submission: submission.csv and images.zip, both read back and checked.
 
-import io
-import zipfile
+The competition takes features, not pictures: a row "dig-000000,f0,...,f2047" for each of 1,000. The
+pictures go beside it, and before the run ends, the features of some are computed anew and compared.
+"""
+
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from lib.base.errors import PipelineError
 from lib.base.files import replacing, write_bytes, write_text
 from lib.base.log import log
 from lib.base.run_files import IMAGES, SUBMISSION
-from lib.base.seeds import derive_seed
 from lib.kernel.competition.contract import Remarks
 from lib.kernel.competition.gan_challenge.submission_table import HEADER, name_image, read_table
+from lib.kernel.competition.image_zip import read_zip, verify_features, write_zip
 from lib.kernel.configuration.challenge import FEATURES
 from lib.kernel.configuration.config import Config
 
-_TOLERANCE = 1e-3  # of a feature's standard deviation: another batch moves the last bits only
 _NOTE = """submission.csv: {samples:,} rows of Inception-V3 features, images in images.zip.
 recipe {recipe}, seed {seed}; features by {extractor}
 {warning}"""
-_DOS_EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time stamp: equal images give an equal archive
 
 
 def write_submission(path: Path, features: np.ndarray) -> None:
@@ -48,27 +47,12 @@ def write_submission(path: Path, features: np.ndarray) -> None:
 
 def write_images(path: Path, images: np.ndarray, comment: str = "") -> None:
     """Write (N, 3, 32, 32) uint8 as a zip of dig-000000.png ...; PNGs are stored, not deflated."""
-    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        archive.comment = comment.encode()
-        for index, image in enumerate(images):
-            png = io.BytesIO()
-            Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0))).save(png, "PNG")
-            entry = zipfile.ZipInfo(f"{name_image(index)}.png", date_time=_DOS_EPOCH)
-            archive.writestr(entry, png.getvalue())
+    write_zip(path, images, _name_file, comment)
 
 
 def read_images(path: Path) -> np.ndarray:
     """A zip of write_images -> (N, 3, 32, 32) uint8 in the order of the ids."""
-    with zipfile.ZipFile(path) as archive:
-        names = sorted(archive.namelist())
-        pictures = [
-            np.asarray(Image.open(io.BytesIO(archive.read(name))).convert("RGB")) for name in names
-        ]
-    expected = [f"{name_image(index)}.png" for index in range(len(names))]
-    if names != expected:
-        wrong = next(name for name, right in zip(names, expected, strict=True) if name != right)
-        raise PipelineError("verify", f"{path.name} names its images otherwise", got=wrong)
-    return np.stack(pictures).transpose(0, 3, 1, 2)
+    return read_zip(path, _name_file)
 
 
 def read_submission(path: Path) -> np.ndarray:
@@ -113,27 +97,15 @@ def verify_submission(
 ) -> float:
     """Check that the features in the CSV are those of the images in the zip.
 
-    The seed draws `rows` images, whose features `extract` computes anew: (n, 3, 32, 32) uint8 ->
-    (n, 2048) float32. Returns the largest deviation, in standard deviations of a feature. Raises
-    PipelineError where CSV and images do not belong together.
+    The seed draws `rows` images, whose features `extract` computes anew, see verify_features.
+    Raises PipelineError where CSV and images do not belong together.
     """
     written, images = read_submission(csv_path), read_images(zip_path)
     if len(written) != count or len(images) != count:
         got = f"{len(written)} rows and {len(images)} images"
         raise PipelineError("verify", "counts differ", expected=str(count), got=got)
-    draw = np.random.default_rng(derive_seed(seed, "verify"))
-    chosen = np.sort(draw.choice(count, size=min(rows, count), replace=False))
-    again = extract(images[chosen])
-    spread = np.maximum(written.std(axis=0), np.float32(1e-6) + 1e-3 * np.abs(written).max())
-    deviation = np.abs(again - written[chosen]) / spread
-    worst = float(deviation.max())
-    if not worst <= _TOLERANCE:
-        row = int(chosen[deviation.max(axis=1).argmax()])
-        raise PipelineError(
-            "verify",
-            f"features of {name_image(row)} differ from those of its image in {zip_path.name}",
-            expected=f"at most {_TOLERANCE:g} standard deviations",
-            got=f"{worst:.3g}",
-            cure="run the same command again; if it stays, the device computes unsteadily",
-        )
-    return worst
+    return verify_features(written, images, rows, seed, extract, name_image)
+
+
+def _name_file(index: int) -> str:
+    return f"{name_image(index)}.png"

@@ -26,4 +26,7 @@ AUTO_PRESET = Preset(
         "trial",
     ),
     candidates=CANDIDATES,
+    words={"train_minutes": "optimiser time of all candidates together"},
+    idea="pixel, r3gan and edm compete for the time; the one of the least FID goes on.",
+    first_keys=("minutes", "seed", "pool"),
 )

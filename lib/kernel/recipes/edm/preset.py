@@ -19,5 +19,12 @@ EDM_PRESET = Preset(
         "sweep": True,
     },
     training_keys=(*TRAINER_KEYS, *SELECTION_KEYS, "depth"),
+    image_px=(28, 32, 64, 96),
     sizes=SizesByDevice(("width", "depth", "batch"), on_gpu=(96, 2, 256), on_cpu=(16, 1, 32)),
+    words={
+        "temperature": "of the noise to begin with",
+        "depth": "of each scale",
+    },
+    idea="A denoiser turns noise into pictures step by step.",
+    first_keys=("minutes", "width", "depth"),
 )

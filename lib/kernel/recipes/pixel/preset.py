@@ -28,5 +28,15 @@ PIXEL_PRESET = Preset(
         *SELECTION_KEYS,
         *("clusters", "targets", "depth", "ema_decay", "tail"),
     ),
+    image_px=(28, 32, 64),  # larger ones take seconds each to draw, pixel by pixel
     sizes=SIZES,
+    words={
+        "temperature": "of the softmax that pixels are drawn from",
+        "clusters": "of alike pictures that are told apart; 1: none",
+        "targets": "of each image that are learnt in a step; 0: all",
+        "depth": "of the trunk",
+        "tail": "values together less likely than this are not drawn",
+    },
+    idea="A model draws each pixel given those before it.",
+    first_keys=("minutes", "width", "depth"),
 )

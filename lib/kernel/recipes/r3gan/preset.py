@@ -20,5 +20,14 @@ R3GAN_PRESET = Preset(
         "fid_loss": -1.0,
     },
     training_keys=(*TRAINER_KEYS, *SELECTION_KEYS, "gp_weight", "latent_dim", "fid_loss"),
+    image_px=(28, 32, 64, 96),
     sizes=SizesByDevice(("width", "batch"), on_gpu=(128, 128), on_cpu=(8, 32)),
+    words={
+        "lr": "learning rate at width 128",
+        "gp_weight": "gamma of the gradient penalties at first",
+        "temperature": "of the noise to draw from",
+        "fid_loss": "of the training time with FID as the loss, at its end; 0: none",
+    },
+    idea="A generator and a critic compete, in pairs of real and drawn pictures.",
+    first_keys=("minutes", "gp_weight", "width"),
 )

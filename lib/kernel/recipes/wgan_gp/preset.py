@@ -3,6 +3,7 @@
 from lib.kernel.configuration.preset import TRAINER_KEYS, Preset
 
 _KEYS = (*TRAINER_KEYS, "n_critic", "gp_weight", "latent_dim", "save_every", "epoch_fid")
+_IDEA = "A generator and a critic compete: WGAN-GP, as a public solution of the competition did it."
 
 FIRST_SEED_PRESET = Preset(
     name="first-seed",
@@ -20,6 +21,8 @@ FIRST_SEED_PRESET = Preset(
         "curate": False,
     },
     training_keys=_KEYS,
+    idea=_IDEA,
+    first_keys=("epochs", "minutes", "width"),
 )
 SECOND_SEED_PRESET = Preset(
     name="second-seed",
@@ -39,4 +42,6 @@ SECOND_SEED_PRESET = Preset(
         "epoch_fid": 1000,
     },
     training_keys=_KEYS,
+    idea=_IDEA,
+    first_keys=("epochs", "minutes", "width"),
 )

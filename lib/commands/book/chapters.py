@@ -1,0 +1,64 @@
+"""The chapters of a kernel: recipes, loop, samples, data, FID, submission, report, machinery."""
+
+from lib.bundler.chapters import Chapter
+from lib.kernel.competition.table import find_package
+from lib.kernel.configuration.config import Config
+from lib.kernel.recipes.table import ROWS
+
+_KERNEL = "lib/kernel"
+# Of a recipe: what it is, its networks, its loss, its step, its samples; then the rest.
+_RECIPE = (
+    *("__init__", "networks", "unet", "denoiser", "model", "row_transformer", "losses"),
+    *("trainer", "heun", "sampler", "successive_halving"),
+)
+
+
+def list_chapters(config: Config, entry: str) -> tuple[Chapter, ...]:
+    """(Config, the entry's file name) -> the chapters of its kernel, as a reader wants them."""
+    data = find_package(config.competition).replace(".", "/")
+    submission = (f"{data}/submission.py", f"{data}/submission*.py")
+    top = (*_name(_KERNEL, "__init__"), entry)
+    return (
+        *_list_recipes(config.recipe),
+        _chapter("The training loop", "training", "train", "trainer", "adversarial"),
+        _chapter("Sampling", "sampling", "model_file", "draw"),
+        Chapter(
+            "The data",
+            (*_name(data, "__init__", "competition"), f"{data}/*", f"{_KERNEL}/competition/*"),
+        ),
+        _chapter("Features and FID", "metrics", "fid", "features", "inception"),
+        _chapter("Curation", "curation", "choose", "curate"),
+        Chapter("The submission", submission),
+        _chapter("The report", "report", "report"),
+        Chapter(
+            "The run",
+            (
+                *top,
+                *_name(_KERNEL, "main", "pipeline", "run_steps", "stages", "recipe"),
+                f"{_KERNEL}/report_config.py",
+                *_chapter("", "planning", "plan").paths,
+            ),
+        ),
+        Chapter("Machinery", ("lib/base/__init__.py", f"{_KERNEL}/*", "lib/base/*", "*")),
+    )
+
+
+def _list_recipes(recipe: str) -> list[Chapter]:
+    """A recipe's name -> a chapter for each family of recipes, its own first."""
+    families: dict[str, str] = {}
+    for name in (recipe, *ROWS):
+        families.setdefault(ROWS[name].module.split(".")[-2], name)
+    return [
+        _chapter(f"{'The recipe' if name == recipe else 'Recipe'} {name}", place, *_RECIPE[1:])
+        for name, place in ((name, f"recipes/{family}") for family, name in families.items())
+    ]
+
+
+def _chapter(title: str, folder: str, *first: str) -> Chapter:
+    """A chapter of one folder of the kernel: what it is, the modules to read first, the others."""
+    place = f"{_KERNEL}/{folder}"
+    return Chapter(title, (*_name(place, "__init__", *first), f"{place}/*"))
+
+
+def _name(place: str, *modules: str) -> tuple[str, ...]:
+    return tuple(f"{place}/{module}.py" for module in modules)

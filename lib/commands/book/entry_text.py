@@ -1,0 +1,80 @@
+"""A Config -> the kernel's entry: the imports of its recipe, its competition and its stages."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from lib.kernel.competition.table import find_package
+from lib.kernel.configuration.config import Config
+from lib.kernel.configuration.configure import as_candidate
+from lib.kernel.configuration.stage_keys import STAGE_KEYS, list_needed
+from lib.kernel.recipes.table import ROWS, Row, find_preset
+
+# A field of lib.kernel.stages.Stages -> its module, and the name in it (none: the module itself).
+_STAGES = {
+    "ranks": ("lib.kernel.training", "worker_rank"),
+    "make_graphs": ("lib.kernel.device.cuda_graph", "make_graphs"),
+    "finetune": ("lib.kernel.training.fid_finetune", "finetune_by_fid"),
+    "tune_temperature": ("lib.kernel.sampling.temperature_sweep", "tune_temperature"),
+    "curate": ("lib.kernel.curation.choose", "choose_images"),
+    "measure_extra": ("lib.kernel.metrics.extra_metrics", "measure_extra"),
+}
+
+
+def render_entry(
+    templates: Path, config: Config, full: bool = False, in_notebook: bool = False
+) -> str:
+    """(kernel_template/, Config, whether everything goes in) -> the entry's text.
+
+    It names one recipe and the stages that the Config uses, or all of both. The report's template
+    is a string in it. In a notebook it shows the run's pictures as they come.
+    """
+    import jinja2  # bundles of other scripts do not need it
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    recipes = list(ROWS.values()) if full else [ROWS[config.recipe]]
+    needed = {"measure_extra", *(STAGE_KEYS[key] for key in list_needed_keys(config))}
+    stages = {name: _STAGES[name][1] for name in _STAGES if full or name in needed}
+    report = (templates / "report.html.j2").read_text(encoding="utf-8")
+    return environment.get_template("entry.py.j2").render(
+        imports=_sort_imports(config, recipes, stages, in_notebook),
+        in_notebook=in_notebook,
+        recipes=recipes,
+        stages=stages,
+        report_template=quote_text(report),
+    )
+
+
+def list_needed_keys(config: Config) -> set[str]:
+    """A Config -> the keys by which it, or one of its candidates, asks for an optional stage."""
+    preset = find_preset(config.recipe, config.competition)
+    able = [each for each in preset.candidates if each.can_make(config.image_px)]
+    configs = [config, *(as_candidate(config, preset, each) for each in able)]
+    return {key for each in configs for key in list_needed(each)}
+
+
+def _sort_imports(
+    config: Config, recipes: Iterable[Row], stages: Iterable[str], in_notebook: bool
+) -> list[str]:
+    """The names that the entry needs -> its lines of imports, in the order of their modules."""
+    pairs = [
+        ("lib.kernel", "pipeline"),
+        (f"{find_package(config.competition)}.competition", "COMPETITION"),
+        ("lib.kernel.main", "main"),
+        ("lib.kernel.stages", "Kernel, Stages"),
+        *((row.module, row.name) for row in recipes),
+        *(_STAGES[name] for name in stages),
+        *([("lib.kernel.report.inline", "InlineViewer")] if in_notebook else []),
+    ]
+    return [f"from {module} import {name}" for module, name in sorted(pairs)]
+
+
+def quote_text(text: str) -> str:
+    """A text -> a Python expression for it, in readable lines where its characters allow."""
+    if "\\" in text or '"""' in text or text.endswith('"'):
+        return repr(text)
+    return f'"""{text}"""'

@@ -1,0 +1,204 @@
+"""An input folder or file -> all plain files in it, also those inside zips and tars, in order.
+
+Nothing is unpacked onto the disk. Files of a folder and of a zip come by their sorted paths, those
+of a tar as they stand in it.
+"""
+
+import gzip
+import io
+import lzma
+import os
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from lib.base.run_files import MANIFEST
+from lib.kernel.competition.archives import BrokenStreamError, Member, list_members, read_member
+
+HIDDEN = "hidden files and those of macOS"
+EARLIER = "files of an earlier run's output"
+NO_FILE = "links, pipes and devices"
+MOST_BYTES = 1 << 32  # of a file inside an archive, which has to lie in memory
+_ZIPS = (".zip",)
+_TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+_TAR_FAULTS = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError, ValueError)
+
+
+class UnreadableError(Exception):
+    """A file's bytes cannot be read; the text says why."""
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file of the input. One inside a tar can be read only until the next one is asked for."""
+
+    name: str  # path below the input, through archives as if they were folders
+    read: Callable[[], bytes]  # UnreadableError where it cannot be read
+    path: Path | None = None  # where it lies on the disk by itself
+    fault: str = ""  # why nothing is known of it but its name: a broken archive, a bad path
+    left_out: str = ""  # the kind of files that are never read
+
+
+def walk_input(source: Path) -> Iterator[InputFile]:
+    """A folder, or one file -> the files in it."""
+    if source.is_file():
+        yield from _open_up(source.name, source)
+        return
+    for name, path, left_out in _walk_folder(source):
+        if left_out:
+            yield InputFile(name, _read_nothing, left_out=left_out)
+        else:
+            yield from _open_up(name, path)
+
+
+def _walk_folder(root: Path) -> Iterator[tuple[str, Path, str]]:
+    """A folder -> (path below it, path, why it is left out or "") by sorted paths.
+
+    Links are followed, for Kaggle mounts data through links; each real file comes once.
+    """
+    found: list[tuple[str, Path, str]] = []
+    seen: set[str] = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:  # a link back up, or a second way to the same folder
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        is_earlier = MANIFEST in names
+        for name in sorted(names):
+            path = Path(folder, name)
+            target, below = os.path.realpath(path), path.relative_to(root).as_posix()
+            if target not in seen:
+                seen.add(target)
+                found.append((below, path, _leave_out(below, path, is_earlier)))
+        if is_earlier:
+            found += [
+                (path.relative_to(root).as_posix(), path, EARLIER)
+                for path in Path(folder).rglob("*")
+                if path.parent != Path(folder) and not path.is_dir()
+            ]
+            folders.clear()
+    yield from sorted(found, key=lambda each: PurePosixPath(each[0]).parts)
+
+
+def _leave_out(name: str, path: Path, is_earlier: bool) -> str:
+    if is_earlier:
+        return EARLIER
+    if _is_hidden(name):
+        return HIDDEN
+    return "" if path.is_file() else NO_FILE
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+
+
+def _open_up(name: str, path: Path) -> Iterator[InputFile]:
+    """(a file's name, its path) -> the file, or what the archive holds that it is."""
+    if name.lower().endswith(_ZIPS):
+        yield from _walk_zip(name, path)
+    elif name.lower().endswith(_TARS):
+        yield from _walk_tar(name, path)
+    else:
+        yield InputFile(name, partial(_read_file, path), path)
+
+
+def _walk_zip(name: str, path: Path) -> Iterator[InputFile]:
+    """A zip, even one cut short -> its files, by sorted paths."""
+    try:
+        with path.open("rb") as file:
+            members = [each for each in list_members(file) if not each.name.endswith("/")]
+            if not zipfile.is_zipfile(path):
+                why = "zip cut short: its directory is missing" if members else "no zip file"
+                yield InputFile(name, _read_nothing, fault=why)
+            for member in sorted(members, key=lambda each: each.name):
+                read = partial(_read_member, file, member)
+                yield _make_member(name, member.name, read)
+    except OSError as error:
+        yield InputFile(name, _read_nothing, fault=f"cannot be read ({error.strerror})")
+
+
+def _walk_tar(name: str, path: Path) -> Iterator[InputFile]:
+    """A tar, packed or not, even one cut short -> its files, in its own order."""
+    try:
+        with tarfile.open(path, "r:*") as archive:
+            for entry in archive:
+                if entry.isfile():
+                    yield _make_member(name, entry.name, partial(_read_entry, archive, entry))
+                elif not entry.isdir():
+                    yield InputFile(f"{name}/{entry.name}", _read_nothing, left_out=NO_FILE)
+                archive.members = []  # type: ignore[attr-defined] # else all of them are kept
+            assert archive.fileobj is not None, "it was opened by its path"
+            archive.fileobj.seek(archive.offset)
+            if len(archive.fileobj.read(tarfile.BLOCKSIZE)) < tarfile.BLOCKSIZE:
+                yield InputFile(name, _read_nothing, fault="tar cut short: its end is missing")
+    except _TAR_FAULTS as error:
+        words = str(error).partition("\n")[0] or type(error).__name__
+        yield InputFile(name, _read_nothing, fault=f"tar breaks off: {words[:80]}")
+
+
+def _make_member(archive: str, name: str, read: Callable[[], bytes]) -> InputFile:
+    """(archive's name, a member's, how it is read) -> the file; its path may not lead out."""
+    plain = PurePosixPath(name.replace("\\", "/"))
+    whole = f"{archive}/{name}"
+    if _is_hidden(str(plain)) and ".." not in plain.parts:
+        return InputFile(whole, read, left_out=HIDDEN)
+    if plain.is_absolute() or ".." in plain.parts:
+        return InputFile(whole, read, fault="its path leads out of the archive")
+    return InputFile(whole, read)
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnreadableError(f"cannot be read ({error.strerror})") from error
+
+
+def _read_member(file: BinaryIO, member: Member) -> bytes:
+    content = io.BytesIO()
+    try:
+        for piece in read_member(file, member):
+            if content.tell() + len(piece) > MOST_BYTES:
+                raise UnreadableError(f"larger than {MOST_BYTES:,} bytes")
+            content.write(piece)
+    except BrokenStreamError as error:
+        raise UnreadableError(str(error)) from error
+    return content.getvalue()
+
+
+def _read_entry(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
+    if entry.size > MOST_BYTES:
+        raise UnreadableError(f"larger than {MOST_BYTES:,} bytes")
+    try:
+        file = archive.extractfile(entry)
+        assert file is not None, "it is a plain file"
+        return file.read()
+    except _TAR_FAULTS as error:
+        raise UnreadableError("the tar ends early") from error
+
+
+def _read_nothing() -> bytes:
+    raise AssertionError("a file that is left out or at fault is not read")
+
+
+def unpack_gzip(content: bytes) -> tuple[bytes, str]:
+    """A gzip file's bytes -> (its content as far as it goes, what is wrong or "")."""
+    unpacked = io.BytesIO()
+    try:
+        with gzip.open(io.BytesIO(content)) as file:
+            while piece := file.read(1 << 20):
+                if unpacked.tell() + len(piece) > MOST_BYTES:
+                    return unpacked.getvalue(), f"larger than {MOST_BYTES:,} bytes"
+                unpacked.write(piece)
+    except EOFError:
+        return unpacked.getvalue(), "the gzip ends early"
+    except (OSError, zlib.error):
+        return unpacked.getvalue(), "the gzip is damaged"
+    return unpacked.getvalue(), ""
