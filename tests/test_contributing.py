@@ -1,13 +1,12 @@
-"""docs/CONTRIBUTING.md: its recipe, metric and competition are added to a copy and run."""
+"""docs/CONTRIBUTING.md: its recipe and metric are added to a copy and run."""
 
 import json
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from tests.local_runs import ROOT, UNCURATED, call, copy_sources, write_input
+from tests.local_runs import ROOT, call, copy_sources, write_input
 
 TEXT = (ROOT / "docs" / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SMALL = ["--weights", "random", "--set", "samples=12", "--set", "floor_draws=2"]
@@ -32,16 +31,11 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the sources with all that the page adds."""
     tree = copy_sources(tmp_path_factory.mktemp("tree") / "tree")
     toy = tree / "lib" / "kernel" / "recipes" / "toy"
-    arrays = tree / "lib" / "kernel" / "competition" / "arrays"
-    for folder in (toy, arrays):
-        folder.mkdir()
+    toy.mkdir()
     heads = {
         toy / "__init__.py": '"""A toy',
         toy / "preset.py": '"""The preset of recipe toy',
         toy / "recipe.py": '"""Recipe toy',
-        arrays / "__init__.py": '"""A competition whose',
-        arrays / "rules.py": '"""The rules of competition arrays',
-        arrays / "competition.py": '"""Images in one file',
     }
     for path, head in heads.items():
         assert f"`{path.relative_to(tree).as_posix()}`" in TEXT
@@ -57,29 +51,14 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tree
 
 
-def run_toy(tree: Path, source: Path, output: Path, *more: str) -> dict:
+def test_a_recipe_is_a_folder_and_a_row_and_a_metric_a_line(tree: Path, tmp_path: Path) -> None:
+    source, output = write_input(tmp_path / "input"), tmp_path / "output"
     words = ["run", "--input", str(source), "--output", str(output), "--recipe", "toy", *SMALL]
-    sizes = ["--set", "steps=20", "--set", "pool=16"]
-    ended = call(tree, "build.py", *words, *sizes, *more)
+    ended = call(tree, "build.py", *words, "--set", "steps=20", "--set", "pool=16")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert len((output / "submission.csv").read_text().splitlines()) == 13
-    return json.loads((output / "metrics.json").read_text())
-
-
-def test_a_recipe_is_a_folder_and_a_row_and_a_metric_a_line(tree: Path, tmp_path: Path) -> None:
-    metrics = run_toy(tree, write_input(tmp_path / "input"), tmp_path / "output")
+    metrics = json.loads((output / "metrics.json").read_text())
     assert (metrics["recipe"], metrics["steps"], metrics["curated"]) == ("toy", 20, True)
     assert 0.0 < metrics["details"]["brightness"] < 1.0
-    report = (tmp_path / "output" / "report.html").read_text()
+    report = (output / "report.html").read_text()
     assert '<span class="soft">Brightness</span>' in report
-
-
-def test_a_competition_is_a_folder(tree: Path, tmp_path: Path) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (30, 3, 32, 32)).astype(np.uint8)
-    source = tmp_path / "input"
-    source.mkdir()
-    np.save(source / "images.npy", images)
-    words = ("--competition", "arrays", *UNCURATED)
-    metrics = run_toy(tree, source, tmp_path / "output", *words)
-    assert (metrics["kept"], metrics["fid_unseen"]) == (30, None)
-    assert "Arrays: recipe toy" in (tmp_path / "output" / "report.html").read_text()

@@ -25,6 +25,8 @@ _RULE = (
 )
 _BUILD_PY = "../../build.py"  # as the skeleton names it where it lies
 _KINDS = ("images", "script")
+# Lines that import from here: the new name changes their order.
+_OWN_IMPORTS = re.compile(r"(^from (lib|tests)\.\S+ import .+\n)+", re.MULTILINE)
 _TEXTS = (".py", ".md", ".json", ".csv")
 
 
@@ -63,16 +65,23 @@ def check_name(name: str, kind: str) -> str:
 
 def list_copies(name: str, kind: str) -> list[Copy]:
     """A checked name and a kind -> what is copied where; refuse a name that is there already."""
-    skeleton = ROOT / "skeletons" / kind
-    copies = [Copy(skeleton, Path(name))]
+    source, module = ROOT / "skeletons" / kind, name.replace("-", "_")
+    if kind == "script":
+        copies = [Copy(source, Path(name))]
+    else:
+        copies = [
+            Copy(source / "competition", ROOT / "lib" / "kernel" / "competition" / module),
+            Copy(source / "tests", ROOT / "tests" / "kernel" / "competition" / module),
+        ]
     for copy in copies:
-        if os.path.lexists(copy.target):
-            raise InputError(
-                "new",
-                "there is something of that name already, and nothing is overwritten",
-                got=str(copy.target.absolute()),
-                cure="give another name, or move that away",
-            )
+        for place in (copy.target, copy.target.with_name(f"{copy.target.name}.py")):
+            if os.path.lexists(place):
+                raise InputError(
+                    "new",
+                    "there is something of that name already, and nothing is overwritten",
+                    got=str(place.absolute()),
+                    cure="give another name, or move that away",
+                )
         check_output_folder("new", copy.target)
     return copies
 
@@ -116,26 +125,36 @@ def _fill_in(text: str, name: str, suffix: str = "") -> str:
     in_python = {f'"{_BUILD_PY}"': json.dumps(build_py, ensure_ascii=False)}
     places = in_python if suffix == ".py" else {_BUILD_PY: shlex.quote(build_py)}
     names = {
+        "skeletons.images.competition": f"lib.kernel.competition.{'_'.join(words)}",
         "my-competition": "-".join(words),
         "my_competition": "_".join(words),
         "My Competition": " ".join(words).title(),
     }
     for old, new in {**places, **names}.items():
         text = text.replace(old, new)
-    return text
+    return _OWN_IMPORTS.sub(lambda found: "".join(sorted(found[0].splitlines(True))), text)
 
 
-def list_next_steps(name: str) -> list[str]:
-    """A name -> the commands to type next, for the Python that runs this one."""
+def list_next_steps(name: str, kind: str) -> list[str]:
+    """A name and a kind -> the commands to type next, for the Python that runs this one."""
     is_usual = shutil.which("python") == sys.executable
     python = "python" if is_usual else shlex.quote(sys.executable)
-    build_py = shlex.quote(str(ROOT / "build.py"))
+    if kind == "script":
+        build_py = shlex.quote(str(ROOT / "build.py"))
+        return [
+            f"cd {name}",
+            f"{python} kernel.py",
+            f"{python} {build_py} bundle kernel.py -o build/kernel.py",
+            f"{python} -I build/kernel.py",
+            f"{python} -m pytest .",
+        ]
+    enter = [] if Path.cwd() == ROOT else [f"cd {shlex.quote(str(ROOT))}"]
     return [
-        f"cd {name}",
-        f"{python} kernel.py",
-        f"{python} {build_py} bundle kernel.py -o build/kernel.py",
-        f"{python} -I build/kernel.py",
-        f"{python} -m pytest .",
+        *enter,
+        f"{python} -m pytest tests/kernel/competition/{name.replace('-', '_')}",
+        f"{python} build.py --competition {name}",
+        f"{python} build.py run --competition {name} --input DATA --output build/{name}",
+        f"{python} -m tests.draw_house",
     ]
 
 
@@ -154,7 +173,7 @@ def _run(options: argparse.Namespace) -> int:
     files = write_copies(list_copies(name, options.kind), name)
     print("\n".join(str(path) for path in files))
     print("next:")
-    print("\n".join(f"  {step}" for step in list_next_steps(name)))
+    print("\n".join(f"  {step}" for step in list_next_steps(name, options.kind)))
     return 0
 
 

@@ -16,6 +16,7 @@ from lib.commands.options import (
 from lib.kaggle.git_state import GitState, read_git_state
 from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.workspace import ROOT, Workspace
+from lib.kernel.competition.table import DEFAULT_COMPETITION
 from lib.kernel.configuration.config import RANDOM_WEIGHTS, Config, as_dict
 
 if TYPE_CHECKING:
@@ -40,8 +41,10 @@ def add_push_options(parser: argparse.ArgumentParser) -> None:
 
 def list_overrides(options: argparse.Namespace) -> tuple[str, ...]:
     """Options of add_config_options -> "key=value" for what was given besides the recipe."""
-    named = ((key, getattr(options, key)) for key in ("minutes", "seed", "weights"))
-    return (*options.set, *(f"{key}={value}" for key, value in named if value is not None))
+    named = {key: getattr(options, key) for key in ("competition", "minutes", "seed", "weights")}
+    usual = {"competition": DEFAULT_COMPETITION}
+    given = (f"{key}={value}" for key, value in named.items() if value != usual.get(key))
+    return (*options.set, *given)
 
 
 def prepare_push(
@@ -64,7 +67,7 @@ def make_cargo(
     from lib.commands.kernel_build import build_kernel
     from lib.kaggle.push import Cargo  # requests is slow to import
 
-    built = build_kernel(ROOT, config, form, full=options.full)
+    built = build_kernel(ROOT, config, form, options.full)
     overrides = list_overrides(options)
     return Cargo(built.path, built.sha256, options.recipe, overrides, as_dict(config), git)
 

@@ -1,4 +1,4 @@
-"""`build.py run`: run the bundle alone on a folder of shards, into an output folder."""
+"""`build.py run`: run the bundle alone on a competition's data, into an output folder."""
 
 import argparse
 from pathlib import Path
@@ -15,7 +15,7 @@ from lib.kernel.configuration.config import Config
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--input", required=True, metavar="DIR", help="folder or zip with the shards"
+        "--input", required=True, metavar="DIR", help="folder or zip with the competition's data"
     )
     parser.add_argument("--output", required=True, metavar="DIR", help="the run's results")
     add_full_option(parser)
@@ -23,7 +23,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    cure = "give a folder or zip with the competition's shards, or make some: build.py synth"
+    cure = "give a folder or zip with the competition's data, or make shards: build.py synth"
     source = check_input_place("run", Path(options.input), cure)
     target = check_output_folder("run", Path(options.output))
     chosen = read_config(options)
@@ -43,5 +43,5 @@ def _announce(config: Config) -> str:
 
 
 RUN = Command(
-    "run", "build, then run the bundle here on a folder or zip of shards", _add_options, _run
+    "run", "build, then run the bundle here on a folder or zip of data", _add_options, _run
 )

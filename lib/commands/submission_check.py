@@ -1,35 +1,55 @@
-"""Check a fetched run's submission.csv; refuse one that must not be submitted."""
+"""Check a fetched run's file to submit; refuse one that must not be submitted."""
 
 from pathlib import Path
 from typing import Any
 
 from lib.base.errors import PipelineError
 from lib.base.files import read_json, sha256_file
-from lib.base.run_files import MANIFEST, SUBMISSION
+from lib.base.run_files import IMAGES, MANIFEST
 from lib.kaggle.submissions import Checked
 from lib.kernel.competition.gan_challenge.submission_table import read_table
+from lib.kernel.competition.image_zip import read_zip
+from lib.kernel.competition.table import DEFAULT_COMPETITION, find_rules
+from lib.kernel.configuration.aliases import modernise_config
 from lib.kernel.configuration.challenge import SUBMITTED
 from lib.kernel.configuration.config import RANDOM_WEIGHTS
 
 
 def check_submission(folder: Path, push: dict[str, Any] | None) -> Checked:
-    """Check the CSV in runs/<slug>/v<N> against the competition's rules and the run's push.
+    """Check the file in runs/<slug>/v<N> against the competition's rules and the run's push.
 
     Raise PipelineError if anything is wrong.
     """
     manifest = read_json(folder / MANIFEST)
     if not isinstance(manifest, dict):
-        raise _refuse("the run left no manifest, so nothing tells what made this CSV", "none")
-    path = folder / SUBMISSION
+        raise _refuse("the run left no manifest, so nothing tells what made this file", "none")
+    config = modernise_config(manifest.get("config") or {})
+    name = find_rules(config.get("competition", DEFAULT_COMPETITION)).files[0]
+    path = folder / name
     if not path.is_file():
-        raise _refuse(f"the run left no {SUBMISSION}", "none")
+        raise _refuse(f"the run left no {name}", "none")
     digest = sha256_file(path)
-    listed = (manifest.get("artefacts") or {}).get(SUBMISSION)
+    listed = (manifest.get("artefacts") or {}).get(name)
     if listed != digest:
-        raise _refuse(f"{SUBMISSION} is not the one that the kernel wrote", digest[:12])
-    read_table(path, _refuse_table, in_order=True, rows=SUBMITTED)
+        raise _refuse(f"{name} is not the one that the kernel wrote", digest[:12])
+    contents = _check_zip(path, config) if name == IMAGES else _check_table(path)
     bundle, weights = _check_provenance(manifest, push)
-    return Checked(path, digest, f"{SUBMITTED:,} rows, finite", bundle, weights)
+    return Checked(path, digest, contents, bundle, weights)
+
+
+def _check_table(path: Path) -> str:
+    """Read submission.csv as the scorer would; return what is in it."""
+    read_table(path, _refuse_table, in_order=True, rows=SUBMITTED)
+    return f"{SUBMITTED:,} rows, finite"
+
+
+def _check_zip(path: Path, config: dict[str, Any]) -> str:
+    """Read images.zip and compare number and names with the run's; return what is in it."""
+    images = read_zip(path, config["image_name"].format)
+    if len(images) != config["samples"]:
+        expected = f"{config['samples']}"
+        raise _refuse(f"{path.name} has another number of images", f"{len(images)}", expected)
+    return f"{len(images):,} pictures of {images.shape[-1]} px"
 
 
 def _check_provenance(manifest: dict[str, Any], push: dict[str, Any] | None) -> tuple[str, str]:

@@ -19,7 +19,7 @@ _PAGES = 20
 
 @dataclass(frozen=True)
 class Checked:
-    """A CSV that may be submitted, and its origin."""
+    """A file that may be submitted, and its origin."""
 
     path: Path
     sha256: str

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from lib.commands.options import parse_and_run
 from lib.kaggle.metadata import PLACEHOLDER_OWNER, check_metadata, load_metadata
 from tests.bundled import bound_by_permissions
 from tests.interpreters import find_python
-from tests.local_runs import ROOT, call
+from tests.local_runs import ROOT, call, copy_sources
 
 SCRIPT = ["--kind", "script"]
 
@@ -35,6 +36,21 @@ def list_files(folder: Path) -> dict[str, str]:
         for path in folder.rglob("*")
         if path.is_file()
     }
+
+
+def cut_at(
+    monkeypatch: pytest.MonkeyPatch, step: str, number: int, end: type[BaseException]
+) -> None:
+    """Let the call of that number of a method of Path raise."""
+    whole, calls = getattr(Path, step), []
+
+    def cut(path: Path, *words: str) -> object:
+        calls.append(path)
+        if len(calls) == number:
+            raise end
+        return whole(path, *words)
+
+    monkeypatch.setattr(Path, step, cut)
 
 
 @pytest.mark.slow
@@ -86,6 +102,75 @@ def test_script_is_written_and_bundled_without_packages(here: Path, version: str
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")
     assert "# ==== solution/model.py " in (here / "titanic/build/kernel.py").read_text()
+
+
+@pytest.fixture
+def tree(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the sources, to which competitions are added; the current folder is elsewhere."""
+    tree = copy_sources(here.parent / "tree")
+    for name in ("pyproject.toml", "tests/local_runs.py"):  # by which ruff sorts imports
+        (tree / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tree / name)
+    monkeypatch.setattr("lib.commands.new.ROOT", tree)
+    return tree
+
+
+def test_images_is_a_competition_that_the_table_finds(
+    tree: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it does is shown by tests/test_another_competition.py."""
+    assert parse_and_run(NEW, ["my-digits"]) == 0
+    assert list(here.iterdir()) == []
+    own = tree / "lib" / "kernel" / "competition" / "my_digits"
+    assert sorted(list_files(own)) == ["__init__.py", "competition.py", "rules.py"]
+    tests = tree / "tests" / "kernel" / "competition" / "my_digits"
+    assert sorted(list_files(tests)) == ["__init__.py", "test_competition.py"]
+    text = str([list_files(own), list_files(tests)])
+    assert not re.search("my.competition|skeleton", text, re.IGNORECASE)
+    said = capsys.readouterr().out
+    assert f"  cd {shlex.quote(str(tree))}\n" in said
+    assert "-m pytest tests/kernel/competition/my_digits\n" in said
+    ended = call(tree, "build.py", "--competition", "my-digits")
+    assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize("name", ["aa", "zz9", "images-2", "a" + 38 * "b" + "z"])
+def test_images_is_in_order_by_any_name(tree: Path, name: str) -> None:
+    """Its imports are sorted and its lines fit, wherever the name stands in the alphabet."""
+    parse_and_run(NEW, [name])
+    for words in (["check"], ["format", "--check"]):
+        folders = [f"{top}/kernel/competition/{name.replace('-', '_')}" for top in ("lib", "tests")]
+        ended = call(tree, "-m", "ruff", *words, "--no-cache", *folders)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("name", ["gan-challenge", "images", "contract", "table"])
+def test_images_takes_no_other_competitions_place(tree: Path, name: str) -> None:
+    """Nor that of a module of lib/kernel/competition, which a folder of its name would hide."""
+    before = list_files(tree)
+    with pytest.raises(InputError, match=r"nothing is overwritten, got .*/lib/kernel/competition/"):
+        parse_and_run(NEW, [name])
+    assert list_files(tree) == before
+
+
+def test_images_leaves_nothing_where_its_tests_cannot_be(tree: Path) -> None:
+    parse_and_run(NEW, ["my-digits"])
+    shutil.rmtree(tree / "lib" / "kernel" / "competition" / "my_digits")
+    before = list_files(tree)
+    with pytest.raises(InputError, match=r"got .*/tests/kernel/competition/my_digits"):
+        parse_and_run(NEW, ["my-digits"])
+    assert list_files(tree) == before
+
+
+@pytest.mark.parametrize("call_number", [1, 2])
+def test_images_cut_short_leaves_neither_folder(
+    tree: Path, call_number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = list_files(tree)
+    cut_at(monkeypatch, "rename", call_number, KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        parse_and_run(NEW, ["my-digits"])
+    assert list_files(tree) == before
 
 
 @pytest.mark.parametrize(
@@ -145,18 +230,9 @@ def test_what_is_there_stays(here: Path, make) -> None:
 def test_nothing_is_left_of_one_that_was_cut_short(
     here: Path, step: str, end: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, calls = getattr(Path, step), []
-
-    def cut(path: Path, *words: str) -> object:
-        calls.append(path)
-        if len(calls) == (3 if step == "write_text" else 1):
-            raise end
-        return whole(path, *words)
-
-    monkeypatch.setattr(Path, step, cut)
+    cut_at(monkeypatch, step, 3 if step == "write_text" else 1, end)
     with pytest.raises(end):
         parse_and_run(NEW, ["titanic", *SCRIPT])
-    assert calls
     assert list(here.iterdir()) == []
 
 

@@ -4,10 +4,14 @@ import json
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lib.base.errors import PipelineError
 from lib.commands.submission_check import check_submission
+from lib.kernel.competition.image_zip import write_zip
+from lib.kernel.configuration.config import as_dict
+from lib.kernel.recipes.table import make_config
 from tests.kaggle_place import make_outputs
 
 BUNDLE = "ab" * 32
@@ -90,3 +94,23 @@ def test_run_of_another_bundle_or_with_a_changed_csv_is_refused(tmp_path: Path) 
     (tmp_path / "run_manifest.json").unlink()
     with pytest.raises(PipelineError, match="no manifest"):
         check_submission(tmp_path, PUSH)
+
+
+def test_of_competition_images_the_zip_is_submitted(tmp_path: Path) -> None:
+    config = as_dict(make_config("pixel", {"samples": 3, "image_px": 64}, "images"))
+    images = np.random.default_rng(0).integers(0, 256, (3, 3, 64, 64), dtype=np.uint8)
+    write_zip(tmp_path / "images.zip", images, config["image_name"].format)
+    digest = sha256((tmp_path / "images.zip").read_bytes()).hexdigest()
+    folder = fetch(tmp_path, config=config, artefacts={"images.zip": digest})
+    checked = check_submission(folder, PUSH)
+    assert (checked.path, checked.sha256) == (tmp_path / "images.zip", digest)
+    assert checked.contents == "3 pictures of 64 px"
+    fetch(tmp_path, config={**config, "samples": 4}, artefacts={"images.zip": digest})
+    with pytest.raises(PipelineError, match="another number of images, expected 4, got 3"):
+        check_submission(folder, PUSH)
+    fetch(tmp_path, config={**config, "image_name": "{}.png"}, artefacts={"images.zip": digest})
+    with pytest.raises(PipelineError, match="names its images otherwise"):
+        check_submission(folder, PUSH)
+    fetch(tmp_path, config=config, artefacts={"images.zip": "0" * 64})
+    with pytest.raises(PipelineError, match="not the one that the kernel wrote"):
+        check_submission(folder, PUSH)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from lib.kernel.competition.table import find_package
 from lib.kernel.configuration.config import Config
@@ -23,30 +24,37 @@ _STAGES = {
 def render_entry(
     templates: Path, config: Config, full: bool = False, in_notebook: bool = False
 ) -> str:
-    """(kernel_template/, Config, whether everything goes in) -> the entry's text.
+    """(kernel_template/, Config, whether all goes in, whether it is for a notebook) -> its text.
 
     It names one recipe and the stages that the Config uses, or all of both. The report's template
-    is a string in it. In a notebook it shows the run's pictures as they come.
+    is a string in it.
     """
-    import jinja2  # bundles of other scripts do not need it
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates),
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
     recipes = list(ROWS.values()) if full else [ROWS[config.recipe]]
     needed = {"measure_extra", *(STAGE_KEYS[key] for key in list_needed_keys(config))}
     stages = {name: _STAGES[name][1] for name in _STAGES if full or name in needed}
     report = (templates / "report.html.j2").read_text(encoding="utf-8")
-    return environment.get_template("entry.py.j2").render(
-        imports=_sort_imports(config, recipes, stages, in_notebook),
+    viewer = [("lib.kernel.report.inline", "InlineViewer")] if in_notebook else []
+    return render_template(
+        templates / "entry.py.j2",
+        imports=_sort_imports(config, recipes, stages, viewer),
         in_notebook=in_notebook,
         recipes=recipes,
         stages=stages,
         report_template=quote_text(report),
     )
+
+
+def render_template(template: Path, **values: Any) -> str:
+    """(a template of kernel_template/, its values) -> the text."""
+    import jinja2  # bundles of other scripts do not need it
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template.parent),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    return environment.get_template(template.name).render(**values)
 
 
 def list_needed_keys(config: Config) -> set[str]:
@@ -58,7 +66,10 @@ def list_needed_keys(config: Config) -> set[str]:
 
 
 def _sort_imports(
-    config: Config, recipes: Iterable[Row], stages: Iterable[str], in_notebook: bool
+    config: Config,
+    recipes: Iterable[Row],
+    stages: Iterable[str],
+    others: Iterable[tuple[str, str]],
 ) -> list[str]:
     """The names that the entry needs -> its lines of imports, in the order of their modules."""
     pairs = [
@@ -68,7 +79,7 @@ def _sort_imports(
         ("lib.kernel.stages", "Kernel, Stages"),
         *((row.module, row.name) for row in recipes),
         *(_STAGES[name] for name in stages),
-        *([("lib.kernel.report.inline", "InlineViewer")] if in_notebook else []),
+        *others,
     ]
     return [f"from {module} import {name}" for module, name in sorted(pairs)]
 

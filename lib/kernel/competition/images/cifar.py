@@ -42,6 +42,13 @@ def _reconstruct(*_: object) -> _Array:
     return _Array()
 
 
+def _take_buffer(content: Any, kind: object, shape: object, order: object = "C") -> _Array:
+    """Do what pickles of protocol 5 ask for to make an array."""
+    array = _Array()
+    array.parts = (1, shape, kind, order == "F", bytes(content))
+    return array
+
+
 def _encode(text: object, encoding: object = "latin1") -> bytes:
     """Do what Python 3 pickles of protocol 2 ask for to make bytes."""
     if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
@@ -52,6 +59,8 @@ def _encode(text: object, encoding: object = "latin1") -> bytes:
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy.core.numeric", "_frombuffer"): _take_buffer,
+    ("numpy._core.numeric", "_frombuffer"): _take_buffer,
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _Type,
     ("_codecs", "encode"): _encode,

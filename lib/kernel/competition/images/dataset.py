@@ -32,6 +32,7 @@ _STAGE = "dataset"
 _DECODER = 1  # raise it whenever a picture becomes something else: older results are then redone
 _LITTLE = 500  # fewer pictures are decoded faster than processes start
 _SHOWN, _SHEET_COLUMNS = 128, 16  # pictures on the contact sheet
+_SHEET_PX = 64  # side of a small picture there
 _SHEET_GROUND = 96  # grey between pictures that are mostly black or white
 _TOLD = 3  # reasons of rejects in a printed line
 
@@ -109,7 +110,8 @@ def decode_pictures(
     tally = _decode_into(target, pictures, side, count)
     write_text(target / IDS_FILE, "".join(f"{_make_plain(name)}\n" for name in tally.ids))
     shown = np.concatenate(tally.first)[:_SHOWN]
-    write_grid(target / SHEET_FILE, shown, _SHEET_COLUMNS, ground=_SHEET_GROUND)
+    scale = max(1, _SHEET_PX // side)
+    write_grid(target / SHEET_FILE, shown, _SHEET_COLUMNS, scale, ground=_SHEET_GROUND)
     hashes = {name: sha256_file(target / name) for name in (IDS_FILE, REJECTS_FILE, SHEET_FILE)}
     decoded = Decoded(
         folder=target,

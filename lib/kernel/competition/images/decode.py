@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -64,6 +65,8 @@ def read_blocks(pictures: Pictures) -> Iterator[Block]:
     labels, seen = 0, set[bytes]()
     for file in pictures.read():
         try:
+            if file.path is None:  # inside a tar it can be read once
+                file = replace(file, read=partial(bytes, file.read()))
             digest = hash_content(file)
             if digest in seen:
                 yield Block(rejects=(Reject(file.name, 1, COPY),))

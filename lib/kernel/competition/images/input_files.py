@@ -4,7 +4,6 @@ Nothing is unpacked onto the disk. Files of a folder and of a zip come by their 
 of a tar as they stand in it.
 """
 
-import gzip
 import io
 import lzma
 import os
@@ -18,13 +17,22 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from lib.base.run_files import MANIFEST
-from lib.kernel.competition.archives import BrokenStreamError, Member, list_members, read_member
+from lib.kernel.competition.archives import (
+    BrokenStreamError,
+    Member,
+    gunzip,
+    list_members,
+    read_member,
+    read_plain,
+)
 
 HIDDEN = "hidden files and those of macOS"
 EARLIER = "files of an earlier run's output"
 NO_FILE = "links, pipes and devices"
 MOST_BYTES = 1 << 32  # of a file inside an archive, which has to lie in memory
 _ZIPS = (".zip",)
+_GZIP = b"\x1f\x8b"
+_SKIP = 1 << 20  # bytes at a time
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _TAR_FAULTS = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError, ValueError)
 
@@ -127,7 +135,7 @@ def _walk_zip(name: str, path: Path) -> Iterator[InputFile]:
 def _walk_tar(name: str, path: Path) -> Iterator[InputFile]:
     """A tar, packed or not, even one cut short -> its files, in its own order."""
     try:
-        with tarfile.open(path, "r:*") as archive:
+        with path.open("rb") as file, _open_tar(file) as archive:
             for entry in archive:
                 if entry.isfile():
                     yield _make_member(name, entry.name, partial(_read_entry, archive, entry))
@@ -135,12 +143,53 @@ def _walk_tar(name: str, path: Path) -> Iterator[InputFile]:
                     yield InputFile(f"{name}/{entry.name}", _read_nothing, left_out=NO_FILE)
                 archive.members = []  # type: ignore[attr-defined] # else all of them are kept
             assert archive.fileobj is not None, "it was opened by its path"
-            archive.fileobj.seek(archive.offset)
-            if len(archive.fileobj.read(tarfile.BLOCKSIZE)) < tarfile.BLOCKSIZE:
+            if archive.fileobj.tell() == archive.offset:  # else an empty block was read there
                 yield InputFile(name, _read_nothing, fault="tar cut short: its end is missing")
     except _TAR_FAULTS as error:
         words = str(error).partition("\n")[0] or type(error).__name__
         yield InputFile(name, _read_nothing, fault=f"tar breaks off: {words[:80]}")
+
+
+def _open_tar(file: BinaryIO) -> tarfile.TarFile:
+    """Open a tar; one in a gzip is read to the last byte before a fault."""
+    is_gzip = file.read(len(_GZIP)) == _GZIP
+    file.seek(0)
+    if not is_gzip:
+        return tarfile.open(fileobj=file, mode="r:*")
+    return tarfile.open(fileobj=_Forwards(gunzip(read_plain(file))), mode="r:")
+
+
+class _Forwards(io.RawIOBase):
+    """Pieces of bytes as a file that is read once, from its begin to its end."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        super().__init__()
+        self._pieces, self._held, self._at = pieces, bytearray(), 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Read so many bytes; fewer only where the pieces end, by a fault or not."""
+        while len(self._held) < size:
+            try:
+                self._held += next(self._pieces)
+            except (StopIteration, BrokenStreamError):
+                break
+        part = bytes(self._held[:size])
+        del self._held[:size]
+        self._at += len(part)
+        return part
+
+    def tell(self) -> int:
+        """Return how many bytes were read."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Skip bytes up to an offset from the begin."""
+        assert whence == os.SEEK_SET, "tarfile knows where it is"
+        if offset < self._at:
+            raise OSError("a packed tar is read forwards alone")
+        while self._at < offset and self.read(min(offset - self._at, _SKIP)):
+            pass
+        return self._at
 
 
 def _make_member(archive: str, name: str, read: Callable[[], bytes]) -> InputFile:
@@ -179,9 +228,12 @@ def _read_entry(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
     try:
         file = archive.extractfile(entry)
         assert file is not None, "it is a plain file"
-        return file.read()
+        content = file.read()
     except _TAR_FAULTS as error:
         raise UnreadableError("the tar ends early") from error
+    if len(content) < entry.size:
+        raise UnreadableError("the tar ends early")
+    return content
 
 
 def _read_nothing() -> bytes:
@@ -192,13 +244,10 @@ def unpack_gzip(content: bytes) -> tuple[bytes, str]:
     """A gzip file's bytes -> (its content as far as it goes, what is wrong or "")."""
     unpacked = io.BytesIO()
     try:
-        with gzip.open(io.BytesIO(content)) as file:
-            while piece := file.read(1 << 20):
-                if unpacked.tell() + len(piece) > MOST_BYTES:
-                    return unpacked.getvalue(), f"larger than {MOST_BYTES:,} bytes"
-                unpacked.write(piece)
-    except EOFError:
-        return unpacked.getvalue(), "the gzip ends early"
-    except (OSError, zlib.error):
-        return unpacked.getvalue(), "the gzip is damaged"
+        for piece in gunzip(iter([content])):
+            if unpacked.tell() + len(piece) > MOST_BYTES:
+                return unpacked.getvalue(), f"larger than {MOST_BYTES:,} bytes"
+            unpacked.write(piece)
+    except BrokenStreamError as error:
+        return unpacked.getvalue(), str(error)
     return unpacked.getvalue(), ""

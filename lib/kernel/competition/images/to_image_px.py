@@ -25,8 +25,6 @@ PADDED = "28 px, padded to 32"
 
 _SIDE_LIMIT = 16_384  # px
 _AREA_LIMIT = 1 << 26  # px of a picture; a decoded one has three bytes for each
-_LONG = 4  # a picture longer than so many sides is cut before it is resized
-_MARGIN = 16  # px beyond what is cut out, which Lanczos may look at
 _MNIST = 28
 _ORIENTATION = 0x0112  # Exif's tag
 _PNG_DEPTH = 24  # the byte of a PNG that holds the bits of a channel
@@ -57,23 +55,22 @@ def read_square(data: bytes, side: int) -> tuple[np.ndarray, list[str]] | str:
 
 def fit_square(picture: Image.Image, side: int, notes: list[str]) -> np.ndarray:
     """(a picture of mode L or RGB, S, notes to add to) -> (S, S) or (S, S, 3) uint8."""
-    width, height = picture.size
-    shorter = min(width, height)
+    shorter = min(picture.size)
     if shorter < side:
         notes.append(ENLARGED)
-    if max(width, height) > _LONG * shorter + 2 * _MARGIN:
-        width, height = (min(length, _LONG * shorter + _MARGIN) for length in picture.size)
-        picture = _cut_middle(picture, width, height)
-    if shorter != side:
-        size = (round(width * side / shorter), round(height * side / shorter))
-        picture = picture.resize(size, Image.Resampling.LANCZOS)
-    return np.asarray(_cut_middle(picture, side, side))
+    (left, right), (top, bottom) = (_find_middle(length, shorter, side) for length in picture.size)
+    if shorter == side:
+        return np.asarray(picture.crop((int(left), int(top), int(right), int(bottom))))
+    # Only the middle is computed; Lanczos looks beyond the box, as if all had been resized.
+    box = (left, top, right, bottom)
+    return np.asarray(picture.resize((side, side), Image.Resampling.LANCZOS, box=box))
 
 
-def _cut_middle(picture: Image.Image, width: int, height: int) -> Image.Image:
-    """(a picture, width, height) -> its middle of that size."""
-    left, top = (picture.width - width) // 2, (picture.height - height) // 2
-    return picture.crop((left, top, left + width, top + height))
+def _find_middle(length: int, shorter: int, side: int) -> tuple[float, float]:
+    """(a side, the shorter one, S) -> where on it the middle S px of the result begin and end."""
+    resized = round(length * side / shorter)
+    start = (resized - side) // 2
+    return start * length / resized, (start + side) * length / resized
 
 
 def fit_array(pixels: np.ndarray, side: int, pads: bool) -> tuple[np.ndarray, list[str]]:
