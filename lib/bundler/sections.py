@@ -10,6 +10,7 @@ from lib.base.files import sha256_bytes
 from lib.bundler.sources import Source
 
 STYLES = ("code", "text", "disk")
+CLOSING = "    pass  # no statement above"  # the runtime knows it by these words
 _LEAP = re.compile(r"^[ \t]*\f[ \t\f]*[^\s]", re.MULTILINE)
 
 
@@ -53,7 +54,7 @@ def make_module_section(source: Source, fault: str, on_disk: bool) -> Section:
         for number, line in enumerate(lines, 1)
     )
     remark = "; ".join(f"line {number} behind a #: {why}" for number, why in hidden.items())
-    closing = "" if _has_statement(shown) or not shown else "    pass"
+    closing = "" if _has_statement(shown) or not shown else CLOSING
     opening = "if 0:" if shown else ""
     return dataclasses.replace(
         section, lines=shown, form="code", reason=remark, opening=opening, closing=closing

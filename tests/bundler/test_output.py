@@ -263,27 +263,36 @@ def test_include_takes_globs_of_modules_and_of_files(tmp_path: Path) -> None:
         paths("lib.zzz.*")
 
 
-@pytest.mark.parametrize(
-    ("case", "style"), [("imports", "code"), ("data", "code"), ("imports", "text")]
-)
-def test_a_bundle_with_lines_added_by_hand_runs(tmp_path: Path, case: str, style: str) -> None:
+@pytest.mark.parametrize("added", [-2, -1, 1, 2, 3])
+@pytest.mark.parametrize("place", ["at the top", "in a module", "in the entry"])
+@pytest.mark.parametrize("style", ["code", "text"])
+def test_a_bundle_with_lines_added_by_hand_runs(
+    tmp_path: Path, style: str, place: str, added: int
+) -> None:
     """Who forks a script edits it: every file is then found between its banners."""
-    folder, text = CASES / case, _bundle(CASES / case, style).text
-    end = "# ---- end of entry.py "
-    printed = 'print("added by hand")'
-    added = f"{printed}\n'''" if style == "text" else f"    {printed}"
-    lines = text.replace("if 0:\n", "if 0:\n    # a remark\n\n    # another\n").split("\n")
-    place = next(number for number, line in enumerate(lines) if line.startswith(end))
-    lines[place - (style == "text") : place] = added.split("\n")
+    remark = "    # a remark" if style == "code" else "# a remark"
+    files = {
+        "app/__init__.py": "# nothing but a remark\n# and another\n# and a third\n",
+        "app/one.py": "# 1\n# 2\n# 3\ndef say():\n    if True:\n        pass\n    return 1\n",
+        "app/note.txt": "",
+        "app/empty.py": "",
+        "two.py": "# 1\n# 2\n# 3\nfrom app import empty, one\n\nVALUE = one.say() + 1\n",
+    }
+    text = "# 1\n# 2\n# 3\nimport two\n\nprint(two.VALUE, __name__)\n"
+    preface = "# 1\n# 2\n# 3\nCONFIG = {}\n"
+    entry = Entry(text, "entry.py", _write(tmp_path / "src", files), (), style, preface=preface)
+    lines = build_bundle(entry).text.split("\n")
+    path = {"at the top": "# content", "in a module": "# ==== app/one.py"}.get(place)
+    start = next(n for n, line in enumerate(lines) if line.startswith(path or "# ==== entry.py"))
+    first = next(n for n in range(start, len(lines)) if lines[n].endswith("# 1"))
+    if added > 0:
+        lines[first:first] = [remark] * added
+    else:
+        del lines[first : first - added]
     (tmp_path / "entry.py").write_text("\n".join(lines))
     words = [sys.executable, "-I", "entry.py"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
-    own = subprocess.run(
-        [sys.executable, "entry.py"], cwd=folder, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (own.returncode, "")
-    assert done.stdout.splitlines()[-1] == "added by hand"
-    assert len(done.stdout.splitlines()) == len(own.stdout.splitlines()) + 1
+    assert (done.stdout, done.stderr) == ("2 __main__\n", "")
 
 
 def test_chapters_hold_every_file_once_and_begin_with_their_own_words(tmp_path: Path) -> None:
