@@ -1,6 +1,5 @@
 """Start a run: read its configuration, lock its folders, join other ranks, return a code."""
 
-import dataclasses
 from collections.abc import Callable
 
 from lib.base.errors import PipelineError
@@ -35,8 +34,7 @@ def main(run: Callable[[Kernel, Request], None], kernel: Kernel, debug: bool = F
             starter.run_worker(launched, recipe, kernel.stages.make_graphs)
             return 0
         recipe = recipe.keep_able(given.image_px)
-        sha256 = provenance.hash_bundle(kernel.bundle_sha256, kernel.bundle_text)
-        as_it_is = dataclasses.replace(kernel, bundle_sha256=sha256)
+        as_it_is = kernel.hash_again()
         folders = find_folders()
         for folder in (folders.output, folders.scratch, folders.cache):
             check_output_folder("output", folder)
