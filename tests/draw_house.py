@@ -31,14 +31,16 @@ HOW = (
 NOT_YET = "Not drawn are imports that break the rule of tests/test_architecture.py: {links}."
 ENTRIES = ("build.py", "kernel_template/entry.py.j2")
 # What files and folders are that cannot say it themselves.
+_NEW = "kernel_template/skeletons"
+_NEW = "kernel_template/skeletons"
 SAID = {
     "kernel-metadata.json": "What `kaggle kernels push` reads.",
     "kernel_template": "The entry and the report (jinja2), and the bundle's runtime.",
     "lib": "All that is imported.",
-    "skeletons": "What `build.py new` copies; it is checked where it lies, too.",
-    "skeletons/images": "A competition of this repository: pictures come in, images.zip goes out.",
-    "skeletons/script/input": "Invented tables.",
-    "skeletons/script": "A script for any competition: tables come in, submission.csv goes out.",
+    _NEW: "What `build.py new` copies; it is checked where it lies, too.",
+    f"{_NEW}/images": "A competition of this repository: pictures come in, images.zip goes out.",
+    f"{_NEW}/script/input": "Invented tables.",
+    f"{_NEW}/script": "A script for any competition: tables come in, submission.csv goes out.",
     "tests": "pytest, in the folders of lib.",
     "tests/bundles": "Packages for the bundler to bundle, and what they print.",
 }
@@ -88,7 +90,7 @@ def draw_tree(root: Path) -> str:
     """A repository -> its tree as fenced text, a line a file, descriptions in one column."""
     rows = [("build.py", describe_file(root / "build.py"))]
     rows.append(("kernel-metadata.json", SAID["kernel-metadata.json"]))
-    for name in ("kernel_template", "lib", "skeletons", "tests"):
+    for name in ("kernel_template", "lib", "tests"):
         if (root / name).is_dir():
             rows += list_tree(root, root / name)
     column = max(len(name) for name, _ in rows) + 2

@@ -14,7 +14,10 @@ from tests.kaggle_server import KaggleServer, make_environment
 from tests.kaggle_state import KEY, Version
 
 SOURCE = Path(__file__).resolve().parents[1]
-PARTS = ("lib", "kernel_template", "build.py", "kernel-metadata.json", "requirements.txt")
+PARTS = (
+    *("lib", "kernel_template", "build.py", "kernel-metadata.json", "requirements.txt"),
+    "LICENSE",
+)
 
 
 class Prompt:

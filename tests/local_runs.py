@@ -10,7 +10,7 @@ from lib.synthetic.look_alike import look_alike
 from lib.synthetic.shards import write_shards
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ("lib", "kernel_template", "skeletons", "build.py", "kernel-metadata.json", "LICENSE")
+SOURCES = ("lib", "kernel_template", "build.py", "kernel-metadata.json", "LICENSE")
 SMALL = ["--weights", "random", "--set", "samples=12", "--set", "floor_draws=2"]
 # Without a sweep, the longest stage of so small a run: it has tests of its own, and one whole run.
 RECIPES = {

@@ -16,11 +16,12 @@ _PLACES = (  # reasons why a file or folder that the user named cannot be used
 )
 
 
-def run_for_exit_code(work: Callable[[], int], debug: bool) -> int:
+def run_for_exit_code(work: Callable[[], int], debug: bool, shows_faults: bool = False) -> int:
     """Do the work and return its exit code.
 
     The code is 2 for a user's mistake, 1 for a failure, 130 for Ctrl-C, and 141, as in a shell,
-    where the reader of stdout left.
+    where the reader of stdout left. With `debug` any error shows its traceback; with `shows_faults`
+    those do that are no user's mistake, such as a fault in a line that was edited.
     """
     try:
         code = work()
@@ -33,9 +34,9 @@ def run_for_exit_code(work: Callable[[], int], debug: bool) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
         return 141
     except Exception as error:  # the last resort of every command
-        if debug:
-            traceback.print_exc()
         told = _explain_disk(error) if isinstance(error, OSError) else error
+        if debug or (shows_faults and not isinstance(told, PipelineError)):
+            traceback.print_exc()
         print(f"error: {_describe(told)}", file=sys.stderr, flush=True)
         return told.exit_code if isinstance(told, PipelineError) else 1
 

@@ -54,7 +54,7 @@ def build_notebook(entry: Entry, story: Story | None = None) -> Notebook:
     cells += [_code(entry.preface)] if names else []
     cells += [_code(_setting_up(contents.graph, contents.data))]
     cells += _list_file_cells(entry, contents, above)
-    cells += [_markdown("## The run"), _code(_running(entry.name, names, contents.graph))]
+    cells += [_markdown("## Run it"), _code(_running(entry.name, names, contents.graph))]
     if story.closing:
         cells += [_markdown(f"## {story.closing_title}"), _code(story.closing)]
     content = _wrap(cells)
@@ -97,8 +97,9 @@ def _list_file_cells(entry: Entry, contents: Contents, above: str) -> list[dict[
     paths = [*(path for path in sources if path != entry.name), *contents.data, entry.name]
     cells = []
     for chapter in arrange(entry.chapters, paths, sources):
-        title = f"## {chapter.title}\n\n{chapter.summary}" if chapter.title else "## The files"
-        cells.append(_markdown(title.strip()))
+        summary = chapter.summary[:1].upper() + chapter.summary[1:]
+        title = chapter.title.strip() or "The files"
+        cells.append(_markdown(f"## {title}\n\n{summary}".rstrip()))
         for path in chapter.paths if chapter.title else paths:
             cells.append(_markdown(f"### `{path}`"))
             if path == entry.name:

@@ -13,24 +13,15 @@ from lib.bundler.bundle import Entry, build_bundle, write_bundle
 from lib.bundler.notebook import Story, build_notebook, write_notebook
 from lib.commands.book.chapters import list_chapters
 from lib.commands.book.config_block import render_config
-from lib.commands.book.entry_text import render_entry, render_template
+from lib.commands.book.entry_text import render_entry
 from lib.commands.book.head import render_head
-from lib.commands.push import describe_quota
+from lib.commands.book.introduction import tell_story
 from lib.kaggle.git_state import read_git_state
 from lib.kaggle.metadata import BUILD_FOLDER, BUILD_MANIFEST, check_metadata, take_form
-from lib.kaggle.metadata_fields import FILE_NAME, Metadata, parse_metadata, read_fields
-from lib.kernel.competition.table import find_rules
+from lib.kaggle.metadata_fields import FILE_NAME, parse_metadata, read_fields
 from lib.kernel.configuration.config import Config, as_dict
 
 ENTRY_NAME = "kernel.py"
-_SHOW_REPORT = """\
-from IPython.display import HTML
-
-from lib.kernel.configuration.folders import find_folders
-from lib.kernel.report.inline import frame_report
-
-HTML(frame_report(find_folders().output))
-"""
 
 
 @dataclass(frozen=True)
@@ -58,14 +49,14 @@ def build_kernel(
         print(f"warning: {warning}", file=sys.stderr)
     state = read_git_state(root)
     facts = {"commit": state.commit, "changed": list(state.changed), "config": as_dict(config)}
+    entry = make_entry(root, config, full, in_notebook=form == "notebook")
     path = root / metadata.code_file
     if form == "notebook":
-        entry = make_entry(root, config, full, in_notebook=True)
-        return _build_notebook(path, root, config, entry, fields, facts)
+        return _build_notebook(entry, tell_story(config, root / "LICENSE"), path, fields, facts)
     manifest_path = root / BUILD_MANIFEST
     for place in (path, manifest_path):
         check_output_file("build", place)
-    bundle = build_bundle(make_entry(root, config, full))
+    bundle = build_bundle(entry)
     bundle = dataclasses.replace(bundle, manifest={**bundle.manifest, **facts})
     write_bundle(bundle, path, manifest_path)
     if fields != read_fields(root / FILE_NAME):
@@ -75,19 +66,12 @@ def build_kernel(
 
 
 def _build_notebook(
-    path: Path,
-    root: Path,
-    config: Config,
-    entry: Entry,
-    fields: dict[str, Any],
-    facts: dict[str, Any],
+    entry: Entry, story: Story, path: Path, fields: dict[str, Any], facts: dict[str, Any]
 ) -> BuiltKernel:
     """Write the notebook with a kernel-metadata.json of its own and its manifest beside it."""
     manifest_path, metadata_path = path.with_name("manifest.json"), path.with_name(FILE_NAME)
     for place in (path, manifest_path, metadata_path):
         check_output_file("build", place)
-    introduction = render_introduction(root / "kernel_template", parse_metadata(fields), config)
-    story = Story(introduction, _SHOW_REPORT, "The report")
     notebook = build_notebook(entry, story)
     notebook = dataclasses.replace(notebook, manifest={**notebook.manifest, **facts})
     write_notebook(notebook, path, manifest_path)
@@ -110,7 +94,7 @@ def build_local(root: Path, config: Config, full: bool = False) -> Path:
 
 
 def make_entry(root: Path, config: Config, full: bool, in_notebook: bool = False) -> Entry:
-    """(root, Config, whether all goes in, whether it is for a notebook) -> what to bundle."""
+    """(root, Config, whether everything goes in, form) -> the Entry to bundle."""
     return Entry(
         text=render_entry(root / "kernel_template", config, full, in_notebook),
         name=ENTRY_NAME,
@@ -118,17 +102,4 @@ def make_entry(root: Path, config: Config, full: bool, in_notebook: bool = False
         preface=render_config(config),
         head=render_head(config, root / "LICENSE"),
         chapters=list_chapters(config, ENTRY_NAME),
-    )
-
-
-def render_introduction(templates: Path, metadata: Metadata, config: Config) -> str:
-    """(kernel_template/, the notebook's Metadata, Config) -> Markdown of its first cell."""
-    sources = (metadata.competition_sources, metadata.dataset_sources, metadata.kernel_sources)
-    return render_template(
-        templates / "introduction.md.j2",
-        metadata=metadata,
-        config=config,
-        rules=find_rules(config.competition),
-        attached=[name for names in (*sources, metadata.model_sources) for name in names],
-        quota=describe_quota(config.minutes),
     )

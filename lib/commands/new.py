@@ -65,7 +65,7 @@ def check_name(name: str, kind: str) -> str:
 
 def list_copies(name: str, kind: str) -> list[Copy]:
     """A checked name and a kind -> what is copied where; refuse a name that is there already."""
-    source, module = ROOT / "skeletons" / kind, name.replace("-", "_")
+    source, module = ROOT / "kernel_template" / "skeletons" / kind, name.replace("-", "_")
     if kind == "script":
         copies = [Copy(source, Path(name))]
     else:
@@ -125,7 +125,7 @@ def _fill_in(text: str, name: str, suffix: str = "") -> str:
     in_python = {f'"{_BUILD_PY}"': json.dumps(build_py, ensure_ascii=False)}
     places = in_python if suffix == ".py" else {_BUILD_PY: shlex.quote(build_py)}
     names = {
-        "skeletons.images.competition": f"lib.kernel.competition.{'_'.join(words)}",
+        "kernel_template.skeletons.images.competition": f"lib.kernel.competition.{'_'.join(words)}",
         "my-competition": "-".join(words),
         "my_competition": "_".join(words),
         "My Competition": " ".join(words).title(),
@@ -172,6 +172,8 @@ def _run(options: argparse.Namespace) -> int:
     name = check_name(options.name, options.kind)
     files = write_copies(list_copies(name, options.kind), name)
     print("\n".join(str(path) for path in files))
+    rewrite = "solution/" if options.kind == "script" else "read_pictures of competition.py"
+    print(f"yours to rewrite: {rewrite}; see docs/ANOTHER_COMPETITION.md")
     print("next:")
     print("\n".join(f"  {step}" for step in list_next_steps(name, options.kind)))
     return 0

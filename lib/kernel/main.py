@@ -34,6 +34,7 @@ def main(run: Callable[[Kernel, Request], None], kernel: Kernel, debug: bool = F
             starter.run_worker(launched, recipe, kernel.stages.make_graphs)
             return 0
         recipe = recipe.keep_able(given.image_px)
+        as_it_is = kernel.hash_again()
         folders = find_folders()
         for folder in (folders.output, folders.scratch, folders.cache):
             check_output_folder("output", folder)
@@ -45,13 +46,13 @@ def main(run: Callable[[Kernel, Request], None], kernel: Kernel, debug: bool = F
             request = Request(recipe, given, folders, stage_log, launched)
             with stage_log.heartbeat:
                 try:
-                    run(kernel, request)
+                    run(as_it_is, request)
                 except RankLostError as error:
                     if launched:  # torchrun ends the other ranks itself
                         cure = "the same command goes on here; torchrun's --max-restarts does so"
                         raise PipelineError("ranks", str(error), cure=cure) from error
                     log("ranks", f"{error}; this one goes on alone from the last checkpoint")
-                    run(kernel, request.alone())
+                    run(as_it_is, request.alone())
         return 0
 
-    return run_for_exit_code(work, debug)
+    return run_for_exit_code(work, debug, shows_faults=True)

@@ -98,7 +98,8 @@ def run(kernel: Kernel, request: Request) -> None:
         config = resolve(given, recipe, device)
         extractor = load_extractor(config, inception_file, device)
         # Inception's file could be loaded: from here on it belongs to the run's identity.
-        write_json(folders.scratch / IDENTITY_FILE, identity)
+        facts = {**identity, "bundle_sha256": kernel.bundle_sha256}
+        write_json(folders.scratch / IDENTITY_FILE, facts)
         tools = Tools(recipe, config, device, extractor, inception_file, folders, stage_log)
         if recipe.contest:
             candidates = recipe.contest.tell(recipe, config, device.is_cuda)

@@ -3,6 +3,7 @@
 The run knows them by these contracts alone, so that a kernel holds only what it uses.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from lib.kernel.device.device import MakeGraphs
 from lib.kernel.device.ranks import Ranks
 from lib.kernel.metrics.choice import Choice
 from lib.kernel.recipe import Recipe
+from lib.kernel.report.provenance import hash_bundle
 from lib.kernel.report.stage_log import Viewer
 from lib.kernel.sampling.model_file import Model
 
@@ -66,5 +68,11 @@ class Kernel:
     competition: Competition
     stages: Stages
     report_template: str
-    bundle_sha256: str
+    bundle_sha256: str  # as it was built
+    bundle_text: str = ""  # as it is now; empty in a notebook, which is many files
     viewer: Viewer | None = None  # of a notebook
+
+    def hash_again(self) -> "Kernel":
+        """Return the same with the hash of its text as it is now."""
+        sha256 = hash_bundle(self.bundle_sha256, self.bundle_text)
+        return dataclasses.replace(self, bundle_sha256=sha256)

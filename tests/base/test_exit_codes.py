@@ -3,10 +3,19 @@
 import subprocess
 import sys
 
+import pytest
+
+from lib.base.errors import InputError
+from lib.base.exit_codes import run_for_exit_code
 from tests.local_runs import ROOT
 
 PROGRAM = """
 import sys
+
+import pytest
+
+from lib.base.errors import InputError
+from lib.base.exit_codes import run_for_exit_code
 from lib.base.exit_codes import run_for_exit_code
 sys.exit(run_for_exit_code(lambda: print("x" * {size}) or 0, False))
 """
@@ -22,3 +31,22 @@ def test_a_reader_that_leaves_ends_a_command_quietly() -> None:
             assert writer.stderr is not None
             writer.stdout.close()
             assert (writer.stderr.read(), writer.wait()) == ("", 141)
+
+
+def test_a_fault_shows_where_it_is_and_a_user_s_mistake_does_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail() -> int:
+        raise ValueError("of an edited line")
+
+    def refuse() -> int:
+        raise InputError("config", "a mistake", cure="mend it")
+
+    assert run_for_exit_code(fail, False) == 1
+    assert "Traceback" not in capsys.readouterr().err
+    assert run_for_exit_code(fail, False, shows_faults=True) == 1
+    told = capsys.readouterr().err
+    assert "Traceback" in told
+    assert "in fail" in told
+    assert run_for_exit_code(refuse, False, shows_faults=True) == 2
+    assert capsys.readouterr().err.splitlines()[0] == "error: config: a mistake"

@@ -69,7 +69,7 @@ def test_notebook_of_modules_is_valid_and_runs(tmp_path: Path) -> None:
     assert all(isinstance(cell["source"], str) for cell in built.content["cells"])  # for Kaggle
     sources = [cell.source for cell in notebook.cells]
     assert sources[:2] == ["# What this is", "CHOICE = 5"]
-    assert sources[-4::2] == ["## The run", "## The end"]
+    assert sources[-4::2] == ["## Run it", "## The end"]
     for module in ("lib/work.py", "lib/state.py"):
         heading = sources.index(f"### `{module}`")
         text = (CASES / "processes" / module).read_text()
@@ -133,7 +133,7 @@ def test_chapters_are_headings_and_every_file_stands_in_one() -> None:
     sources = [cell["source"] for cell in build_notebook(entry).content["cells"]]
     heads = [source.split("\n")[0] for source in sources if source.startswith("##")]
     files = [f"### `{one['path']}`" for one in build_bundle(entry).manifest["inputs"]]
-    assert heads[:3] == ["## The run", "### `entry.py`", "## The rest"]
+    assert heads[:3] == ["## 1. The run", "### `entry.py`", "## 2. The rest"]
     assert sorted(head for head in heads if head.startswith("###")) == sorted(files)
 
 

@@ -58,9 +58,9 @@ def test_script_runs_as_it_says(here: Path, capsys: pytest.CaptureFixture[str]) 
     """The printed commands, typed in their order: run, bundle, run the bundle, test."""
     assert parse_and_run(NEW, ["house-prices", *SCRIPT]) == 0
     files, _, steps = capsys.readouterr().out.partition("next:\n")
-    assert files.split() == sorted(
-        f"house-prices/{name}" for name in list_files(here / "house-prices")
-    )
+    *files, remark = files.splitlines()
+    assert "solution/; see docs/ANOTHER_COMPETITION.md" in remark
+    assert files == sorted(f"house-prices/{name}" for name in list_files(here / "house-prices"))
     enter, *commands = [shlex.split(step) for step in steps.splitlines()]
     assert enter == ["cd", "house-prices"]
     home, submissions, said = here / "house-prices", [], ""

@@ -69,13 +69,16 @@ def built(sources: Path) -> Any:
 def test_notebook_begins_with_an_introduction_and_config_alone(built: Any) -> None:
     first, second = built.cells[:2]
     assert first.cell_type == "markdown"
-    for word in ("What it is", "It reads", "It writes", "How long", "What to change first"):
-        assert word in first.source
+    for word in ("What", "Reads", "Writes", "Takes", "Change first", "Fork", "Edit", "Licence"):
+        assert f"**{word}.** " in first.source
     assert second.cell_type == "code"
     config: dict[str, Any] = {}
     exec(second.source, config)
     assert (config["CONFIG"]["recipe"], config["CONFIG"]["seed"]) == (QUICK, 3)
     assert "import" not in second.source
+    chapters = [cell.source for cell in built.cells if cell.source.startswith("## ")]
+    assert chapters[0].startswith(f"## 1. The recipe {QUICK}\n\nA generator")
+    assert chapters[-2:] == ["## Run it", "## What it made"]
     files = [cell.source for cell in built.cells if cell.source.startswith("%%writefile")]
     assert sum("/lib/kernel/" in source.split("\n")[0] for source in files) > 30
     headings = [cell.source for cell in built.cells if cell.source.startswith("###")]

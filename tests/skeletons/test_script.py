@@ -14,7 +14,7 @@ from tests.local_runs import ROOT
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModuleType]:
     """The skeleton's entry, whose folders are below tmp_path."""
-    monkeypatch.syspath_prepend(ROOT / "skeletons" / "script")
+    monkeypatch.syspath_prepend(ROOT / "kernel_template" / "skeletons" / "script")
     monkeypatch.setenv("KERNEL_INPUT", str(tmp_path / "in"))
     monkeypatch.setenv("KERNEL_OUTPUT", str(tmp_path / "out"))
     import kernel

@@ -18,7 +18,7 @@ def render_head(config: Config, licence: Path) -> str:
     """(Config, path of LICENSE) -> the head of its kernel, without the "#" before each line."""
     rules = find_rules(config.competition)
     title = f"{rules.title} by recipe {config.recipe}: a self-contained script for Kaggle."
-    rows = [*_describe(config), ("LICENCE", describe_licence(licence))]
+    rows = [*describe_kernel(config), ("LICENCE", describe_licence(licence))]
     lines = [title, ""]
     for word, text in rows:
         indent = " " * _MARGIN
@@ -28,7 +28,7 @@ def render_head(config: Config, licence: Path) -> str:
     return "\n".join(lines)
 
 
-def _describe(config: Config) -> Iterator[tuple[str, str]]:
+def describe_kernel(config: Config) -> Iterator[tuple[str, str]]:
     """A Config -> a word and a text for each paragraph of the head."""
     rules = find_rules(config.competition)
     preset = find_preset(config.recipe, config.competition)

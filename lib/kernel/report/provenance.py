@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.base.errors import InputError
-from lib.base.files import read_json, sha256_file, write_json
+from lib.base.files import read_json, sha256_bytes, sha256_file, write_json
 from lib.base.lock_file import lock, open_lock_file
 from lib.base.log import log
 from lib.base.run_files import MANIFEST
@@ -27,6 +27,7 @@ from lib.kernel.configuration.preset import Preset
 from lib.kernel.recipe import Recipe
 
 _BEFORE_TRAINING = ("weights_file", "weights_sha256", "minutes")  # keys that may change until then
+_FRESH = "for a new run name another output (--output, KERNEL_OUTPUT)"
 _BY_FID = (f"{TRAIN_FOLDER}/**/checkpoint_*.pt", SWEEP_FILE, POOL_FILE)  # in the scratch folder
 _PACKAGES = ("torch", "torchvision", "numpy", "pillow", "scipy", "pandas", "jinja2")
 
@@ -82,6 +83,19 @@ def find_damage(output: Path, manifest: Mapping[str, Any]) -> list[str]:
         elif sha256_file(path) != digest:
             damage.append(f"{name} was changed")
     return damage
+
+
+def hash_bundle(built: str, text: str) -> str:
+    """(hash of the script as it was built, its text now) -> the hash of that text; tells of edits.
+
+    As in the script's second line, the hash is that of the text with zeros in the hash's place.
+    """
+    if not text:
+        return built
+    now = sha256_bytes(f"{text.rstrip()}\n".replace(built, "0" * len(built), 1).encode())
+    if now != built:
+        log("bundle", f"edited since it was built; its content hash is {now[:12]} now")
+    return now
 
 
 def identify(config: Config, recipe: Recipe, data_sha256: str) -> dict[str, Any]:
@@ -147,6 +161,8 @@ def is_finished(
     check_same_run(output, earlier, identity, preset)
     if "artefacts" not in earlier:
         _check_state_form(scratch, earlier, identity)
+        if earlier.get("bundle_sha256", bundle_sha256) != bundle_sha256:
+            log("run", f"note: another build, or an edited one, began it; {_FRESH}")
         log("run", "goes on where an earlier process stopped")
         return False
     damage = find_damage(output, earlier)
@@ -155,7 +171,7 @@ def is_finished(
         log("run", f"was finished, but {'; '.join(damage[:5])}: made anew from what is left")
         return False
     if earlier["bundle_sha256"] != bundle_sha256:
-        log("run", "note: another build of the kernel made it")
+        log("run", f"note: another build, or an edited one, made it; {_FRESH}")
     log("run", f"finished before; its {len(earlier['artefacts'])} files are verified")
     return True
 

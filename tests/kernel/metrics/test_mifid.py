@@ -16,6 +16,8 @@ from lib.kernel.metrics.mifid import (
 )
 from lib.kernel.metrics.torchvision_import import import_torchvision
 
+pytestmark = pytest.mark.ships
+
 D = 16
 
 

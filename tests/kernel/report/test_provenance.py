@@ -1,5 +1,6 @@
 """run_manifest.json: a finished run is recognised, damage is named, another run is refused."""
 
+import hashlib
 import multiprocessing
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from lib.kernel.recipes.table import find_preset, load_recipe, make_config
 from lib.kernel.report.provenance import (
     check_same_run,
     find_damage,
+    hash_bundle,
     identify,
     is_finished,
     locked,
@@ -163,3 +165,18 @@ def test_a_finished_run_keeps_its_weights(tmp_path: Path) -> None:
     write_manifest(tmp_path / "out", by_weights("one.pth"))
     with pytest.raises(InputError, match="weights_file: 'one"):
         is_finished(tmp_path / "out", tmp_path / "scratch", by_weights("two.pth"), "", PRESET)
+
+
+def test_an_edited_script_has_the_hash_of_its_text_now(capsys: pytest.CaptureFixture[str]) -> None:
+    """An edit never passes for what was built; a lost last line end is no edit."""
+    blank = f"# title\n# content sha256: {'0' * 64}\n\nprint(1)\n"
+    built = hashlib.sha256(blank.encode()).hexdigest()
+    text = blank.replace("0" * 64, built)
+    assert hash_bundle(built, text) == hash_bundle(built, text.rstrip()) == built
+    assert hash_bundle(built, "") == built
+    assert capsys.readouterr().out == ""
+    edited = hash_bundle(built, text.replace("print(1)", "print(2)"))
+    assert edited == hashlib.sha256(blank.replace("1", "2").encode()).hexdigest()
+    assert (
+        f"edited since it was built; its content hash is {edited[:12]}" in capsys.readouterr().out
+    )

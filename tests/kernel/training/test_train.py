@@ -1,5 +1,6 @@
 """training.train: resumption to the bit, divergence, memory, clocks, what is left behind."""
 
+import itertools
 import math
 import os
 import signal
@@ -365,3 +366,21 @@ def test_second_seed_takes_the_epoch_of_the_least_fid(tmp_path: Path) -> None:
     chosen = read_model(result.model, CPU).state_dict()
     assert all(torch.equal(chosen[name], weight) for name, weight in kept.items())
     assert len(list((tmp_path / "leave" / "samples_v1").iterdir())) == 3
+
+
+def test_a_watcher_sees_the_records_grow_and_changes_nothing(tmp_path: Path) -> None:
+    seen: list[tuple[str, list[float], bool]] = []
+
+    def watch(recipe: str, history: Any, is_last: bool) -> None:
+        seen.append((recipe, [row["step"] for row in history], is_last))
+
+    config, places = small_config("r3gan", steps=12), (tmp_path / "work", tmp_path / "leave")
+    given = (make_images(), load_recipe("r3gan"), config, CPU, *places, TimeLimit(600.0), None)
+    watched = train(*given, watch)
+    plain = run(tmp_path / "plain", config)
+    assert watched.model.path.read_bytes() == plain.model.path.read_bytes()
+    assert {recipe for recipe, _, _ in seen} == {"r3gan"}
+    assert [is_last for _, _, is_last in seen] == [False] * (len(seen) - 1) + [True]
+    assert len(seen) > 10
+    assert all(len(before[1]) <= len(after[1]) for before, after in itertools.pairwise(seen))
+    assert seen[-1][1] == [row["step"] for row in watched.history]

@@ -13,7 +13,7 @@ from lib.kernel.configuration.config import Config
 from lib.kernel.configuration.configure import as_candidate
 from lib.kernel.device.device import Device
 from lib.kernel.planning.plan import count_trials
-from lib.kernel.recipe import Recipe
+from lib.kernel.recipe import Recipe, Watch
 from lib.kernel.recipes.auto import successive_halving
 from lib.kernel.recipes.auto.describe_images import describe_images
 from lib.kernel.recipes.auto.recipe import AUTO
@@ -50,11 +50,13 @@ def grey_share(pictures: np.ndarray) -> float:
     return float(np.mean((pictures > 0) & (pictures < 255)))
 
 
-def run(folder: Path, pictures: np.ndarray, **changes: Any) -> TrainResult:
+def run(
+    folder: Path, pictures: np.ndarray, watch: Watch | None = None, **changes: Any
+) -> TrainResult:
     config = make_config("auto", {**TINY, "steps": 30, **changes})
     work, leave, validation = folder / "work", folder / "leave", measure_by(grey_share)
     limit = TimeLimit(math.inf)
-    return train_candidates(pictures, AUTO, config, CPU, work, leave, limit, validation)
+    return train_candidates(pictures, AUTO, config, CPU, work, leave, limit, validation, watch)
 
 
 def test_shares_of_the_budget_add_up() -> None:
@@ -65,7 +67,9 @@ def test_shares_of_the_budget_add_up() -> None:
 def test_the_best_of_three_goes_on_from_its_trial(
     tmp_path: Path, pictures: np.ndarray, three: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    result = run(tmp_path, pictures)
+    watched: set[str] = set()
+    result = run(tmp_path, pictures, lambda recipe, history, is_last: watched.add(recipe))
+    assert watched == {candidate.name for candidate in AUTO.candidates}
     assert len(result.trials) == 5
     best = min(result.trials, key=lambda key: result.trials[key])
     assert result.model.config.recipe == best.split(",")[0]

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kernel_template.skeletons.images.competition.rules import RULES
 from lib.base.errors import InputError
 from lib.base.log import log
 from lib.kernel.competition.contract import Glance, Images
@@ -22,7 +23,6 @@ from lib.kernel.competition.images.to_image_px import fit_array, read_square
 from lib.kernel.competition.unseen import part_images, set_aside
 from lib.kernel.configuration.config import Config
 from lib.kernel.recipe import Recipe
-from skeletons.images.competition.rules import RULES
 
 
 def read_pictures(files: Iterable[InputFile]) -> Iterator[tuple[str, np.ndarray | bytes]]:
@@ -91,7 +91,7 @@ def load_squares(source: Path, side: int, most: int | None = None) -> Squares:
             got=", ".join([str(len(squares)), *rejected]),
             cure=f"give the folder of its data, or rewrite read_pictures in {__name__}",
         )
-    return Squares(names, np.stack(squares), rejected)
+    return Squares(names, np.ascontiguousarray(np.stack(squares)), rejected)
 
 
 def glance(source: Path, config: Config, most: int) -> Glance:

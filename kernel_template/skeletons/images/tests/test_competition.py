@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kernel_template.skeletons.images.competition import competition
 from lib.base.errors import InputError
-from skeletons.images.competition import competition
 from tests.local_runs import RECIPES, ROOT, call
 
 NAME = "my-competition"
