@@ -23,7 +23,7 @@ _RULE = (
     "a name of 2 to 40 characters: a-z, 0-9 and single dashes or underscores between them, "
     "first a letter"
 )
-_BUILD_PY = "../../build.py"  # as the skeleton names it where it lies
+_BUILD_PY = "../../../build.py"  # as the skeleton names it where it lies
 _KINDS = ("images", "script")
 # Lines that import from here: the new name changes their order.
 _OWN_IMPORTS = re.compile(r"(^from (lib|tests)\.\S+ import .+\n)+", re.MULTILINE)
