@@ -27,14 +27,24 @@ lib.kernel.competition.__path__.append(str(SOURCES / "kernel" / "competition"))
 lib.kernel.recipes.__path__.append(str(SOURCES / "kernel" / "recipes"))
 # Of the kernel alone: an entry names its recipes and its competition itself.
 STAY = {"lib.kernel.recipes.table", "lib.kernel.competition.table"}
+COMPETITIONS = "lib.kernel.competition."
 (BUNDLED,) = [finder.bundled for finder in sys.meta_path if hasattr(finder, "bundled")]
+
+
+def is_of_another_competition(name: str) -> bool:
+    """A module's name -> whether its competition is one that the bundle does not hold."""
+    folder = name.removeprefix(COMPETITIONS).split(".")[0]
+    path = f"{COMPETITIONS}{folder}".replace(".", "/")
+    known = {f"{path}.py", f"{path}/__init__.py"} & BUNDLED.keys()
+    return name.startswith(COMPETITIONS) and not known
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """The end of the tests -> an error where a module that ships is not the bundle's."""
     for name, module in list(sys.modules.items()):
         path = name.replace(".", "/")
-        is_kernels = name.startswith("lib.kernel") and name not in STAY
+        stays = name in STAY or is_of_another_competition(name)
+        is_kernels = name.startswith("lib.kernel") and not stays
         if is_kernels or {f"{path}.py", f"{path}/__init__.py"} & BUNDLED.keys():
             loader = type(module.__loader__).__qualname__
             assert "__bundle__" in loader, f"{name} came from {module.__file__}"

@@ -97,7 +97,8 @@ def _list_file_cells(entry: Entry, contents: Contents, above: str) -> list[dict[
     paths = [*(path for path in sources if path != entry.name), *contents.data, entry.name]
     cells = []
     for chapter in arrange(entry.chapters, paths, sources):
-        summary = chapter.summary[:1].upper() + chapter.summary[1:]
+        is_name = "." in chapter.summary.split(" ")[0]  # of a file, which keeps its letters
+        summary = chapter.summary if is_name else chapter.summary[:1].upper() + chapter.summary[1:]
         title = chapter.title.strip() or "The files"
         cells.append(_markdown(f"## {title}\n\n{summary}".rstrip()))
         for path in chapter.paths if chapter.title else paths:

@@ -6,10 +6,10 @@ from lib.kernel.configuration.config import Config
 from lib.kernel.recipes.table import ROWS
 
 _KERNEL = "lib/kernel"
-# Of a recipe: what it is, its networks, its loss, its step, its samples; then the rest.
+# Of a recipe: what it is, its loss, its step, its networks, its samples; then the rest.
 _RECIPE = (
-    *("__init__", "networks", "unet", "denoiser", "model", "row_transformer", "losses"),
-    *("trainer", "heun", "sampler", "successive_halving"),
+    *("__init__", "losses", "trainer", "first_seed", "second_seed", "critic", "networks"),
+    *("denoiser", "unet", "model", "row_transformer", "heun", "sampler", "successive_halving"),
 )
 
 

@@ -13,7 +13,8 @@ from lib.kernel.recipes.auto.preset import AUTO_PRESET
 from lib.kernel.recipes.edm.preset import EDM_PRESET
 from lib.kernel.recipes.pixel.preset import PIXEL_PRESET
 from lib.kernel.recipes.r3gan.preset import R3GAN_PRESET
-from lib.kernel.recipes.wgan_gp.preset import FIRST_SEED_PRESET, SECOND_SEED_PRESET
+from lib.kernel.recipes.wgan_gp.first_seed_preset import FIRST_SEED_PRESET
+from lib.kernel.recipes.wgan_gp.second_seed_preset import SECOND_SEED_PRESET
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ ROWS: Mapping[str, Row] = {
     row.preset.name: row
     for row in (
         Row(AUTO_PRESET, "lib.kernel.recipes.auto.recipe", "AUTO"),
-        Row(FIRST_SEED_PRESET, "lib.kernel.recipes.wgan_gp.recipe", "FIRST_SEED"),
-        Row(SECOND_SEED_PRESET, "lib.kernel.recipes.wgan_gp.recipe", "SECOND_SEED"),
+        Row(FIRST_SEED_PRESET, "lib.kernel.recipes.wgan_gp.first_seed", "FIRST_SEED"),
+        Row(SECOND_SEED_PRESET, "lib.kernel.recipes.wgan_gp.second_seed", "SECOND_SEED"),
         Row(PIXEL_PRESET, "lib.kernel.recipes.pixel.recipe", "PIXEL"),
         Row(R3GAN_PRESET, "lib.kernel.recipes.r3gan.recipe", "R3GAN"),
         Row(EDM_PRESET, "lib.kernel.recipes.edm.recipe", "EDM"),

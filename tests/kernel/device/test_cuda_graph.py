@@ -19,8 +19,8 @@ from lib.kernel.device.device import Device, choose_device
 from lib.kernel.device.plain_steps import PlainSteps
 from lib.kernel.recipes.table import make_config
 from lib.kernel.training.trainer import Trainer
+from tests import small
 from tests.kernel.training.test_train import CPU, SMALL, TRAINERS, count_channels, make_images
-from tests.small import keep_used
 
 RECIPES = list(TRAINERS)
 
@@ -168,8 +168,8 @@ def test_steps_by_cuda_graphs_train_as_launched_ones_do(
 
 
 def make_trainer(recipe: str, device: Device) -> Trainer:
-    config = make_config(recipe, keep_used(recipe, {**SMALL[recipe], "n_critic": 2}))
-    return TRAINERS[recipe](make_images(count_channels(recipe)), config, device)
+    config = make_config(recipe, small.keep_used(recipe, {**SMALL[recipe], "n_critic": 2}))
+    return small.make_trainer(make_images(count_channels(recipe)), config, device)
 
 
 def make_replayed(recipe: str, capture: Capture) -> tuple[Trainer, StepGraphs]:

@@ -30,7 +30,7 @@ from lib.kernel.training.result import TrainResult
 from lib.kernel.training.time_limit import NoStepError, TimeLimit
 from lib.kernel.training.train import train
 from lib.kernel.training.trainer import Trainer
-from tests.small import keep_used
+from tests.small import keep_used, make_trainer
 from tests.yardsticks import measure_by
 
 pytestmark = pytest.mark.ships
@@ -80,7 +80,7 @@ def test_float16_goes_on_from_a_state_of_another_format() -> None:
 @pytest.mark.parametrize("recipe", TRAINERS)
 def test_gradients_lie_in_memory_as_their_weights_do(recipe: str) -> None:
     """A GPU's fused Adam refuses others: first-seed and second-seed ended at their first step."""
-    trainer = TRAINERS[recipe](make_images(), small_config(recipe, n_critic=1), CPU)
+    trainer = make_trainer(make_images(), small_config(recipe, n_critic=1), CPU)
     trainer.train_step(0, 0.1)
     networks = [
         part for part in trainer.state_parts().values() if isinstance(part, torch.nn.Module)
@@ -236,7 +236,7 @@ def test_a_memory_too_small_halves_the_parts_and_changes_nothing_else(
 ) -> None:
     config = small_config(recipe, steps=6)
     images = make_images(count_channels(recipe))
-    trainers: list[Any] = [TRAINERS[recipe](images, config, CPU) for _ in range(2)]
+    trainers: list[Any] = [make_trainer(images, config, CPU) for _ in range(2)]
 
     def refuse(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
         if torch.is_grad_enabled() and len(inputs[0]) > 6:  # a critic sees real and fake at once
@@ -275,7 +275,7 @@ def test_parts_side_by_side_give_the_same_losses_and_the_same_bytes_each_time(
 
 def test_each_epoch_shows_each_image_at_most_once_in_an_order_of_its_own() -> None:
     images = np.arange(90, dtype=np.uint8).reshape(-1, 1, 1, 1) * np.ones((1, 3, 32, 32), np.uint8)
-    trainer = WganTrainer(images, small_config("first-seed"), CPU)
+    trainer = make_trainer(images, small_config("first-seed"), CPU)
     assert trainer.steps_per_epoch == 11
     epochs = [
         torch.cat([trainer.pick_batch(11 * epoch + step)[:, 0, 0, 0] for step in range(11)])

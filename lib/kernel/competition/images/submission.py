@@ -1,4 +1,8 @@
-"""Images and their features -> images.zip and features.npy, both read back and checked."""
+"""The submission: images.zip and features.npy, both read back and checked.
+
+The zip holds `samples` PNG files, named by the pattern image_name. The features go beside it, and
+before the run ends, those of some pictures are computed anew and compared.
+"""
 
 import io
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""The Recipes of the two public solutions, which stay as they were published."""
+"""What the Recipes of both public solutions share: how samples are drawn and what is measured."""
+
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
@@ -7,11 +10,29 @@ from lib.kernel.configuration.config import Config
 from lib.kernel.configuration.preset import Preset
 from lib.kernel.device.device import Device
 from lib.kernel.recipe import Recipe, Tick
-from lib.kernel.recipes.wgan_gp.networks import build_generator
-from lib.kernel.recipes.wgan_gp.preset import FIRST_SEED_PRESET, SECOND_SEED_PRESET
+from lib.kernel.recipes.wgan_gp.critic import Critic
 from lib.kernel.recipes.wgan_gp.trainer import WganTrainer
 from lib.kernel.sampling.one_pass import draw_in_one_pass
 from lib.kernel.training.snapshots import Snapshots
+
+
+def publish(
+    preset: Preset,
+    build_generator: Callable[[Config, int], nn.Module],
+    build_critic: Callable[[Config, int], Critic],
+) -> Recipe:
+    """Make the Recipe of a public solution: colour, no images held out, weights of one epoch."""
+    return Recipe(
+        preset,
+        make_trainer=partial(
+            WganTrainer, build_generator=build_generator, build_critic=build_critic
+        ),
+        build_network=build_generator,
+        draw=draw,
+        channels=3,
+        sets_images_aside=False,
+        observer=Snapshots,
+    )
 
 
 def draw(
@@ -25,19 +46,3 @@ def draw(
     """(generator, images, the CPU's generator) -> (count, C, 32, 32) uint8 on the device."""
     normals = torch.randn((count, config.latent_dim, 1, 1), generator=random)
     return draw_in_one_pass(network, normals, device, tick)
-
-
-def _publish(preset: Preset) -> Recipe:
-    """Make the Recipe of a public solution: three channels, all images, weights of an epoch."""
-    return Recipe(
-        preset,
-        make_trainer=WganTrainer,
-        build_network=build_generator,
-        draw=draw,
-        channels=3,
-        sets_images_aside=False,
-        observer=Snapshots,
-    )
-
-
-FIRST_SEED, SECOND_SEED = map(_publish, (FIRST_SEED_PRESET, SECOND_SEED_PRESET))

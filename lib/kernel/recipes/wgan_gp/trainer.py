@@ -1,18 +1,20 @@
 """Critic and generator steps of the public recipes: WGAN-GP (arXiv:1704.00028)."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import nn
 
 from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
+from lib.kernel.recipes.wgan_gp.critic import Critic
 from lib.kernel.recipes.wgan_gp.losses import (
     critic_loss,
     generator_loss,
     gradient_penalty,
     mix_pictures,
 )
-from lib.kernel.recipes.wgan_gp.networks import Critic, build_critic, build_generator
 from lib.kernel.training.adversarial import AdversarialTrainer
 from lib.kernel.training.trainer import Losses
 
@@ -22,7 +24,15 @@ class WganTrainer(AdversarialTrainer):
 
     critic: Critic
 
-    def __init__(self, images: np.ndarray, config: Config, device: Device) -> None:
+    def __init__(
+        self,
+        images: np.ndarray,
+        config: Config,
+        device: Device,
+        build_generator: Callable[[Config, int], nn.Module],
+        build_critic: Callable[[Config, int], Critic],
+    ) -> None:
+        """Build the two networks by functions of (Config, picture channels)."""
         channels = images.shape[1]
         super().__init__(
             *(images, config, device),

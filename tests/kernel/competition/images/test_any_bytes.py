@@ -17,6 +17,8 @@ from lib.kernel.competition.images.decode import decode_block, read_blocks
 from lib.kernel.competition.images.find_pictures import find_pictures
 from tests.kernel.competition.images.pictures import draw, encode
 
+pytestmark = pytest.mark.ships
+
 PICTURES = {f"{number}.png": encode(draw(9, 9, 3, seed=number)) for number in range(3)}
 IDX = struct.pack(">4B3I", 0, 0, 8, 3, 6, 5, 4) + draw(6, 5, 4).tobytes()
 

@@ -12,6 +12,8 @@ from lib.base.errors import InputError
 from lib.kernel.competition.images.arrays import Array, read_arrays
 from lib.kernel.competition.images.input_files import UnreadableError, walk_input
 
+pytestmark = pytest.mark.ships
+
 RANDOM = np.random.default_rng(0)
 
 

@@ -12,6 +12,8 @@ from lib.base.errors import InputError
 from lib.kernel.competition.images.cifar import read_cifar
 from lib.kernel.competition.images.input_files import UnreadableError
 
+pytestmark = pytest.mark.ships
+
 DATA = np.random.default_rng(0).integers(0, 256, (4, 3072), dtype=np.uint8)
 PICTURES = DATA.reshape(4, 3, 32, 32).transpose(0, 2, 3, 1)
 BATCH = {b"batch_label": b"one", b"labels": [1, 2, 3, 4], b"data": DATA, b"filenames": [b"a"] * 4}

@@ -13,6 +13,8 @@ from lib.kernel.recipes.table import load_recipe, make_config
 from tests.kernel.competition.images.pictures import draw, encode, write_folder
 from tests.local_runs import QUICK, ROOT, call, copy_sources, list_options
 
+pytestmark = pytest.mark.ships
+
 NAME = COMPETITION.rules.name
 
 

@@ -23,6 +23,8 @@ from lib.kernel.competition.images.find_pictures import find_pictures, hash_pict
 from lib.kernel.competition.images.to_image_px import PADDED
 from tests.kernel.competition.images.pictures import draw, encode, write_folder
 
+pytestmark = pytest.mark.ships
+
 
 def decode(source: Path, target: Path, side: int = 32, workers: int | None = 0) -> Decoded:
     pictures = find_pictures(source)

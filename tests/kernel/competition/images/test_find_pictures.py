@@ -12,6 +12,8 @@ from lib.kernel.competition.images.find_pictures import (
     hash_pictures,
 )
 
+pytestmark = pytest.mark.ships
+
 
 @pytest.mark.parametrize(
     ("name", "form"),

@@ -9,6 +9,8 @@ import pytest
 from lib.kernel.competition.images.idx import read_idx
 from lib.kernel.competition.images.input_files import UnreadableError
 
+pytestmark = pytest.mark.ships
+
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 5, 4), dtype=np.uint8)
 WHOLE = struct.pack(">4B3I", 0, 0, 8, 3, *PIXELS.shape) + PIXELS.tobytes()
 

@@ -20,6 +20,8 @@ from lib.kernel.competition.images.input_files import (
     walk_input,
 )
 
+pytestmark = pytest.mark.ships
+
 
 def make(name: str) -> bytes:
     """A file's name -> its bytes, of which nothing shrinks."""

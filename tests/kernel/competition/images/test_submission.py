@@ -14,6 +14,8 @@ from lib.kernel.competition.images.submission import verify_files, write_files
 from lib.kernel.configuration.config import Config
 from tests.kernel.competition.images.pictures import draw
 
+pytestmark = pytest.mark.ships
+
 COUNT, SIDE = 12, 64
 CONFIG = Config(image_px=SIDE, image_name="a b-{:03d}.png", samples=COUNT)
 REMARKS = Remarks("pixel", 3, "a fake", image_name=CONFIG.image_name)

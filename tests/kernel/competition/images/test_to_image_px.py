@@ -23,6 +23,8 @@ from lib.kernel.competition.images.to_image_px import (
 )
 from tests.kernel.competition.images.pictures import draw, encode
 
+pytestmark = pytest.mark.ships
+
 COLOUR, GREY = draw(32, 32, 3), draw(32, 32)
 
 
