@@ -16,6 +16,7 @@ from lib.base.errors import InputError
 from lib.commands.offline.picture_files import read_blocks
 from lib.kernel.competition.gan_challenge.dataset import IMAGES_FILE, decode_dataset
 from lib.kernel.competition.gan_challenge.shards import find_shards
+from lib.kernel.competition.images.dataset import IMAGES_FILE as SQUARES_FILE
 from lib.kernel.configuration.challenge import FEATURES
 from lib.kernel.configuration.config import OFFICIAL, RANDOM_WEIGHTS, Config
 from lib.kernel.device.device import choose_device
@@ -122,10 +123,10 @@ def _read_images(source: Source) -> Generator[list[Images] | Images, None, None]
     if not _is_container(source.path):
         yield _read_pool(source)
         return
-    decoded = source.path / IMAGES_FILE
-    if decoded.is_file():
-        yield _read_pool(replace(source, path=decoded))
-        return
+    for decoded in (source.path / IMAGES_FILE, source.path / SQUARES_FILE):
+        if decoded.is_file():
+            yield _read_pool(replace(source, path=decoded))
+            return
     try:
         find_shards(source.path)
     except InputError:

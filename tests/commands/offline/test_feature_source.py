@@ -13,6 +13,7 @@ from PIL import Image
 import build
 from lib.base.files import read_json
 from lib.commands import features
+from lib.commands.offline.feature_source import Source, read_features
 from lib.kernel.competition.gan_challenge.submission import read_images, read_submission
 from tests.local_runs import QUICK, call, copy_sources, list_options, write_input
 
@@ -223,3 +224,15 @@ def test_shards_are_decoded_by_the_policy_asked_for(run_once, tmp_path, capsys):
 
 def test_the_command_is_registered():
     assert build.load_command("features") is features.FEATURES
+
+
+def test_squares_that_competition_images_keeps_are_taken_by_their_folder(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (5, 3, 64, 64), dtype=np.uint8)
+    (tmp_path / "pictures-x-64px").mkdir()
+    np.save(tmp_path / "pictures-x-64px" / "images_uint8.npy", images)
+    np.save(tmp_path / "pool.npy", images)
+    folder, pool = (
+        read_features(Source(tmp_path / name, "random")) for name in ("pictures-x-64px", "pool.npy")
+    )
+    assert np.array_equal(folder, pool)
+    assert folder.shape == (5, 2048)

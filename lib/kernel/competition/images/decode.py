@@ -1,9 +1,11 @@
 """Files with pictures -> blocks of them -> squares of image_px, their ids, rejects and notes."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
@@ -13,12 +15,12 @@ from lib.kernel.competition.images.arrays import read_arrays
 from lib.kernel.competition.images.cifar import read_cifar
 from lib.kernel.competition.images.find_pictures import Form, Pictures, hash_content
 from lib.kernel.competition.images.idx import read_idx
-from lib.kernel.competition.images.input_files import InputFile, UnreadableError
+from lib.kernel.competition.images.input_files import InputFile, UnreadableError, unpack_gzip
 from lib.kernel.competition.images.to_image_px import fit_array, read_square
 
 _BLOCK_FILES, _BLOCK_BYTES = 256, 1 << 23  # as much as one process takes at a time
 _GREY_AXES = 2
-COPY = "a file with the same bytes as an earlier one"
+COPY = "a copy of another file, packed or not"
 
 
 class Reject(NamedTuple):
@@ -67,7 +69,7 @@ def read_blocks(pictures: Pictures) -> Iterator[Block]:
         try:
             if file.path is None:  # inside a tar it can be read once
                 file = replace(file, read=partial(bytes, file.read()))
-            digest = hash_content(file)
+            digest = _hash_unpacked(file)
             if digest in seen:
                 yield Block(rejects=(Reject(file.name, 1, COPY),))
                 continue
@@ -79,6 +81,13 @@ def read_blocks(pictures: Pictures) -> Iterator[Block]:
             yield Block(rejects=(Reject(file.name, 1, str(error)),))
     if labels:
         log("pictures", f"passed over: {labels:,} arrays of labels")
+
+
+def _hash_unpacked(file: InputFile) -> bytes:
+    """Hash a file's bytes, of a gzip those inside it, so that a packed copy is seen as one."""
+    if not file.name.lower().endswith(".gz"):
+        return hash_content(file)
+    return hashlib.sha256(unpack_gzip(file.read())[0]).digest()
 
 
 def decode_block(block: Block, side: int) -> DecodedBlock:
@@ -121,14 +130,24 @@ def _is_grey(square: np.ndarray) -> bool:
 
 
 def _read_files(pictures: Pictures) -> Iterator[Block]:
-    """Picture files -> blocks of some megabytes."""
+    """Picture files -> blocks of some megabytes.
+
+    A file whose name and bytes came before in another archive, or outside of one, is a copy: a zip
+    often lies beside what it was unpacked to. In one place equal pictures are kept.
+    """
+    places: dict[tuple[str, bytes], str] = {}
     files: list[tuple[str, bytes]] = []
     rejects: list[Reject] = []
     held = 0
     for file in pictures.read():
         try:
-            files.append((file.name, file.read()))
-            held += len(files[-1][1])
+            data = file.read()
+            key = (PurePosixPath(file.name).name, hashlib.sha256(data).digest())
+            if places.setdefault(key, file.archive) == file.archive:
+                files.append((file.name, data))
+                held += len(data)
+            else:
+                rejects.append(Reject(file.name, 1, COPY))
         except UnreadableError as error:
             rejects.append(Reject(file.name, 1, str(error)))
         if held >= _BLOCK_BYTES or len(files) + len(rejects) >= _BLOCK_FILES:

@@ -50,6 +50,7 @@ class InputFile:
     path: Path | None = None  # where it lies on the disk by itself
     fault: str = ""  # why nothing is known of it but its name: a broken archive, a bad path
     left_out: str = ""  # the kind of files that are never read
+    archive: str = ""  # name of the zip or tar that it lies in
 
 
 def walk_input(source: Path) -> Iterator[InputFile]:
@@ -197,10 +198,11 @@ def _make_member(archive: str, name: str, read: Callable[[], bytes]) -> InputFil
     plain = PurePosixPath(name.replace("\\", "/"))
     whole = f"{archive}/{name}"
     if _is_hidden(str(plain)) and ".." not in plain.parts:
-        return InputFile(whole, read, left_out=HIDDEN)
+        return InputFile(whole, read, left_out=HIDDEN, archive=archive)
     if plain.is_absolute() or ".." in plain.parts:
-        return InputFile(whole, read, fault="its path leads out of the archive")
-    return InputFile(whole, read)
+        fault = "its path leads out of the archive"
+        return InputFile(whole, read, fault=fault, archive=archive)
+    return InputFile(whole, read, archive=archive)
 
 
 def _read_file(path: Path) -> bytes:
