@@ -65,16 +65,16 @@ class AdversarialTrainer(Trainer):
         for adam in (self._critic_adam, self._generator_adam):
             set_lr(adam, lr, betas)
 
-    def step_critic_by(self, loss_of: LossOf, inputs: list[torch.Tensor]) -> Losses:
-        """Take a step of the critic; return its mean losses."""
+    def update_critic(self, loss_of: LossOf, inputs: list[torch.Tensor]) -> Losses:
+        """Compute the critic's gradients and step its Adam; return the mean losses."""
         found = self.backward_in_parts("critic", self.critic.parameters(), loss_of, inputs)
         take_step(self._critic_scaler, [self._critic_adam])
         return found
 
-    def step_generator_by(
+    def update_generator(
         self, loss_of: LossOf, inputs: list[torch.Tensor], is_divisible: bool = True
     ) -> Losses:
-        """Take a step of the generator; return its mean losses.
+        """Compute the generator's gradients and step its Adam; return the mean losses.
 
         The gradient passes through the critic, but its weights get none.
         """

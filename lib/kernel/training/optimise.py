@@ -1,6 +1,5 @@
-"""What every recipe's optimisers share: fused Adam, gradient scaling, clipping, schedules."""
+"""What every recipe's optimisers share: fused Adam, its rate and gradient scaling."""
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -8,8 +7,6 @@ import torch
 from torch import nn
 
 from lib.kernel.device.device import Device
-
-WARM_UP = 0.02  # share of the run until the learning rate is full
 
 
 def make_adam(
@@ -40,31 +37,8 @@ def set_lr(
             group["betas"] = betas
 
 
-def warm_up_and_anneal(lr: float, progress: float) -> float:
-    """(full rate, share of the run that is done) -> the rate: a short rise, then half a cosine."""
-    rate = lr * min(1.0, (progress + 1e-4) / WARM_UP)
-    return rate * (0.5 + 0.5 * math.cos(math.pi * min(progress, 1.0)))
-
-
-def take_step(
-    scaler: torch.amp.GradScaler,
-    optimisers: Sequence[torch.optim.Optimizer],
-    weights: Iterable[nn.Parameter] = (),
-    clip: float | None = None,
-) -> None:
-    """Step the optimisers, with the Euclidean length of all weights' gradients clipped.
-
-    Where float16 overflowed, the scaler skips the step.
-    """
-    if clip is not None:
-        weights = list(weights)
-        for optimiser in optimisers:
-            scaler.unscale_(optimiser)
-        nn.utils.clip_grad_norm_(weights, clip)
-        # Through the clip an overflow in one optimiser's gradients makes the other's NaN.
-        if scaler.is_enabled() and len(optimisers) > 1:
-            for gradient in (weight.grad for weight in weights if weight.grad is not None):
-                torch.nan_to_num(gradient, 0.0, 0.0, 0.0, out=gradient)
+def take_step(scaler: torch.amp.GradScaler, optimisers: Sequence[torch.optim.Optimizer]) -> None:
+    """Step the optimisers; where float16 overflowed, the scaler skips the step."""
     for optimiser in optimisers:
         scaler.step(optimiser)
     scaler.update()

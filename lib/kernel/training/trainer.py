@@ -102,8 +102,8 @@ class Trainer(ABC):
         """A step -> the (batch,) indices of its images; each epoch has its own order, drop-last."""
         epoch, place = divmod(step, self.steps_per_epoch)
         if self._order is None or self._order[0] != epoch:
-            generator = torch.Generator().manual_seed(self.seed_of("order", epoch))
-            order = torch.randperm(len(self.images), generator=generator)
+            random = torch.Generator().manual_seed(self.seed_of("order", epoch))
+            order = torch.randperm(len(self.images), generator=random)
             self._order = (epoch, order.to(self.images.device))
         return self._order[1][place * self.batch : (place + 1) * self.batch]
 
@@ -111,10 +111,9 @@ class Trainer(ABC):
         """(purpose, step) -> a seed that depends only on these and the run's seed."""
         return derive_seed(self.config.seed, f"train/{purpose}", step)
 
-    def generator_of(self, purpose: str, step: int) -> torch.Generator:
-        """(purpose, step) -> a newly seeded generator on the device."""
-        generator = torch.Generator(self.images.device)
-        return generator.manual_seed(self.seed_of(purpose, step))
+    def random_of(self, purpose: str, step: int) -> torch.Generator:
+        """(purpose, step) -> newly seeded random numbers on the device."""
+        return torch.Generator(self.images.device).manual_seed(self.seed_of(purpose, step))
 
     def backward_in_parts(
         self,
@@ -126,12 +125,16 @@ class Trainer(ABC):
     ) -> Losses:
         """Compute the gradients of a step's loss into the weights; return its mean losses.
 
-        Each rank computes its slice of the batch, and on a CPU each core a part of that, unless a
-        normalisation ties the batch together. The gradients add up to those of the whole batch.
+        On one device with enough memory all this equals:
+
+            loss, losses = loss_of(*inputs)
+            loss.backward()
+
+        The rest only divides the batch among GPUs and CPU cores, unless a normalisation ties it
+        together, and into parts where the memory does not suffice; it adds up their gradients.
         `loss_of` gets a slice of each input, or all of a scalar. It must read nothing else that
-        differs from step to step, because on a GPU a graph of its kernels is replayed. Where the
-        memory does not suffice, the parts are halved and the step begins again with the same
-        inputs.
+        differs from step to step, because on a GPU a graph of its kernels is replayed. The
+        optimiser's step is the caller's: of a generator and a critic it is in adversarial.py.
         """
         weights = list(parameters)
         compute = partial(self._compute_gradients, weights, loss_of, is_divisible)
@@ -178,8 +181,8 @@ class Trainer(ABC):
         """Compute this rank's slice; return gradients, laid out as their weights, and losses."""
         own = self.ranks.slice_of(self.batch) if is_divisible else slice(0, self.batch)
         most = -(-(own.stop - own.start) // self.cores.count) if is_divisible else self.batch
-        step = min(self.micro_batch, most)
-        parts = [slice(at, min(at + step, own.stop)) for at in range(own.start, own.stop, step)]
+        size = min(self.micro_batch, most)
+        parts = [slice(at, min(at + size, own.stop)) for at in range(own.start, own.stop, size)]
 
         def differentiate(part: slice) -> tuple[list[torch.Tensor], Losses]:
             share = (part.stop - part.start) / self.batch

@@ -19,10 +19,9 @@ from lib.kernel.training.optimise import (
     make_adam,
     make_scaler,
     set_lr,
-    take_step,
     use_channels_last,
-    warm_up_and_anneal,
 )
+from lib.kernel.training.schedule import take_clipped_step, warm_up_and_anneal
 from lib.kernel.training.trainer import Losses, Trainer
 
 CLIP = 1.0  # greatest Euclidean length of a step's gradient
@@ -54,14 +53,14 @@ class EdmTrainer(Trainer):
         """Take one step; its rate follows `progress`: a short rise, then half a cosine to zero."""
         set_lr(self._adam, warm_up_and_anneal(self.config.lr * self.lr_scale, progress))
         clean = self.model.normalise(self.pick_batch(step))
-        random = self.generator_of("noise", step)
+        random = self.random_of("noise", step)
         start = torch.rand((), generator=random, device=random.device)
         noise = torch.randn(clean.shape, generator=random, device=random.device)
         sigmas = spread_sigmas(start, self.batch)
 
         parameters = list(self.model.parameters())
         found = self.backward_in_parts("edm", parameters, self._scaled_loss, [clean, noise, sigmas])
-        take_step(self._scaler, [self._adam], parameters, CLIP)
+        take_clipped_step(self._scaler, [self._adam], parameters, CLIP)
         for ema in self.emas.values():
             ema.update(self.model)
         return found
@@ -81,7 +80,7 @@ class EdmTrainer(Trainer):
         if not len(self._held_out):
             return {}
         clean = self.model.normalise(self._held_out)
-        random = self.generator_of("held out", 0)
+        random = self.random_of("held out", 0)
         noise = torch.randn(clean.shape, generator=random, device=random.device)
         sigmas = spread_sigmas(torch.tensor(0.5, device=random.device), len(clean))
         total = 0.0

@@ -21,9 +21,8 @@ from lib.kernel.training.optimise import (
     make_adam,
     make_scaler,
     set_lr,
-    take_step,
-    warm_up_and_anneal,
 )
+from lib.kernel.training.schedule import take_clipped_step, warm_up_and_anneal
 from lib.kernel.training.trainer import Losses, Trainer
 
 EDGE_CHANCE = 4.0
@@ -71,13 +70,13 @@ class PixelTrainer(Trainer):
         set_lr(self._muon, rate * MATRIX_RATE)
         numbers = self.pick_numbers(step)
         images, codes = self.images[numbers], self._codes[numbers]
-        random = self.generator_of("places", step)
+        random = self.random_of("places", step)
         places, weights = pick_places(images, self.config.targets, random, self._importance)
 
         parameters = list(self.model.parameters())
         inputs = [images, codes, places, weights]
         found = self.backward_in_parts("pixel", parameters, self._loss, inputs)
-        take_step(self._scaler, [self._adam, self._muon], parameters, CLIP)
+        take_clipped_step(self._scaler, [self._adam, self._muon], parameters, CLIP)
         self.ema.update(self.model)
         return found
 
@@ -100,7 +99,7 @@ class PixelTrainer(Trainer):
         """Measure the average's nats for each of always the same values of the held-out images."""
         if not len(self._held_out):
             return {}
-        random, total, model = self.generator_of("held out", 0), 0.0, self.ema.network
+        random, total, model = self.random_of("held out", 0), 0.0, self.ema.network
         for images in self._held_out.split(64):
             places, weights = pick_places(images, HELD_OUT_PLACES, random)
             codes = self.model.codebook.assign(images)

@@ -80,22 +80,22 @@ class R3ganTrainer(AdversarialTrainer):
         Augmented pictures have the same pixels in other places. So gradients by them are as long
         as gradients by the original pictures.
         """
-        random = self.generator_of("critic", step)
+        random = self.random_of("critic", step)
         real, normals = self._as_pictures(self.pick_batch(step)), self._draw_normals(random)
         places = self._draw_places(random, progress)
         weight = self.config.gp_weight * anneal(1.0, PENALTY_END, progress)
         inputs = [real, normals, torch.full((), weight, device=real.device), *places]
-        return self.step_critic_by(self._critic_loss, inputs)
+        return self.update_critic(self._critic_loss, inputs)
 
     def _step_generator(self, step: int, progress: float) -> Losses:
         """Step the generator on new pairs; the gradient passes through the critic."""
-        random = self.generator_of("generator", step)
+        random = self.random_of("generator", step)
         chosen = torch.randint(
             len(self.images), (self.batch,), generator=random, device=random.device
         )
         real, normals = self._as_pictures(self.images[chosen]), self._draw_normals(random)
         places = self._draw_places(random, progress)
-        return self.step_generator_by(self._generator_loss, [real, normals, *places])
+        return self.update_generator(self._generator_loss, [real, normals, *places])
 
     def _critic_loss(
         self,

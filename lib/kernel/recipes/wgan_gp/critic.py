@@ -26,8 +26,9 @@ class Critic(nn.Module):
     def gradient(self, points: torch.Tensor) -> torch.Tensor:
         """(B, C, 32, 32) -> d score_i / d picture_i, through which the penalty is differentiated.
 
-        The gradient of the sum of all scores is each picture's own one, because no norm mixes
-        pictures. `create_graph` lets the penalty train the critic's weights through it.
+        The gradient of the sum of all scores holds each picture's own, because no norm mixes
+        pictures. So a critic has no BatchNorm (arXiv:1704.00028, section 4), while InstanceNorm
+        is allowed. `create_graph` lets the penalty train the critic through this gradient.
         """
         points = points.detach().requires_grad_()
         return torch.autograd.grad(self(points).sum(), points, create_graph=True)[0]
