@@ -86,6 +86,7 @@ class Preset:
             self,
             defaults={**rules.defaults, **own, "competition": rules.name},
             candidates=tuple(each.adapt(rules) for each in self.candidates),
+            first_keys=(*rules.first_keys, *self.first_keys)[:3],
             rules=rules,
         )
 

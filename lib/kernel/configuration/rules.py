@@ -25,6 +25,7 @@ class Rules:
     task: str = "Trains a generator of pictures and draws new ones."  # these three head a kernel
     reads: str = "The competition's data below /kaggle/input."
     writes: str = "The submission, into /kaggle/working."
+    first_keys: tuple[str, ...] = ()  # that a user changes first, before those of the recipe
     files: tuple[str, ...] = (IMAGES,)  # what a run leaves for it, the one to submit first
 
     def list_known_keys(self) -> list[str]:

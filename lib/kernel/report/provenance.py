@@ -177,22 +177,22 @@ def is_finished(
 
 
 def _take_changes(scratch: Path, earlier: dict[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
-    """(scratch, earlier identity, this run's) -> the earlier one, with weights and minutes of this.
+    """(scratch, earlier identity, this run's) -> the earlier one, with what of this may differ.
 
-    They are taken over where nothing else differs and training has not begun, as after a refusal.
-    Until then no result depends on them: features are kept under the weights' hash, and the plan is
-    made anew. Later results were chosen by FIDs of the earlier weights, on the earlier schedule.
+    Weights, minutes and data are taken over where nothing else differs and training has not begun,
+    as after a refusal. Until then no result depends on them: features are kept under the weights'
+    hash, images under their own, and the plan is made anew. Later results were chosen by FIDs of
+    the earlier weights, on the earlier schedule.
     """
     begun = "artefacts" in earlier or any(any(scratch.glob(name)) for name in _BY_FID)
     own = {name: value for name, value in now["config"].items() if name in _BEFORE_TRAINING}
     config = {**earlier["config"], **own}
-    if begun or config == earlier["config"]:
-        return earlier
-    if config != now["config"] or earlier["data_sha256"] != now["data_sha256"]:
+    same_data = earlier["data_sha256"] == now["data_sha256"]
+    if begun or config != now["config"] or (config == earlier["config"] and same_data):
         return earlier
     (scratch / PLAN_FILE).unlink(missing_ok=True)
-    log("run", "its weights or minutes are others now: what it left depends on neither")
-    return {**earlier, "config": config}
+    log("run", "its weights, minutes or data are others now: what it left depends on none of them")
+    return {**earlier, "config": config, "data_sha256": now["data_sha256"]}
 
 
 def _check_state_form(scratch: Path, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:

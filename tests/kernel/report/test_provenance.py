@@ -152,11 +152,21 @@ def test_what_was_chosen_by_fid_keeps_to_its_weights(tmp_path: Path, left: str) 
     assert (scratch / "plan.json").exists()
 
 
-def test_other_weights_beside_another_option_or_data_are_refused(tmp_path: Path) -> None:
+def test_a_run_that_has_not_trained_goes_on_with_mended_data(tmp_path: Path) -> None:
+    """Past failure: data that were refused while decoding locked their folder for mended ones."""
+    scratch = start(tmp_path / "scratch", "one.pth", "plan.json")
+    mended = {**by_weights("one.pth"), "data_sha256": "c"}
+    assert not is_finished(tmp_path / "out", scratch, mended, "", PRESET)
+    assert not (scratch / "plan.json").exists()
+    write_json(scratch / "pool.npy", {})
+    with pytest.raises(InputError, match="data: abab"):
+        is_finished(tmp_path / "out", scratch, mended, "", PRESET)
+
+
+def test_other_weights_beside_another_option_are_refused(tmp_path: Path) -> None:
     scratch = start(tmp_path / "scratch", "wrong.pth", "plan.json")
-    for other in (by_weights("right.pth", seed=2), {**by_weights("right.pth"), "data_sha256": "c"}):
-        with pytest.raises(InputError, match="another configuration"):
-            is_finished(tmp_path / "out", scratch, other, "", PRESET)
+    with pytest.raises(InputError, match="another configuration"):
+        is_finished(tmp_path / "out", scratch, by_weights("right.pth", seed=2), "", PRESET)
     assert (scratch / "plan.json").exists()
 
 

@@ -9,6 +9,7 @@ RULES = Rules(
     name="images",
     title="Pictures",
     keys=("image_px", "image_name"),
+    first_keys=("image_px",),
     image_px=range(8, 129),
     task="Trains a generator of pictures of any kind and draws new ones, scored by the FID of "
     "their Inception-V3 features.",
