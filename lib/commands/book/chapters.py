@@ -11,6 +11,10 @@ _RECIPE = (
     *("__init__", "losses", "trainer", "first_seed", "second_seed", "critic", "networks"),
     *("denoiser", "unet", "model", "row_transformer", "heun", "sampler", "successive_halving"),
 )
+_TRAINING = (
+    *("train", "between_steps", "trainer", "adversarial", "optimise"),
+    *("observer", "snapshots", "weight_selection", "state"),
+)
 
 
 def list_chapters(config: Config, entry: str) -> tuple[Chapter, ...]:
@@ -20,7 +24,7 @@ def list_chapters(config: Config, entry: str) -> tuple[Chapter, ...]:
     top = (*_name(_KERNEL, "__init__"), entry)
     return (
         *_list_recipes(config.recipe),
-        _chapter("The training loop", "training", "train", "trainer", "adversarial"),
+        _chapter("The training loop", "training", *_TRAINING, last=("worker_rank", "signal_guard")),
         _chapter("Sampling", "sampling", "model_file", "draw"),
         Chapter(
             "The data",
@@ -54,10 +58,10 @@ def _list_recipes(recipe: str) -> list[Chapter]:
     ]
 
 
-def _chapter(title: str, folder: str, *first: str) -> Chapter:
-    """A chapter of one folder of the kernel: what it is, the modules to read first, the others."""
+def _chapter(title: str, folder: str, *first: str, last: tuple[str, ...] = ()) -> Chapter:
+    """A chapter of one folder: what it is, the modules to read first, the others, the last ones."""
     place = f"{_KERNEL}/{folder}"
-    return Chapter(title, (*_name(place, "__init__", *first), f"{place}/*"))
+    return Chapter(title, (*_name(place, "__init__", *first), f"{place}/*", *_name(place, *last)))
 
 
 def _name(place: str, *modules: str) -> tuple[str, ...]:

@@ -38,7 +38,9 @@ def render_config(config: Config) -> str:
             own = _tell_candidates(name, config, preset)
             lines += _lay_out(f"# {name!r}: ...,", f"{words}; else: {own}")
         if name == first[-1]:
-            lines.append(f"{' ' * _INDENT}# and these as you like")
+            note = ", commented ones only if all candidates are to have that value"
+            end = note if preset.disputed_keys else ""
+            lines.append(f"{' ' * _INDENT}# and these as you like{end}")
     return "\n".join([*lines, "}", ""])
 
 

@@ -26,10 +26,12 @@ def render_entry(
 ) -> str:
     """(kernel_template/, Config, whether all goes in, whether it is for a notebook) -> its text.
 
-    It names one recipe and the stages that the Config uses, or all of both. The report's template
-    is a string in it.
+    It names one recipe, its candidates and the stages that the Config uses, or all of both. The
+    report's template is a string in it.
     """
-    recipes = list(ROWS.values()) if full else [ROWS[config.recipe]]
+    preset = find_preset(config.recipe, config.competition)
+    own = [config.recipe, *(candidate.name for candidate in preset.candidates)]
+    recipes = [ROWS[name] for name in (ROWS if full else own)]
     needed = {"measure_extra", *(STAGE_KEYS[key] for key in list_needed_keys(config))}
     stages = {name: _STAGES[name][1] for name in _STAGES if full or name in needed}
     report = (templates / "report.html.j2").read_text(encoding="utf-8")

@@ -33,23 +33,24 @@ def describe_kernel(config: Config) -> Iterator[tuple[str, str]]:
     rules = find_rules(config.competition)
     preset = find_preset(config.recipe, config.competition)
     yield "WHAT", f"{rules.task} {preset.idea}"
-    weights = f"Inception's weights {config.weights_file}"
     if config.weights_file == RANDOM_WEIGHTS:
         source = "Inception's weights are random: a smoke test, whose FID means nothing."
     else:
-        source = f"And {weights}: from an attached data set, else by torchvision's own download."
+        source = (
+            f"Inception's weights {config.weights_file} from KERNEL_WEIGHTS=FILE or an attached "
+            "data set that holds it; else downloaded: set the notebook's internet ON."
+        )
     yield "READS", f"{rules.reads} {source}"
-    yield (
-        "WRITES",
-        f"{rules.writes} And report.html, metrics.json and the training state, from which a next "
-        "version goes on.",
-    )
+    yield "WRITES", f"{rules.writes} {_describe_other_files(preset)}"
     yield "TAKES", _describe_time(config)
     yield "CHANGE FIRST", _describe_first(preset)
     yield (
         "FORK",
-        "Copy & Edit on Kaggle, attach the data, choose the accelerator GPU T4 x2, change CONFIG, "
-        "save a version. Elsewhere: KERNEL_INPUT=data KERNEL_OUTPUT=out python kernel.py",
+        "Copy & Edit on Kaggle, attach the data (Add Input), accelerator GPU T4 x2, change CONFIG, "
+        "save a version, as a script or in one notebook cell. Elsewhere: KERNEL_INPUT=data "
+        "KERNEL_OUTPUT=out python THIS_FILE, by Python 3.11+ with torch, torchvision, scipy, "
+        "pillow and jinja2. A quick trial: 'steps': 20, 'samples': 50, 'weights_file': 'random'. "
+        "If all went well, the log's last lines begin with done: and report.html tells the rest.",
     )
     yield (
         "EDIT",
@@ -59,13 +60,23 @@ def describe_kernel(config: Config) -> Iterator[tuple[str, str]]:
     )
 
 
+def _describe_other_files(preset: Preset) -> str:
+    snapshots = "samples_v1/epoch_XXX.png and checkpoints_v1/G_epoch_XXX.pth of some epochs, "
+    return (
+        f"Also {snapshots if 'save_every' in preset.keys else ''}real.png, generated.png, "
+        "report.html, metrics.json, run_manifest.json (all files' sha256) and training_state/, "
+        "from which a next version goes on."
+    )
+
+
 def _describe_time(config: Config) -> str:
     bounds = [(config.steps, "steps"), (config.epochs, "epochs"), (config.train_minutes, "min")]
     asked = " or ".join(f"{bound:,g} {unit}" for bound, unit in bounds if bound)
-    training = f"trains at most {asked}" if asked else "trains as long as fits"
+    ends = f" or after {asked}, whichever comes first" if asked else ""
     return (
-        f"At most {config.minutes:g} minutes, all told (CONFIG's minutes), and {training}. Kaggle "
-        f"ends a session at {SESSION_MINUTES} minutes; what was made until then is kept."
+        f"At most {config.minutes:g} minutes, all told (CONFIG's minutes): training ends in time "
+        f"for the rest{ends}. Keep minutes below {SESSION_MINUTES - 20}: a session that Kaggle "
+        f"cuts off at {SESSION_MINUTES} leaves no submission."
     )
 
 

@@ -54,8 +54,8 @@ class Config:
     """Everything that decides a run's result; two runs of equal Configs draw equal numbers."""
 
     # The run
-    recipe: str = _key("pixel", "name", "what is trained")
-    seed: int = _key(0, "number", "equal seeds draw equal submissions", 0, 2**31 - 1)
+    recipe: str = _key("pixel", "name", "what is trained; this kernel holds no other")
+    seed: int = _key(0, "number", "the same seed draws the same submission", 0, 2**31 - 1)
     minutes: float = _key(
         90.0,
         "min",
@@ -64,7 +64,7 @@ class Config:
         _WEEK,
     )
     train_minutes: float = _key(0.0, "min", "optimiser time", 0, _WEEK, 0, by="what is left")
-    steps: int = _key(0, "steps", "cap on critic or model steps; 0: none", 0, 10**9)
+    steps: int = _key(0, "steps", "most training steps, of a critic or model; 0: none", 0, 10**9)
     ranks: int = _key(
         0, "processes", "that train and draw together", 1, 64, 0, by="one for each GPU"
     )
@@ -72,10 +72,10 @@ class Config:
     competition: str = _key("gan-challenge", "name", "whose data are read")
     image_px: int = _key(IMAGE_PX, "px", "side of every picture", 8, 128)
     image_name: str = _key("{:05d}.png", "pattern", "of the pictures' names in images.zip")
-    policy: str = _key(OFFICIAL, "name", "decoding of training images; for FID it is official")
+    policy: str = _key(OFFICIAL, "name", "how training images are decoded; for FID always official")
     # Training
-    epochs: int = _key(0, "epochs", "cap on passes over the data; 0: none", 0, 10**6)
-    batch: int = _key(64, "images", "of a step", 1, 65536, 0, by="by the device")
+    epochs: int = _key(0, "epochs", "most passes over the data; 0: none", 0, 10**6)
+    batch: int = _key(64, "images", "in each step", 1, 65536, 0, by="by the device")
     clusters: int = _key(
         0,
         "clusters",
@@ -87,9 +87,9 @@ class Config:
     )
     graphs: bool = _key(True, "switch", "on a GPU a step's kernels are launched as one CUDA graph")
     targets: int = _key(0, "pixels", "of each image that pixel learns in a step; 0: all", 0, 128**2)
-    lr: float = _key(1e-4, "a step", "learning rate", 1e-9, 10)
-    beta1: float = _key(0.5, "share", "Adam's memory of gradients", 0, 0.9999)
-    beta2: float = _key(0.9, "share", "Adam's memory of squared gradients", 0, 0.999999)
+    lr: float = _key(1e-4, "factor", "learning rate", 1e-9, 10)
+    beta1: float = _key(0.5, "share", "Adam's beta1, memory of gradients", 0, 0.9999)
+    beta2: float = _key(0.9, "share", "Adam's beta2, memory of their squares", 0, 0.999999)
     n_critic: int = _key(5, "steps", "of the critic for each of the generator", 1, 100)
     gp_weight: float = _key(10.0, "factor", "lambda of the gradient penalty", 0, 1000)
     latent_dim: int = _key(100, "numbers", "that a generator starts from", 1, 4096)
@@ -100,7 +100,10 @@ class Config:
     ema_decay: float = _key(0.0, "a step", "of the average of the weights; 0: none", 0, 0.999999)
     save_every: int = _key(10, "epochs", "between snapshots of the generator", 1, 10**6)
     epoch_fid: int = _key(
-        0, "images", "for each epoch's FID; 0: none, the last weights serve", 0, 50_000
+        0,
+        "images",
+        "for an FID of each snapshot; 0: none, last weights taken",
+        *(0, 50_000),
     )
     trial: int = _key(
         0, "images", "for each FID of a candidate", 1, 50_000, 0, by="by device and time"
@@ -127,10 +130,14 @@ class Config:
     tail: float = _key(
         0.0, "share", "pixel's rare values, together less likely than this, are not drawn", 0, 1
     )
-    sweep: bool = _key(False, "switch", "try temperatures about that one, keep that of least FID")
+    sweep: bool = _key(False, "switch", "try temperatures about that one, keep that of lowest FID")
     curate: bool = _key(True, "switch", "choose the submitted images out of a pool by FID")
     pool: int = _key(
-        0, "images", "in the pool", 1, 200_000, 0, by="20,000 on a GPU, 5,000 on a CPU"
+        0,
+        "images",
+        "drawn, to choose from",
+        *(1, 200_000, 0),
+        by="20,000 on a GPU, else 5,000",
     )
     # Features
     weights_file: str = _key(
@@ -140,9 +147,13 @@ class Config:
     preprocessing: str = _key(OFFICIAL, "name", "of pictures on their way into Inception")
     # FID
     real_limit: int = _key(
-        0, "images", "real ones that serve at most", 1, 10**7, 0, by="all on a GPU, 10,000 on a CPU"
+        0,
+        "images",
+        "at most so many real ones for FID",
+        *(1, 10**7, 0),
+        by="all on a GPU, 10,000 on a CPU",
     )
-    floor_draws: int = _key(5, "draws", "of held-out images for the real-real floor", 2, 1000)
+    floor_draws: int = _key(5, "repeats", "of FID(real, other real), the least to expect", 2, 1000)
     # Of recipe auto: those keys in which its candidates differ and that the user gave. Candidates
     # take only these from it; where they differ in other keys, they keep their own values.
     given: tuple[str, ...] = ()

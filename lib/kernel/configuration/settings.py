@@ -63,7 +63,26 @@ def read_block(block: Mapping[str, Any], presets: Mapping[str, Preset]) -> Confi
     recipe = values.pop("recipe", next(iter(presets)))
     if recipe not in presets:
         _refuse_recipe(recipe, presets)
-    return configure(presets[recipe], values)
+    own = _drop_idle_lines(values, next(iter(presets.values())), presets[recipe])
+    return configure(presets[recipe], own)
+
+
+def _drop_idle_lines(values: Mapping[str, Any], first: Preset, named: Preset) -> dict[str, Any]:
+    """(CONFIG's values, the kernel's preset, the one that CONFIG names) -> what applies to it.
+
+    Whoever changes only 'recipe' leaves lines that another recipe does not use. They are dropped
+    where all of them are there and not edited; an edited one is refused later.
+    """
+    shown = list_shown_keys(first.usual, first)
+    idle = {key for key in shown if key not in named.keys}
+    if not idle <= values.keys():
+        return dict(values)
+    usual = first.usual
+    return {
+        key: value
+        for key, value in values.items()
+        if key not in idle or value != getattr(usual, key)
+    }
 
 
 def _refuse_recipe(named: str, presets: Mapping[str, Preset]) -> NoReturn:

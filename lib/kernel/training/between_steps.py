@@ -1,5 +1,6 @@
 """What is due between two training steps: log, checkpoints, measures, clock, rollback.
 
+Rollback goes to the last checkpoint when a loss or weight is not finite.
 The loop itself is in lib/kernel/training/train.py.
 """
 

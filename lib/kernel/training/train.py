@@ -1,4 +1,14 @@
-"""The training loop: real images, a recipe and a time limit -> trained weights."""
+"""The training loop: real images, a recipe and a time limit -> trained weights.
+
+Between two steps between_steps.py does what is due; its constants say how often:
+- after each step its losses are added up;
+- about 100 times in a run, and at the end of each epoch, their means become a record;
+- about every 5 s a look: where a loss or weight is not finite, training goes back to the last
+  checkpoint with half the learning rate, at most 3 times;
+- about every minute a checkpoint is saved.
+
+Training ends by epochs, steps, training minutes or the run's deadline, whichever comes first.
+"""
 
 import time
 from pathlib import Path
@@ -32,9 +42,8 @@ def train(
 
     The same call again resumes. `validation` measures samples where weights or an epoch are chosen
     by FID. A public recipe leaves its snapshots in `output`. `watch` sees the records as they grow.
-    What is due between two steps (log,
-    checkpoints, held-out measures, the clock, the rollback after a divergence) is in
-    between_steps.py. The other ranks receive what is broadcast here in worker_rank.py.
+    With several GPUs the other processes repeat each step (worker_rank.py); with one, `broadcast`
+    does nothing.
     """
     device.ranks.broadcast("learn", config, images)
     trainer: Trainer = recipe.make_trainer(images, config, device)

@@ -300,3 +300,13 @@ def test_what_was_automatic_is_told_with_what_it_became() -> None:
     assert told["latent_dim"] == "each candidate's own, not used by edm"
     assert told["tail"] == "0, not used by edm"
     assert told["trial"] == "auto, settled as 250"
+
+
+def test_a_kernel_of_auto_runs_one_of_its_candidates_alone() -> None:
+    """Its lines for the others are left out, unless somebody edited them."""
+    block = {**read_preface(make_config("auto", {})), "recipe": "r3gan"}
+    assert {"trial", "clusters"} <= block.keys()
+    config = read_block(block, PRESETS)
+    assert (config.recipe, config.lr) == ("r3gan", find_preset("r3gan").usual.lr)
+    with pytest.raises(InputError, match="clusters"):
+        read_block({**block, "clusters": 7}, PRESETS)

@@ -26,7 +26,11 @@ AUTO_PRESET = Preset(
         "trial",
     ),
     candidates=CANDIDATES,
-    words={"train_minutes": "optimiser time of all candidates together"},
-    idea="pixel, r3gan and edm compete for the time; the one of the least FID goes on.",
+    words={
+        "recipe": "what is trained: auto, pixel, r3gan or edm",
+        "train_minutes": "optimiser time of all candidates",
+    },
+    idea="pixel (autoregressive), r3gan (a GAN) and edm (diffusion) compete for the time; the one "
+    "of the lowest FID goes on.",
     first_keys=("minutes", "seed", "pool"),
 )

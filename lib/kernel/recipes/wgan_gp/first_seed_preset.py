@@ -21,7 +21,6 @@ FIRST_SEED_PRESET = Preset(
         *TRAINER_KEYS,
         *("n_critic", "gp_weight", "latent_dim", "save_every", "epoch_fid"),
     ),
-    idea="A generator and a critic compete: WGAN-GP, as a public solution of the competition did "
-    "it.",
+    idea="A generator and a critic compete: WGAN-GP, as a public solution did it.",
     first_keys=("epochs", "minutes", "width"),
 )
