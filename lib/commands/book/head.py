@@ -54,9 +54,10 @@ def describe_kernel(config: Config) -> Iterator[tuple[str, str]]:
     )
     yield (
         "EDIT",
-        "Any line between two banners may be changed: each file stands as it is, indented by four, "
-        "and is imported from here by the runtime at the end. Written by build.py from sources: "
-        "where you have them, change those.",
+        "Each file stands below in an `if 0:` block. Python skips it, and the runtime at the end "
+        "reads it from here and imports it: this is the code that runs. Change any line between "
+        "two banners, add or delete some, and keep the four spaces before it; then name a fresh "
+        "KERNEL_OUTPUT. Written by build.py from sources: where you have them, change those.",
     )
 
 
