@@ -36,7 +36,7 @@ def render_config(config: Config) -> str:
             lines += _lay_out(value, words)
         else:
             own = _tell_candidates(name, config, preset)
-            lines += _lay_out(f"# {name!r}: ...,", f"{words}; else: {own}")
+            lines += _lay_out(f"# {name!r}: ...,", f"{words} ({own})")
         if name == first[-1]:
             note = ", commented ones only if all candidates are to have that value"
             end = note if preset.disputed_keys else ""
@@ -57,7 +57,10 @@ def _tell_candidates(name: str, config: Config, preset: Preset) -> str:
     """A key that is each candidate's own -> their values, in words."""
     able = [each for each in preset.candidates if each.can_make(config.image_px)]
     rows = [(each, as_candidate(config, preset, each)) for each in able if name in each.keys]
-    return ", ".join(f"{each.name} {show_value(name, getattr(row, name))}" for each, row in rows)
+    values = [(each.name, show_value(name, getattr(row, name))) for each, row in rows]
+    if len({value for _, value in values}) == 1 and len(values) > 1:
+        return f"all {values[0][1]}"
+    return ", ".join(f"{each} {value}" for each, value in values)
 
 
 def _lay_out(value: str, words: str) -> list[str]:

@@ -50,7 +50,7 @@ def describe_kernel(config: Config) -> Iterator[tuple[str, str]]:
         "save a version, as a script or in one notebook cell. Elsewhere: KERNEL_INPUT=data "
         "KERNEL_OUTPUT=out python THIS_FILE, by Python 3.11+ with torch, torchvision, scipy, "
         "pillow and jinja2. A quick trial: 'steps': 20, 'samples': 50, 'weights_file': 'random'. "
-        "If all went well, the log's last lines begin with done: and report.html tells the rest.",
+        "A run that went well ends its log with lines of done.",
     )
     yield (
         "EDIT",
