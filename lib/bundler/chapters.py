@@ -34,8 +34,8 @@ def arrange(
 ) -> list[Arranged]:
     """(chapters, paths with every file behind those that it imports, sources) -> Arranged.
 
-    A file belongs to the longest glob that matches its path, and with none to the last chapter.
-    Files of one glob stand in the order of imports turned round: the general before its details.
+    A file belongs to the longest glob that matches its path; one that no glob matches goes into the
+    last chapter. Within one glob an importer stands above what it imports.
     Chapters without a file are left out, and the others numbered. Without chapters all files are
     one, without a title.
     """

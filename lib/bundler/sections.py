@@ -54,8 +54,8 @@ def make_module_section(source: Source, fault: str, on_disk: bool) -> Section:
         for number, line in enumerate(lines, 1)
     )
     remark = "; ".join(f"line {number} behind a #: {why}" for number, why in hidden.items())
-    closing = "" if _has_statement(shown) or not shown else CLOSING
-    opening = "if 0:" if shown else ""
+    closing = "" if _has_statement(shown) else CLOSING
+    opening = "if 0:"
     return dataclasses.replace(
         section, lines=shown, form="code", reason=remark, opening=opening, closing=closing
     )

@@ -1,4 +1,4 @@
-"""Build build/kernel.py and build/manifest.json from a Config and the sources; check them."""
+"""Build the kernel of a Config, a script or a notebook, and its manifest; check the metadata."""
 
 import dataclasses
 import json
@@ -19,6 +19,7 @@ from lib.commands.book.introduction import tell_story
 from lib.kaggle.git_state import read_git_state
 from lib.kaggle.metadata import BUILD_FOLDER, BUILD_MANIFEST, check_metadata, take_form
 from lib.kaggle.metadata_fields import FILE_NAME, parse_metadata, read_fields
+from lib.kernel.competition.table import find_mismatch
 from lib.kernel.configuration.config import Config, as_dict
 
 ENTRY_NAME = "kernel.py"
@@ -47,6 +48,9 @@ def build_kernel(
     metadata = parse_metadata(fields)
     for warning in check_metadata(metadata, root, for_push=False):
         print(f"warning: {warning}", file=sys.stderr)
+    if mismatch := find_mismatch(config.competition, metadata.competition_sources):
+        cure = "name your data in competition_sources or dataset_sources of kernel-metadata.json"
+        print(f"warning: {mismatch}: before a push, {cure}", file=sys.stderr)
     state = read_git_state(root)
     facts = {"commit": state.commit, "changed": list(state.changed), "config": as_dict(config)}
     entry = make_entry(root, config, full, in_notebook=form == "notebook")

@@ -148,12 +148,13 @@ def list_next_steps(name: str, kind: str) -> list[str]:
             f"{python} -I build/kernel.py",
             f"{python} -m pytest .",
         ]
+    option = name.replace("_", "-")
     enter = [] if Path.cwd() == ROOT else [f"cd {shlex.quote(str(ROOT))}"]
     return [
         *enter,
         f"{python} -m pytest tests/kernel/competition/{name.replace('-', '_')}",
-        f"{python} build.py --competition {name}",
-        f"{python} build.py run --competition {name} --input DATA --output build/{name}",
+        f"{python} build.py --competition {option}",
+        f"{python} build.py run --competition {option} --input DATA --output build/{option}",
         f"{python} -m tests.draw_house",
     ]
 

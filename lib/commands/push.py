@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from lib.base.errors import InputError
 from lib.base.kaggle_limits import SESSION_MINUTES, WEEK_HOURS
 from lib.base.log import log
 from lib.commands.options import (
@@ -16,7 +17,7 @@ from lib.commands.options import (
 from lib.kaggle.git_state import GitState, read_git_state
 from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.workspace import ROOT, Workspace
-from lib.kernel.competition.table import DEFAULT_COMPETITION
+from lib.kernel.competition.table import DEFAULT_COMPETITION, find_mismatch
 from lib.kernel.configuration.config import RANDOM_WEIGHTS, Config, as_dict
 
 if TYPE_CHECKING:
@@ -66,6 +67,11 @@ def make_cargo(
     """Build the kernel of a Config, and collect what the ledger records of it."""
     from lib.commands.kernel_build import build_kernel
     from lib.kaggle.push import Cargo  # requests is slow to import
+
+    sources = Workspace(ROOT).read_metadata().competition_sources
+    if mismatch := find_mismatch(config.competition, sources):
+        cure = "name your data in competition_sources or dataset_sources of kernel-metadata.json"
+        raise InputError("push", mismatch, cure=cure)
 
     built = build_kernel(ROOT, config, form, options.full)
     overrides = list_overrides(options)

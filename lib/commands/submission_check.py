@@ -1,5 +1,6 @@
 """Check a fetched run's file to submit; refuse one that must not be submitted."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +10,28 @@ from lib.base.run_files import IMAGES, MANIFEST
 from lib.kaggle.submissions import Checked
 from lib.kernel.competition.gan_challenge.submission_table import read_table
 from lib.kernel.competition.image_zip import read_zip
-from lib.kernel.competition.table import DEFAULT_COMPETITION, find_rules
+from lib.kernel.competition.table import DEFAULT_COMPETITION, find_mismatch, find_rules
 from lib.kernel.configuration.aliases import modernise_config
 from lib.kernel.configuration.challenge import SUBMITTED
 from lib.kernel.configuration.config import RANDOM_WEIGHTS
 
 
-def check_submission(folder: Path, push: dict[str, Any] | None) -> Checked:
+def check_submission(
+    folder: Path, push: dict[str, Any] | None, sources: Sequence[str] = ()
+) -> Checked:
     """Check the file in runs/<slug>/v<N> against the competition's rules and the run's push.
 
-    Raise PipelineError if anything is wrong.
+    `sources` are the competitions that kernel-metadata.json attaches, where it goes. Raise
+    PipelineError if anything is wrong.
     """
     manifest = read_json(folder / MANIFEST)
     if not isinstance(manifest, dict):
         raise _refuse("the run left no manifest, so nothing tells what made this file", "none")
     config = modernise_config(manifest.get("config") or {})
-    name = find_rules(config.get("competition", DEFAULT_COMPETITION)).files[0]
+    competition = config.get("competition", DEFAULT_COMPETITION)
+    if mismatch := find_mismatch(competition, sources):
+        raise _refuse(f"the submission would go to another competition: {mismatch}", competition)
+    name = find_rules(competition).files[0]
     path = folder / name
     if not path.is_file():
         raise _refuse(f"the run left no {name}", "none")

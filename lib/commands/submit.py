@@ -1,6 +1,7 @@
 """`build.py submit`: submit a fetched run to the competition once, and print its scores."""
 
 import argparse
+from functools import partial
 
 from lib.commands.named_version import add_version, open_version
 from lib.commands.options import Command
@@ -17,7 +18,9 @@ def _run(options: argparse.Namespace) -> int:
     from lib.kaggle.recorded_steps import submit_and_record  # requests is slow to import
 
     with open_version(options.version) as opened:
-        submit_and_record(*opened, options.message, options.kernel, check_submission)
+        sources = opened[0].read_metadata().competition_sources
+        check = partial(check_submission, sources=sources)
+        submit_and_record(*opened, options.message, options.kernel, check)
     return 0
 
 

@@ -6,6 +6,7 @@ from lib.base.errors import PipelineError
 from lib.base.exit_codes import run_for_exit_code
 from lib.base.log import log
 from lib.base.places import check_output_folder
+from lib.kernel.configuration.configure import list_configs
 from lib.kernel.configuration.folders import find_folders
 from lib.kernel.configuration.settings import read_block, show_settings
 from lib.kernel.device.ranks import RankLostError
@@ -27,8 +28,8 @@ def main(run: Callable[[Kernel, Request], None], kernel: Kernel, debug: bool = F
         rules = kernel.competition.rules
         recipes = {recipe.name: recipe.adapt(rules) for recipe in kernel.recipes}
         given = read_block(kernel.block, {name: each.preset for name, each in recipes.items()})
-        kernel.stages.check(given)
         recipe, starter = recipes[given.recipe], kernel.stages.ranks
+        kernel.stages.check(*list_configs(given, recipe.preset))
         launched = starter.join_launched() if starter else None
         if starter and launched and launched.rank:
             starter.run_worker(launched, recipe, kernel.stages.make_graphs)

@@ -47,10 +47,11 @@ class Stages:
     curate: Callable[..., Choice] | None = None
     measure_extra: Callable[..., Any] | None = None  # KID, precision, recall, copies, spectra
 
-    def check(self, config: Config) -> None:
-        """Raise InputError where a Config needs a stage that the kernel does not hold."""
-        needed = list_needed(config)
-        for name in (key for key in needed if getattr(self, STAGE_KEYS[key]) is None):
+    def check(self, *configs: Config) -> None:
+        """Raise InputError where a Config, the run's or a candidate's, needs a stage left out."""
+        needed = [(config, key) for config in configs for key in list_needed(config)]
+        lacking = [one for one in needed if getattr(self, STAGE_KEYS[one[1]]) is None]
+        for config, name in lacking:
             raise InputError(
                 "config",
                 f"this kernel was built without what {name!r} needs",

@@ -295,6 +295,32 @@ def test_a_bundle_with_lines_added_by_hand_runs(
     assert (done.stdout, done.stderr) == ("2 __main__\n", "")
 
 
+@pytest.mark.parametrize("count", [20, 200])
+def test_a_bundle_runs_after_many_lines_were_deleted(tmp_path: Path, count: int) -> None:
+    """Then the table's numbers point behind the end of the text."""
+    files = {"one.py": "# a remark\n" * count + "VALUE = 1\n", "app/__init__.py": ""}
+    text = "import app.__init__\nimport linecache\nimport one\n\nprint(one.VALUE)\n"
+    script = build_bundle(Entry(text, "entry.py", _write(tmp_path / "src", files))).text
+    (tmp_path / "entry.py").write_text(script.replace("    # a remark\n", ""))
+    words = [sys.executable, "-I", "entry.py"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_lines_added_to_an_empty_file_are_its_own(tmp_path: Path) -> None:
+    """Past failure: they ran as the script's."""
+    source = _write(tmp_path / "src", {"app/__init__.py": ""})
+    entry = Entry("import app\n\nprint(app.VALUE, 'VALUE' in globals())\n", "entry.py", source)
+    lines = build_bundle(entry).text.split("\n")
+    place = next(n for n, line in enumerate(lines) if line.startswith("# ==== app/__init__.py "))
+    assert lines[place + 1] == "if 0:"
+    lines.insert(place + 2, "    VALUE = 7")
+    (tmp_path / "entry.py").write_text("\n".join(lines))
+    words = [sys.executable, "-I", "entry.py"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("7 False\n", "")
+
+
 def test_chapters_hold_every_file_once_and_begin_with_their_own_words(tmp_path: Path) -> None:
     files = {
         "app/__init__.py": '"""The parts.\n\nMore of them."""\n',

@@ -114,3 +114,6 @@ def test_of_competition_images_the_zip_is_submitted(tmp_path: Path) -> None:
     fetch(tmp_path, config=config, artefacts={"images.zip": "0" * 64})
     with pytest.raises(PipelineError, match="not the one that the kernel wrote"):
         check_submission(folder, PUSH)
+    fetch(tmp_path, config=config, artefacts={"images.zip": digest})
+    with pytest.raises(PipelineError, match="would go to another competition"):
+        check_submission(folder, PUSH, ["test-gan-competition"])

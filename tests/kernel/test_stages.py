@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from lib.base.errors import InputError
-from lib.kernel.recipes.table import make_config
+from lib.kernel.configuration.configure import list_configs
+from lib.kernel.recipes.table import find_preset, make_config
 from lib.kernel.stages import Stages
 from tests.whole_run import STAGES
 
@@ -38,3 +39,13 @@ def test_a_setting_without_its_stage_is_refused_with_a_cure(setting: str) -> Non
         lacking.check(make_config("r3gan", usual))
     assert f"this kernel was built without what {setting!r} needs" in str(caught.value)
     assert f"build it with --set {setting}=..." in caught.value.cure
+
+
+def test_what_a_candidate_needs_is_asked_for_too() -> None:
+    """Past failure: r3gan's last share of the time was kept for a stage that was not there."""
+    config = make_config("auto", {})
+    assert config.fid_loss == 0
+    configs = list_configs(config, find_preset("auto"))
+    STAGES.check(*configs)
+    with pytest.raises(InputError, match="without what 'fid_loss' needs"):
+        dataclasses.replace(STAGES, finetune=None).check(*configs)

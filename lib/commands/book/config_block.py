@@ -22,7 +22,7 @@ def render_config(config: Config) -> str:
     preset = find_preset(config.recipe, config.competition)
     shown = list_shown_keys(config, preset)
     idle = list_idle(config, preset)
-    first = [name for name in preset.first_keys if name in shown]
+    first = list_first_keys(config)
     lines = [
         "# Change these first. A key that is not here has the recipe's own value.",
         "CONFIG = {",
@@ -37,11 +37,18 @@ def render_config(config: Config) -> str:
         else:
             own = _tell_candidates(name, config, preset)
             lines += _lay_out(f"# {name!r}: ...,", f"{words} ({own})")
-        if name == first[-1]:
-            note = ", commented ones only if all candidates are to have that value"
+        if first and name == first[-1]:
+            note = ", but uncomment a key only to give it to all candidates"
             end = note if preset.disputed_keys else ""
             lines.append(f"{' ' * _INDENT}# and these as you like{end}")
     return "\n".join([*lines, "}", ""])
+
+
+def list_first_keys(config: Config) -> list[str]:
+    """A Config -> the keys that a user changes first, as far as its kernel shows them."""
+    preset = find_preset(config.recipe, config.competition)
+    idle, shown = list_idle(config, preset), list_shown_keys(config, preset)
+    return [name for name in preset.first_keys if name in shown and name not in idle]
 
 
 def list_idle(config: Config, preset: Preset) -> set[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from lib.kernel.competition.table import find_package
 from lib.kernel.configuration.config import Config
-from lib.kernel.configuration.configure import as_candidate
+from lib.kernel.configuration.configure import list_configs
 from lib.kernel.configuration.stage_keys import STAGE_KEYS, list_needed
 from lib.kernel.recipes.table import ROWS, Row, find_preset
 
@@ -62,9 +62,7 @@ def render_template(template: Path, **values: Any) -> str:
 def list_needed_keys(config: Config) -> set[str]:
     """A Config -> the keys by which it, or one of its candidates, asks for an optional stage."""
     preset = find_preset(config.recipe, config.competition)
-    able = [each for each in preset.candidates if each.can_make(config.image_px)]
-    configs = [config, *(as_candidate(config, preset, each) for each in able)]
-    return {key for each in configs for key in list_needed(each)}
+    return {key for each in list_configs(config, preset) for key in list_needed(each)}
 
 
 def _sort_imports(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lib.base.kaggle_limits import SESSION_MINUTES
+from lib.commands.book.config_block import list_first_keys
 from lib.kernel.competition.table import find_rules
 from lib.kernel.configuration.config import RANDOM_WEIGHTS, Config
 from lib.kernel.configuration.preset import Preset
@@ -43,7 +44,7 @@ def describe_kernel(config: Config) -> Iterator[tuple[str, str]]:
     yield "READS", f"{rules.reads} {source}"
     yield "WRITES", f"{rules.writes} {_describe_other_files(preset)}"
     yield "TAKES", _describe_time(config)
-    yield "CHANGE FIRST", _describe_first(preset)
+    yield "CHANGE FIRST", _describe_first(config)
     yield (
         "FORK",
         "Copy & Edit on Kaggle, attach the data (Add Input), accelerator GPU T4 x2, change CONFIG, "
@@ -81,12 +82,14 @@ def _describe_time(config: Config) -> str:
     )
 
 
-def _describe_first(preset: Preset) -> str:
-    first, second, third = preset.first_keys
-    return f"{first}, {second} and {third}: they stand at the top of CONFIG."
+def _describe_first(config: Config) -> str:
+    *others, last = list_first_keys(config) or ["seed"]
+    named = f"{', '.join(others)} and {last}" if others else last
+    return f"{named}: they stand at the top of CONFIG."
 
 
 def describe_licence(path: Path) -> str:
     """The path of LICENSE -> its name and whose it is, in one line."""
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return f"{lines[0]}. {lines[1]}."
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " ".join(f"{line}." for line in lines[:2]) or "None is given."

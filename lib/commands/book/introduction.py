@@ -14,7 +14,8 @@ _OWN = {  # what differs from a script's head
     "goes on there where it stopped. For another CONFIG in the same session, name another folder "
     "in a new cell: `%env KERNEL_OUTPUT=/kaggle/working/second`",
     "EDIT": "Each cell below CONFIG writes one file; change it, run it, then run the cell of "
-    "*Run it* again. Written by build.py from sources: where you have them, change those.",
+    "*Run it* again, with a fresh KERNEL_OUTPUT as above: a finished run is left alone. Written by "
+    "build.py from sources: where you have them, change those.",
 }
 _SHOW_REPORT = """\
 from IPython.display import HTML

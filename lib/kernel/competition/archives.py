@@ -22,7 +22,7 @@ class BrokenStreamError(Exception):
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
-        self.reason = f"shard breaks off: {reason}"
+        self.reason = reason
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Every folder beside this module that holds rules.py is a competition.
 """
 
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -33,6 +34,19 @@ def load_competition(competition: str) -> "Competition":
     """A competition's name -> its Competition, whose code is imported only now."""
     module = importlib.import_module(f"{find_package(competition)}.competition")
     return cast("Competition", module.COMPETITION)
+
+
+def find_mismatch(competition: str, sources: Sequence[str]) -> str:
+    """(a competition's name, what kernel-metadata.json attaches) -> what is wrong, or "".
+
+    A kernel of one competition would find no data that it can read among those of another, and its
+    submission would be scored as nothing.
+    """
+    attached = [rules for rules in map(find_rules, list_competitions()) if rules.slug in sources]
+    if not attached or competition in [rules.name for rules in attached]:
+        return ""
+    other = attached[0]
+    return f"{other.slug} is attached, which is for competition {other.name}, not {competition}"
 
 
 def find_package(competition: str) -> str:

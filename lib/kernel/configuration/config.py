@@ -64,7 +64,7 @@ class Config:
         _WEEK,
     )
     train_minutes: float = _key(0.0, "min", "optimiser time", 0, _WEEK, 0, by="what is left")
-    steps: int = _key(0, "steps", "most training steps, of a critic or model; 0: none", 0, 10**9)
+    steps: int = _key(0, "steps", "at most so many, of a critic or model; 0: no cap", 0, 10**9)
     ranks: int = _key(
         0, "processes", "that train and draw together", 1, 64, 0, by="one for each GPU"
     )
@@ -74,7 +74,7 @@ class Config:
     image_name: str = _key("{:05d}.png", "pattern", "of the pictures' names in images.zip")
     policy: str = _key(OFFICIAL, "name", "how training images are decoded; for FID always official")
     # Training
-    epochs: int = _key(0, "epochs", "most passes over the data; 0: none", 0, 10**6)
+    epochs: int = _key(0, "epochs", "at most so many passes over the data; 0: no cap", 0, 10**6)
     batch: int = _key(64, "images", "in each step", 1, 65536, 0, by="by the device")
     clusters: int = _key(
         0,

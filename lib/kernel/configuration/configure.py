@@ -82,6 +82,12 @@ def as_candidate(config: Config, preset: Preset, candidate: Preset) -> Config:
     return configure(candidate, {name: getattr(config, name) for name in names})
 
 
+def list_configs(config: Config, preset: Preset) -> list[Config]:
+    """(a Config, its preset) -> it, and those of the candidates that can make its pictures."""
+    able = [each for each in preset.candidates if each.can_make(config.image_px)]
+    return [config, *(as_candidate(config, preset, each) for each in able)]
+
+
 def read_given(values: Mapping[str, Any], preset: Preset | None) -> list[str]:
     """(configuration as a dictionary, preset) -> the keys that were given.
 

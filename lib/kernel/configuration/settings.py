@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, NoReturn, get_type_hints
 
-from lib.base.errors import InputError
+from lib.base.errors import InputError, nearest_name
+from lib.base.log import log
 from lib.kernel.configuration.aliases import take_old_names
-from lib.kernel.configuration.config import AUTOMATIC, BAKED, KEYS, Config, check_choice, show_value
+from lib.kernel.configuration.config import AUTOMATIC, BAKED, KEYS, Config, show_value
 from lib.kernel.configuration.configure import configure, may_be_automatic
 from lib.kernel.configuration.preset import Preset
 from lib.kernel.configuration.rules import Rules
+from lib.kernel.configuration.stage_keys import STAGE_KEYS
 from lib.kernel.configuration.usual_names import name_cure
 
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -63,38 +65,39 @@ def read_block(block: Mapping[str, Any], presets: Mapping[str, Preset]) -> Confi
     recipe = values.pop("recipe", next(iter(presets)))
     if recipe not in presets:
         _refuse_recipe(recipe, presets)
-    own = _drop_idle_lines(values, next(iter(presets.values())), presets[recipe])
+    own = _drop_unedited(values, next(iter(presets.values())), presets[recipe])
     return configure(presets[recipe], own)
 
 
-def _drop_idle_lines(values: Mapping[str, Any], first: Preset, named: Preset) -> dict[str, Any]:
+def _drop_unedited(values: Mapping[str, Any], first: Preset, named: Preset) -> dict[str, Any]:
     """(CONFIG's values, the kernel's preset, the one that CONFIG names) -> what applies to it.
 
-    Whoever changes only 'recipe' leaves lines that another recipe does not use. They are dropped
-    where all of them are there and not edited; an edited one is refused later.
+    Whoever changes only 'recipe' leaves the lines of another recipe. Those that were not edited are
+    dropped, so that the named recipe has its own values; edited ones count as given.
     """
-    shown = list_shown_keys(first.usual, first)
-    idle = {key for key in shown if key not in named.keys}
-    if not idle <= values.keys():
-        return dict(values)
     usual = first.usual
-    return {
+    shown = set(list_shown_keys(usual, first)) - {"recipe"}
+    # Keys of stages that are switched off are not in CONFIG, see lib/commands/book.
+    if named.name == first.name or not shown - {*STAGE_KEYS, "pool"} <= values.keys():
+        return dict(values)
+    kept = {
         key: value
         for key, value in values.items()
-        if key not in idle or value != getattr(usual, key)
+        if key not in shown or value != getattr(usual, key)
     }
+    told = ", ".join(kept) or "none"
+    log("config", f"recipe {named.name} has its own values but for edited lines: {told}")
+    return kept
 
 
 def _refuse_recipe(named: str, presets: Mapping[str, Preset]) -> NoReturn:
     """Raise InputError for a recipe that the kernel does not hold."""
-    if len(presets) > 1:
-        check_choice("recipe", named, presets)
     raise InputError(
         "config",
-        "this kernel holds one recipe, and CONFIG names another",
-        expected=repr(next(iter(presets))),
+        "CONFIG names a recipe that this kernel does not hold",
+        expected=" or ".join(map(repr, presets)),
         got=repr(named),
-        cure=f"build one with --recipe {named}, or one of all recipes with --full",
+        cure=f"{nearest_name(named, presets)}; or build one with --recipe {named} or --full",
     )
 
 

@@ -19,6 +19,7 @@ from lib.base.seeds import derive_seed
 from lib.kernel.metrics.fid import check_features
 
 THRESHOLD = 0.1  # of the memorisation distance: nothing that is farther away counts as memorised
+MOST = 5_000  # generated images that are compared
 _EPSILON = 1e-14  # keeps the penalty of exact copies finite
 _ROUNDING = 1e-8  # FIDs of equal sets are of this size at most
 _ROWS_AT_ONCE = 2048  # bounds the matrix of cosines
@@ -45,10 +46,15 @@ def find_penalty(distance: float) -> float:
 def measure_memorisation(
     generated: NDArray[np.floating], training: NDArray[np.floating], seed: int
 ) -> Memorisation:
-    """(n, D), (N, D) features -> Memorisation; which training images are compared is seeded."""
+    """(n, D), (N, D) features -> Memorisation; which training images are compared is seeded.
+
+    Of more than MOST generated images so many are drawn at random: their mean is known well enough.
+    """
     check_features(generated, "the generated features")
     check_features(training, "the training images' features", generated.shape[1])
     draw = np.random.default_rng(derive_seed(seed, "memorisation"))
+    if len(generated) > MOST:
+        generated = generated[np.sort(draw.choice(len(generated), MOST, replace=False))]
     rows = draw.choice(len(training), min(len(generated), len(training)), replace=False)
     queries = np.concatenate([generated, training[rows]])
     distances = find_least_distances(queries, training, np.append([-1] * len(generated), rows))

@@ -6,6 +6,7 @@ from lib.base.errors import InputError
 from lib.kernel.competition.contract import Competition
 from lib.kernel.competition.table import (
     DEFAULT_COMPETITION,
+    find_mismatch,
     find_rules,
     list_competitions,
     load_competition,
@@ -29,3 +30,10 @@ def test_an_unknown_name_leads_to_the_nearest() -> None:
     with pytest.raises(InputError, match="no competition 'gan-chalenge'") as caught:
         find_rules("gan-chalenge")
     assert caught.value.cure == "did you mean 'gan-challenge'?"
+
+
+def test_the_data_of_one_competition_are_nothing_for_another() -> None:
+    slug = find_rules(DEFAULT_COMPETITION).slug
+    assert find_mismatch(DEFAULT_COMPETITION, [slug]) == ""
+    assert find_mismatch("images", ["cats-and-dogs"]) == find_mismatch("images", []) == ""
+    assert f"{slug} is attached" in find_mismatch("images", ["cats-and-dogs", slug])

@@ -175,8 +175,8 @@ def test_auto_is_refused_where_nothing_is_automatic(key: str) -> None:
     [
         ("eval_samples", -1, "none"),
         ("fid_loss", 0.0, "none"),
-        ("steps", 0, "none"),
-        ("epochs", 0, "none"),
+        ("steps", 0, "no cap"),
+        ("epochs", 0, "no cap"),
     ],
 )
 def test_none_is_no_automatic_value_and_is_described(key: str, value: float, meaning: str) -> None:
@@ -310,3 +310,22 @@ def test_a_kernel_of_auto_runs_one_of_its_candidates_alone() -> None:
     assert (config.recipe, config.lr) == ("r3gan", find_preset("r3gan").usual.lr)
     with pytest.raises(InputError, match="clusters"):
         read_block({**block, "clusters": 7}, PRESETS)
+
+
+def test_another_recipe_in_a_full_kernel_has_its_own_values(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Lines that nobody edited are the first recipe's, and a hybrid of two is nobody's wish."""
+    presets = {"second-seed": PRESETS["second-seed"], **PRESETS}
+    block = {**read_preface(make_config("second-seed", {})), "recipe": "first-seed", "seed": 5}
+    config = read_block(block, presets)
+    assert config == make_config("first-seed", {"seed": 5})
+    assert "first-seed has its own values but for edited lines: seed" in capsys.readouterr().out
+
+
+def test_a_recipe_that_a_kernel_lacks_is_named_with_those_that_it_holds() -> None:
+    with pytest.raises(InputError) as caught:
+        read_block({"recipe": "edmm"}, {"pixel": PRESETS["pixel"], "edm": PRESETS["edm"]})
+    assert caught.value.expected == "'pixel' or 'edm'"
+    assert "did you mean 'edm'?" in caught.value.cure
+    assert "--full" in caught.value.cure

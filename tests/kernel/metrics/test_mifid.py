@@ -130,3 +130,12 @@ def test_features_that_cannot_be_compared_are_refused() -> None:
         measure_memorisation(broken, draw(20, 1), 0)
     with pytest.raises(InputError, match="wrong shape"):
         measure_memorisation(draw(9, 9), draw(20, 1)[:, :5], 0)
+
+
+def test_of_very_many_images_a_part_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mifid, "MOST", 10)
+    training = np.random.default_rng(1).normal(size=(60, 8))
+    copies = np.concatenate([training[:30], training[:30]])
+    found = mifid.measure_memorisation(copies, training, 0)
+    assert found.distance < 1e-12
+    assert found.against == 60

@@ -32,7 +32,7 @@ def read_pictures(files: Iterable[InputFile]) -> Iterator[tuple[str, np.ndarray 
     this reads csv files whose columns pixel0, pixel1, ... are a row's square grey picture.
     """
     for file in files:
-        if not file.name.endswith(".csv"):
+        if not file.name.lower().endswith(".csv"):
             continue
         header, _, rows = file.read().partition(b"\n")
         names = header.decode().replace('"', "").strip().split(",")
@@ -40,7 +40,16 @@ def read_pictures(files: Iterable[InputFile]) -> Iterator[tuple[str, np.ndarray 
         side = math.isqrt(len(columns))
         if side == 0 or side**2 != len(columns):
             continue  # such as a sample_submission.csv
-        table = np.loadtxt(io.BytesIO(rows), np.uint8, delimiter=",", usecols=columns, ndmin=2)
+        try:
+            table = np.loadtxt(io.BytesIO(rows), np.uint8, delimiter=",", usecols=columns, ndmin=2)
+        except (ValueError, OverflowError) as error:
+            raise InputError(
+                "pictures",
+                f"{file.name} cannot be read",
+                expected="whole numbers from 0 to 255 in its columns pixel0, pixel1, ...",
+                got=str(error),
+                cure="mend the file, or rewrite read_pictures",
+            ) from error
         for number, pixels in enumerate(table):
             yield f"{file.name}#{number}", pixels.reshape(side, side)
 
@@ -58,21 +67,25 @@ class Squares(NamedTuple):
 
 def walk(source: Path) -> Iterator[InputFile]:
     """Input -> its files at any depth and inside of zips and tars, without hidden ones."""
-    return (file for file in walk_input(source) if not file.left_out and not file.fault)
+    return (file for file in walk_input(source) if not file.left_out)
 
 
 def hash_input(source: Path) -> str:
     """Input -> a hash of the names and bytes of all its files."""
     digest = hashlib.sha256()
     for file in walk(source):
-        digest.update(f"\n{file.name}\n".encode(errors="backslashreplace") + hash_content(file))
+        digest.update(f"\n{file.name}\n".encode(errors="backslashreplace"))
+        digest.update(file.fault.encode() or hash_content(file))
     return digest.hexdigest()
 
 
 def load_squares(source: Path, side: int, most: int | None = None) -> Squares:
     """(input, S, pictures to read at most) -> Squares."""
     names, squares, rejected = [], [], Counter[str]()
-    for name, picture in itertools.islice(read_pictures(walk(source)), most):
+    files = list(walk(source))
+    rejected.update(file.fault for file in files if file.fault)
+    sound = (file for file in files if not file.fault)
+    for name, picture in itertools.islice(read_pictures(sound), most):
         if isinstance(picture, bytes):
             found = read_square(picture, side)
         else:

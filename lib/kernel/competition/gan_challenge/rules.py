@@ -6,6 +6,7 @@ from lib.kernel.configuration.rules import Rules
 RULES = Rules(
     name="gan-challenge",
     title="GAN Challenge",
+    slug="test-gan-competition",
     keys=("policy",),
     task="Cleans 60,000 chaotic image records, trains a generator of 32 x 32 pictures and draws "
     "1,000 new ones, scored by the FID of their Inception-V3 features.",

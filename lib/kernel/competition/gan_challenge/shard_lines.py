@@ -97,7 +97,7 @@ def _read_shard(shard: Shard, digest: DataDigest) -> Iterator[Block]:
     buffer, fault = _LineBuffer(shard.label), ""
     for piece in _pieces_then_fault(shard):
         if isinstance(piece, BrokenStreamError):
-            fault = piece.reason
+            fault = f"shard breaks off: {piece.reason}"
             break
         digest.update(piece)
         yield from buffer.add(piece)

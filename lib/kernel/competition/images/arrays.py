@@ -27,6 +27,7 @@ class Array(NamedTuple):
 
     name: str
     pixels: np.ndarray | None  # (N, H, W) or (N, H, W, C) uint8, maybe mapped; None: labels
+    fault: str = ""  # why nothing can be read of a member of a .npz
 
 
 def read_arrays(file: InputFile) -> Iterator[Array]:
@@ -46,8 +47,15 @@ def _read_npz(file: InputFile) -> Iterator[Array]:
             for member in archive.infolist():
                 name = f"{file.name}/{member.filename}"
                 if member.file_size > MOST_BYTES:
-                    raise UnreadableError(f"{member.filename} is larger than {MOST_BYTES:,} bytes")
-                yield Array(name, _load(name, io.BytesIO(archive.read(member))))
+                    yield Array(name, None, f"larger than {MOST_BYTES:,} bytes")
+                    continue
+                try:
+                    array = Array(name, _load(name, io.BytesIO(archive.read(member))))
+                except UnreadableError as error:
+                    array = Array(name, None, str(error))
+                except _FAULTS as error:
+                    array = Array(name, None, _describe(error))
+                yield array
     except _FAULTS as error:
         raise UnreadableError(_describe(error)) from error
 

@@ -168,7 +168,9 @@ def _cut(name: str, pixels: np.ndarray, is_idx: bool = False) -> Iterator[Block]
 
 def _read_arrays(file: InputFile) -> Iterator[Block]:
     for array in read_arrays(file):
-        if array.pixels is None:
+        if array.fault:
+            yield Block(rejects=(Reject(array.name, 1, array.fault),))
+        elif array.pixels is None:
             yield Block()
         else:
             yield from _cut(array.name, array.pixels)

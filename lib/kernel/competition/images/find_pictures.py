@@ -21,7 +21,7 @@ _PICTURES = (
 _ARRAYS = (".npy", ".npz")
 _IDX = re.compile(r"idx([1-4])(-u?byte)?(\.gz)?$|\.idx(\.gz)?$", re.IGNORECASE)
 _CIFAR = re.compile(r"(data_batch_\d+|test_batch)(\.pkl|\.pickle)?")
-_CIFAR_100 = ("cifar-100-python/train", "cifar-100-python/test")
+_CIFAR_100 = re.compile(r"(^|.*/)[^/]*cifar[^/]*/(train|test)")  # files without an ending
 _LABELS = "label files (idx1)"
 _PIECE = 1 << 20
 
@@ -86,7 +86,7 @@ def classify(name: str) -> Form | None:
         return Form.FILES
     if path.suffix in _ARRAYS:
         return Form.ARRAYS
-    if _CIFAR.fullmatch(path.name) or "/".join(path.parts[-2:]) in _CIFAR_100:
+    if _CIFAR.fullmatch(path.name) or _CIFAR_100.fullmatch(str(path)):
         return Form.CIFAR
     if (found := _IDX.search(path.name)) and found[1] != "1":
         return Form.IDX

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +123,18 @@ def test_broken_files_have_a_reason(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data)
         with pytest.raises(UnreadableError, match="no numpy file that can be read"):
             read_file(tmp_path / name)
+
+
+def test_a_member_that_is_no_array_costs_that_member_alone(tmp_path: Path) -> None:
+    """Past failure: a readme in front hid all arrays behind it."""
+    path = tmp_path / "all.npz"
+    np.savez(path, first=draw(5, 6, 6), second=draw(5, 6, 6))
+    whole = path.read_bytes()
+    with zipfile.ZipFile(path, "w") as archive, zipfile.ZipFile(io.BytesIO(whole)) as arrays:
+        archive.writestr("readme.txt", "these are pictures")
+        for name in arrays.namelist():
+            archive.writestr(name, arrays.read(name))
+    found = read_file(path)
+    assert [array.pixels is None for array in found] == [True, False, False]
+    assert "no numpy file" in found[0].fault
+    assert found[0].name.endswith("all.npz/readme.txt")
