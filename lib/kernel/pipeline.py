@@ -56,6 +56,7 @@ from lib.kernel.run_steps import (
     note_of_real,
     prepare_training,
     refuse_too_few_minutes,
+    spread_out,
     write_figure,
 )
 from lib.kernel.stages import Kernel, Stages
@@ -121,7 +122,10 @@ def run(kernel: Kernel, request: Request) -> None:
             )
             competition.check(images, config.image_px)
             grid = write_figure(
-                tools, "real.png", "Real images, as the recipe sees them", images.training
+                tools,
+                "real.png",
+                "Real images, as the recipe sees them",
+                spread_out(images.training),
             )
             origin = provenance.Origin(
                 kernel.bundle_sha256, data_sha256, inception_file, extractor.describe()

@@ -315,6 +315,11 @@ def measure_more(
     return Found({"details": extra.details}, [extra.copying], grid, spectra=extra.spectra)
 
 
+def spread_out(images: np.ndarray) -> np.ndarray:
+    """(N, C, S, S) -> as many as a grid shows, from all over: files often lie in some order."""
+    return images[:: max(len(images) // _GRID, 1)][:_GRID]
+
+
 def write_figure(tools: Tools, name: str, caption: str, images: np.ndarray) -> dict[str, bytes]:
     """Write a grid of the first images; return caption -> PNG for the report."""
     path = tools.folders.output / name
