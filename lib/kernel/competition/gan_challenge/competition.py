@@ -13,6 +13,7 @@ from lib.kernel.competition.gan_challenge.rules import RULES
 from lib.kernel.competition.gan_challenge.shard_lines import DataDigest, hash_shards, read_blocks
 from lib.kernel.competition.gan_challenge.shards import find_shards
 from lib.kernel.competition.gan_challenge.submission import verify_files, write_files
+from lib.kernel.competition.hand_over import describe_decoding, keep_channels
 from lib.kernel.competition.unseen import part_images, set_aside
 from lib.kernel.configuration.aliases import name_in_caches
 from lib.kernel.configuration.challenge import IMAGE_PX
@@ -56,22 +57,8 @@ def read_images(
     log("unseen", aside.note)
     real, unseen = part_images(official.load_images(), official.load_ids(), aside)
     training, unseen_own = part_images(own.load_images(), own.load_ids(), aside)
-    if own.grey and recipe.channels is None:
-        log("dataset", "one channel, triplicated at the end (every image is grey)")
-        training, unseen_own = training[:, :1], unseen_own[:, :1]
-    elif own.grey:
-        log("dataset", "three channels although every image is grey (as the public recipe did)")
-    metrics = {
-        "policy": own.policy,
-        "kept": own.kept,
-        "rejected": sum(own.rejected.values()),
-        "rejected_by_reason": own.rejected,
-        "notes": own.notes,
-        "grey": own.grey,
-        "unseen": len(unseen),
-        "unseen_note": aside.note,
-        "fid_unseen": None,
-    }
+    training, unseen_own = keep_channels(own, recipe, training, unseen_own)
+    metrics = describe_decoding(own, len(unseen), aside.note, policy=own.policy)
     return Images(real, training, unseen, unseen_own, aside.note, metrics)
 
 

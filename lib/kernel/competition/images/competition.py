@@ -6,6 +6,7 @@ import numpy as np
 
 from lib.base.log import log
 from lib.kernel.competition.contract import Competition, Glance, Images
+from lib.kernel.competition.hand_over import describe_decoding, keep_channels
 from lib.kernel.competition.images.dataset import decode_pictures
 from lib.kernel.competition.images.decode import decode_block, read_blocks
 from lib.kernel.competition.images.find_pictures import find_pictures, hash_pictures
@@ -48,22 +49,8 @@ def read_images(
     log("unseen", aside.note)
     real, unseen = part_images(own.load_images(), ids, aside)
     training, unseen_own = real, unseen
-    if own.grey and recipe.channels is None:
-        log("dataset", "one channel, triplicated at the end (every image is grey)")
-        training, unseen_own = training[:, :1], unseen_own[:, :1]
-    elif own.grey:
-        log("dataset", "three channels although every image is grey (as the public recipe did)")
-    metrics = {
-        "image_px": own.side,
-        "kept": own.kept,
-        "rejected": sum(own.rejected.values()),
-        "rejected_by_reason": own.rejected,
-        "notes": own.notes,
-        "grey": own.grey,
-        "unseen": len(unseen),
-        "unseen_note": aside.note,
-        "fid_unseen": None,
-    }
+    training, unseen_own = keep_channels(own, recipe, training, unseen_own)
+    metrics = describe_decoding(own, len(unseen), aside.note, image_px=own.side)
     return Images(real, training, unseen, unseen_own, aside.note, metrics)
 
 
