@@ -6,6 +6,7 @@ A preset is data only, so a kernel can be built without importing the recipe's c
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from lib.base.log import log
@@ -106,12 +107,12 @@ class Preset:
         """Tell whether its sizes are fixed, so that the device settles none."""
         return not self.sizes.names and not self.candidates
 
-    @property
+    @cached_property
     def usual(self) -> Config:
         """Return its Config where nothing was given."""
         return Config(**{"recipe": self.name, **self.defaults})
 
-    @property
+    @cached_property
     def disputed_keys(self) -> tuple[str, ...]:
         """List the keys in which a candidate differs from this preset; none without candidates."""
         return tuple(name for name in KEYS if name != "recipe" and self._is_disputed(name))
