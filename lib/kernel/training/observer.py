@@ -31,6 +31,10 @@ class Observer:
         self._output = output
         self._deadline = deadline
         self._validation = validation
+        self.begin()
+
+    def begin(self) -> None:
+        """Set up what a kind of observer keeps for itself."""
 
     def closing_s(self, state: TrainState) -> float:
         """Return the seconds that the measures after the last step may take."""

@@ -3,16 +3,12 @@
 import io
 import time
 from functools import partial
-from pathlib import Path
 
 import torch
 
 from lib.base import files
 from lib.base.image_grid import write_grid
 from lib.base.log import log
-from lib.kernel.configuration.config import Config
-from lib.kernel.metrics.validation_fid import ValidationFid
-from lib.kernel.recipe import Recipe
 from lib.kernel.sampling.draw import draw_images
 from lib.kernel.training.observer import Observer
 from lib.kernel.training.state import TrainState
@@ -25,18 +21,11 @@ FIRST_GUESS_S = 0.1  # for each image of an FID, until one is timed
 class Snapshots(Observer):
     """Weights and a sample grid after some epochs, as the public recipes leave them."""
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        config: Config,
-        output: Path,
-        deadline: float,
-        validation: ValidationFid | None,
-    ) -> None:
+    def begin(self) -> None:
         """Measure an FID too where the Config wants one of each epoch."""
-        super().__init__(recipe, config, output, deadline, validation)
-        self._evaluate = validation.measure if validation and config.epoch_fid else None
-        self._evaluate_seconds = FIRST_GUESS_S * config.epoch_fid
+        validation, count = self._validation, self._config.epoch_fid
+        self._evaluate = validation.measure if validation and count else None
+        self._evaluate_seconds = FIRST_GUESS_S * count
         self._taken = 0
 
     def leave_epoch(self, trainer: Trainer, state: TrainState, is_last: bool) -> None:

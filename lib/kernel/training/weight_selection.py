@@ -8,16 +8,13 @@ averages of the weights. All samples are drawn with the same random numbers.
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
 from lib.base.log import log
-from lib.kernel.configuration.config import Config
 from lib.kernel.metrics.validation_fid import ValidationFid
-from lib.kernel.recipe import Recipe
 from lib.kernel.sampling.draw import draw_images
 from lib.kernel.training.observer import Observer
 from lib.kernel.training.state import TrainState
@@ -36,17 +33,10 @@ class WeightSelection(Observer):
 
     uses_fast_fid = True
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        config: Config,
-        output: Path,
-        deadline: float,
-        validation: ValidationFid | None,
-    ) -> None:
-        """Measure FIDs by `validation` unless the Config wants none."""
-        wanted = validation if config.eval_samples >= 0 else None
-        super().__init__(recipe, config, output, deadline, wanted)
+    def begin(self) -> None:
+        """Measure FIDs unless the Config wants none."""
+        if self._config.eval_samples < 0:
+            self._validation = None
         self._loss_s = 0.0  # of the newest held-out loss
         self._has_loss = False
         self._cost_s = 0.0  # of the newest FIDs; 0: none so far
