@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 
 import numpy as np
 
@@ -16,6 +17,7 @@ DRAWS = 10  # of each size, where there are enough images
 SUBMITTED = 1000
 POOLS = (1000, 1250, 1500, 2000, 3000)
 CHOOSERS = (250, 1000, 5000)  # real images that a choice looks at
+STEP = 0.002  # of FID between the marks of these plots, which begin at 0
 CHOOSE_S = 60.0  # for each choice
 
 
@@ -35,7 +37,7 @@ def draw_floor(options: argparse.Namespace) -> Numbers:
     lines = [
         Series(f"FID of n real images against {count} others", _pair(means), errors=errors),
         Series(f"C (1/n + 1/{count}), through n = 1,000", _pair(constant * inverse), False, True),
-        Series(f"the part of the means alone", _pair(total * inverse), False),
+        Series("the part of the means alone", _pair(total * inverse), False),
     ]
     axes = Axis("n, images", log=True, marks=SIZES), Axis("FID", log=True)
     save("floor", draw_plot(lines, *axes), 255)
@@ -121,4 +123,6 @@ def _plot_choices(found: dict[int, tuple[float, float]], x: Axis, floor: float):
         Series("against 5,000 that the choice never saw", unseen),
         Series("floor of 1,000 real ones against those", level, False, True),
     ]
-    return draw_plot(lines, x, Axis("FID"))
+    highest = max(*chose, *unseen, key=lambda point: point[1])[1]
+    marks = tuple(STEP * k for k in range(math.ceil(highest / STEP) + 1))
+    return draw_plot(lines, x, Axis("FID", marks=marks))
