@@ -1,4 +1,4 @@
-"""lib.commands.offline.submission_check: a whole CSV of real weights and of the bundle that was pushed."""
+"""A submission is checked: a whole CSV of real weights and of the bundle that was pushed."""
 
 import json
 from hashlib import sha256
