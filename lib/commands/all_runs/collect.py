@@ -1,5 +1,6 @@
 """The ledger, and the folders below runs/ and build/ -> all runs as rows, best first."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from lib.kernel.recipes.table import make_config
 
 _FACTS = ("machine_shape", "commit")  # compared beside the configuration
 _LONGEST = 300  # letters of a difference
+_HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{28,}\b")
 
 
 @dataclass(frozen=True)
@@ -80,23 +82,21 @@ def _make_kaggle_row(run: Run, facts: FolderFacts | None, folder: Path) -> RunRo
     push = run.push
     config = read_config(push.get("config")) or (facts.config if facts else None)
     of_folder = _read_facts(facts, config) if facts else _read_config(config or {})
-    minutes = run.minutes if run.minutes is not None else of_folder.pop("minutes", None)
     overrides = push.get("overrides")
     own: dict[str, Any] = {
-        "minutes": minutes,
+        "minutes": run.minutes,
         "public": read_score(run.public),
         "private": read_score(run.private),
         "submission": _describe_submission(run),
-        "fid": run.fid if run.fid is not None else of_folder.get("fid"),
-        "floor": run.floor if run.floor is not None else of_folder.get("floor"),
-        "recipe": read_text(push.get("recipe")) or of_folder.get("recipe"),
+        "fid": run.fid,
+        "floor": run.floor,
+        "recipe": read_text(push.get("recipe")),
+        "random_weights": run.random_weights,
         "commit": read_text(push.get("commit")),
         "machine_shape": read_text(push.get("machine_shape")),
         "bundle_sha256": read_text(push.get("bundle_sha256")),
         "overrides": tuple(map(str, overrides)) if isinstance(overrides, list) else (),
     }
-    if run.random_weights is not None:
-        own["random_weights"] = run.random_weights
     return RunRow(
         show_line(f"{run.ref.split('/')[1]}/v{run.version}"),
         KAGGLE,
@@ -105,7 +105,7 @@ def _make_kaggle_row(run: Run, facts: FolderFacts | None, folder: Path) -> RunRo
         config=config,
         folder=folder if facts else None,
         run=run,
-        **{**of_folder, **own},
+        **_merge(of_folder, own),
     )
 
 
@@ -126,8 +126,8 @@ def _make_local_row(folder: Path, facts: FolderFacts) -> RunRow:
 def _read_facts(facts: FolderFacts, config: Mapping[str, Any] | None) -> dict[str, Any]:
     """(what a run's files say, its configuration) -> fields of its row by name."""
     is_random = facts.find("random_weights")
-    return {
-        **_read_config(config or {}),
+    own = {
+        "competition": read_text(facts.find("competition")),
         "recipe": read_text(facts.find("recipe")),
         "trained": read_text(facts.metrics.get("trained")),
         "fid": read_number(facts.metrics.get("fid")),
@@ -139,7 +139,13 @@ def _read_facts(facts: FolderFacts, config: Mapping[str, Any] | None) -> dict[st
         "data_sha256": read_text(facts.manifest.get("data_sha256")),
         "weights_sha256": read_text(facts.find("weights_sha256")),
         "verdict": facts.verdict,
-    } | ({"competition": text} if (text := read_text(facts.find("competition"))) else {})
+    }
+    return _merge(_read_config(config or {}), own)
+
+
+def _merge(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Two mappings -> one of both; where both know a value, the second one's counts."""
+    return {**first, **{key: value for key, value in second.items() if value is not None}}
 
 
 def _read_config(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -216,5 +222,6 @@ def _tell_differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[
 
 
 def _shorten(text: str) -> str:
-    """A text -> one line of it, cut where it is longer than anyone reads."""
-    return show_line(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
+    """A text -> one line of it: hashes are cut, and what is longer than anyone reads."""
+    told = _HASH.sub(r"\1...", text[: 2 * _LONGEST])
+    return show_line(told if len(told) <= _LONGEST else f"{told[:_LONGEST]}...")
