@@ -24,10 +24,8 @@ def write_board(work: Workspace, target: Path) -> None:
     write_text(target, page)
     for note in collected.notes:
         log("board", note)
-    log(
-        "board",
-        f"{len(collected.rows)} runs, {len(page.encode()) / 1e6:.1f} MB; open it with a browser:",
-    )
+    size = f"{max(1, len(page.encode()) // 1000):,} kB"
+    log("board", f"{len(collected.rows)} runs, {size}; open it with a browser:")
     log("board", target.absolute().as_uri())
 
 

@@ -14,7 +14,7 @@ from lib.kernel.recipes.table import make_config
 
 REF = "ada/gan-challenge"
 HOSTILE = "</script><img src=x onerror=document.title='owned'>"
-DATA, WEIGHTS = "d" * 64, "a" * 64
+DATA, WEIGHTS = "d" * 64, "0cc3c7bd" + "a" * 56
 _START = 1_700_000_000
 
 
