@@ -167,6 +167,7 @@ def leave_training(tools: Tools, trained: TrainResult, is_timed: bool) -> None:
     export_state(work, trained.model.path.parent, output)
     if stall := find_stall(trained.history, tools.config.minutes if is_timed else None):
         tools.stage_log.warn("train", stall)
+        tools.stage_log.add(Found({"stall": stall}))
 
 
 def finetune(
@@ -191,6 +192,12 @@ def finetune(
         "weights": trained.chosen,
         "steps": trained.steps,
         "judged": trained.judged,
+        "training": {
+            "seconds": trained.history[-1]["seconds"] if trained.history else 0.0,
+            "ended": trained.ended,
+            "rollbacks": trained.rollbacks,
+            "gave_up": trained.gave_up,
+        },
     }
     if finetuning:
         metrics["steps"] += finetuning.kept_steps

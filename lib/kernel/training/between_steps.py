@@ -126,7 +126,10 @@ class BetweenSteps:
         rate = state.step * trainer.batch / max(state.seconds, 1e-9)
         log("train", f"{chosen}; {rate:,.1f} images/s")
         model = Model(path, recipe, self._config)
-        return TrainResult(model, state.history, rate, chosen, epoch, step, state.judged)
+        ending = (state.ended, state.rollbacks, state.gave_up)
+        return TrainResult(
+            *(model, state.history, rate, chosen, epoch, step, state.judged), *ending
+        )
 
     def _find_last_step(self) -> float:
         """Return the step at which step cap or epochs end the run, or infinity."""
