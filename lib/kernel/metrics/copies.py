@@ -68,8 +68,9 @@ class Nearness:
         medians = [float(np.median(side)) for side in (self.generated, self.unseen)]
         return (
             f"A generated image is {medians[0]:.3g} grey levels a pixel away from the nearest "
-            f"training image (median of {len(self.generated)}, {copies[0]} of them exact copies), a real image "
-            f"that no generator saw {medians[1]:.3g} ({copies[1]} exact copies). "
+            f"training image (median of {len(self.generated)}, {copies[0]} of them exact "
+            f"copies), a real image that no generator saw {medians[1]:.3g} ({copies[1]} exact "
+            f"copies). "
             f"{self._conclude()} Pictures that repeat in the training images are left out."
         )
 

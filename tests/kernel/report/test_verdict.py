@@ -100,8 +100,16 @@ def test_without_a_leaderboard_nothing_is_to_be_submitted() -> None:
     assert random.words.startswith("Do not use these pictures")
 
 
-@pytest.mark.parametrize(("kind", "answer"), [("copies", DOUBTFUL), ("near", DOUBTFUL),
-                                              ("alike", SUBMIT), ("far", SUBMIT), (None, SUBMIT)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [
+        ("copies", DOUBTFUL),
+        ("near", DOUBTFUL),
+        ("alike", SUBMIT),
+        ("far", SUBMIT),
+        (None, SUBMIT),
+    ],
+)
 def test_copies_of_training_images_are_a_doubt(kind: str | None, answer: str) -> None:
     verdict = judge(details={"copying": kind})
     assert verdict.answer == answer
