@@ -10,7 +10,18 @@ from lib.base.tables import format_table
 from lib.commands.options import Command, parse_and_run
 
 COMMANDS = (
-    *("audit", "build", "bundle", "curate", "decode", "doctor", "features", "fetch", "init"),
+    *(
+        "audit",
+        "board",
+        "build",
+        "bundle",
+        "curate",
+        "decode",
+        "doctor",
+        "features",
+        "fetch",
+        "init",
+    ),
     *("new", "push", "run", "runs", "score", "submit", "sweep", "synth", "watch"),
 )
 
