@@ -45,11 +45,13 @@ def main() -> None:
     options = parser.parse_args()
     folder = options.folder.absolute()
     server = open_kaggle(folder, options.data.absolute(), options.weights, options.reference)
-    for name, value in make_environment(server, folder).items():
-        if name not in ("HOME", "TMPDIR"):
-            print(f"export {name}={shlex.quote(value)}")
-    print("# paste these lines into a shell; its kaggle user is ada. Ctrl-C ends it.", flush=True)
     try:
+        for name, value in make_environment(server, folder).items():
+            if name not in ("HOME", "TMPDIR"):
+                print(f"export {name}={shlex.quote(value)}")
+        print(
+            "# paste these lines into a shell; its kaggle user is ada. Ctrl-C ends it.", flush=True
+        )
         signal.pause()
     except KeyboardInterrupt:
         server.close()
