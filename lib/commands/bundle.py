@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from lib.base.errors import InputError
+from lib.base.files import sha256_file
 from lib.base.places import check_input_file, check_output_file
 from lib.bundler.bundle import Bundle, Entry, build_bundle, find_contents, write_bundle
 from lib.bundler.module_graph import ENTRY
@@ -14,6 +15,9 @@ from lib.bundler.sources import read_bytes
 from lib.commands.options import Command
 
 _WATCH_S = 0.5
+
+Stamp = tuple[int, int]  # of a file: nanoseconds of its last change, bytes
+_GONE = (0, 0)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -88,27 +92,36 @@ def _explain(entry: Entry, name: str) -> int:
 
 def _watch(path: Path, output: Path, options: argparse.Namespace) -> int:
     """Bundle now, and again whenever a source file changes, until interrupted."""
-    inputs: list[Path] = [path]
-    seen: list[tuple[int, int]] | None = None
+    seen: dict[Path, Stamp | None] = {path: None}
     while True:
-        now = [_stamp(file) for file in inputs]
-        if now != seen:
+        if any(stamp is None or _stamp(file) != stamp for file, stamp in seen.items()):
+            # Where bundling fails, the file to mend may be one that no bundle has held yet.
+            seen = {file: _stamp(file) for file in {path, *path.parent.rglob("*.py")}}
             try:
                 bundle = _write(path, output, options)
-                inputs = [path.parent / one["path"] for one in bundle.manifest["inputs"]]
+                seen = _stamp_inputs(bundle, path.parent)
                 _report(bundle, output)
             except InputError as error:
                 print(f"error: {error}", file=sys.stderr, flush=True)
-            seen = [_stamp(file) for file in inputs]
         time.sleep(_WATCH_S)
 
 
-def _stamp(file: Path) -> tuple[int, int]:
+def _stamp_inputs(bundle: Bundle, root: Path) -> dict[Path, Stamp | None]:
+    """Stamp the files in a bundle; None stands for one that has changed since it was read."""
+    seen: dict[Path, Stamp | None] = {}
+    for one in bundle.manifest["inputs"]:
+        file = root / one["path"]
+        stamp = _stamp(file)  # before the hash, so that a change in between is seen later
+        seen[file] = stamp if stamp != _GONE and sha256_file(file) == one["sha256"] else None
+    return seen
+
+
+def _stamp(file: Path) -> Stamp:
     try:
         status = file.stat()
         return status.st_mtime_ns, status.st_size
     except OSError:
-        return 0, 0
+        return _GONE
 
 
 BUNDLE = Command("bundle", "an entry and the packages beside it -> one script", _add_options, _run)

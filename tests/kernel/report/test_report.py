@@ -126,7 +126,10 @@ def test_fids_in_training_are_told_with_what_measured_them(tmp_path: Path) -> No
         "score_notes": ["FID was the loss."],
     }
     page = write_and_read(tmp_path, Findings("Run", {}, history=history, metrics=metrics))
-    caption = "FID over time. Of each average of the weights, by 2,000 samples, on a fast path that"
+    caption = (
+        "FID over time, lower is better. Of each average of the weights, by 2,000 samples, "
+        "on a fast path that"
+    )
     words = ("fid short", "fid long", "fid_20000", "0.0123", "FID was the loss.")
     for text in (f"{caption} is -0.0012 off", "Chosen: weights of step 2 (short).", *words):
         assert text in page.words
