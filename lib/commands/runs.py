@@ -105,4 +105,13 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-RUNS = Command("runs", "every push with its scores, best first", _add_options, _run)
+RUNS = Command(
+    "runs",
+    "list every push with its scores, best first",
+    _add_options,
+    _run,
+    (
+        ("runs", "all pushes from here"),
+        ("runs --diff 3 5", "what differs between two versions"),
+    ),
+)

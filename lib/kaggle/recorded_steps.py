@@ -1,5 +1,7 @@
 """Watch, fetch or submit a version on Kaggle, and record the outcome in the ledger."""
 
+from typing import Any
+
 from lib.base.disk_errors import explain_disk
 from lib.base.errors import InputError, PipelineError
 from lib.base.log import log
@@ -107,8 +109,8 @@ def submit_and_record(
     message: str,
     as_kernel: bool,
     check: Check,
-) -> None:
-    """Submit a version once, if `check` accepts its CSV, and wait for its scores.
+) -> dict[str, Any]:
+    """Submit a version once, if `check` accepts its CSV; wait for its scores and return them.
 
     The description ends in a mark made from version and CSV. By this mark a submission is found
     whose answer was lost, so that it is not repeated.
@@ -135,6 +137,15 @@ def submit_and_record(
     demand_score(score)
     log("submit", f"public score   {score.public or 'not shown'}")
     log("submit", f"private score  {score.private or 'not shown (as usual before the end)'}")
+    return {
+        "ref": ref,
+        "version": version,
+        "submission": number,
+        "csv_sha256": checked.sha256,
+        "status": score.status,
+        "public": score.public or None,
+        "private": score.private or None,
+    }
 
 
 def _check_run(
