@@ -25,15 +25,15 @@ for output in book.cells[0].outputs:
 
 
 class Sandbox:
-    """One run: input/<competition>, working (its current folder), temp, src/script.py."""
+    """One run: folders below input/, working (its current folder), temp, src/script.py."""
 
-    def __init__(self, folder: Path, data: Path | None, competition: str) -> None:
+    def __init__(self, folder: Path, attached: dict[str, Path]) -> None:
         self.folder = folder
         self.working = folder / "working"
         for name in ("input", "working", "temp", "src", "home"):
             (folder / name).mkdir(parents=True)
-        if data is not None:
-            shutil.copytree(data, folder / "input" / competition)
+        for name, data in attached.items():
+            shutil.copytree(data, folder / "input" / name)
         self._process: subprocess.Popen[str] | None = None
 
     def run(self, text: str, as_cell: bool, tell: Callable[[str, float, str], None]) -> int:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from lib.base.errors import InputError
+from lib.base.files import sha256_file
 from lib.base.places import check_input_file, check_output_file
 from lib.base.terminal import paint
 from lib.bundler.bundle import Bundle, Entry, build_bundle, find_contents, write_bundle
@@ -16,6 +17,9 @@ from lib.commands.options import Answer, Command
 from lib.commands.terminal.help_text import DATA, OUTPUT, find_group, tell
 
 _WATCH_S = 0.5
+
+Stamp = tuple[int, int]  # of a file: nanoseconds of its last change, bytes
+_GONE = (0, 0)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -101,28 +105,37 @@ def _explain(entry: Entry, name: str) -> Answer:
 
 def _watch(path: Path, output: Path, options: argparse.Namespace) -> int:
     """Bundle now, and again whenever a source file changes, until interrupted."""
-    inputs: list[Path] = [path]
-    seen: list[tuple[int, int]] | None = None
+    seen: dict[Path, Stamp | None] = {path: None}
     while True:
-        now = [_stamp(file) for file in inputs]
-        if now != seen:
+        if any(stamp is None or _stamp(file) != stamp for file, stamp in seen.items()):
+            # Where bundling fails, the file to mend may be one that no bundle has held yet.
+            seen = {file: _stamp(file) for file in {path, *path.parent.rglob("*.py")}}
             try:
                 bundle = _write(path, output, options)
-                inputs = [path.parent / one["path"] for one in bundle.manifest["inputs"]]
+                seen = _stamp_inputs(bundle, path.parent)
                 print(_describe(bundle, output), flush=True)
             except InputError as error:
                 told = paint("error:", "red", sys.stderr)
                 print(f"{told} {error}", file=sys.stderr, flush=True)
-            seen = [_stamp(file) for file in inputs]
         time.sleep(_WATCH_S)
 
 
-def _stamp(file: Path) -> tuple[int, int]:
+def _stamp_inputs(bundle: Bundle, root: Path) -> dict[Path, Stamp | None]:
+    """Stamp the files in a bundle; None stands for one that has changed since it was read."""
+    seen: dict[Path, Stamp | None] = {}
+    for one in bundle.manifest["inputs"]:
+        file = root / one["path"]
+        stamp = _stamp(file)  # before the hash, so that a change in between is seen later
+        seen[file] = stamp if stamp != _GONE and sha256_file(file) == one["sha256"] else None
+    return seen
+
+
+def _stamp(file: Path) -> Stamp:
     try:
         status = file.stat()
         return status.st_mtime_ns, status.st_size
     except OSError:
-        return 0, 0
+        return _GONE
 
 
 BUNDLE = Command(

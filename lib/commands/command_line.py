@@ -14,7 +14,7 @@ from lib.commands.terminal.help_text import find_width, format_examples
 # The commands in the groups of the help, in the order of their use.
 GROUPS = {
     "on this machine": ("build", "run", "synth", "decode"),
-    "on Kaggle": ("init", "doctor", "push", "watch", "fetch", "submit", "runs", "sweep"),
+    "on Kaggle": ("init", "doctor", "push", "watch", "fetch", "submit", "runs", "board", "sweep"),
     "measure": ("score", "features", "curate", "audit"),
     "more": ("bundle", "new"),
 }
@@ -67,8 +67,8 @@ def _describe_commands() -> str:
         rows = [(f"  {name}", load_command(name).summary) for name in names]
         lines += [f"{title}:", format_table(rows, least=(11,)), ""]
     lines += [
-        "python build.py COMMAND --help            its options, with defaults and units",
+        "python build.py COMMAND --help            its options, defaults and units",
         "python build.py --recipe help             the recipes, and what each is",
-        "python build.py --recipe NAME --set help  a recipe's keys, with defaults and units",
+        "python build.py --recipe NAME --set help  a recipe's keys, defaults and units",
     ]
     return "\n".join(lines)

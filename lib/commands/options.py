@@ -62,20 +62,32 @@ class Command:
     json: str = ""  # the keys of its Answer; "" where it gives none, so that --json is none of its
 
 
-def parse_and_run(command: Command, words: Sequence[str]) -> int:
-    """Parse the words after a command's name and run it; raise InputError for usage mistakes."""
+def make_parser(command: Command) -> Parser:
+    """Make the parser of a command, with all its options."""
     summary = f"{command.summary[0].upper()}{command.summary[1:]}."
     parser = Parser(f"build.py {command.name}", summary, command.examples)
     command.add_options(parser)
-    lists = any("--set" in action.option_strings for action in parser._actions)
+    lists = takes_settings(parser)
     if command.json or lists:
         told = [f"one JSON object with {command.json}"] if command.json else []
         told += ["with --set help or --recipe help: the list as JSON"] if lists else []
         find_group(parser, OUTPUT).add_argument(
             "--json", action="store_true", help="; ".join(told) + "; log lines go to stderr"
         )
-    debug = find_group(parser, MORE)
-    debug.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+    more = find_group(parser, MORE)
+    more.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+    return parser
+
+
+def takes_settings(parser: argparse.ArgumentParser) -> bool:
+    """Tell whether a command has --set, so that it lists keys and recipes, too."""
+    return any("--set" in action.option_strings for action in parser._actions)
+
+
+def parse_and_run(command: Command, words: Sequence[str]) -> int:
+    """Parse the words after a command's name and run it; raise InputError for usage mistakes."""
+    parser = make_parser(command)
+    lists = takes_settings(parser)
     if lists and asks_for_list(words):
         return _print(list_settings(parser, words), "--json" in words)
     options = parser.parse_args(words)

@@ -18,7 +18,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int | Answer:
-    from lib.commands.submission_check import check_submission
+    from lib.commands.offline.submission_check import check_submission
     from lib.kaggle.recorded_steps import submit_and_record  # requests is slow to import
 
     with open_version(options.version) as opened:

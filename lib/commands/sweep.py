@@ -3,15 +3,12 @@
 import argparse
 import itertools
 from functools import partial
-from typing import Any
 
 from lib.base.errors import PipelineError
 from lib.base.log import log
 from lib.commands.options import Answer, Command, add_config_options, read_config
 from lib.commands.push import add_push_options, describe_quota, make_cargo, prepare_push
-from lib.commands.runs import list_runs
-from lib.kaggle.runs_table import fold_events
-from lib.kaggle.workspace import Workspace
+from lib.commands.runs import list_pushes, list_runs
 
 
 def list_points(options: argparse.Namespace) -> list[argparse.Namespace]:
@@ -52,16 +49,9 @@ def _run(options: argparse.Namespace) -> Answer:
     facts = {
         "variants": [[point.recipe, *point.set] for point in points],
         "failures": failures,
-        "runs": list_facts(work),
+        "runs": [row.as_json() for row in list_pushes(work)],
     }
     return Answer(list_runs(work), facts, failure=failure)
-
-
-def list_facts(work: Workspace) -> list[dict[str, Any]]:
-    """Read a workplace's ledger and return what is known of each push, best first."""
-    names = ("ref", "version", "status", "minutes", "fid", "floor", "public", "private")
-    runs = fold_events(work.read_ledger())
-    return [{name: getattr(run, name) for name in names} for run in runs]
 
 
 SWEEP = Command(
@@ -74,5 +64,5 @@ SWEEP = Command(
         ("sweep --recipe pixel --set lr=1e-3,2e-3 --set depth=4,6", "four runs, two at a time"),
         ("sweep --recipe pixel --set help", "the keys of a recipe"),
     ),
-    json="variants, failures and runs, all pushes from here, best first",
+    json="variants, failures and runs, as build.py runs --json lists them",
 )

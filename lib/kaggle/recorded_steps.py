@@ -125,27 +125,13 @@ def submit_and_record(
         number = _create(session, competition, ref, version, checked, description, mark, as_kernel)
         work.record("submit", ref, version, submission=number, csv_sha256=checked.sha256)
     score = wait_for_score(session, number)
-    work.record(
-        "score",
-        ref,
-        version,
-        submission=number,
-        result=score.status,
-        public=score.public,
-        private=score.private,
-    )
+    shown = {"public": score.public, "private": score.private}
+    work.record("score", ref, version, submission=number, result=score.status, **shown)
     demand_score(score)
     log("submit", f"public score   {score.public or 'not shown'}")
     log("submit", f"private score  {score.private or 'not shown (as usual before the end)'}")
-    return {
-        "ref": ref,
-        "version": version,
-        "submission": number,
-        "csv_sha256": checked.sha256,
-        "status": score.status,
-        "public": score.public or None,
-        "private": score.private or None,
-    }
+    facts = {"ref": ref, "version": version, "submission": number, "csv_sha256": checked.sha256}
+    return {**facts, "status": score.status, **{key: shown[key] or None for key in shown}}
 
 
 def _check_run(

@@ -18,7 +18,14 @@ from lib.base.files import read_json, write_json
 from lib.base.log import log
 from lib.base.run_files import METRICS, REPORT
 from lib.kernel.configuration.config import RANDOM_WEIGHTS, Config
-from lib.kernel.configuration.folders import IDENTITY_FILE, PLAN_FILE, TRAIN_FOLDER, Folders
+from lib.kernel.configuration.folders import (
+    IDENTITY_FILE,
+    PLAN_FILE,
+    TRAIN_FOLDER,
+    Folders,
+    name_address,
+)
+from lib.kernel.configuration.rules import Rules
 from lib.kernel.device.device import Device, choose_device
 from lib.kernel.device.ranks import ALONE, RankLostError, Ranks
 from lib.kernel.metrics.choice import Drawn
@@ -38,6 +45,7 @@ from lib.kernel.report import provenance
 from lib.kernel.report.report import Found
 from lib.kernel.report.stage_log import StageLog
 from lib.kernel.report.summary import summarise, write_metrics
+from lib.kernel.report.verdict import judge_run
 from lib.kernel.report_config import list_settled, mark_settled
 from lib.kernel.run_steps import (
     Tools,
@@ -92,7 +100,7 @@ def run(kernel: Kernel, request: Request) -> None:
     if provenance.is_finished(
         folders.output, folders.scratch, identity, kernel.bundle_sha256, recipe.preset
     ):
-        log("done", str(folders.output / REPORT))
+        log("done", name_address(folders.output / REPORT))
         return
     inception_file = locate_inception(given, folders, stage_log)
     with start_device(stages, request) as device:
@@ -195,7 +203,7 @@ def run(kernel: Kernel, request: Request) -> None:
                 rows=count_verified(config, device),
                 extract=extractor.extract,
             )
-        finish(tools, given, identity, competition.rules.files)
+        finish(tools, given, identity, competition.rules)
 
 
 @contextmanager
@@ -239,13 +247,17 @@ def locate_inception(given: Config, folders: Folders, stage_log: StageLog) -> Pa
     return find_weights(given.weights_file, given.weights_sha256, path, folders.input)
 
 
-def finish(tools: Tools, given: Config, identity: dict[str, Any], files: tuple[str, ...]) -> None:
+def finish(tools: Tools, given: Config, identity: dict[str, Any], rules: Rules) -> None:
     """Write the last files: metrics.json, the whole report, and run_manifest.json of all files."""
     output, findings = tools.folders.output, tools.stage_log.findings
     findings.is_complete = True
+    verdict = judge_run(findings.metrics, given, rules)
+    findings.add(Found({"verdict": verdict.as_dict()}))
     write_metrics(output, given, findings, tools.extractor.describe())
     tools.stage_log.write_report()
     provenance.write_manifest(output, {**identity, **findings.provenance})
-    for name in (*files, METRICS, REPORT):
+    for name in (*rules.files, METRICS):
         log("done", str(output / name))
+    log("done", name_address(output / REPORT))
     log("done", summarise(findings.metrics, given))
+    log("verdict", verdict.describe())

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from lib.base.errors import PipelineError
-from lib.base.files import write_json
-from lib.base.image_grid import write_grid
+from lib.base.files import write_bytes, write_json
 from lib.base.log import log
 from lib.kernel.competition.contract import Glance, Images, Remarks
 from lib.kernel.configuration.challenge import IMAGE_PX
@@ -47,6 +46,7 @@ from lib.kernel.planning.plan import (
 )
 from lib.kernel.planning.speeds import Speeds, measure_speeds
 from lib.kernel.recipe import Recipe
+from lib.kernel.report.figures import GRID, encode_figure
 from lib.kernel.report.report import Found
 from lib.kernel.report.stage_log import StageLog
 from lib.kernel.sampling.model_file import Model
@@ -57,8 +57,6 @@ from lib.kernel.training.resume import export_state
 from lib.kernel.training.stall import find_stall
 from lib.kernel.training.time_limit import NoStepError, TimeLimit
 
-_GRID, _COLUMNS = 40, 4  # of the grids; two grids of four columns fit side by side
-_SHOWN_PX = 128  # side at most to which an image in them is enlarged
 _LOOKED_AT = 10_000  # real images that pixel statistics are taken from
 _CURATE_GUARD_S = 240.0  # for testing curation and for choosing together
 
@@ -167,6 +165,7 @@ def leave_training(tools: Tools, trained: TrainResult, is_timed: bool) -> None:
     export_state(work, trained.model.path.parent, output)
     if stall := find_stall(trained.history, tools.config.minutes if is_timed else None):
         tools.stage_log.warn("train", stall)
+        tools.stage_log.add(Found({"stall": stall}))
 
 
 def finetune(
@@ -191,6 +190,12 @@ def finetune(
         "weights": trained.chosen,
         "steps": trained.steps,
         "judged": trained.judged,
+        "training": {
+            "seconds": trained.history[-1]["seconds"] if trained.history else 0.0,
+            "ended": trained.ended,
+            "rollbacks": trained.rollbacks,
+            "gave_up": trained.gave_up,
+        },
     }
     if finetuning:
         metrics["steps"] += finetuning.kept_steps
@@ -317,12 +322,11 @@ def measure_more(
 
 def spread_out(images: np.ndarray) -> np.ndarray:
     """(N, C, S, S) -> as many as a grid shows, from all over: files often lie in some order."""
-    return images[:: max(len(images) // _GRID, 1)][:_GRID]
+    return images[:: max(len(images) // GRID, 1)][:GRID]
 
 
 def write_figure(tools: Tools, name: str, caption: str, images: np.ndarray) -> dict[str, bytes]:
     """Write a grid of the first images; return caption -> PNG for the report."""
-    path = tools.folders.output / name
-    scale = max(1, _SHOWN_PX // images.shape[-1])
-    write_grid(path, images[:_GRID], columns=_COLUMNS, scale=scale)
-    return {caption: path.read_bytes()}
+    png = encode_figure(images)
+    write_bytes(tools.folders.output / name, png)
+    return {caption: png}

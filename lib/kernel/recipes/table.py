@@ -48,7 +48,7 @@ def find_preset(recipe: str, competition: str = DEFAULT_COMPETITION) -> Preset:
     """
     if recipe not in ROWS:
         near = find_nearest(recipe, ROWS)
-        told = f"did you mean {near!r}, {quote_idea(ROWS[near].preset)}? " if near else ""
+        told = f"did you mean {near!r} {quote_idea(ROWS[near].preset)}? " if near else ""
         cure = f"{told}--recipe help lists the recipes and says what each is"
         raise InputError("config", f"there is no recipe {recipe!r}", cure=cure)
     return ROWS[recipe].preset.adapt(find_rules(competition))
