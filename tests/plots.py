@@ -4,11 +4,16 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+DOCS = Path(__file__).parents[1] / "docs"
+SCALE = 3  # of most pictures of 32 px
+
 Point = tuple[float, float]
+Numbers = dict[str, str]  # as a text quotes them
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000")  # Okabe and Ito's, told apart
 GROUND = (255, 255, 255)
@@ -64,23 +69,26 @@ def draw_plot(series: Sequence[Series], x: Axis, y: Axis) -> Image.Image:
 
 
 def make_sheet(
-    rows: Sequence[tuple[str, Sequence[np.ndarray]]], scale: int, label_px: int
+    rows: Sequence[tuple[str, Sequence[np.ndarray]]], scale: int, label_px: int, split: int = 0
 ) -> Image.Image:
     """Rows of (words, (H, W) or (H, W, 3) uint8 pictures) -> a sheet, the words left of each row.
 
-    A line feed in the words begins another line. Each pixel becomes scale x scale of them.
+    A line feed in the words begins another line. Each pixel becomes scale x scale of them. A wider
+    gap follows the first `split` pictures of a row.
     """
     enlarged = [[enlarge(one, scale) for one in pictures] for _, pictures in rows]
+    wide = 6 * _GAP if split else 0
     heights = [max(one.height for one in pictures) for pictures in enlarged]
     widths = [sum(one.width + _GAP for one in pictures) - _GAP for pictures in enlarged]
-    width = 2 * _MARGIN + label_px + max(widths)
+    width = 2 * _MARGIN + label_px + max(widths) + wide
     height = 2 * _MARGIN + sum(heights) + 2 * _GAP * (len(rows) - 1)
     sheet = Image.new("RGB", (width, height), GROUND)
     draw, down = ImageDraw.Draw(sheet), _MARGIN
     for (words, _), pictures, tall in zip(rows, enlarged, heights, strict=True):
         draw.text((_MARGIN, down + tall / 2), words, "black", _font(_TEXT), "lm", spacing=3)
         right = _MARGIN + label_px
-        for one in pictures:
+        for number, one in enumerate(pictures):
+            right += wide if number == split else 0
             sheet.paste(one, (right, down))
             draw.rectangle((right - 1, down - 1, right + one.width, down + one.height), None, _GREY)
             right += one.width + _GAP
@@ -112,6 +120,13 @@ def stack(pictures: Sequence[Image.Image]) -> Image.Image:
         sheet.paste(one, (0, down))
         down += one.height
     return sheet
+
+
+def save(name: str, picture: Image.Image, colours: int = 64) -> None:
+    """Write docs/how_NAME.png with few colours, which halves a file."""
+    path = DOCS / f"how_{name}.png"
+    picture.quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB", flush=True)
 
 
 def enlarge(pixels: np.ndarray, scale: int) -> Image.Image:

@@ -12,6 +12,7 @@ from lib.base.places import check_output_file
 from lib.commands.all_runs.collect import collect_runs
 from lib.commands.all_runs.page import make_page
 from lib.commands.options import Command
+from lib.commands.terminal.help_text import OUTPUT, find_group, tell
 from lib.kaggle.workspace import ROOT, Workspace
 
 PAGE = Path("build") / "board.html"
@@ -38,8 +39,9 @@ def print_rows(work: Workspace) -> None:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--output", metavar="FILE", help=f"the page; {PAGE} if left out")
-    parser.add_argument(
+    group = find_group(parser, OUTPUT)
+    group.add_argument("--output", metavar="FILE", help=tell("the page", PAGE))
+    group.add_argument(
         "--json",
         action="store_true",
         help="print the runs as JSON instead of writing the page; keys: docs/BOARD.md",
@@ -59,4 +61,13 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-BOARD = Command("board", "one HTML page of all runs, here and on Kaggle", _add_options, _run)
+BOARD = Command(
+    "board",
+    "write one HTML page of all runs, here and on Kaggle",
+    _add_options,
+    _run,
+    (
+        ("board", "build/board.html, to open as a file"),
+        ("board --json", "the same runs for a program"),
+    ),
+)

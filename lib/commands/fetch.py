@@ -27,4 +27,14 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-FETCH = Command("fetch", "save and verify a run's outputs", add_version, _run)
+FETCH = Command(
+    "fetch",
+    "save and verify a run's outputs",
+    add_version,
+    _run,
+    (
+        ("fetch", "the outputs of the last push, into runs/"),
+        ("fetch 3", "those of version 3"),
+        ("fetch other-kernel/3", "those of another kernel"),
+    ),
+)

@@ -14,6 +14,7 @@ from lib.base.missing_packages import explain_missing
 from lib.commands.all_runs.collect import collect_runs
 from lib.commands.all_runs.row import RunRow
 from lib.commands.options import Command
+from lib.commands.terminal.help_text import KAGGLE, OUTPUT, find_group
 from lib.kaggle.ledger import list_pending
 from lib.kaggle.runs_table import format_runs
 from lib.kaggle.workspace import ROOT, Workspace
@@ -26,14 +27,15 @@ _DIFF_LINES = 400
 
 def list_runs(work: Workspace) -> str:
     """Read a workplace's ledger and return the table of its pushes, best first."""
-    rows = _list_pushes(work)
+    rows = list_pushes(work)
     if not rows:
         return "no push is recorded yet: python build.py push"
     runs = [row.run for row in rows if row.run]
     return format_runs(runs, [row.comparison.short if row.comparison else "-" for row in rows])
 
 
-def _list_pushes(work: Workspace) -> list[RunRow]:
+def list_pushes(work: Workspace) -> list[RunRow]:
+    """Read a workplace's ledger and return its pushes, best first."""
     return [row for row in collect_runs(work).rows if row.run]
 
 
@@ -109,10 +111,12 @@ def _settle(work: Workspace) -> None:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    find_group(parser, KAGGLE).add_argument(
         "--diff", nargs=2, metavar=("A", "B"), help="what differs between two versions"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON; keys: docs/BOARD.md")
+    find_group(parser, OUTPUT).add_argument(
+        "--json", action="store_true", help="print JSON; keys: docs/BOARD.md"
+    )
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -122,11 +126,20 @@ def _run(options: argparse.Namespace) -> int:
             _settle(work)
     if options.json:
         found: Any = find_differences(work, *options.diff) if options.diff else None
-        rows = found or [row.as_json() for row in _list_pushes(work)]
+        rows = found or [row.as_json() for row in list_pushes(work)]
         print(json.dumps(rows, indent=1))
     else:
         print(compare_runs(work, *options.diff) if options.diff else list_runs(work))
     return 0
 
 
-RUNS = Command("runs", "every push with its scores, best first", _add_options, _run)
+RUNS = Command(
+    "runs",
+    "list every push with its scores, best first",
+    _add_options,
+    _run,
+    (
+        ("runs", "all pushes from here"),
+        ("runs --diff 3 5", "what differs between two versions"),
+    ),
+)

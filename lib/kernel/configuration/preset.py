@@ -32,6 +32,11 @@ def count_doublings(side: int) -> int:
     return max(0, (side - 1).bit_length() - (IMAGE_PX - 1).bit_length())
 
 
+def quote_idea(preset: "Preset") -> str:
+    """A preset -> how it makes pictures, in brackets, to stand after its name."""
+    return f"({preset.idea.rstrip('.')})"
+
+
 @dataclass(frozen=True)
 class SizesByDevice:
     """The sizes that replace a size of 0 on a GPU and on a CPU."""

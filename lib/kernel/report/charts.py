@@ -81,8 +81,8 @@ def _ticks(low: float, high: float) -> list[float]:
     step = 10 ** math.floor(math.log10((high - low) / 2))
     while (high - low) / step > 6:
         step *= 2.5 if f"{step:e}"[0] == "2" else 2
-    first = math.ceil(low / step)
-    return [k * step for k in range(first, math.floor(high / step) + 1)]
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [k * step for k in range(first, last + 1)]
 
 
 def list_log_ticks(low: float, high: float) -> list[float]:
@@ -102,6 +102,13 @@ def list_log_ticks(low: float, high: float) -> list[float]:
     return [value for value in _ticks(low, high) if value > 0] if high > low else [low]
 
 
+def _format_tick(value: float) -> str:
+    rounded = float(f"{value:.4g}")
+    return (
+        f"{rounded:,.4f}".rstrip("0").rstrip(".") if 1e-3 <= abs(rounded) < 1e6 else f"{rounded:g}"
+    )
+
+
 def _draw_axes(x_low: float, x_high: float, y_low: float, y_high: float, log_y: bool) -> list[str]:
     parts = []
     bottom, right_end = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
@@ -114,7 +121,7 @@ def _draw_axes(x_low: float, x_high: float, y_low: float, y_high: float, log_y: 
         parts.append(
             f'<line class="rule" x1="{_LEFT}" x2="{right_end}" y1="{down:.1f}" y2="{down:.1f}"/>'
         )
-        text = f"{10**y if log_y else y:.4g}"
+        text = _format_tick(10**y if log_y else y)
         parts.append(f'<text x="{_LEFT - 6}" y="{down + 4:.1f}" class="end">{text}</text>')
     for x in _ticks(x_low, x_high):
         right = _LEFT + (x - x_low) / (x_high - x_low) * (right_end - _LEFT)

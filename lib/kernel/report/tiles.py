@@ -50,8 +50,9 @@ def _describe_floor(metrics: Mapping[str, Any], name: str) -> str:
 
 def _describe_memorisation(metrics: Mapping[str, Any]) -> str:
     """Metrics and details -> the memorisation distance in MiFID, and to how many images."""
+    meaning = "FID, raised where pictures are copies"
     if "memorisation_distance" not in metrics:
-        return "FID, raised where pictures are copies"
+        return meaning
     own, real = (metrics[f"memorisation_distance{end}"] for end in ("", "_real"))
     against = f"{metrics['memorisation_against']:,} training images"
-    return f"memorisation distance {own:.3g} to {against}, of real ones {real:.3g}"
+    return f"{meaning}; memorisation distance {own:.3g} to {against}, of real ones {real:.3g}"

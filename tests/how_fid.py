@@ -1,0 +1,110 @@
+"""Features of real images and of a pool -> plots of the floor and of what curation does."""
+
+import argparse
+
+import numpy as np
+
+from lib.commands.offline.feature_source import Source, read_features
+from lib.kernel.curation.curate import choose_subset
+from lib.kernel.metrics.fid import Statistics, features_to_statistics, frechet_distance
+from lib.kernel.metrics.floor import measure_floor_against
+from tests.plots import Axis, Numbers, Point, Series, draw_plot, save
+
+SIZES = (100, 200, 500, 1000, 2000, 5000, 10_000)
+DRAWS = 10  # of each size, where there are enough images
+SUBMITTED = 1000
+POOLS = (1000, 1500, 2000, 3000)
+CHOOSERS = (250, 1000, 5000)  # real images that a choice looks at
+CHOOSE_S = 90.0  # for each choice
+
+
+def draw_floor(options: argparse.Namespace) -> Numbers:
+    """Draw FID of n real images against other real ones, over n, and what mathematics says."""
+    real, others = (read_features(Source(path)) for path in (options.real, options.more))
+    reference, count = features_to_statistics(others), f"{len(others):,}"
+    means, errors = [], []
+    for size in SIZES:
+        found = _measure_draws(real, reference, size)
+        means.append(float(found.mean()))
+        errors.append(float(found.std(ddof=1) / len(found) ** 0.5) if len(found) > 1 else 0.0)
+        print(f"{size:,}: {means[-1]:.5f} +- {errors[-1]:.5f}", flush=True)
+    inverse = 1 / np.array(SIZES) + 1 / len(others)
+    at_1000 = SIZES.index(SUBMITTED)
+    constant, total = means[at_1000] / inverse[at_1000], reference.total_variance
+    lines = [
+        Series(f"FID of n real images against {count} others", _pair(means), errors=errors),
+        Series(f"C (1/n + 1/{count}), through n = 1,000", _pair(constant * inverse), False, True),
+        Series(f"its part for the means: Tr Σ (1/n + 1/{count})", _pair(total * inverse), False),
+    ]
+    axes = Axis("n, images", log=True, marks=SIZES), Axis("FID", log=True)
+    save("floor", draw_plot(lines, *axes), 32)
+    slope = np.polyfit(np.log(SIZES[: at_1000 + 1]), np.log(means[: at_1000 + 1]), 1)[0]
+    return {
+        **{f"floor of {size:,}": f"{mean:.4f}" for size, mean in zip(SIZES, means, strict=True)},
+        "floor, slope from 100 to 1,000": f"{slope:.2f}",
+        "floor, C": f"{constant:.1f}",
+        "floor, total variance": f"{total:.2f}",
+        "floor, part of the means at 1,000": f"{total * inverse[at_1000]:.4f}",
+        "floor, reference": count,
+    }
+
+
+def _measure_draws(rows: np.ndarray, reference: Statistics, size: int) -> np.ndarray:
+    """Features, Statistics of others, n -> FIDs of draws of n rows, none of which share a row."""
+    draws = max(1, min(DRAWS, len(rows) // size))
+    order = np.random.default_rng(size).permutation(len(rows))[: draws * size]
+    return np.array([frechet_distance(rows[part], reference) for part in np.split(order, draws)])
+
+
+def _pair(values: list[float] | np.ndarray) -> list[Point]:
+    return list(zip(SIZES, map(float, values), strict=True))
+
+
+def draw_curation(options: argparse.Namespace) -> Numbers:
+    """Draw FID against the real half that chose and the other: over the pool, over the choosers."""
+    real = read_features(Source(options.real))
+    pool = read_features(Source(options.runs / "pixel.scratch"))
+    order = np.random.default_rng(0).permutation(len(real))
+    used, unseen = real[order[: len(real) // 2]], real[order[len(real) // 2 :]]
+    other = features_to_statistics(unseen)
+    floor = measure_floor_against(used, other, 5, 0, SUBMITTED).mean
+    random = _measure_draws(pool, other, SUBMITTED)
+    numbers = {
+        "curation, floor": f"{floor:.4f}",
+        "curation, at random": f"{random.mean():.4f}",
+        "curation, pool": f"{len(pool):,}",
+        "curation, half": f"{len(used):,}",
+    }
+    by_pool = {size: _choose(pool[:size], used, other) for size in POOLS}
+    by_choosers = {count: _choose(pool, used[:count], other) for count in CHOOSERS[:-1]}
+    by_choosers[CHOOSERS[-1]] = by_pool[POOLS[-1]]
+    for words, found in (("pool", by_pool), ("choosers", by_choosers)):
+        for key, (seen, not_seen) in found.items():
+            numbers[f"curation, {words} {key:,}, used"] = f"{seen:.4f}"
+            numbers[f"curation, {words} {key:,}, unseen"] = f"{not_seen:.4f}"
+    pools = Axis("images in the pool, of which 1,000 are chosen", marks=POOLS)
+    save("curation", _plot_choices(by_pool, pools, floor), 32)
+    choosers = Axis("real images that the choice looks at", log=True, marks=CHOOSERS)
+    save("choosers", _plot_choices(by_choosers, choosers, floor), 32)
+    return numbers
+
+
+def _choose(pool: np.ndarray, used: np.ndarray, other: Statistics) -> tuple[float, float]:
+    """Features of a pool and of real images -> FIDs of the chosen, against these and others."""
+    own = features_to_statistics(used)
+    chosen = pool[choose_subset(pool, own, SUBMITTED, 0, seconds=CHOOSE_S).chosen]
+    found = frechet_distance(chosen, own), frechet_distance(chosen, other)
+    print(f"{len(pool):,} by {len(used):,}: {found[0]:.5f}, {found[1]:.5f}", flush=True)
+    return found
+
+
+def _plot_choices(found: dict[int, tuple[float, float]], x: Axis, floor: float):  # type: ignore[no-untyped-def]
+    """{x: (FID against those that chose, against others)} -> a plot with the others' floor."""
+    chose, unseen = ([(key, pair[side]) for key, pair in found.items()] for side in (0, 1))
+    level = [(min(found), floor), (max(found), floor)]
+    lines = [
+        Series("against the real images that chose", chose),
+        Series("against 5,000 that the choice never saw", unseen),
+        Series("floor of 1,000 real ones against those", level, False, True),
+    ]
+    return draw_plot(lines, x, Axis("FID"))
