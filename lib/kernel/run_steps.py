@@ -32,7 +32,6 @@ from lib.kernel.metrics.reference import (
     count_unmeasured,
     measure_reference,
 )
-from lib.kernel.metrics.unseen_fid import measure_unseen
 from lib.kernel.metrics.validation_fid import ValidationFid, make_validation_fid
 from lib.kernel.planning.plan import (
     LEAST_REAL,
@@ -119,13 +118,15 @@ def divide_time(tools: Tools, images: Images, speeds: Speeds | None) -> Plan:
 
 
 def measure_real_images(
-    tools: Tools, images: Images, plan: Plan
+    tools: Tools, stages: Stages, images: Images, plan: Plan
 ) -> tuple[Reference, Reference | None]:
     """Measure features, statistics and floor of the real images, and of the unseen ones."""
     config, cache = tools.config, tools.folders.cache
     rows = choose_real(len(images.real), plan.real, config.seed)
     reference = measure_reference(images.real[rows], tools.extractor, cache, config)
-    unseen = measure_unseen(images, plan.unseen, tools.extractor, cache, config, reference)
+    if stages.measure_unseen is None:
+        return reference, None
+    unseen = stages.measure_unseen(images, plan.unseen, tools.extractor, cache, config, reference)
     return reference, unseen
 
 
