@@ -37,7 +37,10 @@ def test_the_whole_loop_by_build_py(prompt: Prompt) -> None:
     assert re.search(
         r"push +would make ada/kernelpress-gan-challenge version 2 of commit [0-9a-f]", well
     )
-    assert "3 files in runs/kernelpress-gan-challenge/v1" in prompt.build("fetch")
+    fetched = prompt.build("fetch")
+    assert "3 files in runs/kernelpress-gan-challenge/v1" in fetched
+    told = "compared: FID 12.5, 3.8 times its floor; no comparable run before"
+    assert told in fetched
     scored = prompt.build("submit", "1", "-m", "hello")
     assert "submissions left today: 5" in scored
     assert re.search(r"public score +\d+\.\d+\n", scored)

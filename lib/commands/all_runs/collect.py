@@ -132,6 +132,8 @@ def _read_facts(facts: FolderFacts, config: Mapping[str, Any] | None) -> dict[st
         "trained": read_text(facts.metrics.get("trained")),
         "fid": read_number(facts.metrics.get("fid")),
         "floor": read_number(facts.metrics.get("floor")),
+        "fid_held_out": read_number(facts.metrics.get("fid_held_out")),
+        "floor_half": read_number(facts.metrics.get("floor_half")),
         "random_weights": is_random if isinstance(is_random, bool) else None,
         "minutes": facts.minutes,
         "samples": read_whole(facts.find("samples")),

@@ -96,8 +96,10 @@ def _differ(one: Any, other: Any) -> bool:
 
 
 def _tell_floor(run: RunRow) -> str:
-    ratio = run.fid_per_floor
-    return "" if ratio is None else f", {ratio:.1f} times its floor"
+    if run.multiple is None:
+        return ""
+    which = " on held-out real pictures" if run.multiple.is_held_out else ""
+    return f", {run.multiple.times:.1f} times its floor{which}"
 
 
 def _tell_best(run: RunRow, best: RunRow, count: int) -> str:

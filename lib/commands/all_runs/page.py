@@ -44,9 +44,12 @@ def escape_json(data: Any) -> str:
 
 def _show_run(row: RunRow, root: Path, target: Path, album: Album) -> dict[str, Any]:
     """A row -> what the page shows of it: its JSON, its pictures' keys, a link to its report."""
-    shown = {**row.as_json(), "config": _show_config(row.config or {}), "short": None}
-    if row.comparison:
-        shown["short"] = row.comparison.short
+    shown = {
+        **row.as_json(),
+        "config": _show_config(row.config or {}),
+        "short": row.comparison.short if row.comparison else None,
+        "ratio_words": row.multiple.describe() if row.multiple else None,
+    }
     if row.folder is None:
         return {**shown, **dict.fromkeys((*GRIDS, "report"))}
     folder = root / row.folder

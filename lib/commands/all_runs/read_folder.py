@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from lib.base.run_files import MANIFEST, METRICS, REPORT
-from lib.commands.all_runs.row import Verdict, show_line
+from lib.commands.all_runs.row import show_line
 from lib.kernel.configuration.aliases import modernise_config
 from lib.kernel.configuration.folders import IDENTITY_FILE
+from lib.kernel.report.verdict import Verdict
 
 _MOST_BYTES = 8 << 20  # of a JSON file
 _HEAD = 4096  # of a report, enough for its title
-_TITLE = re.compile(r"<title>[^<]*?\brecipe ([\w-]+), seed (\d+)")
+_TITLE = re.compile(r"<title>[^<]*\brecipe ([\w-]+)(?:, seed \d+)?</title>")  # ours, old and new
 
 
 class NoRunError(Exception):
@@ -88,8 +89,7 @@ def _read_unfinished(folder: Path, report: Path) -> FolderFacts:
     title = _TITLE.search(head)
     if not title:
         raise NoRunError(f"{REPORT} is not of a run made here")
-    told = {"recipe": title[1], "seed": int(title[2][:12])}
-    return FolderFacts(told, identity or {}, False, _read_time(report))
+    return FolderFacts({"recipe": title[1]}, identity or {}, False, _read_time(report))
 
 
 def _read_object(path: Path) -> dict[str, Any] | None:

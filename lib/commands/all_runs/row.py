@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib.kaggle.ledger import replace_nan
+from lib.kernel.report.verdict import Multiple, Verdict, find_multiple
 
 if TYPE_CHECKING:
     from lib.commands.all_runs.comparison import Comparison
@@ -28,7 +29,9 @@ KEYS: Mapping[str, str] = {
     "submission": "scored, or error where Kaggle could not score it",
     "fid": "FID of the submitted pictures, in the features of the run's own network",
     "floor": "FID that an ideal generator would get with as many pictures",
-    "fid_per_floor": "FID as a multiple of the floor; 1 is ideal",
+    "fid_held_out": "FID against the real pictures that did not choose those submitted",
+    "floor_half": "the floor of fid_held_out",
+    "fid_per_floor": "FID as a multiple of its floor, of the held-out one if known; 1 is ideal",
     "random_weights": "true: the features came from random weights, so FID means nothing",
     "minutes": "wall clock: of the session on Kaggle, or of a local run's stages",
     "samples": "pictures submitted",
@@ -49,15 +52,6 @@ KEYS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a run's report says of submitting it."""
-
-    answer: str  # submit, doubtful or do not submit
-    words: str
-    reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class RunRow:
     """What is known of one run; fields are named as in KEYS."""
 
@@ -73,6 +67,8 @@ class RunRow:
     submission: str | None = None
     fid: float | None = None
     floor: float | None = None
+    fid_held_out: float | None = None
+    floor_half: float | None = None
     random_weights: bool | None = None
     minutes: float | None = None
     samples: int | None = None
@@ -92,11 +88,14 @@ class RunRow:
     run: "Run | None" = None  # its entry in the ledger
 
     @property
+    def multiple(self) -> Multiple | None:
+        """FID and the floor that it is measured by, as the run's report takes them."""
+        return find_multiple(vars(self))
+
+    @property
     def fid_per_floor(self) -> float | None:
         """FID as a multiple of its floor."""
-        if self.fid is None or self.floor is None or self.floor <= 0:
-            return None
-        return self.fid / self.floor
+        return self.multiple.times if self.multiple else None
 
     @property
     def rank(self) -> tuple[float, float, str]:
@@ -116,7 +115,7 @@ class RunRow:
         values["differs"] = None if self.differs is None else list(self.differs)
         values["folder"] = self.folder and show_path(self.folder)
         if self.verdict:
-            values["verdict"] = {**vars(self.verdict), "reasons": list(self.verdict.reasons)}
+            values["verdict"] = self.verdict.as_dict()
         values["comparison"] = self.comparison and vars(self.comparison)
         return dict(replace_nan(values))
 

@@ -44,7 +44,7 @@ def write_run(
     folder.mkdir(parents=True)
     (folder / "metrics.json").write_text(json.dumps(metrics))
     (folder / "run_manifest.json").write_text(json.dumps({**manifest, "artefacts": {}}))
-    (folder / "report.html").write_text(f"<title>GAN: recipe {recipe}, seed 0</title>")
+    (folder / "report.html").write_text(f"<title>Kernelpress: GAN by recipe {recipe}</title>")
     for name, level in (("generated", minute % 200), ("real", 255)):
         images = np.full((40, 1, 32, 32), level, np.uint8)
         write_grid(folder / f"{name}.png", images, columns=4, scale=4)

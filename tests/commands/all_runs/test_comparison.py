@@ -44,6 +44,12 @@ def test_worse_than_the_one_before() -> None:
     assert (told.state, told.percent, told.short) == ("worse", -20.0, "20 % worse")
 
 
+def test_pictures_chosen_by_fid_are_measured_by_those_that_did_not_choose_them() -> None:
+    """As in the run's report, whose multiple of the floor the board repeats."""
+    told = compare(make(1, 0.003, fid_held_out=0.02, floor_half=0.005), [])
+    assert told.words.startswith("FID 0.003, 4.0 times its floor on held-out real pictures; ")
+
+
 def test_fids_that_hardly_differ_are_equal() -> None:
     told = compare(make(2, 0.010001), [make(1, 0.01)])
     assert (told.state, told.short) == ("equal", "equal")
