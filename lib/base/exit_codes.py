@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 
 from lib.base.errors import InputError, PipelineError
-from lib.base.progress_bar import end_bar
+from lib.base.progress_bar import end_bar, erase_bar
 from lib.base.terminal import paint
 
 _AGAIN = "the same command goes on from here"
@@ -27,7 +27,7 @@ def run_for_exit_code(work: Callable[[], int], debug: bool, shows_faults: bool =
     """
     try:
         code = work()
-        end_bar()
+        erase_bar()
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:

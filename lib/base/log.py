@@ -9,7 +9,7 @@ from lib.base.progress_bar import open_bar, print_line
 from lib.base.terminal import paint
 
 _EVERY_S = 5.0
-_BAR_EVERY_S = 0.2  # of a bar; a stage that is shorter draws none
+_BAR_AFTER_S, _BAR_EVERY_S = 1.0, 0.2  # of a stage that is over before, no bar is drawn
 _WARNING = "warning:"
 _SILENCE_S = 8.0  # of silence, then a heartbeat says that the stage is still at work
 
@@ -56,7 +56,7 @@ class Progress:
         self._every_s = _BAR_EVERY_S if self._bar else every_s
         self._started = time.monotonic()
         self._first: float | None = None
-        self._next = self._started + self._every_s
+        self._next = self._started + (_BAR_AFTER_S if self._bar else every_s)
 
     def update(self, done: float, note: str = "") -> None:
         """Print the count so far and a note, if the last line is old enough."""
@@ -69,7 +69,8 @@ class Progress:
             return
         self._next = now + self._every_s
         rate = (done - self._first) / max(now - self._started, 1e-9)
-        eta = format_seconds((self._total - done) / rate) if rate > 0 else "unknown"
+        left = max(0.0, self._total - done)
+        eta = format_seconds(left / rate) if rate > 0 else "unknown"
         tail = f", {note}" if note else ""
         counts = f"{done:,.0f} of {self._total:,.0f} {self._unit}, {rate:,.1f}"
         if self._bar:

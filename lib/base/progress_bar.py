@@ -13,7 +13,11 @@ _LEAST_BAR = 10  # columns; a note is left out where it takes them
 
 
 class Bar:
-    """The bar of one stage. It stands in the last line until it ends or its stage does."""
+    """The bar of one stage.
+
+    It stands in the terminal's last line. A line of another stage takes its place, until it is
+    drawn again; so a stage that ends early leaves none, and a whole one stays.
+    """
 
     def __init__(self, meter: Callable[..., str], stream: TextIO, stage: str, total: float) -> None:
         self.stage = stage
@@ -33,7 +37,7 @@ class Bar:
         if self._is_whole:
             return
         if not self.is_up:
-            end_bar()
+            erase_bar()
         columns = shutil.get_terminal_size().columns - 1
         tail = f"{counts}, {note}" if note else counts
         if len(self.stage) + len(": 100%||  ") + len(tail) + _LEAST_BAR > columns:
@@ -75,6 +79,13 @@ def open_bar(stage: str, total: float) -> Bar | None:
     return Bar(meter, sys.stdout, stage, total)
 
 
+def erase_bar() -> None:
+    """Erase the bar, if there is one; what is printed next takes its place."""
+    if (bar := _SCREEN.bar) is not None:
+        _SCREEN.bar = None
+        print(_CLEAR, end="", file=bar.stream, flush=True)
+
+
 def end_bar() -> None:
     """Leave the bar as it is, if there is one; what is printed next stands below it."""
     if (bar := _SCREEN.bar) is not None:
@@ -83,7 +94,7 @@ def end_bar() -> None:
 
 
 def print_line(line: str, stage: str) -> None:
-    """Print a stage's line on stdout and flush it: above the stage's own bar, below another's.
+    """Print a stage's line on stdout and flush it: above its own bar, in place of another's.
 
     A line and a bar go out in one piece, because the heartbeat's thread prints lines, too.
     """
@@ -91,5 +102,5 @@ def print_line(line: str, stage: str) -> None:
     if bar is not None and bar.stage == stage:
         print(f"{_CLEAR}{line}\n{bar.text}", end="", file=bar.stream, flush=True)
         return
-    end_bar()
+    erase_bar()
     print(line, file=sys.stdout, flush=True)

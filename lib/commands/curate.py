@@ -55,6 +55,6 @@ CURATE = Command(
         ("curate pool.npy --real real.npy -o chosen.npy --holdout 5000", "with a proof"),
         ("curate images.zip --real data -o chosen.npy -n 100", "by pictures and shards"),
     ),
-    json="against (name, real, random_draw, random_draw_spread, draws, curated), floors, chosen, "
-    "pool and output",
+    json="against (name, real, random_draw, random_draw_spread, draws, curated), "
+    "floors (floor, floor_error, floor_size, floor_against), chosen, pool and output",
 )

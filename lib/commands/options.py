@@ -13,7 +13,7 @@ from typing import Any
 
 from lib.base.errors import InputError, PipelineError
 from lib.base.files import sha256_file
-from lib.base.progress_bar import end_bar
+from lib.base.progress_bar import erase_bar
 from lib.commands.terminal.help_text import (
     DATA,
     MORE,
@@ -104,7 +104,7 @@ def parse_and_run(command: Command, words: Sequence[str]) -> int:
 
 def _print(answer: Answer, as_json: bool) -> int:
     """Print an answer on stdout, in one of its two forms; return its exit code."""
-    end_bar()
+    erase_bar()
     print(to_json(answer.facts) if as_json else answer.text)
     if answer.failure:
         sys.stdout.flush()

@@ -11,6 +11,7 @@ from typing import Any
 from lib.base.errors import InputError
 from lib.base.log import log
 from lib.base.missing_packages import explain_missing
+from lib.base.terminal import paint
 from lib.commands.all_runs.collect import collect_runs
 from lib.commands.all_runs.row import RunRow
 from lib.commands.options import Command
@@ -26,12 +27,19 @@ _DIFF_LINES = 400
 
 
 def list_runs(work: Workspace) -> str:
-    """Read a workplace's ledger and return the table of its pushes, best first."""
+    """Read a workplace's ledger and return the table of its pushes, best first.
+
+    On a terminal the best one is bold, where any has a score or an FID.
+    """
     rows = list_pushes(work)
     if not rows:
         return "no push is recorded yet: python build.py push"
     runs = [row.run for row in rows if row.run]
-    return format_runs(runs, [row.comparison.short if row.comparison else "-" for row in rows])
+    table = format_runs(runs, [row.comparison.short if row.comparison else "-" for row in rows])
+    if rows[0].public is None and rows[0].fid is None:
+        return table
+    head, best, *others = table.split("\n")
+    return "\n".join([head, paint(best, "bold", sys.stdout), *others])
 
 
 def list_pushes(work: Workspace) -> list[RunRow]:

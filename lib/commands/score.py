@@ -61,5 +61,5 @@ SCORE = Command(
         ("score images.zip --real data", "by the pictures themselves and the shards"),
         ("score submission.csv --real real.npy --json", "for a program"),
     ),
-    json="fid, floor, excess and the other numbers",
+    json="all numbers that it prints, by name: fid, floor, excess, kid, mifid, rows, ...",
 )

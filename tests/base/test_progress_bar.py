@@ -22,14 +22,15 @@ from lib.base.log import Progress, log
 def work():
     progress = Progress("count", 12, "images", {every})
     for done in range(1, 13):
-        time.sleep(0.06)
+        time.sleep(0.15)
         progress.update(done, "loss {{0.25}}")
-        if done == 8:
+        if done == 9:
             log("count", "a line of its own")
+            log("other", "a line of another stage")
     log("next", "a stage that counts nothing")
     early = Progress("train", 100, "steps", {every})
     for done in range(1, 9):
-        time.sleep(0.06)
+        time.sleep(0.15)
         early.update(done)
     {end}
 
@@ -54,10 +55,16 @@ def test_a_terminal_shows_a_bar_that_ends_whole(tmp_path: Path, columns: int) ->
     assert len(bars) == 1, screen
     assert re.match(BAR, bars[0])
     assert len(bars[0]) == columns - 1
-    assert screen.index(bars[0]) == screen.index("count: a line of its own") + 1
+    assert screen.index(bars[0]) == screen.index("other: a line of another stage") + 1
     assert re.search(r"count: +\d\d%\|", written), "it grows"
-    assert screen[-1] == "", "what is printed next stands below"
-    assert re.match(r"train: +\d%\|", screen[-2]), "a stage that ends early leaves its bar"
+    assert re.search(r"train: +\d%\|", written)
+    assert screen[-2:] == ["next: a stage that counts nothing", ""], "it ended early, without bar"
+
+
+def test_an_error_is_red(tmp_path: Path) -> None:
+    end = 'raise InputError("train", "it broke", cure="mend it")'
+    written, _ = type_in_terminal(write(end=end), {}, tmp_path)
+    assert "\n\x1b[31merror:\x1b[0m train: it broke\n  cure: mend it\n" in written
 
 
 def test_an_error_stands_below_the_bar(tmp_path: Path) -> None:
@@ -96,13 +103,21 @@ def test_a_pipe_gets_lines(tmp_path: Path) -> None:
     assert b"\r" not in done.stdout
     assert b"\x1b" not in done.stdout
     lines = done.stdout.decode().splitlines()
-    form = r"(count|train): [\d,]+ of 1\d+ (images|steps), [\d.]+ (images|steps)/s, ETA [\d.]+ s.*"
+    form = (
+        r"(count|train): \d+ of 1\d+ (images|steps), [\d.]+ (images|steps)/s, "
+        r"ETA ([\d.]+ s|unknown).*"
+    )
     others = [line for line in lines if not re.fullmatch(form, line)]
-    assert others == ["count: a line of its own", "next: a stage that counts nothing"]
+    assert others == [
+        "count: a line of its own",
+        "other: a line of another stage",
+        "next: a stage that counts nothing",
+    ]
     assert len(lines) > 4
 
 
 def test_a_stage_that_is_over_at_once_draws_no_bar(tmp_path: Path) -> None:
-    program = write()[2].replace("time.sleep(0.06)", "pass")
+    program = write()[2].replace("time.sleep(0.15)", "pass")
     written, _ = type_in_terminal([sys.executable, "-c", program], {}, tmp_path)
-    assert written == "count: a line of its own\nnext: a stage that counts nothing\n"
+    lines = ("count: a line of its own", "other: a line of another stage")
+    assert written == "\n".join([*lines, "next: a stage that counts nothing", ""])

@@ -1,7 +1,6 @@
 """Features of a pool and of real images -> the row numbers of the subset with the least FID."""
 
 import argparse
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from lib.kernel.metrics.fid import (
 from lib.kernel.metrics.floor import measure_floor
 
 _DRAWS = 5
+_FLOOR = ("floor", "floor_error", "floor_size", "floor_against")  # as `score` names them
 
 
 def curate_files(options: argparse.Namespace) -> Answer:
@@ -58,7 +58,8 @@ def curate_files(options: argparse.Namespace) -> Answer:
     floors = []
     for count in dict.fromkeys((len(used), len(unseen))) if options.holdout else (len(used),):
         floor = measure_floor(real, _DRAWS, options.seed, options.n, count)
-        floors.append(dataclasses.asdict(floor))
+        values = (floor.mean, floor.standard_error, floor.size, floor.rest)
+        floors.append(dict(zip(_FLOOR, values, strict=True)))
         lines.append(f"floor: {floor.mean:.6g} +- {floor.standard_error:.2g}, {floor.describe()}")
     lines += [
         "the rows were chosen by FID: quote it beside the random draw's, never as the model's",
