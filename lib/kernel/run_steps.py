@@ -144,7 +144,8 @@ def prepare_training(
     share = 0.0 if recipe.contest else config.fid_loss
     limit = TimeLimit(plan.train_s * (1.0 - share) + taken_over_s, deadline)
     exact = (tools.inception_file, tools.device, tools.extractor)
-    return limit, make_validation_fid(recipe, config, *exact, reference, plan.image_s)
+    guesses_s = (plan.image_s, max(plan.image_s - plan.feature_s, 0.0))
+    return limit, make_validation_fid(recipe, config, *exact, reference, *guesses_s)
 
 
 @contextmanager
