@@ -11,6 +11,7 @@ from lib.kernel.configuration.settings import show_settings
 from lib.kernel.curation.choose import choose_images
 from lib.kernel.device.cuda_graph import make_graphs
 from lib.kernel.metrics.extra_metrics import measure_extra
+from lib.kernel.metrics.inception_tf import use_tf_layout
 from lib.kernel.metrics.unseen_fid import measure_unseen, score_unseen
 from lib.kernel.recipe import Recipe
 from lib.kernel.report.report import Findings
@@ -27,6 +28,7 @@ STAGES = Stages(
     finetune=finetune_by_fid,
     tune_temperature=tune_temperature,
     curate=choose_images,
+    use_tf_layout=use_tf_layout,
     measure_unseen=measure_unseen,
     score_unseen=score_unseen,
     measure_extra=measure_extra,

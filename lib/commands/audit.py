@@ -28,6 +28,7 @@ def _run(options: argparse.Namespace) -> Answer:
     from lib.commands.offline.audit import decode_variants, judge, write_sheets
     from lib.kernel.device.device import choose_device
     from lib.kernel.metrics.features import load_extractor
+    from lib.kernel.metrics.inception_tf import use_tf_layout
     from lib.kernel.metrics.inception_weights import find_weights
 
     source = check_input_place("audit", Path(options.input))
@@ -39,7 +40,7 @@ def _run(options: argparse.Namespace) -> Answer:
         given = check_input_file("weights", Path(options.weights)) if options.weights else None
         name = given.name if given else config.weights_file
         weights = find_weights(name, "" if given else config.weights_sha256, given, source)
-    extractor = load_extractor(config, weights, choose_device())
+    extractor = load_extractor(config, weights, choose_device(), use_tf_layout=use_tf_layout)
     variants = decode_variants(source, records)
     sheets = write_sheets(target, variants)
     verdicts = judge(variants, extractor)

@@ -104,7 +104,9 @@ def run(kernel: Kernel, request: Request) -> None:
     inception_file = locate_inception(given, folders, stage_log)
     with start_device(stages, request) as device:
         config = resolve(given, recipe, device)
-        extractor = load_extractor(config, inception_file, device)
+        extractor = load_extractor(
+            config, inception_file, device, use_tf_layout=stages.use_tf_layout
+        )
         # Inception's file could be loaded: from here on it belongs to the run's identity.
         facts = {**identity, "bundle_sha256": kernel.bundle_sha256}
         write_json(folders.scratch / IDENTITY_FILE, facts)

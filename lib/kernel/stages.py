@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from torch import nn
+
 from lib.base.errors import InputError
 from lib.kernel.competition.contract import Competition
 from lib.kernel.configuration.config import Config
@@ -46,6 +48,7 @@ class Stages:
     finetune: Callable[..., tuple[Model, Any]] | None = None  # FID as the loss of the last steps
     tune_temperature: Callable[..., Any] | None = None
     curate: Callable[..., Choice] | None = None
+    use_tf_layout: Callable[[nn.Module], None] | None = None  # of preprocessing tf
     measure_unseen: Callable[..., Reference | None] | None = None  # of images set aside
     score_unseen: Callable[..., dict[str, Any]] | None = None
     measure_extra: Callable[..., Any] | None = None  # KID, precision, recall, copies, spectra

@@ -17,6 +17,7 @@ _STAGES = {
     "finetune": ("lib.kernel.training.fid_finetune", "finetune_by_fid"),
     "tune_temperature": ("lib.kernel.sampling.temperature_sweep", "tune_temperature"),
     "curate": ("lib.kernel.curation.choose", "choose_images"),
+    "use_tf_layout": ("lib.kernel.metrics.inception_tf", "use_tf_layout"),
     "measure_unseen": ("lib.kernel.metrics.unseen_fid", "measure_unseen"),
     "score_unseen": ("lib.kernel.metrics.unseen_fid", "score_unseen"),
     "measure_extra": ("lib.kernel.metrics.extra_metrics", "measure_extra"),
