@@ -21,9 +21,9 @@ PAGE = Path("build") / "board.html"
 def write_board(work: Workspace, target: Path) -> None:
     """Write the page of all runs of a workplace, and print its address."""
     collected = collect_runs(work)
-    page = make_page(collected, work.root, target)
+    page, notes = make_page(collected, work.root, target)
     write_text(target, page)
-    for note in collected.notes:
+    for note in notes:
         log("board", note)
     size = f"{max(1, len(page.encode()) // 1000):,} kB"
     log("board", f"{len(collected.rows)} runs, {size}; open it with a browser:")

@@ -32,7 +32,6 @@ from lib.kernel.metrics.choice import Drawn
 from lib.kernel.metrics.features import load_extractor
 from lib.kernel.metrics.inception import RANDOM_WARNING
 from lib.kernel.metrics.inception_weights import find_weights
-from lib.kernel.metrics.unseen_fid import score_unseen
 from lib.kernel.planning.automatic import fill_defaults
 from lib.kernel.planning.plan import (
     LEAST_REAL,
@@ -143,7 +142,7 @@ def run(kernel: Kernel, request: Request) -> None:
         with stage_log.stage("real features"):
             if plan is None:
                 plan = divide_time(tools, images, speeds)
-            reference, unseen_reference = measure_real_images(tools, images, plan)
+            reference, unseen_reference = measure_real_images(tools, stages, images, plan)
             write_json(note_of_real(tools, data_sha256), {"real": plan.real})
 
         with stage_log.stage("train"):
@@ -183,7 +182,9 @@ def run(kernel: Kernel, request: Request) -> None:
         with stage_log.stage("fid"):
             choice = choose_submitted(tools, stages, features, reference, plan)
             score_notes = [*choice.metrics.get("score_notes", []), *notes]
-            scores = score_unseen(features, choice, unseen_reference, images, config)
+            scores: dict[str, Any] = {"fid_unseen": None, "unseen_note": images.unseen_note}
+            if stages.score_unseen:
+                scores = stages.score_unseen(features, choice, unseen_reference, images, config)
             metrics = {**choice.metrics, "score_notes": score_notes, **scores}
             stage_log.add(Found(metrics, [scores["unseen_note"]], curation=choice.trace))
         with stage_log.stage("submission"):

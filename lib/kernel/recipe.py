@@ -76,7 +76,6 @@ class Recipe:
     draw: Draw = _refuse
     state_form: int = 1  # raised when earlier training states no longer fit
     channels: int | None = None  # of its pictures; None: 1 where all data are grey, else 3
-    sets_images_aside: bool = True  # whether unseen images are set aside
     # makes a lib.kernel.training.observer.Observer; None: nothing is measured in training
     observer: Any = None
     contest: Contest | None = None

@@ -32,7 +32,6 @@ from lib.kernel.metrics.reference import (
     count_unmeasured,
     measure_reference,
 )
-from lib.kernel.metrics.unseen_fid import measure_unseen
 from lib.kernel.metrics.validation_fid import ValidationFid, make_validation_fid
 from lib.kernel.planning.plan import (
     LEAST_REAL,
@@ -119,13 +118,15 @@ def divide_time(tools: Tools, images: Images, speeds: Speeds | None) -> Plan:
 
 
 def measure_real_images(
-    tools: Tools, images: Images, plan: Plan
+    tools: Tools, stages: Stages, images: Images, plan: Plan
 ) -> tuple[Reference, Reference | None]:
     """Measure features, statistics and floor of the real images, and of the unseen ones."""
     config, cache = tools.config, tools.folders.cache
     rows = choose_real(len(images.real), plan.real, config.seed)
     reference = measure_reference(images.real[rows], tools.extractor, cache, config)
-    unseen = measure_unseen(images, plan.unseen, tools.extractor, cache, config, reference)
+    if stages.measure_unseen is None:
+        return reference, None
+    unseen = stages.measure_unseen(images, plan.unseen, tools.extractor, cache, config, reference)
     return reference, unseen
 
 
@@ -143,7 +144,8 @@ def prepare_training(
     share = 0.0 if recipe.contest else config.fid_loss
     limit = TimeLimit(plan.train_s * (1.0 - share) + taken_over_s, deadline)
     exact = (tools.inception_file, tools.device, tools.extractor)
-    return limit, make_validation_fid(recipe, config, *exact, reference, plan.image_s)
+    guesses_s = (plan.image_s, max(plan.image_s - plan.feature_s, 0.0))
+    return limit, make_validation_fid(recipe, config, *exact, reference, *guesses_s)
 
 
 @contextmanager

@@ -36,6 +36,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     fetch(root, 2, 0.01)
     write_run(root / "runs" / "gan-challenge" / "v2", 3, fid=0.01, lr=0.5)
     write_run(root / "build" / "demo", 1)
+    (root / "build" / "demo" / "real.png").write_bytes(b"GIF89a")
     (root / "build" / "broken").mkdir()
     (root / "build" / "broken" / "metrics.json").write_text("{")
     return root
@@ -75,7 +76,11 @@ def test_page_is_written_and_its_address_printed(sources: Path) -> None:
     (fetched,) = (run for run in data["runs"] if run["name"] == names[0])
     assert fetched["report"] == "../runs/gan-challenge/v2/report.html"
     assert data["pictures"][fetched["generated"]].startswith("data:image/png;base64,")
-    assert data["notes"] == ["build/broken: metrics.json is damaged: it is no JSON, left out"]
+    assert data["notes"] == [
+        "build/broken: metrics.json is damaged: it is no JSON, left out",
+        "build/demo: real.png is no PNG picture, left out",
+    ]
+    assert all(f"board: {note}\n" in out for note in data["notes"])
 
 
 def test_page_may_lie_elsewhere(sources: Path, tmp_path: Path) -> None:

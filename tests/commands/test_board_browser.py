@@ -35,7 +35,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     fetch(root, 2, 0.01)
     verdict = {"answer": "doubtful", "words": "Far from the floor.", "reasons": ["5 times it"]}
     write_run(root / "build" / "demo", 1, fid=0.015, verdict=verdict)
-    write_run(root / "build" / "long", 2, fid=0.016, recipe="r3gan", steps=60)
+    halves = {"fid_held_out": 0.02, "floor_half": 0.005}
+    write_run(root / "build" / "long", 2, fid=0.016, recipe="r3gan", steps=60, **halves)
     write_run(root / "build" / "quick", 3, fid=0.0001, weights_file="random")
     write_run(root / NASTY, 4, fid=0.5, trained=HOSTILE, policy=HOSTILE, image_name="w" * 200)
     half = write_run(root / "build" / "half", 5)
@@ -104,6 +105,18 @@ def test_random_weights_are_grey_and_say_why(tab: Tab, page: Path) -> None:
     assert "means nothing" in tab.ask(f"document.querySelector({json.dumps(cell)}).title")
 
 
+def test_a_multiple_says_of_which_numbers(tab: Tab, page: Path) -> None:
+    tab.open(page)
+    told = {
+        "gan-challenge/v2": "3.33 = FID 0.01 by floor 0.003: near to real pictures",
+        "build/long": "4 = FID 0.02 by floor 0.005 on held-out real pictures: near to real",
+    }
+    for name, words in told.items():
+        cell = f"{name_row(name)} td[data-label='× floor'] span"
+        title = tab.ask(f"document.querySelector({json.dumps(cell)}).title")
+        assert title.startswith(words)
+
+
 def test_every_column_says_what_it_means(tab: Tab, page: Path) -> None:
     tab.open(page)
     heads = "[...document.querySelectorAll('#runs th')]"
@@ -144,7 +157,10 @@ def test_two_runs_stand_side_by_side(tab: Tab, page: Path) -> None:
     tab.click(f"{name_row('build/long')} input")
     assert not tab.ask("document.querySelector('#pair').hidden")
     text = tab.ask("document.querySelector('#pair').innerText")
-    for words in ("doubtful: Far from the floor.; 5 times it", "FID 0.016, 5.3 times its floor"):
+    for words in (
+        "doubtful: Far from the floor.; 5 times it",
+        "FID 0.016, 4.0 times its floor on held",
+    ):
         assert words in text
     rows = "[...document.querySelectorAll('#pair tr')].map(each => each.innerText).join('|')"
     assert "steps\tauto\t60" in tab.ask(rows) or "steps\t0\t60" in tab.ask(rows)

@@ -19,19 +19,20 @@ _PLACE = "{{ DATA }}"  # in the template
 _LONGEST = 300  # letters of a value that is shown
 
 
-def make_page(collected: Collected, root: Path, target: Path) -> str:
-    """(all runs, the repository's root, where the page will lie) -> the page's text."""
+def make_page(collected: Collected, root: Path, target: Path) -> tuple[str, list[str]]:
+    """(all runs, the root, where the page will lie) -> its text, and lines on what is left out."""
     template = (root / TEMPLATE).read_text(encoding="utf-8")
     assert template.count(_PLACE) == 1, f"{TEMPLATE} has one place for the runs"
     album = Album()
-    runs = [_show_run(row, root, target, album) for row in collected.rows]
+    shown = [_show_run(row, root, target, album) for row in collected.rows]
+    notes = [*collected.notes, *album.notes]
     data = {
         "made": datetime.now(UTC).isoformat(timespec="minutes"),
-        "runs": runs,
+        "runs": shown,
         "pictures": album.uris,
-        "notes": [*collected.notes, *album.notes],
+        "notes": notes,
     }
-    return template.replace(_PLACE, escape_json(data))
+    return template.replace(_PLACE, escape_json(data)), notes
 
 
 def escape_json(data: Any) -> str:

@@ -75,6 +75,7 @@ class Preset:
     training_keys: tuple[str, ...]  # read by its training and drawing
     sizes: SizesByDevice = field(default=SizesByDevice())
     candidates: tuple["Preset", ...] = ()  # recipes that compete in it
+    sets_images_aside: bool = True  # real images that it is not trained on measure it at the end
     image_px: Sequence[int] = (IMAGE_PX,)  # sides of pictures that it makes; not of a contest
     rules: Rules | None = None  # of the competition that it was adapted to
     words: Mapping[str, str] = field(default_factory=dict)  # key -> what it means in this recipe

@@ -12,7 +12,7 @@ import torch
 
 from lib.base.log import log
 from lib.kernel.recipe import Recipe, Samples, Watch
-from lib.kernel.sampling.draw import draw_few
+from lib.kernel.sampling.draw import count_drawn, draw_few
 from lib.kernel.training.observer import SHOWN, Observer
 from lib.kernel.training.state import TrainState
 from lib.kernel.training.trainer import Trainer, keep_modes
@@ -32,16 +32,17 @@ class Preview:
         trainer: Trainer,
         observer: Observer,
         watch: Watch,
-        image_s: float,
+        draw_s: float,
         deadline: float,
     ) -> None:
-        """`image_s` guesses a sample's seconds; the deadline is a value of time.monotonic()."""
+        """`draw_s` are a sample's seconds in a whole chunk; the deadline is by time.monotonic()."""
         self._recipe = recipe
         self._trainer = trainer
         self._observer = observer
         self._watch = watch
         self._deadline = deadline
-        self._cost_s = SHOWN * image_s  # of a draw: a guess until one was timed
+        # Of a draw. A whole chunk costs no less, which serves until a draw was timed.
+        self._cost_s = draw_s * count_drawn(SHOWN, trainer.config, trainer.device)
         self._spent_s = 0.0  # for drawing and showing
         self._since_s: float | None = None  # training seconds when this process first showed it
         self._next_draw = -math.inf

@@ -51,8 +51,8 @@ def train(
     trainer: Trainer = recipe.make_trainer(images, config, device)
     make_observer = recipe.observer or Observer
     observer = make_observer(recipe, config, output, limit.deadline, validation)
-    image_s = validation.image_s if validation else 0.0
-    preview = Preview(recipe, trainer, observer, watch, image_s, limit.deadline) if watch else None
+    draw_s = validation.draw_s if validation else 0.0
+    preview = Preview(recipe, trainer, observer, watch, draw_s, limit.deadline) if watch else None
     between = BetweenSteps(trainer, work, limit, observer, preview)
     try:
         between.resume()

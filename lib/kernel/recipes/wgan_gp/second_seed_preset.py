@@ -25,5 +25,6 @@ SECOND_SEED_PRESET = Preset(
     ),
     idea="A generator and a critic compete: WGAN-GP, as another public solution did it; the "
     "epoch of the lowest FID is kept.",
+    sets_images_aside=False,
     first_keys=("epochs", "minutes", "width"),
 )
