@@ -42,5 +42,5 @@ DOCTOR = Command(
         ("doctor", "before the first push, and whenever one fails"),
         ("doctor --json", "the same for a program; the exit code is 1 where a cure is needed"),
     ),
-    json="ok and findings (name, detail, cure)",
+    json="ok, findings (name, detail, cure)",
 )

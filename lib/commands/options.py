@@ -69,7 +69,7 @@ def make_parser(command: Command) -> Parser:
     command.add_options(parser)
     lists = takes_settings(parser)
     if command.json or lists:
-        told = [f"one JSON object with {command.json}"] if command.json else []
+        told = [f"one JSON object, keys: {command.json}"] if command.json else []
         told += ["with --set help or --recipe help: the list as JSON"] if lists else []
         find_group(parser, OUTPUT).add_argument(
             "--json", action="store_true", help="; ".join(told) + "; log lines go to stderr"

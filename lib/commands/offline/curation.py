@@ -51,12 +51,11 @@ def curate_files(options: argparse.Namespace) -> Answer:
     sides = {"the real rows used": statistics}
     if options.holdout:
         sides["the real rows held out"] = features_to_statistics(unseen)
-    against = [
-        _measure(name, pool, curation.chosen, side, options.seed) for name, side in sides.items()
-    ]
+    chosen, floors = curation.chosen, []
+    against = [_measure(name, pool, chosen, sides[name], options.seed) for name in sides]
     lines = [_describe(one) for one in against]
-    floors = []
-    for count in dict.fromkeys((len(used), len(unseen))) if options.holdout else (len(used),):
+    counts = dict.fromkeys((len(used), len(unseen)) if options.holdout else (len(used),))
+    for count in counts:
         floor = measure_floor(real, _DRAWS, options.seed, options.n, count)
         values = (floor.mean, floor.standard_error, floor.size, floor.rest)
         floors.append(dict(zip(_FLOOR, values, strict=True)))
@@ -65,8 +64,8 @@ def curate_files(options: argparse.Namespace) -> Answer:
         "the rows were chosen by FID: quote it beside the random draw's, never as the model's",
         f"{options.output}: {len(curation.chosen):,} row numbers of {len(pool):,}",
     ]
-    counts = {"chosen": len(curation.chosen), "pool": len(pool), "output": options.output}
-    return Answer("\n".join(lines), {"against": against, "floors": floors, **counts})
+    facts = {"chosen": len(curation.chosen), "pool": len(pool), "output": options.output}
+    return Answer("\n".join(lines), {"against": against, "floors": floors, **facts})
 
 
 def _measure(
