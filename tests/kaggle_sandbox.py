@@ -83,5 +83,5 @@ class Sandbox:
             "KERNEL_OUTPUT": str(self.working),
             "KERNEL_SCRATCH": str(self.folder / "temp"),
             "KAGGLE_KERNEL_RUN_TYPE": "Batch",
-            "OMP_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
         }
