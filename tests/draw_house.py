@@ -35,7 +35,7 @@ _NEW = "kernel_template/skeletons"
 _NEW = "kernel_template/skeletons"
 SAID = {
     "kernel-metadata.json": "What `kaggle kernels push` reads.",
-    "kernel_template": "The entry and the report (jinja2), and the bundle's runtime.",
+    "kernel_template": "Entry and report (jinja2), the board, and the bundle's runtime.",
     "lib": "All that is imported.",
     _NEW: "What `build.py new` copies; it is checked where it lies, too.",
     f"{_NEW}/images": "A competition of this repository: pictures come in, images.zip goes out.",
@@ -79,7 +79,7 @@ def list_tree(root: Path, folder: Path, depth: int = 0) -> Iterator[Link]:
     held = [path for path in sorted(folder.iterdir()) if path.name[0] not in "._"]
     for path in held:
         is_test = own[0] == "tests" and path.name.startswith("test_")
-        if path.suffix in (".py", ".in", ".j2") and not is_test:
+        if path.suffix in (".py", ".in", ".j2", ".html") and not is_test:
             yield f"{'  ' * (depth + 1)}{path.name}", describe_file(path)
     for path in held:
         if path.is_dir():

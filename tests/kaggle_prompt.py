@@ -23,7 +23,7 @@ PARTS = (
 class Prompt:
     """A copy of the repository, committed, and a Kaggle that its commands reach."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, server: KaggleServer | None = None) -> None:
         self.root = folder / "root"
         self.root.mkdir()
         for name in PARTS:
@@ -32,10 +32,15 @@ class Prompt:
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copyfile(source, target)
-        self.server = KaggleServer(folder / "kaggle")
-        self.server.play = self._play
-        self.server.pending_polls = 0
-        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        self.server = server or KaggleServer(folder / "kaggle")
+        if server is None:
+            self.server.play = self._play
+            self.server.pending_polls = 0
+        kept = {
+            name: os.environ[name]
+            for name in ("PATH", "LANG", "OMP_NUM_THREADS")
+            if name in os.environ
+        }
         self.environment = {**kept, **make_environment(self.server, folder)}
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
@@ -51,7 +56,7 @@ class Prompt:
     def type(self, *words: str, code: int = 0) -> str:
         """Words of a command -> what it printed; it must end with the code."""
         with self.start(*words) as process:
-            out, errors = process.communicate(timeout=120)
+            out, errors = process.communicate(timeout=600)
         shown = out + errors
         assert process.returncode == code, shown
         assert KEY not in shown

@@ -25,15 +25,15 @@ for output in book.cells[0].outputs:
 
 
 class Sandbox:
-    """One run: input/<competition>, working (its current folder), temp, src/script.py."""
+    """One run: folders below input/, working (its current folder), temp, src/script.py."""
 
-    def __init__(self, folder: Path, data: Path | None, competition: str) -> None:
+    def __init__(self, folder: Path, attached: dict[str, Path]) -> None:
         self.folder = folder
         self.working = folder / "working"
         for name in ("input", "working", "temp", "src", "home"):
             (folder / name).mkdir(parents=True)
-        if data is not None:
-            shutil.copytree(data, folder / "input" / competition)
+        for name, data in attached.items():
+            shutil.copytree(data, folder / "input" / name)
         self._process: subprocess.Popen[str] | None = None
 
     def run(self, text: str, as_cell: bool, tell: Callable[[str, float, str], None]) -> int:
@@ -83,5 +83,5 @@ class Sandbox:
             "KERNEL_OUTPUT": str(self.working),
             "KERNEL_SCRATCH": str(self.folder / "temp"),
             "KAGGLE_KERNEL_RUN_TYPE": "Batch",
-            "OMP_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
         }

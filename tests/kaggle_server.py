@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.kaggle_desk import RefusedError
-from tests.kaggle_state import KEY, TOKEN, USER, Fault, KaggleState
+from tests.kaggle_desk import RefusedError, sign_address
+from tests.kaggle_state import COMPETITION, KEY, TOKEN, USER, Fault, KaggleState
 
 
 class KaggleServer(KaggleState):
@@ -106,6 +106,10 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if name != "GenerateAccessToken":
                 self._check_sign_in()
+            if name == "DownloadDataFiles":
+                self.kaggle.check_rules()
+                self._send(302, b"", {"Location": sign_address(f"data/{COMPETITION}.zip")})
+                return
             answer = self.kaggle.answer(name, body)
         except RefusedError as error:
             self._send_error(error.code, error.message, error.status)
@@ -151,6 +155,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if name == "GET log":
             self._send_log(*path.rsplit("/", 2)[1:], fault)
+            return
+        if path.startswith("/data/"):
+            headers = {"Last-Modified": "Tue, 01 Jan 2030 00:00:00 GMT"}
+            self._send(200, self.kaggle.zip_data(), headers)
             return
         assert "Authorization" not in self.headers, "a signed address needs no credentials"
         _, _, owner, slug, number, file_name = path.split("/", 5)

@@ -1,7 +1,9 @@
 """JSON of the client's calls -> JSON of the answers, by a Kaggle that keeps all it is told."""
 
+import io
 import json
 import threading
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +15,8 @@ from tests.kaggle_sandbox import Sandbox
 USER, KEY, TOKEN = "ada", "0123456789abcdef0123456789abcdef", "KGAT_" + "5" * 32
 COMPETITION = "test-gan-competition"
 REFRESH_TOKEN = "refresh-" + "7" * 20
-_KNOWN_SOURCES = {"competition": {COMPETITION}, "dataset": {"ada/inception"}}
+INCEPTION = "ada/inception"
+_KNOWN_SOURCES = {"competition": {COMPETITION}, "dataset": {INCEPTION}}
 
 
 @dataclass
@@ -60,7 +63,9 @@ class KaggleState(SubmissionDesk):
     def __init__(self, folder: Path, data: Path | None = None) -> None:
         super().__init__()
         self.folder = folder
-        self.data = data
+        self.data = data  # the competition's
+        self.inception: Path | None = None  # the data set of that name
+        self.rules_accepted = True
         self.as_cell = False
         self.play: Callable[[Version], None] | None = None  # instead of running the script
         self.versions: dict[str, list[Version]] = {}
@@ -126,6 +131,22 @@ class KaggleState(SubmissionDesk):
                 raise RefusedError(404, f"there is no {name}", "NOT_FOUND")
             return methods[name](body)
 
+    def check_rules(self) -> None:
+        """Refuse who has not accepted the competition's rules."""
+        if not self.rules_accepted:
+            message = "You must accept this competition's rules before you'll be able to download"
+            raise RefusedError(403, f"{message} files.", "PERMISSION_DENIED")
+
+    def zip_data(self) -> bytes:
+        """All of the competition's files, as `kaggle competitions download` brings them."""
+        assert self.data, "this Kaggle has no data"
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(self.data.rglob("*")):
+                if path.is_file():
+                    archive.write(path, path.relative_to(self.data))
+        return buffer.getvalue()
+
     def find(self, owner: str, slug: str, label: str | None = None) -> Version:
         versions = self.versions.get(f"{owner}/{slug}", [])
         number = int(label.removeprefix("v")) if label else len(versions)
@@ -182,7 +203,10 @@ class KaggleState(SubmissionDesk):
 
     def _run(self, version: Version) -> None:
         place = self.folder / version.ref.replace("/", "-") / f"v{version.number}"
-        sandbox = Sandbox(place, self.data, COMPETITION)
+        attached = {COMPETITION: self.data} if self.data else {}
+        if self.inception and INCEPTION in version.request.get("datasetDataSources", []):
+            attached["inception"] = self.inception
+        sandbox = Sandbox(place, attached)
         self._sandboxes.append(sandbox)
 
         def tell(stream: str, seconds: float, data: str) -> None:

@@ -46,7 +46,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     metrics = tree / "lib" / "kernel" / "metrics" / "extra_metrics.py"
     insert(metrics, "# Each gives what", find_block("def _find_brightness") + "\n\n")
     insert(metrics, "    _find_kid,\n", find_block("_find_brightness,"))
-    report = tree / "lib" / "kernel" / "report" / "report.py"
+    report = tree / "lib" / "kernel" / "report" / "tiles.py"
     insert(report, '        ("floor", "Real-real floor"', find_block('("brightness"'))
     return tree
 

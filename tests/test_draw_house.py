@@ -44,7 +44,7 @@ def test_a_made_up_tree_is_drawn(tmp_path: Path) -> None:
         "```text",
         "build.py              Words -> a command.",
         "kernel-metadata.json  What `kaggle kernels push` reads.",
-        "kernel_template/      The entry and the report (jinja2), and the bundle's runtime.",
+        "kernel_template/      Entry and report (jinja2), the board, and the bundle's runtime.",
         "  entry.py.j2         The run.",
         "lib/                  All that is imported.",
         "  base/               Small helpers.",

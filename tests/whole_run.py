@@ -11,6 +11,8 @@ from lib.kernel.configuration.settings import show_settings
 from lib.kernel.curation.choose import choose_images
 from lib.kernel.device.cuda_graph import make_graphs
 from lib.kernel.metrics.extra_metrics import measure_extra
+from lib.kernel.metrics.inception_tf import use_tf_layout
+from lib.kernel.metrics.unseen_fid import measure_unseen, score_unseen
 from lib.kernel.recipe import Recipe
 from lib.kernel.report.report import Findings
 from lib.kernel.report.stage_log import StageLog
@@ -21,7 +23,15 @@ from lib.kernel.training.fid_finetune import finetune_by_fid
 from tests.local_runs import ROOT
 
 STAGES = Stages(
-    worker_rank, make_graphs, finetune_by_fid, tune_temperature, choose_images, measure_extra
+    ranks=worker_rank,
+    make_graphs=make_graphs,
+    finetune=finetune_by_fid,
+    tune_temperature=tune_temperature,
+    curate=choose_images,
+    use_tf_layout=use_tf_layout,
+    measure_unseen=measure_unseen,
+    score_unseen=score_unseen,
+    measure_extra=measure_extra,
 )
 
 

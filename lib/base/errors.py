@@ -49,5 +49,10 @@ def _rebuild(
 def nearest_name(word: str, known: Iterable[str]) -> str:
     """(a mistyped word, the known ones) -> "did you mean 'x'?" or the list of known words."""
     names = sorted(known)
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.4)
-    return f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(names)}"
+    close = find_nearest(word, names)
+    return f"did you mean {close!r}?" if close else f"choose one of {', '.join(names)}"
+
+
+def find_nearest(word: str, known: Iterable[str]) -> str | None:
+    """(a mistyped word, the known ones) -> the one that is like it, or None."""
+    return next(iter(difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.4)), None)

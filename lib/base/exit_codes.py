@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Callable
 
 from lib.base.errors import InputError, PipelineError
+from lib.base.progress_bar import end_bar, erase_bar
+from lib.base.terminal import paint
 
 _AGAIN = "the same command goes on from here"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -25,19 +27,24 @@ def run_for_exit_code(work: Callable[[], int], debug: bool, shows_faults: bool =
     """
     try:
         code = work()
+        erase_bar()
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
+        end_bar()
         print("interrupted: the same command goes on from here", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of stdout left, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
         return 141
     except Exception as error:  # the last resort of every command
+        end_bar()
         told = _explain_disk(error) if isinstance(error, OSError) else error
         if debug or (shows_faults and not isinstance(told, PipelineError)):
             traceback.print_exc()
-        print(f"error: {_describe(told)}", file=sys.stderr, flush=True)
+        print(
+            f"{paint('error:', 'red', sys.stderr)} {_describe(told)}", file=sys.stderr, flush=True
+        )
         return told.exit_code if isinstance(told, PipelineError) else 1
 
 

@@ -28,10 +28,17 @@ def make_grid(
     return grid
 
 
+def encode_grid(
+    images: np.ndarray, columns: int = 8, scale: int = 2, ground: int = GROUND
+) -> bytes:
+    """(N, C, H, W) uint8 -> a grid of them as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(make_grid(images, columns, scale, ground=ground)).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
 def write_grid(
     path: Path, images: np.ndarray, columns: int = 8, scale: int = 2, ground: int = GROUND
 ) -> None:
     """Write a grid of (N, C, H, W) uint8 images as a PNG file, atomically."""
-    buffer = io.BytesIO()
-    Image.fromarray(make_grid(images, columns, scale, ground=ground)).save(buffer, format="PNG")
-    files.write_bytes(path, buffer.getvalue())
+    files.write_bytes(path, encode_grid(images, columns, scale, ground))

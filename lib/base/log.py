@@ -5,13 +5,20 @@ import threading
 import time
 from typing import Self
 
+from lib.base.progress_bar import open_bar, print_line
+from lib.base.terminal import paint
+
 _EVERY_S = 5.0
+_BAR_AFTER_S, _BAR_EVERY_S = 1.0, 0.2  # of a stage that is over before, no bar is drawn
+_WARNING = "warning:"
 _SILENCE_S = 8.0  # of silence, then a heartbeat says that the stage is still at work
 
 
 def log(stage: str, message: str) -> None:
     """Print a line on stdout and flush it at once (Kaggle shows logs live)."""
-    print(f"{stage}: {message}", file=sys.stdout, flush=True)
+    if message.startswith(_WARNING):
+        message = paint(_WARNING, "yellow", sys.stdout) + message.removeprefix(_WARNING)
+    print_line(f"{stage}: {message}", stage)
     _LAST_LINE.at = time.monotonic()
 
 
@@ -36,16 +43,20 @@ def format_seconds(seconds: float) -> str:
 
 
 class Progress:
-    """Prints the counts of one stage: at most a line every few seconds, with rate, unit and ETA."""
+    """Prints the counts of one stage: at most a line every few seconds, with rate, unit and ETA.
+
+    On a terminal it draws a bar instead, where tqdm is installed.
+    """
 
     def __init__(self, stage: str, total: float, unit: str, every_s: float = _EVERY_S) -> None:
         self._stage = stage
         self._total = total
         self._unit = unit
-        self._every_s = every_s
+        self._bar = open_bar(stage, total)
+        self._every_s = _BAR_EVERY_S if self._bar else every_s
         self._started = time.monotonic()
         self._first: float | None = None
-        self._next = self._started + every_s
+        self._next = self._started + (_BAR_AFTER_S if self._bar else every_s)
 
     def update(self, done: float, note: str = "") -> None:
         """Print the count so far and a note, if the last line is old enough."""
@@ -53,13 +64,20 @@ class Progress:
         if self._first is None:
             self._first = done  # a resumed stage starts above zero; only new ones count
             self._started = now if done else self._started
-        if now < self._next:
+        ends_bar = self._bar is not None and self._bar.is_up and done >= self._total
+        if now < self._next and not ends_bar:
             return
         self._next = now + self._every_s
         rate = (done - self._first) / max(now - self._started, 1e-9)
-        eta = format_seconds((self._total - done) / rate) if rate > 0 else "unknown"
+        left = max(0.0, self._total - done)
+        eta = format_seconds(left / rate) if rate > 0 else "unknown"
         tail = f", {note}" if note else ""
-        counts = f"{done:,.0f} of {self._total:,.0f} {self._unit}, {rate:,.1f} {self._unit}/s"
+        counts = f"{done:,.0f} of {self._total:,.0f} {self._unit}, {rate:,.1f}"
+        if self._bar:
+            self._bar.draw(done, f"{counts}/s, ETA {eta}", note)
+            _LAST_LINE.at = now
+            return
+        counts = f"{counts} {self._unit}/s"
         log(self._stage, f"{counts}, ETA {eta}{tail}")
 
 

@@ -4,6 +4,7 @@ import argparse
 
 from lib.commands.kernel_build import build_kernel
 from lib.commands.options import (
+    Answer,
     Command,
     add_config_options,
     add_form_option,
@@ -21,19 +22,44 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add_config_options(parser)
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> Answer:
     config = read_config(options).config
     built = build_kernel(ROOT, config, options.format, options.full)
     size = built.path.stat().st_size
-    print(f"{built.path.relative_to(ROOT)}: {size:,} bytes, bundle {built.sha256[:12]}")
-    print(f"{built.manifest_path.relative_to(ROOT)}: what went in")
-    print(f"a run of it takes {describe_quota(config.minutes)}")
-    if config.weights_file == RANDOM_WEIGHTS:
-        print(
+    kernel, manifest = (each.relative_to(ROOT) for each in (built.path, built.manifest_path))
+    is_random = config.weights_file == RANDOM_WEIGHTS
+    lines = [
+        f"{kernel}: {size:,} bytes, bundle {built.sha256[:12]}",
+        f"{manifest}: what went in",
+        f"a run of it takes {describe_quota(config.minutes)}",
+    ]
+    if is_random:
+        lines.append(
             "RANDOM WEIGHTS: a smoke test, whose submission is worthless; build without "
             "--weights random before you push"
         )
-    return 0
+    facts = {
+        "kernel": kernel,
+        "manifest": manifest,
+        "bytes": size,
+        "bundle_sha256": built.sha256,
+        "recipe": config.recipe,
+        "minutes": config.minutes,
+        "random_weights": is_random,
+    }
+    return Answer("\n".join(lines), facts)
 
 
-BUILD = Command("build", "write build/kernel.py and its manifest", _add_options, _run)
+BUILD = Command(
+    "build",
+    "write build/kernel.py, ready for Kaggle, and its manifest",
+    _add_options,
+    _run,
+    (
+        ("build", "recipe auto, 90 minutes"),
+        ("build --recipe pixel --minutes 60 --set lr=1e-3", "one recipe, shorter, another rate"),
+        ("build --recipe pixel --set help", "the keys of a recipe"),
+        ("build --format notebook", "build/notebook/kernel.ipynb instead"),
+    ),
+    json="kernel, manifest, bytes, bundle_sha256, recipe, minutes and random_weights",
+)

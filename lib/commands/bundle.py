@@ -6,32 +6,42 @@ import time
 from pathlib import Path
 
 from lib.base.errors import InputError
+from lib.base.files import sha256_file
 from lib.base.places import check_input_file, check_output_file
+from lib.base.terminal import paint
 from lib.bundler.bundle import Bundle, Entry, build_bundle, find_contents, write_bundle
 from lib.bundler.module_graph import ENTRY
 from lib.bundler.sections import STYLES
 from lib.bundler.sources import read_bytes
-from lib.commands.options import Command
+from lib.commands.options import Answer, Command
+from lib.commands.terminal.help_text import DATA, OUTPUT, find_group, tell
 
 _WATCH_S = 0.5
 
+Stamp = tuple[int, int]  # of a file: nanoseconds of its last change, bytes
+_GONE = (0, 0)
+
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("entry", metavar="ENTRY.py", help="the script to bundle")
-    parser.add_argument("-o", "--output", metavar="OUT.py", help="where the bundle goes")
-    parser.add_argument(
+    data, output = find_group(parser, DATA), find_group(parser, OUTPUT)
+    data.add_argument("entry", metavar="ENTRY.py", help="the script to bundle")
+    words = "where the bundle goes, its manifest beside it; needed but with --explain"
+    output.add_argument("-o", "--output", metavar="OUT.py", help=words)
+    data.add_argument(
         "--include",
         action="append",
         default=[],
         metavar="GLOB",
         help="take these modules too (lib.plugins.*), or these files (assets/*.json)",
     )
-    parser.add_argument("--style", default="code", metavar="STYLE", help=", ".join(STYLES))
-    parser.add_argument("--explain", metavar="MODULE", help="say by which chain it is reached")
-    parser.add_argument("--watch", action="store_true", help="bundle again at every change")
+    words = tell(f"how a file stands in it: {', '.join(STYLES)}", "code")
+    output.add_argument("--style", default="code", metavar="STYLE", help=words)
+    words = "write nothing, say by which chain of imports it is reached"
+    output.add_argument("--explain", metavar="MODULE", help=words)
+    output.add_argument("--watch", action="store_true", help="bundle again at every change")
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int | Answer:
     path = check_input_file("bundle", Path(options.entry), "give the entry's path")
     if options.explain:
         return _explain(_read_entry(path, options), options.explain)
@@ -41,10 +51,14 @@ def _run(options: argparse.Namespace) -> int:
     check_output_file("bundle", _place_manifest(output))
     if output.resolve() == path.resolve():
         raise InputError("bundle", "the output is the entry itself; cure: give another -o OUT.py")
+    if options.watch and options.json:
+        raise InputError("bundle", "--watch has no end, so no JSON; cure: leave out one of both")
     if options.watch:
         return _watch(path, output, options)
-    _report(_write(path, output, options), output)
-    return 0
+    bundle = _write(path, output, options)
+    facts = {"output": output, "bytes": bundle.manifest["bytes"], "bundle_sha256": bundle.sha256}
+    facts["files"] = [one["path"] for one in bundle.manifest["inputs"]]
+    return Answer(_describe(bundle, output), facts)
 
 
 def _read_entry(path: Path, options: argparse.Namespace) -> Entry:
@@ -67,48 +81,72 @@ def _place_manifest(output: Path) -> Path:
     return output.with_suffix(".manifest.json")
 
 
-def _report(bundle: Bundle, output: Path) -> None:
+def _describe(bundle: Bundle, output: Path) -> str:
     size, count = bundle.manifest["bytes"], len(bundle.manifest["inputs"])
-    print(f"{output}: {size:,} bytes, {count} files, bundle {bundle.sha256[:12]}", flush=True)
+    return f"{output}: {size:,} bytes, {count} files, bundle {bundle.sha256[:12]}"
 
 
-def _explain(entry: Entry, name: str) -> int:
-    """Print the shortest chain of imports to a module, one import a line."""
+def _explain(entry: Entry, name: str) -> Answer:
+    """Tell the shortest chain of imports to a module, one import a line."""
     graph = find_contents(entry).graph
     chain = graph.chain_to(name)
     if chain is None:
         known = name in graph.modules
         why = "it is the entry" if known else "nothing that the entry imports leads to it"
         raise InputError("bundle", f"{name} is not reached: {why}; cure: --include {name}")
-    for importer, line, imported in chain:
-        file = graph.modules[importer].path if importer != ENTRY else entry.name
-        print(f"{file}:{line} imports {imported}")
-    return 0
+    links = [
+        (graph.modules[importer].path if importer != ENTRY else entry.name, line, imported)
+        for importer, line, imported in chain
+    ]
+    text = "\n".join(f"{file}:{line} imports {imported}" for file, line, imported in links)
+    names = ("file", "line", "imports")
+    return Answer(text, {"chain": [dict(zip(names, link, strict=True)) for link in links]})
 
 
 def _watch(path: Path, output: Path, options: argparse.Namespace) -> int:
     """Bundle now, and again whenever a source file changes, until interrupted."""
-    inputs: list[Path] = [path]
-    seen: list[tuple[int, int]] | None = None
+    seen: dict[Path, Stamp | None] = {path: None}
     while True:
-        now = [_stamp(file) for file in inputs]
-        if now != seen:
+        if any(stamp is None or _stamp(file) != stamp for file, stamp in seen.items()):
+            # Where bundling fails, the file to mend may be one that no bundle has held yet.
+            seen = {file: _stamp(file) for file in {path, *path.parent.rglob("*.py")}}
             try:
                 bundle = _write(path, output, options)
-                inputs = [path.parent / one["path"] for one in bundle.manifest["inputs"]]
-                _report(bundle, output)
+                seen = _stamp_inputs(bundle, path.parent)
+                print(_describe(bundle, output), flush=True)
             except InputError as error:
-                print(f"error: {error}", file=sys.stderr, flush=True)
-            seen = [_stamp(file) for file in inputs]
+                told = paint("error:", "red", sys.stderr)
+                print(f"{told} {error}", file=sys.stderr, flush=True)
         time.sleep(_WATCH_S)
 
 
-def _stamp(file: Path) -> tuple[int, int]:
+def _stamp_inputs(bundle: Bundle, root: Path) -> dict[Path, Stamp | None]:
+    """Stamp the files in a bundle; None stands for one that has changed since it was read."""
+    seen: dict[Path, Stamp | None] = {}
+    for one in bundle.manifest["inputs"]:
+        file = root / one["path"]
+        stamp = _stamp(file)  # before the hash, so that a change in between is seen later
+        seen[file] = stamp if stamp != _GONE and sha256_file(file) == one["sha256"] else None
+    return seen
+
+
+def _stamp(file: Path) -> Stamp:
     try:
         status = file.stat()
         return status.st_mtime_ns, status.st_size
     except OSError:
-        return 0, 0
+        return _GONE
 
 
-BUNDLE = Command("bundle", "an entry and the packages beside it -> one script", _add_options, _run)
+BUNDLE = Command(
+    "bundle",
+    "put any script and the packages beside it into one script",
+    _add_options,
+    _run,
+    (
+        ("bundle train.py -o build/train.py", "one file, with all that train.py imports"),
+        ("bundle train.py -o build/train.py --watch", "again at every change"),
+        ("bundle train.py --explain lib.model", "why a module is in it"),
+    ),
+    json="output, bytes, bundle_sha256 and files; with --explain: chain (file, line, imports)",
+)

@@ -1,5 +1,6 @@
 """Run the command that the command line names; import no other one."""
 
+import textwrap
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -8,10 +9,24 @@ from lib.base.exit_codes import run_for_exit_code
 from lib.base.missing_packages import explain_missing
 from lib.base.tables import format_table
 from lib.commands.options import Command, parse_and_run
+from lib.commands.terminal.help_text import find_width, format_examples
 
-COMMANDS = (
-    *("audit", "build", "bundle", "curate", "decode", "doctor", "features", "fetch", "init"),
-    *("new", "push", "run", "runs", "score", "submit", "sweep", "synth", "watch"),
+# The commands in the groups of the help, in the order of their use.
+GROUPS = {
+    "on this machine": ("build", "run", "synth", "decode"),
+    "on Kaggle": ("init", "doctor", "push", "watch", "fetch", "submit", "runs", "board", "sweep"),
+    "measure": ("score", "features", "curate", "audit"),
+    "more": ("bundle", "new"),
+}
+COMMANDS = tuple(name for names in GROUPS.values() for name in names)
+_WHAT = (
+    "Kernelpress: modular Python comes in, one readable, self-contained Kaggle script goes out. "
+    "It trains a generator of pictures and writes a competition's submission."
+)
+_DAILY = (
+    ("", "build/kernel.py, by recipe auto"),
+    ("push --wait", "build it, run it on Kaggle, follow its log"),
+    ('submit -m "first try"', "fetch the outputs, check and submit them, wait for the score"),
 )
 
 
@@ -45,10 +60,15 @@ def _dispatch(words: Sequence[str]) -> int:
 
 
 def _describe_commands() -> str:
-    rows = [(f"  {name}", load_command(name).summary) for name in COMMANDS]
-    head = "usage: python build.py [COMMAND] [OPTIONS]; without a command: build\n\n"
-    return (
-        head
-        + format_table(rows, least=(11,))
-        + "\n\n  python build.py COMMAND --help lists its options"
-    )
+    width = find_width()
+    lines = [textwrap.fill(_WHAT, width), "", format_examples(_DAILY, width)]
+    lines += ["usage: python build.py [COMMAND] [OPTIONS]; without a command: build", ""]
+    for title, names in GROUPS.items():
+        rows = [(f"  {name}", load_command(name).summary) for name in names]
+        lines += [f"{title}:", format_table(rows, least=(11,)), ""]
+    lines += [
+        "python build.py COMMAND --help            its options, defaults and units",
+        "python build.py --recipe help             the recipes, and what each is",
+        "python build.py --recipe NAME --set help  a recipe's keys, defaults and units",
+    ]
+    return "\n".join(lines)

@@ -1,8 +1,11 @@
 """`build.py doctor`: check what a push needs; print one line each, ok or with its cure."""
 
 import argparse
+import dataclasses
+import sys
 
-from lib.commands.options import Command
+from lib.base.terminal import paint
+from lib.commands.options import Answer, Command
 from lib.kaggle.workspace import ROOT, Workspace
 
 
@@ -10,12 +13,34 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     """Add nothing: the doctor has no options."""
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> Answer:
     from lib.commands.doctor_checks import examine, format_findings  # requests is slow to import
 
     findings = examine(Workspace(ROOT))
-    print(format_findings(findings))
-    return 1 if any(finding.cure for finding in findings) else 0
+    is_well = not any(finding.cure for finding in findings)
+    facts = {"ok": is_well, "findings": [dataclasses.asdict(finding) for finding in findings]}
+    return Answer(_colour(format_findings(findings)), facts, code=0 if is_well else 1)
 
 
-DOCTOR = Command("doctor", "what a push needs, each line ok or a cure", _add_options, _run)
+def _colour(text: str) -> str:
+    """The doctor's lines -> the same with their first word in a colour, on a terminal."""
+    colours = {"ok": "green", "CURE": "yellow"}
+    lines = []
+    for line in text.splitlines():
+        word = line.split(" ", 1)[0]
+        painted = paint(word, colours[word], sys.stdout) if word in colours else word
+        lines.append(painted + line[len(word) :])
+    return "\n".join(lines)
+
+
+DOCTOR = Command(
+    "doctor",
+    "check what a push needs; each line is ok or names a cure",
+    _add_options,
+    _run,
+    (
+        ("doctor", "before the first push, and whenever one fails"),
+        ("doctor --json", "the same for a program; the exit code is 1 where a cure is needed"),
+    ),
+    json="ok, findings (name, detail, cure)",
+)

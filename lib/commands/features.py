@@ -4,26 +4,27 @@ import argparse
 from pathlib import Path
 
 from lib.base.places import check_input_place, check_output_file
-from lib.commands.options import Command
+from lib.commands.options import Answer, Command, add_policy_option, add_weights_option
+from lib.commands.terminal.help_text import DATA, OUTPUT, find_group
 from lib.kernel.configuration.aliases import take_old_names
-from lib.kernel.configuration.config import POLICIES
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     words = "a folder or zip of pictures or of shards, or a pool.npy of (N, 1 or 3, 32, 32) uint8"
-    parser.add_argument("images", metavar="IMAGES", type=Path, help=words)
-    parser.add_argument(
-        "-o", "--output", metavar="FEATURES.npy", type=Path, required=True, help="(N, 2048) float32"
-    )
-    parser.add_argument(
-        "--weights", metavar="FILE", help="Inception-V3 state dict; 'random' for a smoke test"
-    )
-    parser.add_argument(
-        "--policy", default=POLICIES[0], metavar="NAME", help=f"of shards: {', '.join(POLICIES)}"
+    data = find_group(parser, DATA)
+    data.add_argument("images", metavar="IMAGES", type=Path, help=words)
+    add_weights_option(data)
+    add_policy_option(data)
+    find_group(parser, OUTPUT).add_argument(
+        *("-o", "--output"),
+        metavar="FEATURES.npy",
+        type=Path,
+        required=True,
+        help="a row for each picture, (N, 2048) float32",
     )
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> Answer:
     place = check_input_place("features", options.images)
     check_output_file("features", options.output)
     import numpy as np
@@ -38,8 +39,21 @@ def _run(options: argparse.Namespace) -> int:
     features, extractor = extract_source(source)
     with replacing(options.output) as file:
         np.save(file, features)
-    print(f"{options.output}: {len(features):,} x {features.shape[1]:,}, {extractor.describe()}")
-    return 0
+    rows, width = features.shape
+    text = f"{options.output}: {rows:,} x {width:,}, {extractor.describe()}"
+    facts = {"output": options.output, "rows": rows, "features": width}
+    return Answer(text, {**facts, "extractor": extractor.describe()})
 
 
-FEATURES = Command("features", "pictures -> their Inception features", _add_options, _run)
+FEATURES = Command(
+    "features",
+    "write the Inception features of pictures, shards or a pool",
+    _add_options,
+    _run,
+    (
+        ("features images.zip -o features.npy", "of a run's pictures"),
+        ("features data -o real.npy", "of the competition's shards"),
+        ("features pool.npy -o features.npy --weights random", "a smoke test"),
+    ),
+    json="output, rows, features and extractor",
+)

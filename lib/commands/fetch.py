@@ -2,8 +2,19 @@
 
 import argparse
 
+from lib.base.log import log
+from lib.commands.all_runs.collect import collect_runs
 from lib.commands.named_version import add_version, open_version
 from lib.commands.options import Command
+from lib.kaggle.workspace import Workspace
+
+
+def tell_comparison(work: Workspace, ref: str, version: int) -> None:
+    """Print how a fetched version's FID stands beside the best comparable run before."""
+    folder = work.locate_run(ref, version).relative_to(work.root)
+    for row in collect_runs(work).rows:
+        if row.folder == folder and row.comparison:
+            log("fetch", f"compared: {row.comparison.words}")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -11,7 +22,19 @@ def _run(options: argparse.Namespace) -> int:
 
     with open_version(options.version) as opened:
         fetch_and_record(*opened)
+        work, _, ref, version = opened
+        tell_comparison(work, ref, version)
     return 0
 
 
-FETCH = Command("fetch", "save and verify a run's outputs", add_version, _run)
+FETCH = Command(
+    "fetch",
+    "save and verify a run's outputs",
+    add_version,
+    _run,
+    (
+        ("fetch", "the outputs of the last push, into runs/"),
+        ("fetch 3", "those of version 3"),
+        ("fetch other-kernel/3", "those of another kernel"),
+    ),
+)

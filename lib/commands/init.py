@@ -8,6 +8,7 @@ from lib.base.errors import InputError
 from lib.base.files import write_text
 from lib.base.log import log
 from lib.commands.options import Command
+from lib.commands.terminal.help_text import KAGGLE, find_group, tell
 from lib.kaggle.metadata import PLACEHOLDER_OWNER, check_metadata, slugify
 from lib.kaggle.metadata_fields import FILE_NAME, parse_metadata, read_fields
 from lib.kaggle.workspace import ROOT
@@ -39,8 +40,11 @@ def fill_metadata(root: Path, owner: str, slug: str | None) -> None:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--owner", required=True, metavar="NAME", help="your name on Kaggle")
-    parser.add_argument("--slug", metavar="S", help="the kernel's name in its address")
+    group = find_group(parser, KAGGLE)
+    words = "your name on Kaggle, as in your profile's address"
+    group.add_argument("--owner", required=True, metavar="NAME", help=words)
+    words = tell("the kernel's name in its address", f"the one in {FILE_NAME}")
+    group.add_argument("--slug", metavar="S", help=words)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -48,4 +52,13 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-INIT = Command("init", "fill in kernel-metadata.json once", _add_options, _run)
+INIT = Command(
+    "init",
+    "fill your name into kernel-metadata.json, once",
+    _add_options,
+    _run,
+    (
+        ("init --owner YOUR-KAGGLE-NAME", "once, before the first push"),
+        ("init --owner YOUR-KAGGLE-NAME --slug my-kernel", "under another name"),
+    ),
+)

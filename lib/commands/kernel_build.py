@@ -9,6 +9,7 @@ from typing import Any
 
 from lib.base.files import write_text
 from lib.base.places import check_output_file
+from lib.base.terminal import paint
 from lib.bundler.bundle import Entry, build_bundle, write_bundle
 from lib.bundler.notebook import Story, build_notebook, write_notebook
 from lib.commands.book.chapters import list_chapters
@@ -47,10 +48,10 @@ def build_kernel(
     fields = take_form(read_fields(root / FILE_NAME), form)
     metadata = parse_metadata(fields)
     for warning in check_metadata(metadata, root, for_push=False):
-        print(f"warning: {warning}", file=sys.stderr)
+        warn(warning)
     if mismatch := find_mismatch(config.competition, metadata.competition_sources):
         cure = "name your data in competition_sources or dataset_sources of kernel-metadata.json"
-        print(f"warning: {mismatch}: before a push, {cure}", file=sys.stderr)
+        warn(f"{mismatch}: before a push, {cure}")
     state = read_git_state(root)
     facts = {"commit": state.commit, "changed": list(state.changed), "config": as_dict(config)}
     entry = make_entry(root, config, full, in_notebook=form == "notebook")
@@ -64,9 +65,14 @@ def build_kernel(
     bundle = dataclasses.replace(bundle, manifest={**bundle.manifest, **facts})
     write_bundle(bundle, path, manifest_path)
     if fields != read_fields(root / FILE_NAME):
-        print(f"warning: {FILE_NAME} named a notebook; it names the script again", file=sys.stderr)
+        warn(f"{FILE_NAME} named a notebook; it names the script again")
         write_text(root / FILE_NAME, json.dumps(fields, indent=2) + "\n")
     return BuiltKernel(path, manifest_path, bundle.sha256, bundle.manifest)
+
+
+def warn(message: str) -> None:
+    """Print a warning on stderr."""
+    print(f"{paint('warning:', 'yellow', sys.stderr)} {message}", file=sys.stderr)
 
 
 def _build_notebook(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from lib.commands.terminal.help_text import KAGGLE, find_group, tell
 from lib.kaggle.workspace import ROOT, Workspace
 
 if TYPE_CHECKING:
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
 
 def add_version(parser: argparse.ArgumentParser) -> None:
     """Add the optional VERSION to a command's options."""
-    parser.add_argument(
-        "version", nargs="?", metavar="VERSION", help="3, or slug/3; the last push if left out"
+    find_group(parser, KAGGLE).add_argument(
+        "version", nargs="?", metavar="VERSION", help=tell("3, or slug/3", "the last push")
     )
 
 

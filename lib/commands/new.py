@@ -16,6 +16,7 @@ from lib.base.errors import InputError
 from lib.base.places import check_output_folder
 from lib.bundler.kaggle_packages import name_origin
 from lib.commands.options import Command
+from lib.commands.terminal.help_text import DATA, find_group, tell
 from lib.kaggle.metadata import slugify
 from lib.kaggle.workspace import ROOT
 
@@ -160,13 +161,10 @@ def list_next_steps(name: str, kind: str) -> list[str]:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="the competition's, such as house-prices")
-    parser.add_argument(
-        "--kind",
-        default=_KINDS[0],
-        choices=_KINDS,
-        help="images: in this repository; script: a folder here, for anything else",
-    )
+    group = find_group(parser, DATA)
+    group.add_argument("name", metavar="NAME", help="the competition's, such as house-prices")
+    words = "images: in this repository; script: a folder here, for anything else"
+    group.add_argument("--kind", default=_KINDS[0], choices=_KINDS, help=tell(words, _KINDS[0]))
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -180,4 +178,13 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-NEW = Command("new", "a skeleton for another competition, ready to run", _add_options, _run)
+NEW = Command(
+    "new",
+    "write a skeleton for another competition, ready to run",
+    _add_options,
+    _run,
+    (
+        ("new cat-pictures", "pictures come in, pictures go out: in this repository"),
+        ("new house-prices --kind script", "anything else: a folder of its own, here"),
+    ),
+)

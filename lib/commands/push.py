@@ -7,6 +7,7 @@ from lib.base.errors import InputError
 from lib.base.kaggle_limits import SESSION_MINUTES, WEEK_HOURS
 from lib.base.log import log
 from lib.commands.options import (
+    Answer,
     ChosenConfig,
     Command,
     add_config_options,
@@ -14,6 +15,7 @@ from lib.commands.options import (
     add_full_option,
     read_config,
 )
+from lib.commands.terminal.help_text import KAGGLE, find_group, tell
 from lib.kaggle.git_state import GitState, read_git_state
 from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.workspace import ROOT, Workspace
@@ -34,8 +36,10 @@ def describe_quota(minutes: float) -> str:
 def add_push_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that push and sweep share."""
     add_full_option(parser)
-    parser.add_argument("--accelerator", metavar="SHAPE", help="machine_shape of this push alone")
-    parser.add_argument(
+    group = find_group(parser, KAGGLE)
+    words = tell("machine_shape of this push alone", "that of kernel-metadata.json")
+    group.add_argument("--accelerator", metavar="SHAPE", help=words)
+    group.add_argument(
         "--allow-dirty", action="store_true", help="push sources that are in no commit"
     )
 
@@ -88,10 +92,11 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add_form_option(parser)
     add_config_options(parser)
     add_push_options(parser)
-    parser.add_argument("--wait", action="store_true", help="watch the run until it ends")
+    words = "watch the run until it ends"
+    find_group(parser, KAGGLE).add_argument("--wait", action="store_true", help=words)
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int | Answer:
     from lib.kaggle.push import push_cargo
     from lib.kaggle.recorded_steps import watch_and_record
     from lib.kaggle.session import open_session  # requests is slow to import
@@ -103,10 +108,26 @@ def _run(options: argparse.Namespace) -> int:
     cargo = make_cargo(options, chosen.config, git, options.format)
     with open_session(work.patience) as session:
         pushed = push_cargo(work, session, metadata, cargo)
-        if options.wait:
-            return watch_and_record(work, session, pushed.ref, pushed.version)
-    log("push", f"next: python build.py watch {pushed.version}")
-    return 0
+        ended = None
+        if options.wait and (ended := watch_and_record(work, session, pushed.ref, pushed.version)):
+            return ended
+    if ended is None:
+        log("push", f"next: python build.py watch {pushed.version}")
+    if not options.json:
+        return 0
+    facts = {"ref": pushed.ref, "version": pushed.version, "bundle_sha256": cargo.bundle_sha256}
+    return Answer("", {**facts, "status": "PUSHED" if ended is None else "COMPLETE"})
 
 
-PUSH = Command("push", "build, check and run on Kaggle", _add_options, _run)
+PUSH = Command(
+    "push",
+    "build the kernel, check it and run it on Kaggle",
+    _add_options,
+    _run,
+    (
+        ("push --wait", "recipe auto, and its log until it ends"),
+        ("push --recipe pixel --minutes 60", "one recipe, shorter"),
+        ("push --recipe pixel --set help", "the keys of a recipe"),
+    ),
+    json="ref, version, bundle_sha256 and status",
+)

@@ -8,16 +8,19 @@ from lib.base.places import check_input_place, check_output_folder
 from lib.commands.kernel_build import build_local
 from lib.commands.options import Command, add_config_options, add_full_option, read_config
 from lib.commands.sandbox import become_kernel
+from lib.commands.terminal.help_text import DATA, OUTPUT, find_group
 from lib.kaggle.metadata import BUILD_FOLDER
 from lib.kaggle.workspace import ROOT
 from lib.kernel.configuration.config import Config
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    find_group(parser, DATA).add_argument(
         "--input", required=True, metavar="DIR", help="folder or zip with the competition's data"
     )
-    parser.add_argument("--output", required=True, metavar="DIR", help="the run's results")
+    find_group(parser, OUTPUT).add_argument(
+        "--output", required=True, metavar="DIR", help="the run's results; the same one resumes it"
+    )
     add_full_option(parser)
     add_config_options(parser)
 
@@ -43,5 +46,17 @@ def _announce(config: Config) -> str:
 
 
 RUN = Command(
-    "run", "build, then run the bundle here on a folder or zip of data", _add_options, _run
+    "run",
+    "build the kernel, then run it here on a folder or zip of data",
+    _add_options,
+    _run,
+    (
+        ("run --input data --output out", "recipe auto, 90 minutes at most"),
+        ("run --input data --output out --recipe pixel --minutes 10", "shorter, one recipe"),
+        (
+            "run --input data --output out --weights random --set steps=20",
+            "a smoke test; its FID means nothing",
+        ),
+        ("run --recipe pixel --set help", "the keys of a recipe"),
+    ),
 )

@@ -1,16 +1,23 @@
 """`build.py runs`: the ledger -> a table of all pushes, best first, or how two of them differ."""
 
 import argparse
+import contextlib
 import difflib
+import json
 import re
+import sys
 from typing import Any
 
 from lib.base.errors import InputError
 from lib.base.log import log
 from lib.base.missing_packages import explain_missing
+from lib.base.terminal import paint
+from lib.commands.all_runs.collect import collect_runs
+from lib.commands.all_runs.row import RunRow
 from lib.commands.options import Command
+from lib.commands.terminal.help_text import KAGGLE, OUTPUT, find_group
 from lib.kaggle.ledger import list_pending
-from lib.kaggle.runs_table import fold_events, format_runs
+from lib.kaggle.runs_table import format_runs
 from lib.kaggle.workspace import ROOT, Workspace
 from lib.kernel.configuration.aliases import modernise_config
 from lib.kernel.configuration.configure import differences
@@ -20,24 +27,44 @@ _DIFF_LINES = 400
 
 
 def list_runs(work: Workspace) -> str:
-    """Read a workplace's ledger and return the table of its pushes."""
-    runs = fold_events(work.read_ledger())
-    if not runs:
+    """Read a workplace's ledger and return the table of its pushes, best first.
+
+    On a terminal the best one is bold, where any has a score or an FID.
+    """
+    rows = list_pushes(work)
+    if not rows:
         return "no push is recorded yet: python build.py push"
-    return format_runs(runs)
+    runs = [row.run for row in rows if row.run]
+    table = format_runs(runs, [row.comparison.short if row.comparison else "-" for row in rows])
+    if rows[0].public is None and rows[0].fid is None:
+        return table
+    head, best, *others = table.split("\n")
+    return "\n".join([head, paint(best, "bold", sys.stdout), *others])
+
+
+def list_pushes(work: Workspace) -> list[RunRow]:
+    """Read a workplace's ledger and return its pushes, best first."""
+    return [row for row in collect_runs(work).rows if row.run]
 
 
 def compare_runs(work: Workspace, one: str, other: str) -> str:
     """Return what differs between two versions in configuration and code."""
+    found = find_differences(work, one, other)
+    lines = [f"--- {found['first']}", f"+++ {found['second']}", "configuration"]
+    lines += [f"  {line}" for line in found["configuration"]] or ["  the same"]
+    return "\n".join([*lines, "code", *(f"  {line}" for line in found["code"])])
+
+
+def find_differences(work: Workspace, one: str, other: str) -> dict[str, Any]:
+    """Compare two versions; return their names and the lines that differ, as `--json` has them."""
     first, second = (_find_push(work, text) for text in (one, other))
-    lines = [f"--- {first['ref']} version {first['version']}"]
-    lines += [f"+++ {second['ref']} version {second['version']}", "configuration"]
+    names = [f"{push['ref']} version {push['version']}" for push in (first, second)]
     facts = ("machine_shape", "commit")
     changed = differences({**_pick(first, facts)}, {**_pick(second, facts)})
     configs = [modernise_config(each.get("config") or {}) for each in (first, second)]
     changed += differences(configs[0], configs[1], AUTO_PRESET)
-    lines += [f"  {line}" for line in changed] or ["  the same"]
-    return "\n".join([*lines, "code", *_compare_code(work, first, second)])
+    code = _compare_code(work, first, second)
+    return {"first": names[0], "second": names[1], "configuration": changed, "code": code}
 
 
 def _pick(push: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
@@ -47,17 +74,17 @@ def _pick(push: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
 def _compare_code(work: Workspace, first: dict[str, Any], second: dict[str, Any]) -> list[str]:
     digests = [str(push.get("source_sha256")) for push in (first, second)]
     if digests[0] == digests[1]:
-        return ["  the same script"]
+        return ["the same script"]
     texts = []
     for digest in digests:
         path = work.locate_source(digest)
         if not path.is_file():
-            return [f"  {path.relative_to(work.root)} is gone: only commits can be compared"]
+            return [f"{path.relative_to(work.root)} is gone: only commits can be compared"]
         texts.append(_drop_config(path.read_text(encoding="utf-8")).splitlines())
     lines = list(difflib.unified_diff(texts[0], texts[1], n=1, lineterm=""))[2:]
     rest = len(lines) - _DIFF_LINES
-    shown = [f"  {line}" for line in lines[:_DIFF_LINES]] or ["  the same but for CONFIG"]
-    return shown + ([f"  ... and {rest} lines more"] if rest > 0 else [])
+    shown = lines[:_DIFF_LINES] or ["the same but for CONFIG"]
+    return shown + ([f"... and {rest} lines more"] if rest > 0 else [])
 
 
 def _drop_config(script: str) -> str:
@@ -92,17 +119,35 @@ def _settle(work: Workspace) -> None:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    find_group(parser, KAGGLE).add_argument(
         "--diff", nargs=2, metavar=("A", "B"), help="what differs between two versions"
+    )
+    find_group(parser, OUTPUT).add_argument(
+        "--json", action="store_true", help="print JSON; keys: docs/BOARD.md"
     )
 
 
 def _run(options: argparse.Namespace) -> int:
     work = Workspace(ROOT)
-    if list_pending(work.read_ledger(tell=True)):
-        _settle(work)
-    print(compare_runs(work, *options.diff) if options.diff else list_runs(work))
+    with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):
+        if list_pending(work.read_ledger(tell=True)):
+            _settle(work)
+    if options.json:
+        found: Any = find_differences(work, *options.diff) if options.diff else None
+        rows = found or [row.as_json() for row in list_pushes(work)]
+        print(json.dumps(rows, indent=1))
+    else:
+        print(compare_runs(work, *options.diff) if options.diff else list_runs(work))
     return 0
 
 
-RUNS = Command("runs", "every push with its scores, best first", _add_options, _run)
+RUNS = Command(
+    "runs",
+    "list every push with its scores, best first",
+    _add_options,
+    _run,
+    (
+        ("runs", "all pushes from here"),
+        ("runs --diff 3 5", "what differs between two versions"),
+    ),
+)

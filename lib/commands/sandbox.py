@@ -5,7 +5,18 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TORCH_HOME", "XDG_CACHE_HOME", "USER")
+_PASSED_ON = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "TORCH_HOME",
+    "XDG_CACHE_HOME",
+    "USER",
+    "TERM",
+    "NO_COLOR",
+)
 _PASSED_PREFIXES = ("OMP_", "MKL_", "CUDA_", "NVIDIA_", "LD_", "NCCL_")
 
 

@@ -1,12 +1,12 @@
 """`build.py score`: a submission and features of real images -> FID, floor, KID, MiFID and more."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from lib.base.places import check_input_file, check_input_place
-from lib.commands.options import Command
+from lib.commands.options import Answer, Command, add_weights_option
+from lib.commands.terminal.help_text import DATA, find_group
 from lib.kernel.configuration.challenge import SUBMITTED
 
 _SUBMITTED = "or images.zip, or features.npy"
@@ -14,13 +14,13 @@ _REAL = "features as .npy, a run's cached features, or images as build.py featur
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("submission", metavar="SUBMISSION.csv", type=Path, help=_SUBMITTED)
-    parser.add_argument("--real", metavar="REAL", type=Path, required=True, help=_REAL)
-    parser.add_argument("--weights", metavar="FILE", help="where images are given; or 'random'")
-    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    data = find_group(parser, DATA)
+    data.add_argument("submission", metavar="SUBMISSION.csv", type=Path, help=_SUBMITTED)
+    data.add_argument("--real", metavar="REAL", type=Path, required=True, help=_REAL)
+    add_weights_option(data, "where images are given: ")
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> Answer:
     from lib.commands.offline.feature_source import Source, read_features  # torch
     from lib.commands.offline.scoring import (
         TOO_FEW,
@@ -48,8 +48,18 @@ def _run(options: argparse.Namespace) -> int:
         print(f"score: {TOO_FEW.format(len(real), len(features))}", file=sys.stderr)
     if warning := scores.pop("copies_warning"):
         print(f"score: {warning}", file=sys.stderr)
-    print(json.dumps(scores) if options.json else format_scores(scores))
-    return 0
+    return Answer(format_scores(scores), scores)
 
 
-SCORE = Command("score", "score a submission against features of real images", _add_options, _run)
+SCORE = Command(
+    "score",
+    "score a submission against real images: FID, floor, KID and more",
+    _add_options,
+    _run,
+    (
+        ("score submission.csv --real real.npy", "by features of real images"),
+        ("score images.zip --real data", "by the pictures themselves and the shards"),
+        ("score submission.csv --real real.npy --json", "for a program"),
+    ),
+    json="all numbers that it prints, by name: fid, floor, excess, kid, mifid, rows, ...",
+)

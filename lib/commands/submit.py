@@ -4,24 +4,39 @@ import argparse
 from functools import partial
 
 from lib.commands.named_version import add_version, open_version
-from lib.commands.options import Command
+from lib.commands.options import Answer, Command
+from lib.commands.terminal.help_text import KAGGLE, find_group
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     add_version(parser)
-    parser.add_argument("--kernel", action="store_true", help="as a code submission")
-    parser.add_argument("-m", "--message", required=True, metavar="TEXT", help="description")
+    group = find_group(parser, KAGGLE)
+    words = "name the version on Kaggle as a code submission; send no file"
+    group.add_argument("--kernel", action="store_true", help=words)
+    words = "what the list of your submissions says of it"
+    group.add_argument("-m", "--message", required=True, metavar="TEXT", help=words)
 
 
-def _run(options: argparse.Namespace) -> int:
-    from lib.commands.submission_check import check_submission
+def _run(options: argparse.Namespace) -> int | Answer:
+    from lib.commands.offline.submission_check import check_submission
     from lib.kaggle.recorded_steps import submit_and_record  # requests is slow to import
 
     with open_version(options.version) as opened:
         sources = opened[0].read_metadata().competition_sources
         check = partial(check_submission, sources=sources)
-        submit_and_record(*opened, options.message, options.kernel, check)
-    return 0
+        found = submit_and_record(*opened, options.message, options.kernel, check)
+    return Answer("", found) if options.json else 0
 
 
-SUBMIT = Command("submit", "verify, submit and score a run", _add_options, _run)
+SUBMIT = Command(
+    "submit",
+    "check a run's file, submit it once and wait for its score",
+    _add_options,
+    _run,
+    (
+        ('submit -m "first try"', "the last push; fetched where it is not here yet"),
+        ('submit 3 -m "version 3"', "an older version"),
+        ('submit 3 --kernel -m "by code"', "as a code submission"),
+    ),
+    json="ref, version, submission, csv_sha256, status, public and private (null: not shown)",
+)

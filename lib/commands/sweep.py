@@ -6,9 +6,9 @@ from functools import partial
 
 from lib.base.errors import PipelineError
 from lib.base.log import log
-from lib.commands.options import Command, add_config_options, read_config
+from lib.commands.options import Answer, Command, add_config_options, read_config
 from lib.commands.push import add_push_options, describe_quota, make_cargo, prepare_push
-from lib.commands.runs import list_runs
+from lib.commands.runs import list_pushes, list_runs
 
 
 def list_points(options: argparse.Namespace) -> list[argparse.Namespace]:
@@ -28,7 +28,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add_push_options(parser)
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> Answer:
     from lib.kaggle.push_variants import Variant, sweep
     from lib.kaggle.session import open_session  # requests is slow to import
 
@@ -44,12 +44,25 @@ def _run(options: argparse.Namespace) -> int:
     log("sweep", f"together they take {describe_quota(sum(config.minutes for config in configs))}")
     with open_session(work.patience) as session:
         failures = sweep(work, session, metadata, variants)
-    print(list_runs(work))
-    if failures:
-        raise PipelineError(
-            "sweep", f"{len(failures)} of {len(variants)} runs failed", got="; ".join(failures[:3])
-        )
-    return 0
+    what = f"{len(failures)} of {len(variants)} runs failed"
+    failure = PipelineError("sweep", what, got="; ".join(failures[:3])) if failures else None
+    facts = {
+        "variants": [[point.recipe, *point.set] for point in points],
+        "failures": failures,
+        "runs": [row.as_json() for row in list_pushes(work)],
+    }
+    return Answer(list_runs(work), facts, failure=failure)
 
 
-SWEEP = Command("sweep", "push variants and wait for all of them", _add_options, _run)
+SWEEP = Command(
+    "sweep",
+    "push all combinations of listed recipes and values, and wait",
+    _add_options,
+    _run,
+    (
+        ("sweep --recipe pixel,r3gan --minutes 60", "two runs, at once"),
+        ("sweep --recipe pixel --set lr=1e-3,2e-3 --set depth=4,6", "four runs, two at a time"),
+        ("sweep --recipe pixel --set help", "the keys of a recipe"),
+    ),
+    json="variants, failures and runs, as build.py runs --json lists them",
+)

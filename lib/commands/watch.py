@@ -13,4 +13,13 @@ def _run(options: argparse.Namespace) -> int:
         return watch_and_record(*opened)
 
 
-WATCH = Command("watch", "follow a run on Kaggle until it ends", add_version, _run)
+WATCH = Command(
+    "watch",
+    "follow a run on Kaggle until it ends",
+    add_version,
+    _run,
+    (
+        ("watch", "the last push; Ctrl-C leaves the run alone"),
+        ("watch 3", "version 3"),
+    ),
+)

@@ -24,7 +24,7 @@ def append_event(path: Path, event: str, ref: str, version: int, **facts: Any) -
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     fields = {"time": now, "event": event, "ref": ref, "version": version, **facts}
-    line = json.dumps(_replace_nan(fields), sort_keys=True, allow_nan=False) + "\n"
+    line = json.dumps(replace_nan(fields), sort_keys=True, allow_nan=False) + "\n"
     what = f"the {event} of {ref} version {version} cannot be recorded"
     with explain_disk("ledger", what, path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,12 +110,12 @@ def _parse_event(line: bytes) -> dict[str, Any] | None:
     return event if named and type(version) is int else None
 
 
-def _replace_nan(value: Any) -> Any:
+def replace_nan(value: Any) -> Any:
     """A value -> the same with None for NaN and infinities, which JSON does not have."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):
-        return {key: _replace_nan(entry) for key, entry in value.items()}
+        return {key: replace_nan(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_replace_nan(entry) for entry in value]
+        return [replace_nan(entry) for entry in value]
     return value

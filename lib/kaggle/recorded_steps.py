@@ -1,5 +1,7 @@
 """Watch, fetch or submit a version on Kaggle, and record the outcome in the ledger."""
 
+from typing import Any
+
 from lib.base.disk_errors import explain_disk
 from lib.base.errors import InputError, PipelineError
 from lib.base.log import log
@@ -107,8 +109,8 @@ def submit_and_record(
     message: str,
     as_kernel: bool,
     check: Check,
-) -> None:
-    """Submit a version once, if `check` accepts its CSV, and wait for its scores.
+) -> dict[str, Any]:
+    """Submit a version once, if `check` accepts its CSV; wait for its scores and return them.
 
     The description ends in a mark made from version and CSV. By this mark a submission is found
     whose answer was lost, so that it is not repeated.
@@ -123,18 +125,13 @@ def submit_and_record(
         number = _create(session, competition, ref, version, checked, description, mark, as_kernel)
         work.record("submit", ref, version, submission=number, csv_sha256=checked.sha256)
     score = wait_for_score(session, number)
-    work.record(
-        "score",
-        ref,
-        version,
-        submission=number,
-        result=score.status,
-        public=score.public,
-        private=score.private,
-    )
+    shown = {"public": score.public, "private": score.private}
+    work.record("score", ref, version, submission=number, result=score.status, **shown)
     demand_score(score)
     log("submit", f"public score   {score.public or 'not shown'}")
     log("submit", f"private score  {score.private or 'not shown (as usual before the end)'}")
+    facts = {"ref": ref, "version": version, "submission": number, "csv_sha256": checked.sha256}
+    return {**facts, "status": score.status, **{key: shown[key] or None for key in shown}}
 
 
 def _check_run(

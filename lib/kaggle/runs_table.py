@@ -24,13 +24,15 @@ class Run:
     floor: float | None = None
     public: str = ""
     private: str = ""
+    random_weights: bool | None = None  # True: its FID means nothing
 
     @property
     def rank(self) -> tuple[float, float, str]:
         """The key to sort by: public score, then offline FID, then the latest first."""
         time = str(self.push.get("time", ""))
         newest_first = "".join(chr(0x10FFFF - ord(sign)) for sign in time)
-        return _number(self.public), _number(self.fid), newest_first
+        fid = None if self.random_weights else self.fid
+        return _number(self.public), _number(fid), newest_first
 
 
 def fold_events(events: Sequence[dict[str, Any]]) -> list[Run]:
@@ -50,11 +52,12 @@ def fold_events(events: Sequence[dict[str, Any]]) -> list[Run]:
     return sorted(runs, key=lambda run: run.rank)
 
 
-def format_runs(runs: Sequence[Run]) -> str:
-    """Runs -> the table that `build.py runs` prints."""
+def format_runs(runs: Sequence[Run], beside: Sequence[str]) -> str:
+    """(Runs, how each one's FID stands beside the best before) -> the table of `build.py runs`."""
     head = ["kernel", "version", "commit", "bundle", "recipe", "overrides", "status", "minutes"]
-    head += ["FID", "floor", "public", "private"]
-    table = format_table([head, *map(_list_cells, runs)], right=(1, 7, 8, 9, 10, 11))
+    head += ["FID", "floor", "against best before", "public", "private"]
+    rows = [_list_cells(run, words) for run, words in zip(runs, beside, strict=True)]
+    table = format_table([head, *rows], right=(1, 7, 8, 9, 10, 11, 12))
     if any(run.push.get("changed") for run in runs):
         table += "\n+ after a commit: pushed with changes that are in no commit"
     return table
@@ -64,7 +67,8 @@ def read_number(value: Any) -> float | None:
     """A number, or an object with its mean -> the number; None for anything else."""
     if isinstance(value, dict):
         value = value.get("mean")
-    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+    number = _number(value) if isinstance(value, (int, float)) else math.inf
+    return number if math.isfinite(number) else None
 
 
 def _fold(run: Run, event: dict[str, Any]) -> None:
@@ -72,13 +76,16 @@ def _fold(run: Run, event: dict[str, Any]) -> None:
     run.minutes = read_number(event.get("minutes")) or run.minutes
     run.fid = read_number(event["fid"]) if "fid" in event else run.fid
     run.floor = read_number(event["floor"]) if "floor" in event else run.floor
+    if isinstance(is_random := event.get("random_weights"), bool):
+        run.random_weights = is_random
     run.public = str(event.get("public") or run.public)
     run.private = str(event.get("private") or run.private)
     if event["event"] == "score" and event.get("result") == "ERROR":
         run.public = run.public or "error"
 
 
-def _list_cells(run: Run) -> list[str]:
+def _list_cells(run: Run, beside: str) -> list[str]:
+    """(a Run, how its FID stands beside the best before) -> its line of the table."""
     push = run.push
     dirty = "+" if push.get("changed") else ""
     return [
@@ -92,6 +99,7 @@ def _list_cells(run: Run) -> list[str]:
         "-" if run.minutes is None else f"{run.minutes:.1f}",
         "-" if run.fid is None else f"{run.fid:.3f}",
         "-" if run.floor is None else f"{run.floor:.3f}",
+        beside,
         run.public or "-",
         run.private or "-",
     ]
@@ -100,6 +108,6 @@ def _list_cells(run: Run) -> list[str]:
 def _number(value: Any) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.inf
     return number if math.isfinite(number) else math.inf

@@ -12,7 +12,7 @@ from lib.kernel.configuration.settings import read_block, show_settings
 from lib.kernel.device.ranks import RankLostError
 from lib.kernel.pipeline import Request
 from lib.kernel.report import provenance
-from lib.kernel.report.report import Findings
+from lib.kernel.report.report import PRODUCT, Findings
 from lib.kernel.report.stage_log import StageLog
 from lib.kernel.stages import Kernel
 
@@ -40,7 +40,7 @@ def main(run: Callable[[Kernel, Request], None], kernel: Kernel, debug: bool = F
         for folder in (folders.output, folders.scratch, folders.cache):
             check_output_folder("output", folder)
         with provenance.locked(folders.scratch):
-            title = f"{rules.title}: recipe {recipe.name}, seed {given.seed}"
+            title = f"{PRODUCT}: {rules.title} by recipe {recipe.name}"
             findings = Findings(title, show_settings(given, recipe.preset))
             template, places = kernel.report_template, (folders.output, folders.scratch)
             stage_log = StageLog(findings, template, *places, viewer=kernel.viewer)

@@ -18,14 +18,20 @@ from lib.base.files import read_json, write_json
 from lib.base.log import log
 from lib.base.run_files import METRICS, REPORT
 from lib.kernel.configuration.config import RANDOM_WEIGHTS, Config
-from lib.kernel.configuration.folders import IDENTITY_FILE, PLAN_FILE, TRAIN_FOLDER, Folders
+from lib.kernel.configuration.folders import (
+    IDENTITY_FILE,
+    PLAN_FILE,
+    TRAIN_FOLDER,
+    Folders,
+    name_address,
+)
+from lib.kernel.configuration.rules import Rules
 from lib.kernel.device.device import Device, choose_device
 from lib.kernel.device.ranks import ALONE, RankLostError, Ranks
 from lib.kernel.metrics.choice import Drawn
 from lib.kernel.metrics.features import load_extractor
 from lib.kernel.metrics.inception import RANDOM_WARNING
 from lib.kernel.metrics.inception_weights import find_weights
-from lib.kernel.metrics.unseen_fid import score_unseen
 from lib.kernel.planning.automatic import fill_defaults
 from lib.kernel.planning.plan import (
     LEAST_REAL,
@@ -38,6 +44,7 @@ from lib.kernel.report import provenance
 from lib.kernel.report.report import Found
 from lib.kernel.report.stage_log import StageLog
 from lib.kernel.report.summary import summarise, write_metrics
+from lib.kernel.report.verdict import judge_run
 from lib.kernel.report_config import list_settled, mark_settled
 from lib.kernel.run_steps import (
     Tools,
@@ -92,12 +99,14 @@ def run(kernel: Kernel, request: Request) -> None:
     if provenance.is_finished(
         folders.output, folders.scratch, identity, kernel.bundle_sha256, recipe.preset
     ):
-        log("done", str(folders.output / REPORT))
+        log("done", name_address(folders.output / REPORT))
         return
     inception_file = locate_inception(given, folders, stage_log)
     with start_device(stages, request) as device:
         config = resolve(given, recipe, device)
-        extractor = load_extractor(config, inception_file, device)
+        extractor = load_extractor(
+            config, inception_file, device, use_tf_layout=stages.use_tf_layout
+        )
         # Inception's file could be loaded: from here on it belongs to the run's identity.
         facts = {**identity, "bundle_sha256": kernel.bundle_sha256}
         write_json(folders.scratch / IDENTITY_FILE, facts)
@@ -135,7 +144,7 @@ def run(kernel: Kernel, request: Request) -> None:
         with stage_log.stage("real features"):
             if plan is None:
                 plan = divide_time(tools, images, speeds)
-            reference, unseen_reference = measure_real_images(tools, images, plan)
+            reference, unseen_reference = measure_real_images(tools, stages, images, plan)
             write_json(note_of_real(tools, data_sha256), {"real": plan.real})
 
         with stage_log.stage("train"):
@@ -175,7 +184,9 @@ def run(kernel: Kernel, request: Request) -> None:
         with stage_log.stage("fid"):
             choice = choose_submitted(tools, stages, features, reference, plan)
             score_notes = [*choice.metrics.get("score_notes", []), *notes]
-            scores = score_unseen(features, choice, unseen_reference, images, config)
+            scores: dict[str, Any] = {"fid_unseen": None, "unseen_note": images.unseen_note}
+            if stages.score_unseen:
+                scores = stages.score_unseen(features, choice, unseen_reference, images, config)
             metrics = {**choice.metrics, "score_notes": score_notes, **scores}
             stage_log.add(Found(metrics, [scores["unseen_note"]], curation=choice.trace))
         with stage_log.stage("submission"):
@@ -195,7 +206,7 @@ def run(kernel: Kernel, request: Request) -> None:
                 rows=count_verified(config, device),
                 extract=extractor.extract,
             )
-        finish(tools, given, identity, competition.rules.files)
+        finish(tools, given, identity, competition.rules)
 
 
 @contextmanager
@@ -239,13 +250,17 @@ def locate_inception(given: Config, folders: Folders, stage_log: StageLog) -> Pa
     return find_weights(given.weights_file, given.weights_sha256, path, folders.input)
 
 
-def finish(tools: Tools, given: Config, identity: dict[str, Any], files: tuple[str, ...]) -> None:
+def finish(tools: Tools, given: Config, identity: dict[str, Any], rules: Rules) -> None:
     """Write the last files: metrics.json, the whole report, and run_manifest.json of all files."""
     output, findings = tools.folders.output, tools.stage_log.findings
     findings.is_complete = True
+    verdict = judge_run(findings.metrics, given, rules)
+    findings.add(Found({"verdict": verdict.as_dict()}))
     write_metrics(output, given, findings, tools.extractor.describe())
     tools.stage_log.write_report()
     provenance.write_manifest(output, {**identity, **findings.provenance})
-    for name in (*files, METRICS, REPORT):
+    for name in (*rules.files, METRICS):
         log("done", str(output / name))
+    log("done", name_address(output / REPORT))
     log("done", summarise(findings.metrics, given))
+    log("verdict", verdict.describe())

@@ -19,8 +19,20 @@ from lib.kernel.configuration.rules import Rules
 from lib.kernel.device.device import Device
 
 Tick = Callable[[float], None]  # called with the share of the work that is done, 0 to 1
-# Called with a recipe, the records of its training so far, and whether they are the last ones.
-Watch = Callable[[str, Sequence[Mapping[str, float]], bool], None]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Some samples of a training under way, for who watches it."""
+
+    images: np.ndarray  # (n, C, S, S) uint8
+    step: int
+    whose: str  # which weights drew them
+
+
+# Called with a recipe, the records of its training so far, whether they are the last ones, and its
+# newest samples, if there are any.
+Watch = Callable[[str, Sequence[Mapping[str, float]], bool, Samples | None], None]
 
 
 class Draw(Protocol):
@@ -64,7 +76,6 @@ class Recipe:
     draw: Draw = _refuse
     state_form: int = 1  # raised when earlier training states no longer fit
     channels: int | None = None  # of its pictures; None: 1 where all data are grey, else 3
-    sets_images_aside: bool = True  # whether unseen images are set aside
     # makes a lib.kernel.training.observer.Observer; None: nothing is measured in training
     observer: Any = None
     contest: Contest | None = None

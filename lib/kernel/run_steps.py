@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from lib.base.errors import PipelineError
-from lib.base.files import write_json
-from lib.base.image_grid import write_grid
+from lib.base.files import write_bytes, write_json
 from lib.base.log import log
 from lib.kernel.competition.contract import Glance, Images, Remarks
 from lib.kernel.configuration.challenge import IMAGE_PX
@@ -33,7 +32,6 @@ from lib.kernel.metrics.reference import (
     count_unmeasured,
     measure_reference,
 )
-from lib.kernel.metrics.unseen_fid import measure_unseen
 from lib.kernel.metrics.validation_fid import ValidationFid, make_validation_fid
 from lib.kernel.planning.plan import (
     LEAST_REAL,
@@ -47,6 +45,7 @@ from lib.kernel.planning.plan import (
 )
 from lib.kernel.planning.speeds import Speeds, measure_speeds
 from lib.kernel.recipe import Recipe
+from lib.kernel.report.figures import GRID, encode_figure
 from lib.kernel.report.report import Found
 from lib.kernel.report.stage_log import StageLog
 from lib.kernel.sampling.model_file import Model
@@ -57,8 +56,6 @@ from lib.kernel.training.resume import export_state
 from lib.kernel.training.stall import find_stall
 from lib.kernel.training.time_limit import NoStepError, TimeLimit
 
-_GRID, _COLUMNS = 40, 4  # of the grids; two grids of four columns fit side by side
-_SHOWN_PX = 128  # side at most to which an image in them is enlarged
 _LOOKED_AT = 10_000  # real images that pixel statistics are taken from
 _CURATE_GUARD_S = 240.0  # for testing curation and for choosing together
 
@@ -121,13 +118,15 @@ def divide_time(tools: Tools, images: Images, speeds: Speeds | None) -> Plan:
 
 
 def measure_real_images(
-    tools: Tools, images: Images, plan: Plan
+    tools: Tools, stages: Stages, images: Images, plan: Plan
 ) -> tuple[Reference, Reference | None]:
     """Measure features, statistics and floor of the real images, and of the unseen ones."""
     config, cache = tools.config, tools.folders.cache
     rows = choose_real(len(images.real), plan.real, config.seed)
     reference = measure_reference(images.real[rows], tools.extractor, cache, config)
-    unseen = measure_unseen(images, plan.unseen, tools.extractor, cache, config, reference)
+    if stages.measure_unseen is None:
+        return reference, None
+    unseen = stages.measure_unseen(images, plan.unseen, tools.extractor, cache, config, reference)
     return reference, unseen
 
 
@@ -145,7 +144,8 @@ def prepare_training(
     share = 0.0 if recipe.contest else config.fid_loss
     limit = TimeLimit(plan.train_s * (1.0 - share) + taken_over_s, deadline)
     exact = (tools.inception_file, tools.device, tools.extractor)
-    return limit, make_validation_fid(recipe, config, *exact, reference, plan.image_s)
+    guesses_s = (plan.image_s, max(plan.image_s - plan.feature_s, 0.0))
+    return limit, make_validation_fid(recipe, config, *exact, reference, *guesses_s)
 
 
 @contextmanager
@@ -167,6 +167,7 @@ def leave_training(tools: Tools, trained: TrainResult, is_timed: bool) -> None:
     export_state(work, trained.model.path.parent, output)
     if stall := find_stall(trained.history, tools.config.minutes if is_timed else None):
         tools.stage_log.warn("train", stall)
+        tools.stage_log.add(Found({"stall": stall}))
 
 
 def finetune(
@@ -191,6 +192,12 @@ def finetune(
         "weights": trained.chosen,
         "steps": trained.steps,
         "judged": trained.judged,
+        "training": {
+            "seconds": trained.history[-1]["seconds"] if trained.history else 0.0,
+            "ended": trained.ended,
+            "rollbacks": trained.rollbacks,
+            "gave_up": trained.gave_up,
+        },
     }
     if finetuning:
         metrics["steps"] += finetuning.kept_steps
@@ -317,12 +324,11 @@ def measure_more(
 
 def spread_out(images: np.ndarray) -> np.ndarray:
     """(N, C, S, S) -> as many as a grid shows, from all over: files often lie in some order."""
-    return images[:: max(len(images) // _GRID, 1)][:_GRID]
+    return images[:: max(len(images) // GRID, 1)][:GRID]
 
 
 def write_figure(tools: Tools, name: str, caption: str, images: np.ndarray) -> dict[str, bytes]:
     """Write a grid of the first images; return caption -> PNG for the report."""
-    path = tools.folders.output / name
-    scale = max(1, _SHOWN_PX // images.shape[-1])
-    write_grid(path, images[:_GRID], columns=_COLUMNS, scale=scale)
-    return {caption: path.read_bytes()}
+    png = encode_figure(images)
+    write_bytes(tools.folders.output / name, png)
+    return {caption: png}

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from torch import nn
+
 from lib.base.errors import InputError
 from lib.kernel.competition.contract import Competition
 from lib.kernel.configuration.config import Config
@@ -15,6 +17,7 @@ from lib.kernel.configuration.stage_keys import STAGE_KEYS, list_needed
 from lib.kernel.device.device import MakeGraphs
 from lib.kernel.device.ranks import Ranks
 from lib.kernel.metrics.choice import Choice
+from lib.kernel.metrics.reference import Reference
 from lib.kernel.recipe import Recipe
 from lib.kernel.report.provenance import hash_bundle
 from lib.kernel.report.stage_log import Viewer
@@ -45,6 +48,9 @@ class Stages:
     finetune: Callable[..., tuple[Model, Any]] | None = None  # FID as the loss of the last steps
     tune_temperature: Callable[..., Any] | None = None
     curate: Callable[..., Choice] | None = None
+    use_tf_layout: Callable[[nn.Module], None] | None = None  # of preprocessing tf
+    measure_unseen: Callable[..., Reference | None] | None = None  # of images set aside
+    score_unseen: Callable[..., dict[str, Any]] | None = None
     measure_extra: Callable[..., Any] | None = None  # KID, precision, recall, copies, spectra
 
     def check(self, *configs: Config) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lib.base.errors import InputError
+from lib.commands import bundle as bundle_command
 from lib.commands.bundle import BUNDLE
 from lib.commands.options import parse_and_run
 from tests.bundled import bound_by_permissions
@@ -113,6 +114,54 @@ def test_watch_bundles_again_at_every_change(entry: Path) -> None:
             _wait_for(out, "return 22")
         finally:
             watcher.send_signal(signal.SIGTERM)
+
+
+class _EnoughError(Exception):
+    """Ends a watch that would go on for ever."""
+
+
+def test_watch_sees_a_change_that_comes_while_it_bundles(
+    entry: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once such a change was missed until the next one, and this suite waited for ever."""
+    out, source = entry.parents[1] / "out.py", entry.parent / "lib" / "a.py"
+    changes = iter(["def g(:\n", "def g():\n    return 22\n"])
+    written, pauses = bundle_command.write_bundle, iter(range(4))
+
+    def write_and_change(*words: object) -> None:
+        written(*words)
+        source.write_text(next(changes, source.read_text()))
+
+    def change_or_end(_: float) -> None:
+        if next(pauses, None) is None:
+            raise _EnoughError
+        if capsys.readouterr().err:
+            source.write_text(next(changes))
+
+    monkeypatch.setattr(bundle_command, "write_bundle", write_and_change)
+    monkeypatch.setattr(time, "sleep", change_or_end)
+    with pytest.raises(_EnoughError):
+        parse_and_run(BUNDLE, [str(entry), "-o", str(out), "--watch"])
+    assert "return 22" in out.read_text()
+
+
+def test_watch_sees_a_mended_file_that_no_bundle_has_held(
+    entry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, new = entry.parents[1] / "out.py", entry.parent / "lib" / "new.py"
+    texts = iter(["def g(:\n", "NEW = 1\n"])
+
+    def change_or_end(_: float) -> None:
+        if (text := next(texts, None)) is None:
+            raise _EnoughError
+        if not new.exists():
+            entry.write_text("import lib.new\n")
+        new.write_text(text)
+
+    monkeypatch.setattr(time, "sleep", change_or_end)
+    with pytest.raises(_EnoughError):
+        parse_and_run(BUNDLE, [str(entry), "-o", str(out), "--watch"])
+    assert "NEW = 1" in out.read_text()
 
 
 def _wait_for(out: Path, text: str) -> None:

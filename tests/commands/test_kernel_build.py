@@ -69,6 +69,12 @@ def test_a_stage_that_is_switched_off_is_left_out(setting: dict[str, object], mo
     assert module in list_modules(build_text("r3gan", True, **setting))
 
 
+def test_another_preprocessing_brings_its_network() -> None:
+    module = "lib/kernel/metrics/inception_tf.py"
+    assert module not in list_modules(build("r3gan"))
+    assert module in list_modules(build_text("r3gan", preprocessing="tf-fid"))
+
+
 @pytest.mark.parametrize("recipe", ROWS)
 def test_a_kernel_begins_with_what_a_reader_wants(recipe: str) -> None:
     lines = build(recipe).text.split("\n")

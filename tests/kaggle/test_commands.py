@@ -23,7 +23,7 @@ def prompt(tmp_path: Path) -> Iterator[Prompt]:
 def test_the_whole_loop_by_build_py(prompt: Prompt) -> None:
     (prompt.root / ".gitignore").write_text("/build/\n/runs/\n__pycache__/\n")
     assert "init --owner" in prompt.build("push", code=2)
-    assert "ada/gan-challenge-one-file" in prompt.build("init", "--owner", "ada")
+    assert "ada/kernelpress-gan-challenge" in prompt.build("init", "--owner", "ada")
     prompt.commit()
     ill = prompt.build("doctor", code=1)
     assert re.search(r"CURE +bundle +build/kernel.py is not built", ill)
@@ -35,22 +35,25 @@ def test_the_whole_loop_by_build_py(prompt: Prompt) -> None:
     assert "CURE" not in well
     assert re.search(r"gpu hours +25.0 of 30.0 h left", well)
     assert re.search(
-        r"push +would make ada/gan-challenge-one-file version 2 of commit [0-9a-f]", well
+        r"push +would make ada/kernelpress-gan-challenge version 2 of commit [0-9a-f]", well
     )
-    assert "3 files in runs/gan-challenge-one-file/v1" in prompt.build("fetch")
+    fetched = prompt.build("fetch")
+    assert "3 files in runs/kernelpress-gan-challenge/v1" in fetched
+    told = "compared: FID 12.5, 3.8 times its floor; no comparable run before"
+    assert told in fetched
     scored = prompt.build("submit", "1", "-m", "hello")
     assert "submissions left today: 5" in scored
     assert re.search(r"public score +\d+\.\d+\n", scored)
     table = prompt.build("runs").splitlines()
     assert len(table) == 2
     row = table[1].split()
-    assert row[:2] == ["gan-challenge-one-file", "1"]
+    assert row[:2] == ["kernelpress-gan-challenge", "1"]
     assert row[4:10] == ["pixel", "lr=5e-4", "COMPLETE", "1.1", "12.500", "3.250"]
     prompt.build("push", "--recipe", "first-seed", "--accelerator", "NvidiaL4")
     diff = prompt.build("runs", "--diff", "1", "2")
     assert diff.count("recipe: 'pixel' against 'first-seed'") == 1
     assert "machine_shape: 'NvidiaTeslaT4' against 'NvidiaL4'" in diff
-    assert prompt.server.versions["ada/gan-challenge-one-file"][1].request["machineShape"] == (
+    assert prompt.server.versions["ada/kernelpress-gan-challenge"][1].request["machineShape"] == (
         "NvidiaL4"
     )
     with (prompt.root / "lib" / "base" / "seeds.py").open("a") as file:
@@ -61,7 +64,7 @@ def test_the_whole_loop_by_build_py(prompt: Prompt) -> None:
 def test_plain_client_works_from_the_root(prompt: Prompt) -> None:
     prompt.build("init", "--owner", "ada")
     prompt.build("--recipe", "second-seed")
-    ref = "ada/gan-challenge-one-file"
+    ref = "ada/kernelpress-gan-challenge"
     assert "version 1 successfully pushed" in prompt.kaggle("kernels", "push")
     sent = prompt.server.versions[ref][0].request
     assert sent["text"] == (prompt.root / "build" / "kernel.py").read_text()
@@ -80,7 +83,7 @@ def test_notebook_is_pushed_by_build_py_and_by_the_plain_client(prompt: Prompt) 
     """Without a word about it in the tracked kernel-metadata.json, which is the script's."""
     prompt.build("init", "--owner", "ada")
     tracked = (prompt.root / "kernel-metadata.json").read_text()
-    ref, folder = "ada/gan-challenge-one-file", prompt.root / "build" / "notebook"
+    ref, folder = "ada/kernelpress-gan-challenge", prompt.root / "build" / "notebook"
     words = ("push", "--format", "notebook", "--allow-dirty", "--accelerator", "NvidiaL4")
     assert f"{ref} version 1" in prompt.build(*words, "--wait")
     assert "3 files" in prompt.build("fetch", "1")  # the bundle's hash is the pushed one
@@ -120,7 +123,7 @@ def test_a_file_of_an_earlier_release_that_names_a_notebook_is_pushed_as_a_scrip
 
 def test_ctrl_c_leaves_the_kernel_running(prompt: Prompt) -> None:
     prompt.build("init", "--owner", "ada")
-    version = prompt.server.push("ada/gan-challenge-one-file", "x")
+    version = prompt.server.push("ada/kernelpress-gan-challenge", "x")
     version.statuses = ["RUNNING"]
     with prompt.start(sys.executable, "build.py", "watch", "1") as process:
         end = time.monotonic() + 600
@@ -132,7 +135,7 @@ def test_ctrl_c_leaves_the_kernel_running(prompt: Prompt) -> None:
         finally:
             process.kill()
     assert process.returncode == 130, errors
-    assert "to resume: python build.py watch gan-challenge-one-file/1" in out
+    assert "to resume: python build.py watch kernelpress-gan-challenge/1" in out
     assert version.status == "RUNNING"
 
 
@@ -140,7 +143,7 @@ def test_sweep_pushes_all_combinations(prompt: Prompt) -> None:
     prompt.build("init", "--owner", "ada")
     words = ("--recipe", "pixel,first-seed", "--set", "lr=1e-4,2e-4", "--allow-dirty")
     table = prompt.build("sweep", *words)
-    refs = [f"ada/gan-challenge-one-file-{name}" for name in ("pixel", "first-seed")]
+    refs = [f"ada/kernelpress-gan-challenge-{name}" for name in ("pixel", "first-seed")]
     assert sorted(prompt.server.versions) == sorted(
         f"{ref}-lr-{value}e-4" for ref in refs for value in (1, 2)
     )

@@ -198,10 +198,13 @@ def test_best_run_comes_first(tmp_path: Path) -> None:
     assert (runs[3].fid, runs[3].floor, runs[3].minutes) == (2.0, 1.5, 12.25)
     lines = list_runs(work).splitlines()
     columns = (
-        "kernel version commit bundle recipe overrides status minutes FID floor public private"
+        "kernel version commit bundle recipe overrides status minutes FID floor "
+        "against best before public private"
     )
     assert lines[0].split() == columns.split()
-    assert lines[1].split()[-2:] == ["9.5", "9.75"]
+    assert lines[1].split()[-3:] == ["-", "9.5", "9.75"]
+    assert lines[3].split()[-5:] == ["50", "%", "better", "-", "-"]  # version 3 beside version 1
+    assert lines[4].split()[-3:] == ["first", "-", "-"]
     assert len({len(line.rstrip()) for line in lines[1:]}) <= 3
     assert "ERROR" in lines[5]
 

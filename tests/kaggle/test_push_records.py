@@ -23,7 +23,7 @@ from tests.kaggle_place import REF, Place, open_place, play_complete
 from tests.kaggle_prompt import Prompt, open_prompt
 from tests.kaggle_state import Version
 
-MAIN = "ada/gan-challenge-one-file"
+MAIN = "ada/kernelpress-gan-challenge"
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_killed_push_that_arrived_is_taken_up_by_the_next_one(prompt: Prompt) ->
     prompt.build("init", "--owner", "ada")
     kill_the_push(prompt, arrives=True)
     shown = prompt.build("push", "--allow-dirty", "--wait")
-    assert "it arrived: ada/gan-challenge-one-file version 1" in shown
+    assert "it arrived: ada/kernelpress-gan-challenge version 1" in shown
     assert "nothing new is sent" in shown
     assert "complete; next: python build.py fetch" in shown
     assert prompt.server.count("SaveKernel") == 1

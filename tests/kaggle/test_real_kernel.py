@@ -12,7 +12,7 @@ import torch
 from lib.base.errors import PipelineError
 from lib.base.files import sha256_file
 from lib.commands.kernel_build import build_kernel
-from lib.commands.submission_check import check_submission
+from lib.commands.offline.submission_check import check_submission
 from lib.kaggle.git_state import GitState
 from lib.kaggle.push import Cargo, push_cargo
 from lib.kaggle.recorded_steps import fetch_and_record, submit_and_record, watch_and_record

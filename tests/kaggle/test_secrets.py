@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lib.base.errors import InputError
-from lib.commands.submission_check import check_submission
+from lib.commands.offline.submission_check import check_submission
 from lib.kaggle.credentials import find_credentials, is_private, list_secrets
 from lib.kaggle.recorded_steps import submit_and_record
 from lib.kaggle.secrets import clean_line, find_secrets, hide_queries, refuse_secrets

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lib.base.errors import InputError, PipelineError
-from lib.commands.submission_check import check_submission
+from lib.commands.offline.submission_check import check_submission
 from lib.kaggle import recorded_steps
 from lib.kaggle.errors import KaggleError
 from lib.kaggle.recorded_steps import fetch_and_record, submit_and_record, watch_and_record

@@ -157,9 +157,16 @@ def test_a_run_says_first_what_it_will_do_and_last_what_it_made(
     lines = (output.parent / "log.txt").read_text().splitlines()
     assert lines[0].startswith("run: recipe r3gan, at most 6 steps of training, 12 images to ")
     assert any(line.startswith("plan: ") and "6 steps of training" in line for line in lines)
-    assert lines[-2] == f"done: {output / 'report.html'}"
-    assert lines[-1].startswith("done: 12 images by recipe r3gan after 6 steps, chosen out of 16; ")
-    assert read_json(output / "metrics.json")["steps"] == 6
+    address = (output / "report.html").as_uri()
+    told = lines.index(f"report: {address}, rewritten as the run goes on")
+    assert told < next(k for k, line in enumerate(lines) if line.startswith("decode: "))
+    assert lines[-3] == f"done: {address}"
+    assert lines[-2].startswith("done: 12 images by recipe r3gan after 6 steps, chosen out of 16; ")
+    metrics = read_json(output / "metrics.json")
+    verdict = metrics["verdict"]
+    assert lines[-1] == f"verdict: {' '.join([verdict['words'], *verdict['reasons']])}"
+    assert verdict["answer"] == "do not submit"
+    assert (metrics["steps"], metrics["training"]["rollbacks"]) == (6, 0)
 
 
 def test_a_run_leaves_what_a_push_would_send_as_it_is(

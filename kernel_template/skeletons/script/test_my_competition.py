@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 HERE = Path(__file__).resolve().parent
-BUILD_PY = os.environ.get("BUILD_PY", "../../../build.py")  # of One File for Kaggle
+BUILD_PY = os.environ.get("BUILD_PY", "../../../build.py")  # of Kernelpress
 
 
 def write_tables(folder: Path) -> Path:

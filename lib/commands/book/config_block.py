@@ -1,6 +1,7 @@
 """A Config -> CONFIG at the top of its kernel: a key a line, each with unit and meaning."""
 
 import textwrap
+from typing import Any
 
 from lib.commands.book.entry_text import list_needed_keys
 from lib.kernel.configuration.config import KEYS, Config, show_value
@@ -35,7 +36,7 @@ def render_config(config: Config) -> str:
             value = f"{name!r}: {show_value(name, getattr(config, name))!r},"
             lines += _lay_out(value, words)
         else:
-            own = _tell_candidates(name, config, preset)
+            own = tell_own_values(name, config, preset)
             lines += _lay_out(f"# {name!r}: ...,", f"{words} ({own})")
         if first and name == first[-1]:
             note = ", but uncomment a key only to give it to all candidates"
@@ -60,14 +61,19 @@ def list_idle(config: Config, preset: Preset) -> set[str]:
     return usual - set(config.given)
 
 
-def _tell_candidates(name: str, config: Config, preset: Preset) -> str:
-    """A key that is each candidate's own -> their values, in words."""
+def find_own_values(name: str, config: Config, preset: Preset) -> dict[str, Any]:
+    """A key that is each candidate's own -> candidate -> its value, as users write it."""
     able = [each for each in preset.candidates if each.can_make(config.image_px)]
     rows = [(each, as_candidate(config, preset, each)) for each in able if name in each.keys]
-    values = [(each.name, show_value(name, getattr(row, name))) for each, row in rows]
-    if len({value for _, value in values}) == 1 and len(values) > 1:
-        return f"all {values[0][1]}"
-    return ", ".join(f"{each} {value}" for each, value in values)
+    return {each.name: show_value(name, getattr(row, name)) for each, row in rows}
+
+
+def tell_own_values(name: str, config: Config, preset: Preset) -> str:
+    """A key that is each candidate's own -> their values, in words."""
+    values = find_own_values(name, config, preset)
+    if len(set(values.values())) == 1 and len(values) > 1:
+        return f"all {next(iter(values.values()))}"
+    return ", ".join(f"{each} {value}" for each, value in values.items())
 
 
 def _lay_out(value: str, words: str) -> list[str]:

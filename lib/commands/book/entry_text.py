@@ -17,6 +17,9 @@ _STAGES = {
     "finetune": ("lib.kernel.training.fid_finetune", "finetune_by_fid"),
     "tune_temperature": ("lib.kernel.sampling.temperature_sweep", "tune_temperature"),
     "curate": ("lib.kernel.curation.choose", "choose_images"),
+    "use_tf_layout": ("lib.kernel.metrics.inception_tf", "use_tf_layout"),
+    "measure_unseen": ("lib.kernel.metrics.unseen_fid", "measure_unseen"),
+    "score_unseen": ("lib.kernel.metrics.unseen_fid", "score_unseen"),
     "measure_extra": ("lib.kernel.metrics.extra_metrics", "measure_extra"),
 }
 
@@ -32,7 +35,10 @@ def render_entry(
     preset = find_preset(config.recipe, config.competition)
     own = [config.recipe, *(candidate.name for candidate in preset.candidates)]
     recipes = [ROWS[name] for name in (ROWS if full else own)]
-    needed = {"measure_extra", *(STAGE_KEYS[key] for key in list_needed_keys(config))}
+    always = {"measure_extra"}
+    if preset.sets_images_aside:
+        always |= {"measure_unseen", "score_unseen"}
+    needed = {*always, *(STAGE_KEYS[key] for key in list_needed_keys(config))}
     stages = {name: _STAGES[name][1] for name in _STAGES if full or name in needed}
     report = (templates / "report.html.j2").read_text(encoding="utf-8")
     viewer = [("lib.kernel.report.inline", "InlineViewer")] if in_notebook else []

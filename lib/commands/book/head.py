@@ -18,7 +18,8 @@ _MARGIN = 14  # characters of the column on the left
 def render_head(config: Config, licence: Path) -> str:
     """(Config, path of LICENSE) -> the head of its kernel, without the "#" before each line."""
     rules = find_rules(config.competition)
-    title = f"{rules.title} by recipe {config.recipe}: a self-contained script for Kaggle."
+    made = "a self-contained script for Kaggle, made by Kernelpress."
+    title = f"{rules.title} by recipe {config.recipe}: {made}"
     rows = [*describe_kernel(config), ("LICENCE", describe_licence(licence))]
     lines = [title, ""]
     for word, text in rows:

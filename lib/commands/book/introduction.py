@@ -36,6 +36,6 @@ def tell_story(config: Config, licence: Path) -> Story:
         for word, text in (*describe_kernel(config), ("LICENCE", describe_licence(licence)))
     ]
     introduction = "\n\n".join(
-        [title, f"A self-contained notebook for Kaggle. {shown}", *paragraphs]
+        [title, f"A self-contained notebook for Kaggle, made by Kernelpress. {shown}", *paragraphs]
     )
     return Story(introduction, _SHOW_REPORT, "What it made")

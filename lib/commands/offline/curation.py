@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from lib.base.errors import InputError
 from lib.base.files import replacing
 from lib.base.seeds import derive_seed
 from lib.commands.offline.feature_source import Source, read_features
+from lib.commands.options import Answer
 from lib.kernel.configuration.challenge import FEATURES
 from lib.kernel.curation.curate import DEFAULT_ROUNDS, choose_subset
 from lib.kernel.device.device import choose_device
@@ -21,10 +23,11 @@ from lib.kernel.metrics.fid import (
 from lib.kernel.metrics.floor import measure_floor
 
 _DRAWS = 5
+_FLOOR = ("floor", "floor_error", "floor_size", "floor_against")  # as `score` names them
 
 
-def curate_files(options: argparse.Namespace) -> int:
-    """Write the chosen rows and print their FIDs, by the options of `curate`."""
+def curate_files(options: argparse.Namespace) -> Answer:
+    """Write the chosen rows and tell their FIDs, by the options of `curate`."""
     rounds = DEFAULT_ROUNDS if options.rounds is None else options.rounds
     _check_options(options, rounds)
     pool = _read_features(options.pool, options.weights, "the pool's features", max(options.n, 2))
@@ -45,33 +48,52 @@ def curate_files(options: argparse.Namespace) -> int:
     )
     with replacing(options.output) as file:
         np.save(file, curation.chosen)
-    _describe("the real rows used", pool, curation.chosen, statistics, options.seed)
+    sides = {"the real rows used": statistics}
     if options.holdout:
-        held_out = features_to_statistics(unseen)
-        _describe("the real rows held out", pool, curation.chosen, held_out, options.seed)
-    for count in dict.fromkeys((len(used), len(unseen))) if options.holdout else (len(used),):
+        sides["the real rows held out"] = features_to_statistics(unseen)
+    chosen, floors = curation.chosen, []
+    against = [_measure(name, pool, chosen, sides[name], options.seed) for name in sides]
+    lines = [_describe(one) for one in against]
+    counts = dict.fromkeys((len(used), len(unseen)) if options.holdout else (len(used),))
+    for count in counts:
         floor = measure_floor(real, _DRAWS, options.seed, options.n, count)
-        print(f"floor: {floor.mean:.6g} +- {floor.standard_error:.2g}, {floor.describe()}")
-    print("the rows were chosen by FID: quote it beside the random draw's, never as the model's")
-    print(f"{options.output}: {len(curation.chosen):,} row numbers of {len(pool):,}")
-    return 0
+        values = (floor.mean, floor.standard_error, floor.size, floor.rest)
+        floors.append(dict(zip(_FLOOR, values, strict=True)))
+        lines.append(f"floor: {floor.mean:.6g} +- {floor.standard_error:.2g}, {floor.describe()}")
+    lines += [
+        "the rows were chosen by FID: quote it beside the random draw's, never as the model's",
+        f"{options.output}: {len(curation.chosen):,} row numbers of {len(pool):,}",
+    ]
+    facts = {"chosen": len(curation.chosen), "pool": len(pool), "output": options.output}
+    return Answer("\n".join(lines), {"against": against, "floors": floors, **facts})
 
 
-def _describe(
+def _measure(
     name: str, pool: np.ndarray, chosen: np.ndarray, statistics: Statistics, seed: int
-) -> None:
-    """Print the FIDs of random draws and of the chosen rows against real images, in one line."""
+) -> dict[str, Any]:
+    """Measure the FIDs of random draws and of the chosen rows against real images."""
     random = np.random.default_rng(derive_seed(seed, "random draws"))
     values = [
         frechet_distance(pool[random.choice(len(pool), len(chosen), replace=False)], statistics)
         for _ in range(_DRAWS)
     ]
-    mean, spread = float(np.mean(values)), float(np.std(values, ddof=1))
-    after = frechet_distance(pool[chosen], statistics)
+    return {
+        "name": name,
+        "real": statistics.count,
+        "random_draw": float(np.mean(values)),
+        "random_draw_spread": float(np.std(values, ddof=1)),
+        "draws": _DRAWS,
+        "curated": frechet_distance(pool[chosen], statistics),
+    }
+
+
+def _describe(found: dict[str, Any]) -> str:
+    """What _measure found -> a line."""
+    mean, spread, after = (found[key] for key in ("random_draw", "random_draw_spread", "curated"))
     gain = f", {1 - after / mean:.1%} below" if mean > 0 else ""
-    print(
-        f"against {name} ({statistics.count:,}): random draw {mean:.6g} +- {spread:.2g} "
-        f"({_DRAWS} draws), curated {after:.6g}{gain}"
+    return (
+        f"against {found['name']} ({found['real']:,}): random draw {mean:.6g} +- {spread:.2g} "
+        f"({found['draws']} draws), curated {after:.6g}{gain}"
     )
 
 

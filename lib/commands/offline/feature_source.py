@@ -23,6 +23,7 @@ from lib.kernel.device.device import choose_device
 from lib.kernel.metrics.feature_cache import CHUNKS, read_cached
 from lib.kernel.metrics.features import Extractor, extract_features, load_extractor
 from lib.kernel.metrics.inception import RANDOM_WARNING
+from lib.kernel.metrics.inception_tf import use_tf_layout
 from lib.kernel.metrics.inception_weights import find_weights
 from lib.kernel.metrics.weights_kind import refuse_wrong_kind
 
@@ -168,7 +169,7 @@ def _load_network(source: Source) -> Extractor:
         if given:
             name, digest = given.name, ""
         weights = find_weights(name, digest, given, source.path)
-    return load_extractor(config, weights, choose_device())
+    return load_extractor(config, weights, choose_device(), use_tf_layout=use_tf_layout)
 
 
 def _complain(source: Source, what: str, got: str) -> InputError:

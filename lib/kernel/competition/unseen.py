@@ -43,7 +43,7 @@ def set_aside(ids: Sequence[str], recipe: Recipe, config: Config, work: Path) ->
     choice. One with checkpoints but without this mark is of a version before this rule. Its
     weights saw all images, so it goes on with all of them.
     """
-    if not recipe.sets_images_aside:
+    if not recipe.preset.sets_images_aside:
         return _keep_all(f"recipe {recipe.name} trains on all, as described")
     if len(ids) < FROM:
         return _keep_all(f"there are {len(ids):,}, and only of {FROM:,} or more some are set aside")

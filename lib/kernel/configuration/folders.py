@@ -13,6 +13,8 @@ SWEEP_FILE = "sweep.json"
 POOL_FILE = "pool.npy"
 TRAIN_FOLDER = "train"
 
+_KAGGLE = Path("/kaggle")
+
 
 @dataclass(frozen=True)
 class Folders:
@@ -26,8 +28,7 @@ class Folders:
 
 def find_folders() -> Folders:
     """Find KERNEL_INPUT and KERNEL_OUTPUT, else Kaggle's folders, else those here."""
-    kaggle = Path("/kaggle")
-    on_kaggle = (kaggle / "input").is_dir() and (kaggle / "working").is_dir()
+    kaggle, on_kaggle = _KAGGLE, _has_kaggle_folders()
     given_input, given_output = os.environ.get("KERNEL_INPUT"), os.environ.get("KERNEL_OUTPUT")
     source = Path(given_input or (kaggle / "input" if on_kaggle else "input")).absolute()
     target = Path(given_output or (kaggle / "working" if on_kaggle else ".")).absolute()
@@ -35,6 +36,20 @@ def find_folders() -> Folders:
     scratch = Path(os.environ.get("KERNEL_SCRATCH") or default).absolute()
     cache = Path(os.environ.get("KERNEL_CACHE") or scratch / "cache").absolute()
     return Folders(source, target, scratch, cache)
+
+
+def is_on_kaggle() -> bool:
+    """Tell whether the run's files are Kaggle's, which nobody opens by a path on this machine."""
+    return _has_kaggle_folders() and not os.environ.get("KERNEL_OUTPUT")
+
+
+def name_address(path: Path) -> str:
+    """A file -> what a reader opens: its address for a browser, on Kaggle its path."""
+    return str(path) if is_on_kaggle() else path.absolute().as_uri()
+
+
+def _has_kaggle_folders() -> bool:
+    return (_KAGGLE / "input").is_dir() and (_KAGGLE / "working").is_dir()
 
 
 def _place_scratch(target: Path) -> Path:

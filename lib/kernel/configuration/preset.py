@@ -32,6 +32,11 @@ def count_doublings(side: int) -> int:
     return max(0, (side - 1).bit_length() - (IMAGE_PX - 1).bit_length())
 
 
+def quote_idea(preset: "Preset") -> str:
+    """A preset -> how it makes pictures, in brackets, to stand after its name."""
+    return f"({preset.idea.rstrip('.')})"
+
+
 @dataclass(frozen=True)
 class SizesByDevice:
     """The sizes that replace a size of 0 on a GPU and on a CPU."""
@@ -70,6 +75,7 @@ class Preset:
     training_keys: tuple[str, ...]  # read by its training and drawing
     sizes: SizesByDevice = field(default=SizesByDevice())
     candidates: tuple["Preset", ...] = ()  # recipes that compete in it
+    sets_images_aside: bool = True  # real images that it is not trained on measure it at the end
     image_px: Sequence[int] = (IMAGE_PX,)  # sides of pictures that it makes; not of a contest
     rules: Rules | None = None  # of the competition that it was adapted to
     words: Mapping[str, str] = field(default_factory=dict)  # key -> what it means in this recipe

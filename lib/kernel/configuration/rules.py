@@ -20,6 +20,7 @@ class Rules:
     name: str  # as in --competition; its folder has the same name with underscores
     title: str
     slug: str = ""  # of the one competition on Kaggle that it is for; empty: of any other
+    rows: int = 0  # of a submission; 0: any number
     keys: tuple[str, ...] = ()  # keys of CONFIG that only some competitions have
     defaults: Mapping[str, Any] = field(default_factory=dict)  # where they differ from Config's
     image_px: Sequence[int] = (IMAGE_PX,)  # sides of a picture that it allows

@@ -8,7 +8,7 @@ from lib.base.log import log
 from lib.kernel.configuration.aliases import take_old_names
 from lib.kernel.configuration.config import AUTOMATIC, BAKED, KEYS, Config, show_value
 from lib.kernel.configuration.configure import configure, may_be_automatic
-from lib.kernel.configuration.preset import Preset
+from lib.kernel.configuration.preset import Preset, quote_idea
 from lib.kernel.configuration.rules import Rules
 from lib.kernel.configuration.stage_keys import STAGE_KEYS
 from lib.kernel.configuration.usual_names import name_cure
@@ -95,7 +95,7 @@ def _refuse_recipe(named: str, presets: Mapping[str, Preset]) -> NoReturn:
     raise InputError(
         "config",
         "CONFIG names a recipe that this kernel does not hold",
-        expected=" or ".join(map(repr, presets)),
+        expected=" or ".join(f"{name!r} {quote_idea(each)}" for name, each in presets.items()),
         got=repr(named),
         cure=f"{nearest_name(named, presets)}; or build one with --recipe {named} or --full",
     )

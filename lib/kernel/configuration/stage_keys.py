@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from lib.kernel.configuration.config import Config
+from lib.kernel.configuration.config import OFFICIAL, Config
 
 # A key of Config -> the field of lib.kernel.stages.Stages that holds its stage.
 STAGE_KEYS: Mapping[str, str] = {
@@ -11,6 +11,7 @@ STAGE_KEYS: Mapping[str, str] = {
     "fid_loss": "finetune",
     "sweep": "tune_temperature",
     "curate": "curate",
+    "preprocessing": "use_tf_layout",
 }
 
 
@@ -22,5 +23,6 @@ def list_needed(config: Config) -> list[str]:
         "fid_loss": config.fid_loss != 0,
         "sweep": config.sweep,
         "curate": config.curate,
+        "preprocessing": config.preprocessing != OFFICIAL,
     }
     return [key for key in STAGE_KEYS if is_asked[key]]

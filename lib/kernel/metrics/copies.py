@@ -34,9 +34,24 @@ class Nearness:
         return float(nearer.mean() + equal.mean() / 2)
 
     @property
-    def metrics(self) -> dict[str, float | int | None]:
+    def kind(self) -> str | None:
+        """Whether generated images are "copies", "near", "alike" or "far"; None: not known."""
+        count = len(self.generated)
+        if not len(self.unseen) or count < _FEWEST:
+            return None
+        copies, share = self._count_copies(), self.share_nearer
+        error = float(np.sqrt((2 * count + 1) / 12) / count)  # of Mann and Whitney's statistic
+        if copies[0] - copies[1] > _SURE * np.sqrt(sum(copies)):
+            return "copies"
+        if share > 0.5 + _SURE * error:
+            return "near"
+        return "far" if share < 0.5 - _SURE * error else "alike"
+
+    @property
+    def metrics(self) -> dict[str, str | float | int | None]:
         """What metrics.json and the report's table hold."""
         return {
+            "copying": self.kind,
             "nearest_training_rms": _median(self.generated),
             "nearest_training_rms_unseen": _median(self.unseen),
             "nearest_images": len(self.generated),
@@ -46,31 +61,31 @@ class Nearness:
 
     def describe(self) -> str:
         """Say in plain sentences how near they are, and what follows."""
-        count = len(self.generated)
-        if not len(self.unseen) or count < _FEWEST:
+        if self.kind is None:
             why = "too few unseen real images, or generated ones, are there to compare"
             return f"Whether the generator copies its training images is not known: {why}."
-        copies = [int((side == 0).sum()) for side in (self.generated, self.unseen)]
+        copies = self._count_copies()
         medians = [float(np.median(side)) for side in (self.generated, self.unseen)]
         return (
             f"A generated image is {medians[0]:.3g} grey levels a pixel away from the nearest "
-            f"training image (median of {count}, {copies[0]} of them exact copies), a real image "
-            f"that no generator saw {medians[1]:.3g} ({copies[1]} exact copies). "
-            f"{self._conclude(copies)} Pictures that repeat in the training images are left out."
+            f"training image (median of {len(self.generated)}, {copies[0]} of them exact "
+            f"copies), a real image that no generator saw {medians[1]:.3g} ({copies[1]} exact "
+            f"copies). "
+            f"{self._conclude()} Pictures that repeat in the training images are left out."
         )
 
-    def _conclude(self, copies: list[int]) -> str:
-        share, count = self.share_nearer, len(self.generated)
-        error = float(np.sqrt((2 * count + 1) / 12) / count)  # of Mann and Whitney's statistic
-        pairs = f"in {share:.0%} of pairs, where 50 % would be alike"
-        if copies[0] - copies[1] > _SURE * np.sqrt(sum(copies)):
-            return f"Generated images are nearer ({pairs}): the generator copies training images."
-        if share > 0.5 + _SURE * error:
-            why = "it nearly copies, or its pictures are plainer than real ones"
-            return f"Generated images are nearer ({pairs}): {why}; look at both."
-        if share < 0.5 - _SURE * error:
-            return f"Generated images are farther away ({pairs}): no sign of copying."
-        return f"Generated images are about as near ({pairs}): no sign of copying."
+    def _count_copies(self) -> list[int]:
+        return [int((side == 0).sum()) for side in (self.generated, self.unseen)]
+
+    def _conclude(self) -> str:
+        pairs = f"in {self.share_nearer:.0%} of pairs, where 50 % would be alike"
+        return {
+            "copies": f"Generated images are nearer ({pairs}): "
+            "the generator copies training images.",
+            "near": f"Generated images are nearer ({pairs}): it nearly copies, or its pictures are "
+            "plainer than real ones; look at both.",
+            "far": f"Generated images are farther away ({pairs}): no sign of copying.",
+        }.get(self.kind or "", f"Generated images are about as near ({pairs}): no sign of copying.")
 
 
 def measure_nearness(

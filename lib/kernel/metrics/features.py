@@ -8,7 +8,7 @@ machine may differ in the last bits.
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,7 +78,12 @@ class Extractor:
 
 
 def load_extractor(
-    config: Config, weights: Path | None, device: Device, *, fast: bool = False
+    config: Config,
+    weights: Path | None,
+    device: Device,
+    *,
+    fast: bool = False,
+    use_tf_layout: Callable[[nn.Module], None] | None = None,
 ) -> Extractor:
     """(Config, weights file or None for random ones, Device) -> Extractor, described in the log.
 
@@ -86,7 +91,10 @@ def load_extractor(
     weights read pictures of RANDOM_PX, a twelfth of the work: their features mean nothing anyway.
     """
     way = list_preprocessings(RANDOM_PX if weights is None else INPUT_PX)[config.preprocessing]
-    network = load_inception(weights, config.seed, device.torch_device, tf_layout=way.tf_layout)
+    tf_layout = use_tf_layout if way.tf_layout else None
+    assert tf_layout or not way.tf_layout, "a kernel without it refuses that preprocessing"
+    place = device.torch_device
+    network = load_inception(weights, config.seed, place, use_tf_layout=tf_layout)
     fold_batch_norms(network)
     is_fast = fast and way.name == OFFICIAL
     dtype = (device.amp_dtype if is_fast else None) or torch.float32

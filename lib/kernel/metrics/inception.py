@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from lib.base.errors import InputError
 from lib.base.seeds import derive_seed
-from lib.kernel.metrics.inception_tf import use_tf_layout
 from lib.kernel.metrics.torchvision_import import import_torchvision
 from lib.kernel.metrics.weights_kind import CURE, EXPECTED, refuse_wrong_kind
 
@@ -31,22 +31,27 @@ _CALIBRATION_PX = (12, 107)  # of the noise, before and after enlarging: in less
 
 
 def load_inception(
-    path: Path | None, seed: int, device: torch.device, *, tf_layout: bool = False
+    path: Path | None,
+    seed: int,
+    device: torch.device,
+    *,
+    use_tf_layout: Callable[[nn.Module], None] | None = None,
 ) -> nn.Module:
     """A weights file, or None for random weights of the seed -> Inception-V3 in eval mode.
 
     It turns (N, 3, S, S) float 0..1 into (N, 2048). It is the official network: torchvision's
     inception_v3 with fc = Identity, without the auxiliary head, which only training uses.
     transform_input is set, as torchvision sets it beside its pretrained weights: the input goes
-    from ImageNet's mean and deviation to -1..1. With `tf_layout` it is the network ported from
-    TensorFlow instead, which reads -1..1 as it is.
+    from ImageNet's mean and deviation to -1..1. With `use_tf_layout`, of inception_tf.py, it is
+    the network ported from TensorFlow instead, which reads -1..1 as it is.
     """
+    tf_layout = use_tf_layout is not None
     network = _outline_network(tf_layout)
     network.to_empty(device="cpu").eval().requires_grad_(False)
     if path is not None:
         state = _match_keys(network, read_state(path), path, tf_layout)
         network.load_state_dict(state, strict=False)  # counters of batches may be absent
-    if tf_layout:
+    if use_tf_layout:
         use_tf_layout(network)
     if path is None:
         _set_random_weights(network, seed)

@@ -27,6 +27,7 @@ class ValidationFid:
     exact: Extractor
     fast: Extractor | None  # none on a CPU
     image_s: float  # seconds that drawing and measuring one image takes: a guess until measured
+    draw_s: float = 0.0  # the part of them that drawing takes
 
     def measure(self, samples: np.ndarray) -> float:
         """(n, C, S, S) uint8 -> their FID by the fast path where there is one."""
@@ -59,18 +60,19 @@ def make_validation_fid(
     exact: Extractor,
     real: Reference,
     image_s: float,
+    draw_s: float = 0.0,
 ) -> ValidationFid:
-    """(config, Inception's weights, real features of the exact path, guess in s) -> ValidationFid.
+    """(config, Inception's weights, real features of the exact path, guesses) -> ValidationFid.
 
     The sweep and the proof of curation use the same validation half. No choice sees the test half.
     """
     half = validation_half(real, config.seed)
     if not recipe.uses_fast_fid or config.eval_samples < 0:
-        return ValidationFid(half, exact, None, image_s)
+        return ValidationFid(half, exact, None, image_s, draw_s)
     if not device.is_cuda:
         log(
             "selection", "FID in training is by the exact path (on a CPU the fast one saves little)"
         )
-        return ValidationFid(half, exact, None, image_s)
+        return ValidationFid(half, exact, None, image_s, draw_s)
     fast = load_extractor(config, weights, device, fast=True)
-    return ValidationFid(half, exact, fast if fast.is_fast else None, image_s)
+    return ValidationFid(half, exact, fast if fast.is_fast else None, image_s, draw_s)

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lib.base.errors import InputError, find_nearest
 from lib.kernel.competition.table import DEFAULT_COMPETITION, find_rules
-from lib.kernel.configuration.config import Config, check_choice
+from lib.kernel.configuration.config import Config
 from lib.kernel.configuration.configure import configure
-from lib.kernel.configuration.preset import Preset
+from lib.kernel.configuration.preset import Preset, quote_idea
 from lib.kernel.recipes.auto.preset import AUTO_PRESET
 from lib.kernel.recipes.edm.preset import EDM_PRESET
 from lib.kernel.recipes.pixel.preset import PIXEL_PRESET
@@ -45,7 +46,11 @@ def find_preset(recipe: str, competition: str = DEFAULT_COMPETITION) -> Preset:
 
     For an unknown name, raise InputError with the nearest one.
     """
-    check_choice("recipe", recipe, ROWS)
+    if recipe not in ROWS:
+        near = find_nearest(recipe, ROWS)
+        told = f"did you mean {near!r} {quote_idea(ROWS[near].preset)}? " if near else ""
+        cure = f"{told}--recipe help lists the recipes and says what each is"
+        raise InputError("config", f"there is no recipe {recipe!r}", cure=cure)
     return ROWS[recipe].preset.adapt(find_rules(competition))
 
 

@@ -6,6 +6,7 @@ from html import escape
 
 _WIDTH, _HEIGHT = 560, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 12, 34
+_MOST_TICKS = 7
 
 Points = Sequence[tuple[float, float]]
 
@@ -80,19 +81,47 @@ def _ticks(low: float, high: float) -> list[float]:
     step = 10 ** math.floor(math.log10((high - low) / 2))
     while (high - low) / step > 6:
         step *= 2.5 if f"{step:e}"[0] == "2" else 2
-    first = math.ceil(low / step)
-    return [k * step for k in range(first, math.floor(high / step) + 1)]
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [k * step for k in range(first, last + 1)]
+
+
+def list_log_ticks(low: float, high: float) -> list[float]:
+    """A range of values above 0 -> two to seven round values in it, for a logarithmic axis.
+
+    They are powers of ten where the range is long, and 1, 2 and 5 times these where it is shorter.
+    Within a small part of a decade a logarithmic axis is nearly linear, and so are its values.
+    """
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    for factors in ((1,), (1, 5), (1, 2, 5)):
+        every = [factor * 10.0**power for power in range(first, last + 1) for factor in factors]
+        within = [value for value in every if low <= value <= high]
+        if len(within) > _MOST_TICKS:
+            return within[:: -(-len(within) // _MOST_TICKS)]
+        if len(within) >= 3:
+            return within
+    return [value for value in _ticks(low, high) if value > 0] if high > low else [low]
+
+
+def _format_tick(value: float) -> str:
+    rounded = float(f"{value:.4g}")
+    return (
+        f"{rounded:,.4f}".rstrip("0").rstrip(".") if 1e-3 <= abs(rounded) < 1e6 else f"{rounded:g}"
+    )
 
 
 def _draw_axes(x_low: float, x_high: float, y_low: float, y_high: float, log_y: bool) -> list[str]:
     parts = []
     bottom, right_end = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
-    for y in _ticks(y_low, y_high):
+    if log_y:
+        y_ticks = [math.log10(value) for value in list_log_ticks(10**y_low, 10**y_high)]
+    else:
+        y_ticks = _ticks(y_low, y_high)
+    for y in y_ticks:
         down = bottom - (y - y_low) / (y_high - y_low) * (bottom - _TOP)
         parts.append(
             f'<line class="rule" x1="{_LEFT}" x2="{right_end}" y1="{down:.1f}" y2="{down:.1f}"/>'
         )
-        text = f"{10**y if log_y else y:.4g}"
+        text = _format_tick(10**y if log_y else y)
         parts.append(f'<text x="{_LEFT - 6}" y="{down + 4:.1f}" class="end">{text}</text>')
     for x in _ticks(x_low, x_high):
         right = _LEFT + (x - x_low) / (x_high - x_low) * (right_end - _LEFT)

@@ -53,16 +53,20 @@ class InlineViewer:
             display(HTML(f"<p>{escape(caption)}</p>"), Image(png, width=_GRID_PX))
 
     def show_training(
-        self, recipe: str, history: Sequence[Mapping[str, float]], output: Path, is_last: bool
+        self,
+        recipe: str,
+        history: Sequence[Mapping[str, float]],
+        newest: Mapping[str, bytes],
+        is_last: bool,
     ) -> None:
-        """Draw the curves of a recipe's training, anew in one place as it goes on."""
+        """Draw a recipe's training, anew in one place as it goes on: curves, newest samples."""
         handle, drawn_at = self._shown.get(recipe, (None, float("-inf")))
         now = time.monotonic()
         if not history or not _is_notebook() or (not is_last and now - drawn_at < _EVERY_S):
             return
         from IPython.display import HTML, display
 
-        page = HTML(draw_curves(recipe, history, output))
+        page = HTML(draw_curves(recipe, history, newest))
         if handle is None:
             handle = display(page, display_id=True)
         else:
@@ -70,17 +74,19 @@ class InlineViewer:
         self._shown[recipe] = handle, now
 
 
-def draw_curves(recipe: str, history: Sequence[Mapping[str, float]], output: Path) -> str:
-    """(recipe, records of its training, output folder) -> HTML: curves, the newest samples."""
+def draw_curves(
+    recipe: str, history: Sequence[Mapping[str, float]], newest: Mapping[str, bytes]
+) -> str:
+    """(recipe, records of its training, caption -> PNG of its newest samples) -> HTML of both."""
     last = history[-1]
     head = f"Training of {recipe}: step {last['step']:,.0f}, {last['seconds']:,.0f} s"
     parts = [
         f"{chart['svg']}<p>{escape(chart['caption'])}</p>" for chart in draw_training(history, {})
     ]
-    if samples := sorted((output / "samples_v1").glob("epoch_*.png")):
-        png = base64.b64encode(samples[-1].read_bytes()).decode()
-        image = f'<img src="data:image/png;base64,{png}" alt="samples">'
-        parts.append(f"{image}<p>Samples of {samples[-1].stem.replace('_', ' ')}.</p>")
+    for caption, png in newest.items():
+        text = base64.b64encode(png).decode()
+        image = f'<img src="data:image/png;base64,{text}" width="{_GRID_PX}" alt="samples">'
+        parts.append(f"{image}<p>{escape(caption)}</p>")
     figures = "".join(f"<figure>{part}</figure>" for part in parts)
     return (
         f'<style>{_STYLE}</style><div class="kernel-run"><p><b>{escape(head)}</b></p>'

@@ -70,6 +70,18 @@ def draw_images(
     return np.concatenate(chunks)[:count]
 
 
+def draw_few(
+    recipe: Recipe, network: nn.Module, count: int, config: Config, device: Device, stage: str
+) -> np.ndarray:
+    """(recipe, its network in eval mode, images wanted) -> (count, C, S, S) uint8, to look at.
+
+    They are one chunk of that size, so a product's last bit may be another than in draw_images.
+    """
+    random = torch.Generator().manual_seed(derive_seed(config.seed, f"draw/{stage}", 0))
+    with torch.inference_mode():
+        return recipe.draw(network, count, random, config, device, _ignore).cpu().numpy()
+
+
 def count_chunks(count: int, config: Config, device: Device) -> int:
     """Images wanted -> chunks that hold them."""
     return -(-count // _chunk_size(config, device))
@@ -160,6 +172,10 @@ def draw_chunk(
         size = _chunk_size(config, device)
         images = recipe.draw(network, size, random, config, device, tick)
     return images.cpu().numpy()
+
+
+def _ignore(_: float) -> None:
+    """Ignore a share of the work that is done."""
 
 
 def _chunk_size(config: Config, device: Device) -> int:

@@ -13,10 +13,11 @@ import torch
 from lib.base.errors import PipelineError
 from lib.base.log import Progress, format_seconds, log
 from lib.kernel.device.plain_steps import Losses
-from lib.kernel.recipe import Recipe, Watch
+from lib.kernel.recipe import Recipe
 from lib.kernel.sampling.model_file import Model, write_model
 from lib.kernel.training.checkpoint import load_checkpoint, save_checkpoint
 from lib.kernel.training.observer import Observer
+from lib.kernel.training.preview import Preview
 from lib.kernel.training.result import TrainResult
 from lib.kernel.training.state import TrainState
 from lib.kernel.training.time_limit import NoStepError, TimeLimit
@@ -41,7 +42,7 @@ class BetweenSteps:
         work: Path,
         limit: TimeLimit,
         observer: Observer,
-        watch: Watch | None = None,
+        preview: Preview | None = None,
     ) -> None:
         self.state = TrainState()
         self._trainer = trainer
@@ -49,7 +50,7 @@ class BetweenSteps:
         self._work = work
         self._limit = limit
         self._observer = observer
-        self._watch = watch
+        self._preview = preview
         self._last_step = self._find_last_step()
         self._save_seconds = 0.0
         self._validated = 0  # the step of the last validation
@@ -126,7 +127,10 @@ class BetweenSteps:
         rate = state.step * trainer.batch / max(state.seconds, 1e-9)
         log("train", f"{chosen}; {rate:,.1f} images/s")
         model = Model(path, recipe, self._config)
-        return TrainResult(model, state.history, rate, chosen, epoch, step, state.judged)
+        ending = (state.ended, state.rollbacks, state.gave_up)
+        return TrainResult(
+            *(model, state.history, rate, chosen, epoch, step, state.judged), *ending
+        )
 
     def _find_last_step(self) -> float:
         """Return the step at which step cap or epochs end the run, or infinity."""
@@ -209,8 +213,8 @@ class BetweenSteps:
         self._save()
 
     def _show(self, is_last: bool) -> None:
-        if self._watch:
-            self._watch(self._config.recipe, self.state.history, is_last)
+        if self._preview:
+            self._preview.show(self.state, is_last)
 
     def _restore(self, saved: dict) -> None:
         self._trainer.ranks.broadcast("restore", saved["learner"])

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from lib.kernel.configuration.config import Config
 from lib.kernel.metrics.validation_fid import ValidationFid
-from lib.kernel.recipe import Recipe
+from lib.kernel.recipe import Recipe, Samples
 from lib.kernel.training.state import TrainState
 from lib.kernel.training.trainer import Trainer
+
+SHOWN = 40  # samples that who watches a training gets to see
 
 
 class Observer:
@@ -31,6 +33,7 @@ class Observer:
         self._output = output
         self._deadline = deadline
         self._validation = validation
+        self.newest: Samples | None = None  # some of those that a measure drew, to be looked at
         self.begin()
 
     def begin(self) -> None:

@@ -16,4 +16,7 @@ class TrainResult:
     epoch: int  # of the chosen weights, from 1
     steps: int  # optimiser steps behind the chosen weights
     judged: dict[str, float]  # FIDs in training: images, seconds, path error; empty: none
+    ended: str = ""  # why training ended
+    rollbacks: int = 0  # to a checkpoint, after a loss or weight that was not finite
+    gave_up: bool = False  # it diverged too often
     trials: dict[str, float] = field(default_factory=dict)  # candidate -> FID, where some competed

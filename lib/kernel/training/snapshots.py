@@ -9,8 +9,9 @@ import torch
 from lib.base import files
 from lib.base.image_grid import write_grid
 from lib.base.log import log
+from lib.kernel.recipe import Samples
 from lib.kernel.sampling.draw import draw_images
-from lib.kernel.training.observer import Observer
+from lib.kernel.training.observer import SHOWN, Observer
 from lib.kernel.training.state import TrainState
 from lib.kernel.training.trainer import Trainer
 
@@ -35,11 +36,11 @@ class Snapshots(Observer):
         if epoch == self._taken or not (is_due or is_last):
             return
         self._taken = epoch
-        self._write(trainer, epoch)
+        self._write(trainer, state.step, epoch)
         if self._evaluate is not None:
             self._measure(trainer, state, epoch)
 
-    def _write(self, trainer: Trainer, epoch: int) -> None:
+    def _write(self, trainer: Trainer, step: int, epoch: int) -> None:
         """Write samples_v1/epoch_XXX.png and checkpoints_v1/G_epoch_XXX.pth."""
         recipe, config, network = self._recipe, self._config, trainer.sampler()
         # In training each core has one thread; in this map one piece gets all threads.
@@ -48,6 +49,7 @@ class Snapshots(Observer):
             [network],
         )[0]
         network.train()
+        self.newest = Samples(grid[:SHOWN], step, f"generator of epoch {epoch}")
         write_grid(self._output / "samples_v1" / f"epoch_{epoch:03d}.png", grid)
         buffer = io.BytesIO()
         torch.save({name: value.cpu() for name, value in trainer.export().items()}, buffer)

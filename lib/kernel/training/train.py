@@ -21,6 +21,7 @@ from lib.kernel.metrics.validation_fid import ValidationFid
 from lib.kernel.recipe import Recipe, Watch
 from lib.kernel.training.between_steps import BetweenSteps
 from lib.kernel.training.observer import Observer
+from lib.kernel.training.preview import Preview
 from lib.kernel.training.result import TrainResult
 from lib.kernel.training.signal_guard import SignalGuard
 from lib.kernel.training.time_limit import TimeLimit
@@ -41,7 +42,8 @@ def train(
     """Train on (N, C, S, S) uint8, C = 1 or 3; write a model file in `work`.
 
     The same call again resumes. `validation` measures samples where weights or an epoch are chosen
-    by FID. A public recipe leaves its snapshots in `output`. `watch` sees the records as they grow.
+    by FID. A public recipe leaves its snapshots in `output`. `watch` sees the records as they grow,
+    and samples.
     With several GPUs the other processes repeat each step (worker_rank.py); with one, `broadcast`
     does nothing.
     """
@@ -49,7 +51,9 @@ def train(
     trainer: Trainer = recipe.make_trainer(images, config, device)
     make_observer = recipe.observer or Observer
     observer = make_observer(recipe, config, output, limit.deadline, validation)
-    between = BetweenSteps(trainer, work, limit, observer, watch)
+    draw_s = validation.draw_s if validation else 0.0
+    preview = Preview(recipe, trainer, observer, watch, draw_s, limit.deadline) if watch else None
+    between = BetweenSteps(trainer, work, limit, observer, preview)
     try:
         between.resume()
         with SignalGuard() as signals, trainer.cores:  # on a CPU each core takes a part of a step

@@ -5,7 +5,8 @@ those with a generator and a critic is in adversarial.py.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -203,6 +204,18 @@ class Trainer(ABC):
                 for name, value in found[1].items():
                     total[name] = total[name] + value if name in total else value
         return sums, total
+
+
+@contextmanager
+def keep_modes(trainer: Trainer) -> Iterator[None]:
+    """Restore each network's training or eval mode after the block, in which samples are drawn."""
+    parts = [part for part in trainer.state_parts().values() if isinstance(part, nn.Module)]
+    modes = [part.training for part in parts]
+    try:
+        yield
+    finally:
+        for part, mode in zip(parts, modes, strict=True):
+            part.train(mode)
 
 
 def _lay_out(gradient: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

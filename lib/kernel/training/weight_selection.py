@@ -6,8 +6,6 @@ averages of the weights. All samples are drawn with the same random numbers.
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -15,10 +13,11 @@ from torch import nn
 
 from lib.base.log import log
 from lib.kernel.metrics.validation_fid import ValidationFid
+from lib.kernel.recipe import Samples
 from lib.kernel.sampling.draw import draw_images
-from lib.kernel.training.observer import Observer
+from lib.kernel.training.observer import SHOWN, Observer
 from lib.kernel.training.state import TrainState
-from lib.kernel.training.trainer import Trainer
+from lib.kernel.training.trainer import Trainer, keep_modes
 
 GPU_IMAGES, CPU_IMAGES = 2000, 250  # drawn from each network for its FID
 LEAST_OVER_LOSS = 1000  # fewest for an FID to replace a held-out loss, which has less noise
@@ -48,7 +47,7 @@ class WeightSelection(Observer):
 
     def measure(self, trainer: Trainer, state: TrainState, share: float, is_last: bool) -> None:
         """Add measures to a new record at a share of the run, and keep the best weights."""
-        with _keep_modes(trainer):
+        with keep_modes(trainer):
             self._measure_loss(trainer, state)
             if self._validation is None or not self._is_due(trainer, state, share, is_last):
                 return
@@ -145,6 +144,8 @@ class WeightSelection(Observer):
             # In training each core has one thread; in this map one piece gets all threads.
             samples, found[name] = trainer.cores.map(draw, [network])[0]
             state.history[-1][f"fid {name}"] = found[name]
+            if found[name] == min(found.values()):
+                self.newest = Samples(samples[:SHOWN].copy(), state.step, name)
             why = f"{name}: least FID of {count:,} samples against half of the real images"
             state.keep_best("FID", found[name], why, trainer, network)
         self._cost_s = time.monotonic() - started
@@ -163,15 +164,3 @@ class WeightSelection(Observer):
 
 def _has_fid(state: TrainState) -> bool:
     return state.best.get("kind") == "FID"
-
-
-@contextmanager
-def _keep_modes(trainer: Trainer) -> Iterator[None]:
-    """Restore each network's training or eval mode after the block."""
-    parts = [part for part in trainer.state_parts().values() if isinstance(part, nn.Module)]
-    modes = [part.training for part in parts]
-    try:
-        yield
-    finally:
-        for part, mode in zip(parts, modes, strict=True):
-            part.train(mode)

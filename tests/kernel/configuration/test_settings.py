@@ -326,6 +326,7 @@ def test_another_recipe_in_a_full_kernel_has_its_own_values(
 def test_a_recipe_that_a_kernel_lacks_is_named_with_those_that_it_holds() -> None:
     with pytest.raises(InputError) as caught:
         read_block({"recipe": "edmm"}, {"pixel": PRESETS["pixel"], "edm": PRESETS["edm"]})
-    assert caught.value.expected == "'pixel' or 'edm'"
+    ideas = {name: PRESETS[name].idea.rstrip(".") for name in ("pixel", "edm")}
+    assert caught.value.expected == " or ".join(f"{name!r} ({ideas[name]})" for name in ideas)
     assert "did you mean 'edm'?" in caught.value.cure
     assert "--full" in caught.value.cure

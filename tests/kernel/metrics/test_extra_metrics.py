@@ -14,6 +14,7 @@ from lib.kernel.metrics.mifid import measure_memorisation
 from lib.kernel.metrics.reference import Reference
 from lib.kernel.planning.automatic import fill_defaults
 from lib.kernel.recipes.table import find_preset, make_config
+from lib.kernel.report.meanings import DETAILS
 
 
 def measure_draw(count: int) -> tuple[dict[str, Any], np.ndarray, Reference]:
@@ -39,6 +40,13 @@ def test_fid_20000_is_of_the_first_images_whatever_was_chosen(
     else:
         expected = frechet_distance(features[:30], side.statistics)
         assert details["fid_20000"] == pytest.approx(expected)
+
+
+def test_every_metric_has_a_meaning_in_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extra_metrics, "_LARGE", 30)
+    details, _, _ = measure_draw(40)
+    assert {name for name in details if name != "pixels"} == DETAILS.keys()
+    assert all(DETAILS.values())
 
 
 def test_mifid_is_of_the_submitted_images_against_the_real_side() -> None:

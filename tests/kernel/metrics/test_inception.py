@@ -13,6 +13,7 @@ import torch
 from lib.base.errors import InputError, PipelineError
 from lib.kernel.configuration.config import OFFICIAL
 from lib.kernel.metrics.inception import fold_batch_norms, load_inception, read_state
+from lib.kernel.metrics.inception_tf import use_tf_layout
 from lib.kernel.metrics.inception_weights import find_weights
 from lib.kernel.metrics.preprocess import list_preprocessings
 from lib.kernel.metrics.torchvision_import import import_torchvision
@@ -209,7 +210,8 @@ def test_tf_layout_is_torch_fidelitys_network(network, tmp_path):
     oracle = FeatureExtractorInceptionV3("oracle", ["2048"], feature_extractor_weights_path=path)
     expected = oracle(torch.from_numpy(images))[0]
     way = list_preprocessings()["tf-fid"]
-    own = load_inception(path, 0, CPU, tf_layout=way.tf_layout)
+    assert way.tf_layout
+    own = load_inception(path, 0, CPU, use_tf_layout=use_tf_layout)
     features = own(way.scale(torch.stack([way.resize(image) for image in images])))
     assert (features - expected).abs().max() < 1e-4 * expected.std()
     with pytest.raises(InputError, match="other layout"):

@@ -1,5 +1,6 @@
 """What a notebook shows of a run: tests/kernel/test_run_notebook.py runs a whole one."""
 
+import base64
 import html
 import sys
 from html.parser import HTMLParser
@@ -49,29 +50,27 @@ def test_curves_are_drawn_in_one_place_for_each_recipe(
     shown: Shown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     viewer = InlineViewer()
-    viewer.show_training("pixel", [], tmp_path, False)  # nothing is recorded yet
-    viewer.show_training("pixel", HISTORY[:1], tmp_path, False)
-    viewer.show_training("pixel", HISTORY[:2], tmp_path, False)  # too soon
-    viewer.show_training("edm", HISTORY[:1], tmp_path, False)
+    viewer.show_training("pixel", [], {}, False)  # nothing is recorded yet
+    viewer.show_training("pixel", HISTORY[:1], {}, False)
+    viewer.show_training("pixel", HISTORY[:2], {}, False)  # too soon
+    viewer.show_training("edm", HISTORY[:1], {}, False)
     assert (len(shown.pages), len(shown.updates)) == (2, 0)
-    viewer.show_training("pixel", HISTORY, tmp_path, True)  # the last one is never too soon
+    viewer.show_training("pixel", HISTORY, {}, True)  # the last one is never too soon
     assert "step 3, 6 s" in shown.updates[0].data
     monkeypatch.setattr(inline, "_EVERY_S", 0.0)
-    viewer.show_training("pixel", HISTORY, tmp_path, False)
+    viewer.show_training("pixel", HISTORY, {}, False)
     assert (len(shown.pages), len(shown.updates)) == (2, 2)
 
 
-def test_curves_need_no_style_of_the_page_and_show_the_newest_samples(tmp_path: Path) -> None:
-    page = draw_curves("a & b", HISTORY, tmp_path)
+def test_curves_need_no_style_of_the_page_and_show_the_newest_samples() -> None:
+    page = draw_curves("a & b", HISTORY, {})
     HTMLParser().feed(page)
     assert (page.count("<svg"), page.count("<img"), "a &amp; b" in page) == (2, 0, True)
     rules = page.partition("</style>")[0].removeprefix("<style>").split("}")
     assert all(".kernel-run" in rule for rule in rules if rule.strip())  # nothing leaks
-    for epoch in (2, 10):
-        path = tmp_path / "samples_v1" / f"epoch_{epoch:03d}.png"
-        write_grid(path, np.full((1, 1, 8, 8), epoch, np.uint8))
-    page = draw_curves("first-seed", HISTORY, tmp_path)
-    assert (page.count("<img"), "epoch 010" in page) == (1, True)
+    page = draw_curves("first-seed", HISTORY, {"Newest <samples>": b"png"})
+    assert (page.count("<img"), "Newest &lt;samples&gt;" in page) == (1, True)
+    assert base64.b64encode(b"png").decode() in page
 
 
 def test_figures_are_shown_as_pictures_with_captions(shown: Shown, tmp_path: Path) -> None:
@@ -93,7 +92,7 @@ def test_elsewhere_than_in_a_notebook_nothing_is_shown(
         monkeypatch.delitem(sys.modules, "IPython")
     viewer = InlineViewer()
     viewer.show_figures({"caption": b"png"})
-    viewer.show_training("pixel", HISTORY, tmp_path, True)
+    viewer.show_training("pixel", HISTORY, {}, True)
     assert shown.pages == []
 
 

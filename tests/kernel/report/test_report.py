@@ -4,10 +4,9 @@ import dataclasses
 from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from lib.kernel.report.charts import draw_bars, draw_lines
+from lib.kernel.report.meanings import ORIGIN
 from lib.kernel.report.report import Findings, Found, write_report
 
 pytestmark = pytest.mark.ships
@@ -126,41 +125,61 @@ def test_fids_in_training_are_told_with_what_measured_them(tmp_path: Path) -> No
         "score_notes": ["FID was the loss."],
     }
     page = write_and_read(tmp_path, Findings("Run", {}, history=history, metrics=metrics))
-    caption = "FID over time. Of each average of the weights, by 2,000 samples, on a fast path that"
+    caption = (
+        "FID over time, lower is better. Of each average of the weights, by 2,000 samples, "
+        "on a fast path that"
+    )
     words = ("fid short", "fid long", "fid_20000", "0.0123", "FID was the loss.")
     for text in (f"{caption} is -0.0012 off", "Chosen: weights of step 2 (short).", *words):
         assert text in page.words
 
 
-@pytest.mark.parametrize("log_y", [True, False])
-def test_lines_survive_what_training_can_produce(log_y: bool) -> None:
-    points = [(0.0, float("nan")), (1.0, float("inf")), (2.0, -1.0), (3.0, 0.0), (4.0, 5.0)]
-    svg = draw_lines({"loss & <more>": points, "none": []}, "step", "loss", log_y)
-    assert "nan" not in svg
-    assert "inf" not in svg
-    assert "loss &amp; &lt;more&gt;" in svg
-    assert Page(svg).open == []
-    assert draw_lines({"none": []}, "step", "loss") == ""
+def test_the_verdict_and_its_terms_stand_before_all_numbers(tmp_path: Path) -> None:
+    reason = "FID has stalled: 3."
+    metrics = {
+        "fid": 0.2,
+        "fid_held_out": 0.05,
+        "floor": 0.1,
+        "floor_half": 0.02,
+        "curated": True,
+        "verdict": {"answer": "submit", "words": "Submit it.", "reasons": [reason]},
+    }
+    warnings = ["FID has stalled: 3", "another warning"]
+    run = Findings("Run", {}, is_complete=True, metrics=metrics, warnings=warnings)
+    words = write_and_read(tmp_path, run).words.partition("Should I submit this?")[2]
+    order = ["Submit it.", reason, "Frechet Inception distance", "the FID that as many other real"]
+    order += ["another warning", "The held-out FID is", "2.5 times", "FID of the submission", "0.2"]
+    places = [words.index(one) for one in order]
+    assert places == sorted(places)
+    assert words.count("FID has stalled") == 1  # a warning that is a reason is told once
+    assert "chosen by FID out of a larger pool" in words
 
 
-def test_random_series_stay_within_the_picture() -> None:
-    random = np.random.default_rng(0)
-    for _ in range(50):
-        scale = 10.0 ** random.integers(-8, 8)
-        points = [(float(x), float(y)) for x, y in random.normal(size=(20, 2)) * scale]
-        svg = draw_lines({"a": points}, "x", "y")
-        pairs = svg.split('points="')[1].split('"')[0].split()
-        for pair in pairs:
-            right, down = map(float, pair.split(","))
-            assert 0 <= right <= 560
-            assert 0 <= down <= 240
-        assert 4 <= svg.count("<text") <= 24
+def test_random_weights_make_the_multiple_meaningless(tmp_path: Path) -> None:
+    run = Findings("Run", {}, metrics={"fid": 3.0, "floor": 0.01})
+    run.provenance = {"random_weights": True}
+    assert "no meaning: random weights" in write_and_read(tmp_path, run).words
 
 
-def test_bars_have_one_row_for_each_label_and_series() -> None:
-    svg = draw_bars({"real": {"flat": 0.5, "soft": 0.1}, "generated": {"flat": 0.4}}, "")
-    assert svg.count("<rect") == 4
-    assert "generated" in svg
+def test_settings_and_origin_are_told_with_what_they_mean(tmp_path: Path) -> None:
+    run = Findings("Run", {"lr": 2e-3}, provenance=dict.fromkeys(ORIGIN, "x"))
+    words = write_and_read(tmp_path, run).words
+    assert "0.002factor: learning rate" in words
+    assert all(meaning in words for meaning in ORIGIN.values())
+
+
+@pytest.mark.parametrize("is_complete", [False, True])
+def test_only_the_page_of_a_run_that_goes_on_is_loaded_again(
+    tmp_path: Path, is_complete: bool
+) -> None:
+    run = Findings("Run", {}, is_complete=is_complete, figures={"Submitted": b"a"})
+    run.newest, run.training = {"Newest samples": b"b"}, "training of pixel, step 1"
+    page = write_and_read(tmp_path, run)
+    text = (tmp_path / "report.html").read_text()
+    assert ('http-equiv="refresh" content="30"' in text) != is_complete
+    assert ("Newest samples" in page.words) != is_complete
+    assert ("training of pixel, step 1" in page.words) != is_complete
+    assert len(page.links) == (1 if is_complete else 2)
 
 
 def test_every_field_of_what_a_stage_found_reaches_the_report() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from lib.base.log import log
 from lib.kernel.configuration.config import Config, show_value
 from lib.kernel.configuration.configure import as_candidate, configure
+from lib.kernel.configuration.preset import quote_idea
 from lib.kernel.planning.automatic import fill_defaults
 from lib.kernel.recipe import Recipe
 
@@ -35,5 +36,8 @@ def tell_candidates(recipe: Recipe, config: Config, is_cuda: bool) -> dict[str, 
             value = described[candidate.name][name] = show_value(name, getattr(used, name))
             is_given = name in config.given or getattr(own, name) != getattr(row, name)
             words.append(f"{name} {value}{' (given)' if is_given else ''}")
-        log("auto", f"{candidate.name} would run with {', '.join(words)}")
+        log(
+            "auto",
+            f"{candidate.name} {quote_idea(candidate.preset)} would run with {', '.join(words)}",
+        )
     return described

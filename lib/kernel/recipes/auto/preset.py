@@ -7,6 +7,7 @@ from lib.kernel.recipes.pixel.preset import PIXEL_PRESET
 from lib.kernel.recipes.r3gan.preset import R3GAN_PRESET
 
 CANDIDATES = (PIXEL_PRESET, R3GAN_PRESET, EDM_PRESET)
+_KINDS = "pixel (autoregressive), r3gan (a GAN) and edm (diffusion)"
 
 AUTO_PRESET = Preset(
     name="auto",
@@ -27,10 +28,9 @@ AUTO_PRESET = Preset(
     ),
     candidates=CANDIDATES,
     words={
-        "recipe": "what is trained: auto, pixel, r3gan or edm",
+        "recipe": f"what is trained: auto, or one of {_KINDS}",
         "train_minutes": "optimiser time of all candidates",
     },
-    idea="pixel (autoregressive), r3gan (a GAN) and edm (diffusion) compete for the time; the one "
-    "of the lowest FID goes on.",
+    idea=f"{_KINDS} compete for the time; the one of the lowest FID goes on.",
     first_keys=("minutes", "seed", "pool"),
 )

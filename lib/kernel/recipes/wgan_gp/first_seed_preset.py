@@ -22,5 +22,6 @@ FIRST_SEED_PRESET = Preset(
         *("n_critic", "gp_weight", "latent_dim", "save_every", "epoch_fid"),
     ),
     idea="A generator and a critic compete: WGAN-GP, as a public solution did it.",
+    sets_images_aside=False,
     first_keys=("epochs", "minutes", "width"),
 )

@@ -30,7 +30,6 @@ def publish(
         build_network=build_generator,
         draw=draw,
         channels=3,
-        sets_images_aside=False,
         observer=Snapshots,
     )
 

@@ -23,6 +23,8 @@ SECOND_SEED_PRESET = Preset(
         *TRAINER_KEYS,
         *("n_critic", "gp_weight", "latent_dim", "save_every", "epoch_fid"),
     ),
-    idea="A generator and a critic compete: WGAN-GP, as a public solution did it.",
+    idea="A generator and a critic compete: WGAN-GP, as another public solution did it; the "
+    "epoch of the lowest FID is kept.",
+    sets_images_aside=False,
     first_keys=("epochs", "minutes", "width"),
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lib.base.errors import InputError, PipelineError
 from lib.commands.offline.scoring import read_any_submission
-from lib.commands.submission_check import _refuse_table
+from lib.commands.offline.submission_check import _refuse_table
 from lib.kernel.competition.gan_challenge.submission import read_submission, write_submission
 from lib.kernel.competition.gan_challenge.submission_table import HEADER, _is_number, read_table
 

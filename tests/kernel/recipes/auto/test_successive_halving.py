@@ -68,7 +68,7 @@ def test_the_best_of_three_goes_on_from_its_trial(
     tmp_path: Path, pictures: np.ndarray, three: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     watched: set[str] = set()
-    result = run(tmp_path, pictures, lambda recipe, history, is_last: watched.add(recipe))
+    result = run(tmp_path, pictures, lambda recipe, *_: watched.add(recipe))
     assert watched == {candidate.name for candidate in AUTO.candidates}
     assert len(result.trials) == 5
     best = min(result.trials, key=lambda key: result.trials[key])

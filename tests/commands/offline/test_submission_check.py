@@ -1,4 +1,4 @@
-"""lib.commands.submission_check: a whole CSV of real weights and of the bundle that was pushed."""
+"""A submission is checked: a whole CSV of real weights and of the bundle that was pushed."""
 
 import json
 from hashlib import sha256
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lib.base.errors import PipelineError
-from lib.commands.submission_check import check_submission
+from lib.commands.offline.submission_check import check_submission
 from lib.kernel.competition.image_zip import write_zip
 from lib.kernel.configuration.config import as_dict
 from lib.kernel.recipes.table import make_config

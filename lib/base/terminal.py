@@ -1,0 +1,21 @@
+"""Tell whether a stream is a terminal, and colour words on it, unless NO_COLOR is set."""
+
+import os
+from typing import TextIO
+
+_CODES = {"red": "31", "yellow": "33", "green": "32", "bold": "1"}
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Tell whether a stream is a terminal that can move its cursor; TERM=dumb cannot."""
+    return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def paint(text: str, colour: str, stream: TextIO) -> str:
+    """Return the text in a colour, or as it is where the stream or NO_COLOR forbids it.
+
+    NO_COLOR counts when it is not empty, see no-color.org.
+    """
+    if os.environ.get("NO_COLOR") or not is_terminal(stream):
+        return text
+    return f"\x1b[{_CODES[colour]}m{text}\x1b[0m"
