@@ -65,7 +65,7 @@ def compare(run: RunRow, earlier: Sequence[RunRow]) -> Comparison:
     state = "equal" if is_alike else "better" if share > 0 else "worse"
     by = "as good" if is_alike else f"{state} by {abs(share) * 100:.0f} %"
     words = f"{told}; {_tell_best(run, best, len(peers))}: {by}{left}"
-    return Comparison(state, words, best.name, round(share * 100, 1), len(peers))
+    return Comparison(state, words, best.name, round(share * 100, 2), len(peers))
 
 
 def find_obstacle(one: RunRow, other: RunRow) -> str:
