@@ -88,6 +88,9 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     kaggle = open_kaggle(folder, options.data.absolute(), options.weights, options.reference)
     prompt = Prompt(folder, kaggle)
+    for role in ("AUTHOR", "COMMITTER"):
+        identity = {f"GIT_{role}_NAME": USER, f"GIT_{role}_EMAIL": f"{USER}@example.org"}
+        prompt.environment |= identity
     shutil.copy(SOURCE / ".gitignore", prompt.root)
     weights = folder / "weights" / options.weights.name
     weights.parent.mkdir()
