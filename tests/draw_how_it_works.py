@@ -1,12 +1,13 @@
 """Real runs -> the pictures of docs/HOW_IT_WORKS.md and the numbers that its text quotes.
 
-    python -m tests.draw_how_it_works --input SHARDS --weights FILE --runs FOLDER --real FEATURES
-        --more FEATURES [--only record,wgan,pixel,floor,curation]
+    python -m tests.draw_how_it_works --input SHARDS --weights FILE --runs FOLDER --pool FEATURES
+        --real FEATURES --more FEATURES [--only record,wgan,pixel,floor,curation]
 
 SHARDS are look-alikes of `build.py synth`. FOLDER holds the outputs of `build.py run` on them,
-named by their recipes: first-seed, second-seed and pixel, this one with a pool. FEATURES are those
-of 10,000 real images of the runs (a folder of build/cache/features), and of as many others, by
-`build.py features`. Written are docs/how_*.png and docs/how_numbers.json, text by text as quoted.
+named by their recipes: first-seed, second-seed and pixel, this one with a pool. FEATURES are .npy
+files of `build.py features`, or folders of cached ones: those of pixel's pool or of its first
+images (pixel.scratch), of 10,000 real images of the runs (below build/cache/features), and of real
+images of another seed. Written are docs/how_*.png and docs/how_numbers.json, as the text quotes it.
 """
 
 import argparse
@@ -32,7 +33,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Numbers]] = {
 def main() -> None:
     """Command line -> pictures and numbers; parts left out keep their numbers."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("input", "weights", "runs", "real", "more"):
+    for name in ("input", "weights", "runs", "pool", "real", "more"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--only", default=",".join(PARTS))
     options = parser.parse_args()

@@ -1,6 +1,8 @@
 """Features of real images and of a pool -> plots of the floor and of what curation does."""
 
 import argparse
+import json
+import math
 
 import numpy as np
 
@@ -13,9 +15,10 @@ from tests.plots import Axis, Numbers, Point, Series, draw_plot, save
 SIZES = (100, 200, 500, 1000, 2000, 5000, 10_000)
 DRAWS = 10  # of each size, where there are enough images
 SUBMITTED = 1000
-POOLS = (1000, 1500, 2000, 3000)
+POOLS = (1000, 1250, 1500, 2000, 3000)
 CHOOSERS = (250, 1000, 5000)  # real images that a choice looks at
-CHOOSE_S = 90.0  # for each choice
+STEP = 0.002  # of FID between the marks of these plots, which begin at 0
+CHOOSE_S = 60.0  # for each choice
 
 
 def draw_floor(options: argparse.Namespace) -> Numbers:
@@ -34,10 +37,10 @@ def draw_floor(options: argparse.Namespace) -> Numbers:
     lines = [
         Series(f"FID of n real images against {count} others", _pair(means), errors=errors),
         Series(f"C (1/n + 1/{count}), through n = 1,000", _pair(constant * inverse), False, True),
-        Series(f"its part for the means: Tr Σ (1/n + 1/{count})", _pair(total * inverse), False),
+        Series("the part of the means alone", _pair(total * inverse), False),
     ]
     axes = Axis("n, images", log=True, marks=SIZES), Axis("FID", log=True)
-    save("floor", draw_plot(lines, *axes), 32)
+    save("floor", draw_plot(lines, *axes), 255)
     slope = np.polyfit(np.log(SIZES[: at_1000 + 1]), np.log(means[: at_1000 + 1]), 1)[0]
     return {
         **{f"floor of {size:,}": f"{mean:.4f}" for size, mean in zip(SIZES, means, strict=True)},
@@ -63,7 +66,7 @@ def _pair(values: list[float] | np.ndarray) -> list[Point]:
 def draw_curation(options: argparse.Namespace) -> Numbers:
     """Draw FID against the real half that chose and the other: over the pool, over the choosers."""
     real = read_features(Source(options.real))
-    pool = read_features(Source(options.runs / "pixel.scratch"))
+    pool = read_features(Source(options.pool))
     order = np.random.default_rng(0).permutation(len(real))
     used, unseen = real[order[: len(real) // 2]], real[order[len(real) // 2 :]]
     other = features_to_statistics(unseen)
@@ -74,19 +77,32 @@ def draw_curation(options: argparse.Namespace) -> Numbers:
         "curation, at random": f"{random.mean():.4f}",
         "curation, pool": f"{len(pool):,}",
         "curation, half": f"{len(used):,}",
+        **_compare_pool(pool, real, options),
     }
-    by_pool = {size: _choose(pool[:size], used, other) for size in POOLS}
+    pools = [size for size in POOLS if size < len(pool)] + [len(pool)]
+    by_pool = {size: _choose(pool[:size], used, other) for size in pools}
     by_choosers = {count: _choose(pool, used[:count], other) for count in CHOOSERS[:-1]}
-    by_choosers[CHOOSERS[-1]] = by_pool[POOLS[-1]]
+    by_choosers[CHOOSERS[-1]] = by_pool[len(pool)]
     for words, found in (("pool", by_pool), ("choosers", by_choosers)):
-        for key, (seen, not_seen) in found.items():
-            numbers[f"curation, {words} {key:,}, used"] = f"{seen:.4f}"
-            numbers[f"curation, {words} {key:,}, unseen"] = f"{not_seen:.4f}"
-    pools = Axis("images in the pool, of which 1,000 are chosen", marks=POOLS)
-    save("curation", _plot_choices(by_pool, pools, floor), 32)
+        for key, pair in found.items():
+            for side, value in zip(("used", "unseen"), pair, strict=True):
+                numbers[f"curation, {words} {key:,}, {side}"] = f"{value:.4f}"
+    sizes = Axis("images in the pool, of which 1,000 are chosen", marks=tuple(pools))
+    save("curation", _plot_choices(by_pool, sizes, floor), 255)
     choosers = Axis("real images that the choice looks at", log=True, marks=CHOOSERS)
-    save("choosers", _plot_choices(by_choosers, choosers, floor), 32)
+    save("choosers", _plot_choices(by_choosers, choosers, floor), 255)
     return numbers
+
+
+def _compare_pool(pool: np.ndarray, real: np.ndarray, options: argparse.Namespace) -> Numbers:
+    """Features of pixel's pool and of real images -> FID of random draws, as the runs' own."""
+    found = _measure_draws(pool, features_to_statistics(real), SUBMITTED)
+    floor = json.loads((options.runs / "first-seed" / "metrics.json").read_text())["floor"]
+    return {
+        "pixel FID": f"{found.mean():.4f}",
+        "pixel floors": f"{found.mean() / floor:.1f}",
+        "pixel draws": str(len(found)),
+    }
 
 
 def _choose(pool: np.ndarray, used: np.ndarray, other: Statistics) -> tuple[float, float]:
@@ -107,4 +123,6 @@ def _plot_choices(found: dict[int, tuple[float, float]], x: Axis, floor: float):
         Series("against 5,000 that the choice never saw", unseen),
         Series("floor of 1,000 real ones against those", level, False, True),
     ]
-    return draw_plot(lines, x, Axis("FID"))
+    highest = max(*chose, *unseen, key=lambda point: point[1])[1]
+    marks = tuple(STEP * k for k in range(math.ceil(highest / STEP) + 1))
+    return draw_plot(lines, x, Axis("FID", marks=marks))

@@ -27,12 +27,13 @@ from tests.plots import SCALE, Axis, Numbers, Series, draw_plot, make_sheet, sav
 RECORDS = 2000  # looked at of the real ones
 COLUMNS = 10  # pictures in a row
 EPOCHS = 5  # shown, at most
+LAMBDAS = {"first-seed": 10.0, "second-seed": 5.0}  # weights of the gradient penalty
 KINDS = ("box", "inverse box", "dots", "soft dots")
 
 
 def draw_wgan(options: argparse.Namespace) -> Numbers:
     """Draw what both WGAN-GPs make of these data, by epoch too, and what their critics say."""
-    names = ("first-seed", "second-seed")
+    names = tuple(LAMBDAS)
     real = _read_real(options)
     sheet = [("real", _as_rows(real[:COLUMNS])), ("", _as_rows(real[COLUMNS : 2 * COLUMNS]))]
     numbers, curves = {"real mid-tones": _describe_tones(real)}, []
@@ -41,11 +42,14 @@ def draw_wgan(options: argparse.Namespace) -> Numbers:
         sheet.append((name, _as_rows(samples[:COLUMNS])))
         sheet.append(("", _as_rows(samples[COLUMNS : 2 * COLUMNS])))
         history = _read_history(options.runs / name)
-        curves.append(Series(name, [(row["step"], -row["critic"]) for row in history], dots=False))
-        numbers |= _describe_run(name, options.runs / name, samples)
+        curves += _draw_gaps(name, history)
+        numbers |= _describe_run(name, options.runs / name, samples) | _describe_gap(name, history)
     save("wgan", make_sheet(sheet, SCALE, 120))
-    steps = Axis("critic steps, in six minutes")
-    save("critic", draw_plot(curves, steps, Axis("real less fake score", log=True)), 32)
+    axes = (
+        Axis("minutes of training"),
+        Axis("score, real less fake", True, (1, 10, 100, 1000, 10_000)),
+    )
+    save("critic", draw_plot(curves, *axes), 255)
     grids = sorted((options.runs / names[0] / "samples_v1").glob("epoch_*.png"))
     shown = [grids[round(k)] for k in np.linspace(0, len(grids) - 1, min(EPOCHS, len(grids)))]
     rows = [(f"epoch {int(path.stem[-3:])}", _cut_grid(path, COLUMNS)) for path in shown]
@@ -54,9 +58,36 @@ def draw_wgan(options: argparse.Namespace) -> Numbers:
     return numbers | {"first-seed epochs": str(len(grids))}
 
 
+def _draw_gaps(name: str, history: list[dict[str, float]]) -> list[Series]:
+    """A WGAN's history -> the gap of the critic's scores, and the same at slope 1."""
+    shown = [row for row in history if row["critic"] < -2]
+    gaps = [(row["seconds"] / 60, -row["critic"]) for row in shown]
+    even = [(row["seconds"] / 60, -row["critic"] / _find_slope(row)) for row in shown]
+    words = f"{name}, divided by the slope"
+    return [Series(name, gaps, False), Series(words, even, False)]
+
+
+def _find_slope(row: dict[str, float]) -> float:
+    """A row of a history -> how steep the critic is, of a penalty (slope - 1)^2."""
+    return 1 + math.sqrt(row["penalty"])
+
+
+def _describe_gap(name: str, history: list[dict[str, float]]) -> Numbers:
+    last = history[-1]
+    distance = -last["critic"] / _find_slope(last)
+    return {
+        f"{name} gap": f"{-last['critic']:.1f}",
+        f"{name} penalty": f"{last['penalty']:.2f}",
+        f"{name} slope": f"{_find_slope(last):.2f}",
+        f"{name} distance": f"{distance:.1f}",
+        f"{name} best slope": f"{1 + distance / (2 * LAMBDAS[name]):.2f}",
+        f"{name} steps": f"{last['step']:,.0f}",
+        f"{name} minutes": f"{last['seconds'] / 60:.1f}",
+    }
+
+
 def draw_pixel(options: argparse.Namespace) -> Numbers:
     """Draw pixel's samples, some of its clusters, and which pixels surprise it."""
-    folder = options.runs / "pixel"
     real, pool = _read_real(options), np.load(options.runs / "pixel.scratch" / "pool.npy")
     rows = [_as_rows(pool[start : start + COLUMNS]) for start in range(0, 4 * COLUMNS, COLUMNS)]
     save("pixel", make_sheet([("pixel", rows[0]), *[("", row) for row in rows[1:]]], SCALE, 120))
@@ -66,16 +97,14 @@ def draw_pixel(options: argparse.Namespace) -> Numbers:
     assert isinstance(network, PixelModel)
     _draw_clusters(network, real, pool)
     nats = _draw_surprise(network, real)
-    history = _read_history(folder)
-    losses = [(row["step"], row["held_out_nll"]) for row in history if "held_out_nll" in row]
-    axes = Axis("steps, in six minutes"), Axis("nats a pixel", log=True)
-    save("nats", draw_plot([Series("pictures held out", losses, dots=False)], *axes), 32)
+    history = _read_history(options.runs / "pixel")
+    losses = [row["held_out_nll"] for row in history if "held_out_nll" in row]
     return nats | {
-        **_describe_run("pixel", folder, pool),
+        "pixel mid-tones": _describe_tones(pool),
+        "pixel steps": f"{history[-1]['step']:,.0f}",
         **_count_kinds("pixel", pool),
         "pixel clusters": str(len(network.codebook.shares)),
-        "pixel first held-out nats": f"{losses[0][1]:.2f}",
-        "pixel held-out nats": f"{losses[-1][1]:.3f}",
+        "pixel held-out nats": f"{losses[-1]:.3f}",
         "nats of a fair coin": f"{math.log(2):.3f}",
         "nats of an even guess": f"{math.log(256):.2f}",
     }
@@ -160,7 +189,7 @@ def _read_history(folder: Path) -> list[dict[str, float]]:
     """A run's output -> the losses of its training, from its last checkpoint."""
     train = folder.with_name(f"{folder.name}.scratch") / "train"
     state = read_state(max(train.rglob("checkpoint_*.pt")), torch.device("cpu"))
-    history: list[dict[str, float]] = state["history"]
+    history: list[dict[str, float]] = state["standing"]["history"]
     return history
 
 
@@ -188,7 +217,12 @@ def _describe_tones(images: np.ndarray) -> str:
 def _describe_run(name: str, folder: Path, samples: np.ndarray) -> Numbers:
     """A run -> what its metrics.json says of it, and the mid-tones of its samples."""
     found = json.loads((folder / "metrics.json").read_text())
+    fid, floor = found["fid_random"], found["floor"]
     return {
         f"{name} mid-tones": _describe_tones(samples),
-        f"{name} FID": f"{found['fid']:.3g}",
+        f"{name} FID": f"{fid:.4f}" if fid < 0.1 else f"{fid:.2f}",
+        f"{name} floor": f"{floor:.4f}",
+        f"{name} floors": f"{fid / floor:,.1f}" if fid < 9.95 * floor else f"{fid / floor:,.0f}",
+        f"{name} steps": f"{found['steps']:,}",
+        f"{name} images a second": f"{found['images_per_s']:,.0f}",
     }
