@@ -18,7 +18,7 @@ SUBMITTED = 1000
 POOLS = (1000, 1250, 1500, 2000, 3000)
 CHOOSERS = (250, 1000, 5000)  # real images that a choice looks at
 STEP = 0.002  # of FID between the marks of these plots, which begin at 0
-CHOOSE_S = 60.0  # for each choice
+CHOOSE_S = 200.0  # for each choice at most; a quiet core takes a third
 
 
 def draw_floor(options: argparse.Namespace) -> Numbers:

@@ -5,8 +5,12 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from lib.synthetic.look_alike import look_alike
+from tests.how_models import KINDS, name_kinds
+from tests.plots import Axis, Series, draw_plot
 from tests.test_log_form import LOG, make_anchor
 
 ROOT = Path(__file__).parents[1]
@@ -134,3 +138,23 @@ def test_promised_terms_are_linked_where_they_first_stand() -> None:
     linked = re.findall(r"\]\(GLOSSARY\.md#([\w-]+)\)", HOW)
     assert {make_anchor(term) for term in PROMISED.split(", ")} <= set(linked)
     assert set(linked) <= set(list_anchors(GLOSSARY))
+
+
+def test_kinds_are_told_apart() -> None:
+    """The look-alike's shares are known; the page's table of kinds rests on this."""
+    images = np.repeat(look_alike(2000, 3)[:, None], 3, axis=1)
+    shares = [float((name_kinds(images) == kind).mean()) for kind in KINDS]
+    assert shares == pytest.approx([0.45, 0.10, 0.39, 0.06], abs=0.025)
+    smeared = np.full((1, 3, 32, 32), 120, np.uint8)
+    assert name_kinds(smeared).tolist() == ["soft dots"], "grey is no box"
+
+
+def test_a_point_is_drawn_where_its_axes_say() -> None:
+    """On log axes the middle of 1 and 100 is 10."""
+    line = Series("", [(1, 1), (10, 10), (100, 100)])
+    pixels = np.asarray(draw_plot([line], Axis("x", log=True), Axis("y", log=True)).convert("RGB"))
+    blue = (pixels[..., 2].astype(int) - pixels[..., 0] > 100).nonzero()
+    across, down = (np.unique(axis) for axis in (blue[1], blue[0]))
+    middle = [float(axis.min() + axis.max()) / 2 for axis in (across, down)]
+    at = np.abs(blue[1] - middle[0]) < 3
+    assert abs(float(blue[0][at].mean()) - middle[1]) < 3

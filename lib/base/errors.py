@@ -53,6 +53,6 @@ def nearest_name(word: str, known: Iterable[str]) -> str:
     return f"did you mean {close!r}?" if close else f"choose one of {', '.join(names)}"
 
 
-def find_nearest(word: str, known: Iterable[str]) -> str | None:
-    """(a mistyped word, the known ones) -> the one that is like it, or None."""
-    return next(iter(difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.4)), None)
+def find_nearest(word: str, known: Iterable[str], least: float = 0.4) -> str | None:
+    """(a mistyped word, the known ones, least likeness up to 1) -> the one that is like it."""
+    return next(iter(difflib.get_close_matches(word, sorted(known), n=1, cutoff=least)), None)

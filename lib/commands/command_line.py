@@ -46,6 +46,8 @@ def load_command(name: str) -> Command:
 
 
 def _dispatch(words: Sequence[str]) -> int:
+    if len(words) == 2 and words[0] == "help" and words[1] in COMMANDS:
+        words = [words[1], "--help"]
     if words and words[0] in ("-h", "--help", "help"):
         print(_describe_commands())
         return 0

@@ -107,7 +107,9 @@ def _examine_client(work: Workspace) -> Iterator[Finding]:
 def _examine_metadata(work: Workspace, metadata: Metadata) -> Iterator[Finding]:
     warnings = check_metadata(metadata, work.root, for_push=False)
     for warning in warnings:
-        yield Finding("metadata", warning, f"edit {FILE_NAME}, or python build.py init")
+        yield Finding(
+            "metadata", warning, f"edit {FILE_NAME}, or python build.py init --owner NAME"
+        )
     if not warnings:
         yield Finding("metadata", f"{metadata.ref}, {metadata.kernel_type}, {metadata.title!r}")
 

@@ -218,7 +218,7 @@ def read_config(options: argparse.Namespace) -> ChosenConfig:
     overrides = dict(parse_override(text, rules) for text in options.set)
     for key in ("minutes", "seed"):
         if (value := getattr(options, key)) is not None:
-            overrides.update([parse_override(f"{key}={value}")])
+            overrides.update([parse_override(f"{key}={value}", option=f"--{key}")])
     if options.weights is None:
         return ChosenConfig(make_config(options.recipe, overrides, rules.name), None)
     if options.weights == RANDOM_WEIGHTS:

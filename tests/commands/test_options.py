@@ -28,6 +28,10 @@ def fail(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         (["--set", "batch=many"], "a whole number"),
         (["--set", "batch"], "a whole number"),
         (["--minuts", "3"], "'--minutes'"),
+        (["--epochs", "3"], "--set epochs=VALUE"),
+        (["--learning-rate", "1e-3"], "--set lr=VALUE"),
+        (["--version"], "see build.py build --help"),
+        (["--minutes", "5m"], "--minutes VALUE"),
         (["--minutes", "0"], "out of range"),
         (["--seed", "x"], "a whole number"),
         (["--weights", "nowhere.pth"], "no such file"),
@@ -47,6 +51,12 @@ def test_mistakes_name_the_cure(
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     assert build.main(["--recipe", "none", "--debug"]) == 2
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_help_and_a_command_is_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        build.main(["help", "push"])
+    assert "build.py push" in capsys.readouterr().out
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,6 @@ _TERMS = (
 )
 _CONFIG_TERMS = (
     ("preprocessing", "another preprocessing"),
-    ("policy", "another decoding policy"),
     ("image_px", "pictures of another side"),
 )
 

@@ -12,7 +12,7 @@ _RECIPE = (
     *("denoiser", "unet", "model", "row_transformer", "heun", "sampler", "successive_halving"),
 )
 _TRAINING = (
-    *("train", "between_steps", "trainer", "adversarial", "optimise"),
+    *("train", "trainer", "adversarial", "optimise", "between_steps"),
     *("observer", "snapshots", "weight_selection", "state"),
 )
 

@@ -56,6 +56,7 @@ def list_idle(config: Config, preset: Preset) -> set[str]:
     """List the keys without effect: of stages that are switched off, as the recipe has them."""
     needed = list_needed_keys(config)
     off = {key for key in STAGE_KEYS if key in preset.keys and key not in needed}
+    off -= {"preprocessing"}  # no switch: only one of its values needs a stage
     off |= {"pool"} if "curate" in off else set()
     usual = {key for key in off if getattr(config, key) == getattr(preset.usual, key)}
     return usual - set(config.given)

@@ -7,11 +7,13 @@ import textwrap
 from collections.abc import Sequence
 from typing import NoReturn
 
-from lib.base.errors import InputError, nearest_name
+from lib.base.errors import InputError, find_nearest
+from lib.kernel.configuration.usual_names import name_key
 
 DATA, RECIPE, KAGGLE, OUTPUT, MORE = "data", "recipe and settings", "Kaggle", "output", "more"
 GROUPS = (DATA, RECIPE, KAGGLE, OUTPUT, MORE)  # in the order of the help
 _WIDTH = 100  # columns, where no terminal tells its own
+_LIKE = 0.75  # the least likeness of a mistyped option to the one that was meant
 _HELP_AT = 28  # the column in which descriptions of options begin, at most
 
 Example = tuple[str, str]  # the words after build.py, and what they do
@@ -60,10 +62,18 @@ class Parser(argparse.ArgumentParser):
         cure = f"see {self.prog} --help"
         if unknown:
             word = unknown[1].split("=")[0]
-            known = [name for action in self._actions for name in action.option_strings]
-            cure = nearest_name(word, known) if word.startswith("-") else cure
+            cure = self._name_option(word) or cure
             message = f"unknown option {word!r}"
         raise InputError(self.prog, message, cure=cure)
+
+    def _name_option(self, word: str) -> str:
+        """An unknown option -> the one that was meant, or the key of --set; "" for neither."""
+        known = [name for action in self._actions for name in action.option_strings]
+        key = name_key(word.lstrip("-"))
+        if key and "--set" in known:
+            return f"that is a key: --set {key}=VALUE"
+        near = find_nearest(word, known, _LIKE) if word.startswith("-") else None
+        return f"did you mean {near!r}?" if near else ""
 
     def format_help(self) -> str:
         """Return a sentence, the examples, the usage and the options in their groups."""

@@ -19,7 +19,8 @@ RANDOM_WEIGHTS = "random"
 COLDEST, HOTTEST = 0.01, 100.0  # allowed temperatures
 OFFICIAL = "official"  # as the competition reads records and prepares pictures
 POLICIES = (OFFICIAL, "first-seed", "second-seed")
-PREPROCESSINGS = (OFFICIAL, "imagenet-norm", "nearest", "tf-fid")
+TF_FID = "tf-fid"  # as the TensorFlow network reads pictures, which needs its layout
+PREPROCESSINGS = (OFFICIAL, "imagenet-norm", "nearest", TF_FID)
 _WEEK = 60.0 * 24 * 7  # min
 
 

@@ -17,10 +17,11 @@ _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
-def parse_override(text: str, rules: Rules | None = None) -> tuple[str, Any]:
+def parse_override(text: str, rules: Rules | None = None, option: str = "--set") -> tuple[str, Any]:
     """A "key=value" of --set -> (field name, value of the field's type, or "auto" if allowed).
 
-    With a competition's rules, keys that only other competitions have are unknown.
+    With a competition's rules, keys that only other competitions have are unknown. An error names
+    the option that was typed.
     """
     key, separator, value = text.partition("=")
     key, value = take_old_names(key, value)
@@ -34,7 +35,9 @@ def parse_override(text: str, rules: Rules | None = None) -> tuple[str, Any]:
             raise ValueError
         return key, _read_automatic(key, value) if _is_automatic(value) else _parse(kind, value)
     except (ValueError, KeyError, OverflowError):
-        raise _refuse(f"--set {text}", key, value, f"write --set {key}=VALUE") from None
+        typed, place = ("--set", f"--set {key}=") if option == "--set" else (option, f"{option} ")
+        said = f"{typed} {text if typed == '--set' else value}"
+        raise _refuse(said, key, value, f"write {place}VALUE") from None
 
 
 def read_block(block: Mapping[str, Any], presets: Mapping[str, Preset]) -> Config:

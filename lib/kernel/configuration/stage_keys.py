@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from lib.kernel.configuration.config import OFFICIAL, Config
+from lib.kernel.configuration.config import TF_FID, Config
 
 # A key of Config -> the field of lib.kernel.stages.Stages that holds its stage.
 STAGE_KEYS: Mapping[str, str] = {
@@ -23,6 +23,6 @@ def list_needed(config: Config) -> list[str]:
         "fid_loss": config.fid_loss != 0,
         "sweep": config.sweep,
         "curate": config.curate,
-        "preprocessing": config.preprocessing != OFFICIAL,
+        "preprocessing": config.preprocessing == TF_FID,
     }
     return [key for key in STAGE_KEYS if is_asked[key]]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from lib.base.errors import nearest_name
-from lib.kernel.configuration.config import COMPETITION_KEYS
+from lib.kernel.configuration.config import COMPETITION_KEYS, KEYS
 
 _USUAL = {  # key -> its names in other tools
     "lr": "learning_rate learn_rate learningrate rate",
@@ -69,6 +69,12 @@ _REASONS = {
     "shuffle log_every log_interval verbose": "nothing like it can be set",
 }
 _NONE = {name: why for names, why in _REASONS.items() for name in names.split()}
+
+
+def name_key(word: str) -> str:
+    """A key's name, here or in other tools -> the key; "" where it is none."""
+    usual = word.strip().lower().replace("-", "_")
+    return usual if usual in KEYS else _KEYS.get(usual, "")
 
 
 def name_cure(word: str, known: Iterable[str], has_options: bool) -> str:

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from lib.kernel.configuration.config import OFFICIAL
+from lib.kernel.configuration.config import OFFICIAL, TF_FID
 from lib.kernel.metrics.inception import INPUT_PX
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -55,7 +55,7 @@ def list_preprocessings(px: int = INPUT_PX) -> dict[str, Preprocessing]:
             px,
         ),
         Preprocessing(
-            "tf-fid",
+            TF_FID,
             "TensorFlow 1's bilinear resize, -1..1, the network ported from it (not official)",
             partial(_resize_tensorflow, px=px),
             lambda pictures: (pictures - 128) / 128,

@@ -91,7 +91,6 @@ def test_a_run_without_a_meaning_is_not_compared(
         ({"samples": 500}, "another number of pictures"),
         ({"random_weights": True}, "random weights"),
         ({"config": {"preprocessing": "tensorflow"}}, "another preprocessing"),
-        ({"config": {"policy": "first-seed"}}, "another decoding policy"),
         ({"config": {"image_px": 64}}, "pictures of another side"),
         ({"floor": 0.0034}, "another floor"),
         ({"floor": -0.003}, "another floor"),
