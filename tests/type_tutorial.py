@@ -96,6 +96,8 @@ def main() -> None:
     weights.parent.mkdir()
     shutil.copy(options.weights, weights)
     stand_in = ["--weights", str(weights)]
+    for less in ("curate=false", "sweep=false", "real_limit=1000"):  # work for two cores
+        stand_in += ["--set", less]
     page, outputs = PAGE.read_text(encoding="utf-8"), {}
     try:
         for block, below in pair_blocks(page):
