@@ -47,7 +47,7 @@ def draw_wgan(options: argparse.Namespace) -> Numbers:
     save("wgan", make_sheet(sheet, SCALE, 120))
     axes = (
         Axis("minutes of training"),
-        Axis("score, real less fake", True, (1, 10, 100, 1000, 10_000)),
+        Axis("gap of the scores (logarithmic)", True, (1, 10, 100, 1000, 10_000)),
     )
     save("critic", draw_plot(curves, *axes), 255)
     grids = sorted((options.runs / names[0] / "samples_v1").glob("epoch_*.png"))
@@ -222,6 +222,7 @@ def _describe_run(name: str, folder: Path, samples: np.ndarray) -> Numbers:
         f"{name} mid-tones": _describe_tones(samples),
         f"{name} FID": f"{fid:.4f}" if fid < 0.1 else f"{fid:.2f}",
         f"{name} floor": f"{floor:.4f}",
+        f"{name} floor error": f"{found['floor_se']:.4f}",
         f"{name} floors": f"{fid / floor:,.1f}" if fid < 9.95 * floor else f"{fid / floor:,.0f}",
         f"{name} steps": f"{found['steps']:,}",
         f"{name} images a second": f"{found['images_per_s']:,.0f}",

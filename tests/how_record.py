@@ -116,7 +116,7 @@ def _draw_policies(variants: list[Variant]) -> Numbers:
     kept = set(official.rows)
     rows += [row for row in named["truncated=keep"].rows if row not in kept][:2]
     sheet = [(name, [_find_picture(named[name], row) for row in rows]) for name in POLICIES]
-    save("policies", make_sheet(sheet, SCALE, 164))
+    save("policies", make_sheet(sheet, SCALE, 164, is_numbered=True))
     numbers = {"official kept": f"{len(official.rows):,}"}
     for name in (*POLICIES[1:], "grey16=clip", "alpha=composite", "truncated=keep"):
         changed = len(_find_most_changed(official, named[name], RECORDS))

@@ -69,26 +69,34 @@ def draw_plot(series: Sequence[Series], x: Axis, y: Axis) -> Image.Image:
 
 
 def make_sheet(
-    rows: Sequence[tuple[str, Sequence[np.ndarray]]], scale: int, label_px: int, split: int = 0
+    rows: Sequence[tuple[str, Sequence[np.ndarray]]],
+    scale: int,
+    label_px: int,
+    split: int = 0,
+    is_numbered: bool = False,
 ) -> Image.Image:
     """Rows of (words, (H, W) or (H, W, 3) uint8 pictures) -> a sheet, the words left of each row.
 
     A line feed in the words begins another line. Each pixel becomes scale x scale of them. A wider
-    gap follows the first `split` pictures of a row.
+    gap follows the first `split` pictures of a row. A numbered sheet counts its columns from 1.
     """
     enlarged = [[enlarge(one, scale) for one in pictures] for _, pictures in rows]
     wide = 6 * _GAP if split else 0
     heights = [max(one.height for one in pictures) for pictures in enlarged]
     widths = [sum(one.width + _GAP for one in pictures) - _GAP for pictures in enlarged]
     width = 2 * _MARGIN + label_px + max(widths) + wide
-    height = 2 * _MARGIN + sum(heights) + 2 * _GAP * (len(rows) - 1)
+    head = _TEXT + _GAP if is_numbered else 0
+    height = 2 * _MARGIN + head + sum(heights) + 2 * _GAP * (len(rows) - 1)
     sheet = Image.new("RGB", (width, height), GROUND)
-    draw, down = ImageDraw.Draw(sheet), _MARGIN
+    draw, down = ImageDraw.Draw(sheet), _MARGIN + head
     for (words, _), pictures, tall in zip(rows, enlarged, heights, strict=True):
         draw.text((_MARGIN, down + tall / 2), words, "black", _font(_TEXT), "lm", spacing=3)
         right = _MARGIN + label_px
         for number, one in enumerate(pictures):
             right += wide if number == split else 0
+            if is_numbered and down == _MARGIN + head:
+                above = right + one.width / 2, _MARGIN
+                draw.text(above, f"{number + 1}", "black", _font(_TEXT), "mt")
             sheet.paste(one, (right, down))
             draw.rectangle((right - 1, down - 1, right + one.width, down + one.height), None, _GREY)
             right += one.width + _GAP

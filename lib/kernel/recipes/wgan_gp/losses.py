@@ -10,7 +10,8 @@ both sides, because an optimal D has slope 1 almost everywhere on the lines betw
 fake pictures that optimal transport pairs (section 2.3).
 
 What a run reports as "critic" is mean D(fake) - mean D(real), without the penalty: normally
-negative, and nearer to 0 as the fakes get better.
+negative, and nearer to 0 as the fakes get better, once they are near. Early in a run it moves away
+from 0 for minutes. D's slope grows with it, to several times 1, because the penalty is soft.
 """
 
 import torch
