@@ -19,7 +19,7 @@ from tests.typed_pages import Block, read_blocks
 PAGE = SOURCE / "docs" / "TUTORIAL.md"
 NAME, USER = "YOUR-KAGGLE-NAME", "ada"
 _ELSEWHERE = ("make", "source")  # what the writer has done already
-_SHOWN = 14  # lines of a long output at its start, and as many at its end
+_SHOWN = 18  # lines of a long output at its start, and as many at its end
 
 
 def is_typed(words: list[str]) -> bool:
@@ -52,6 +52,8 @@ def type_block(prompt: Prompt, block: Block, more: dict[str, list[str]]) -> str:
         said += out + errors
         if words[2:3] == ["init"]:
             prompt.commit()
+    # Kernels run below this folder, in places that are called otherwise on Kaggle.
+    said = re.sub(rf"{re.escape(str(prompt.server.folder))}/[^/]+/v\d+/(\w+)", r"/kaggle/\1", said)
     return said.replace(str(prompt.root), f"/home/{USER}/kernelpress")
 
 
@@ -102,7 +104,7 @@ def main() -> None:
     try:
         for block, below in pair_blocks(page):
             said = type_block(prompt, block, {"build.py push": stand_in})
-            if "init" in block.text:
+            if "build.py init" in block.text:
                 attach(prompt.root / "kernel-metadata.json")
             if below:
                 outputs[below.start] = said.replace(str(weights), "stand-in.pt")
