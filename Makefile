@@ -39,6 +39,7 @@ check: venv  ## ruff and mypy
 venv: .venv/installed  ## .venv with the pinned packages
 
 .venv/installed: requirements.txt
+	@echo "setting up .venv: 1.6 GB of packages, about two minutes"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@

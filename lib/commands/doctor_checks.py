@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib.base.errors import PipelineError
@@ -21,7 +22,7 @@ from lib.kaggle.metadata import BUILD_MANIFEST, check_metadata, load_metadata
 from lib.kaggle.metadata_fields import FILE_NAME, Metadata
 from lib.kaggle.secrets import refuse_secrets
 from lib.kaggle.workspace import Workspace
-from lib.kernel.configuration.config import RANDOM_WEIGHTS
+from lib.kernel.configuration.config import RANDOM_WEIGHTS, Config
 
 if TYPE_CHECKING:
     from lib.kaggle.session import KaggleSession
@@ -48,7 +49,7 @@ def examine(work: Workspace) -> list[Finding]:
         return [*findings, _describe("metadata", error)]
     findings += _guard("metadata", lambda: _examine_metadata(work, metadata))
     findings += _guard("bundle", lambda: _examine_bundle(work, metadata))
-    findings += [_examine_weights(metadata), _examine_machine(metadata)]
+    findings += [_examine_weights(work.root, metadata), _examine_machine(metadata)]
     findings += _guard("ledger", lambda: _examine_ledger(work))
     return findings + _guard("kaggle", lambda: _ask_kaggle(work, metadata))
 
@@ -132,10 +133,14 @@ def _examine_bundle(work: Workspace, metadata: Metadata) -> Iterator[Finding]:
     yield Finding("bundle", detail, cure)
 
 
-def _examine_weights(metadata: Metadata) -> Finding:
+def _examine_weights(root: Path, metadata: Metadata) -> Finding:
     attached = [*metadata.dataset_sources, *metadata.model_sources]
     if attached:
         return Finding("weights", f"from {', '.join(attached)}, if it holds them")
+    name = (read_json(root / BUILD_MANIFEST) or {}).get("config", {}).get("weights_file", "")
+    if name not in ("", RANDOM_WEIGHTS, Config().weights_file):
+        cure = f"attach a data set that holds {name}: dataset_sources of {FILE_NAME}"
+        return Finding("weights", f"{name} cannot be downloaded, and no data set is attached", cure)
     if metadata.enable_internet:
         return Finding("weights", "downloaded by the kernel (internet is on)")
     cure = "attach a data set with the Inception weights, or set enable_internet to true"

@@ -22,6 +22,9 @@ def fill_metadata(root: Path, owner: str, slug: str | None) -> None:
     path = root / FILE_NAME
     fields = read_fields(path)
     present = parse_metadata(fields)
+    if owner.lower() == PLACEHOLDER_OWNER:
+        cure = "write your own, as it stands in the address of your profile on kaggle.com"
+        raise InputError("init", "that name stands for yours", got=owner, cure=cure)
     if present.owner not in (PLACEHOLDER_OWNER, owner):
         raise InputError(
             "init",

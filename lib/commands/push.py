@@ -82,10 +82,14 @@ def make_cargo(
     return Cargo(built.path, built.sha256, options.recipe, overrides, as_dict(config), git)
 
 
-def warn_of_weights(chosen: ChosenConfig) -> None:
-    """Print a warning if the run can never be submitted."""
-    if chosen.config.weights_file == RANDOM_WEIGHTS:
+def warn_of_weights(chosen: ChosenConfig, metadata: Metadata) -> None:
+    """Print a warning if the run can never be submitted, or will not find its weights."""
+    name = chosen.config.weights_file
+    if name == RANDOM_WEIGHTS:
         log("push", "warning: random weights make a smoke test; submit will refuse its result")
+    elif name != Config().weights_file and not (metadata.dataset_sources or metadata.model_sources):
+        log("push", f"warning: {name} cannot be downloaded: name a data set that holds it in")
+        log("push", "dataset_sources of kernel-metadata.json")
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -103,7 +107,7 @@ def _run(options: argparse.Namespace) -> int | Answer:
 
     work, metadata, git = prepare_push(options, options.format)
     chosen = read_config(options)
-    warn_of_weights(chosen)
+    warn_of_weights(chosen, metadata)
     log("push", f"takes {describe_quota(chosen.config.minutes)}")
     cargo = make_cargo(options, chosen.config, git, options.format)
     with open_session(work.patience) as session:

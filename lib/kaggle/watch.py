@@ -123,12 +123,12 @@ def demand_complete(stage: str, watched: Watched, ref: str, version: int) -> Non
     status = watched.status
     if status.name == "COMPLETE":
         return
-    cause = status.message or "Kaggle gives no reason"
+    cause = status.message or "no reason from Kaggle"
     if status.name == "CANCEL_ACKNOWLEDGED" and not status.message:
         cause = "it was cancelled, or stopped at the time limit"
     cure = find_cure(status.message)
     if cure == find_cure(""):
-        cure = "its log shows where it failed"
+        cure = "its log shows where it failed, or just ends where it was stopped from outside"
         if stage == "watch":
             cure += f"; python build.py fetch {ref.split('/')[1]}/{version} saves what is there"
     raise PipelineError(

@@ -123,6 +123,7 @@ COMMANDS: dict[str, tuple[list[str], str, str]] = {  # words, of which one is th
         ["features", "SHARDS", "-o", "NEW", "--weights", "PLACE"],
         *("input", "file"),
     ),
+    "board --output": (["board", "--output", "PLACE"], "output", "file"),
     "build --weights": (["build", "--weights", "PLACE"], "input", "file"),
 }
 

@@ -82,6 +82,16 @@ def test_ill_metadata_is_found(
     assert KEY not in format_findings(examine(place.work))
 
 
+def test_weights_of_another_name_must_be_attached(place: Place) -> None:
+    """The kernel would die on Kaggle: it knows an address of torchvision's own file alone."""
+    path = place.work.root / "build" / "manifest.json"
+    path.parent.mkdir(exist_ok=True)
+    write_json(path, {"config": {"weights_file": "mine.pth"}})
+    (found,) = [each for each in examine(place.work) if each.name == "weights"]
+    assert "mine.pth cannot be downloaded" in found.detail
+    assert "dataset_sources" in found.cure
+
+
 def test_attached_weights_do_without_internet(place: Place) -> None:
     place.write_metadata(enable_internet=False, dataset_sources=["ada/inception"])
     assert find_ills(place) == {}

@@ -19,6 +19,14 @@ def write(root: Path, fields: dict[str, object]) -> Path:
     return path
 
 
+def test_the_placeholder_of_the_pages_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, FRESH)
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="stands for yours"):
+        fill_metadata(tmp_path, "YOUR-KAGGLE-NAME", None)
+    assert path.read_bytes() == before
+
+
 def test_owner_is_filled_in_and_all_else_stays(tmp_path: Path) -> None:
     path = write(tmp_path, FRESH)
     fill_metadata(tmp_path, "ada", None)

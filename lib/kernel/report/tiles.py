@@ -22,7 +22,7 @@ def list_tiles(metrics: Mapping[str, Any], is_random: bool) -> list[dict[str, st
         ("floor", "Real-real floor", _describe_floor(metrics, "floor")),
         ("excess", "Excess over the floor", "FID less floor"),
     ):
-        if metrics.get(key) is not None:
+        if metrics.get(key) is not None and not (is_random and key == "mifid"):
             error = metrics.get(f"{key}_se")
             spread = f"± {error:.2g}; " if error is not None else ""
             tiles.append({"label": label, "value": f"{metrics[key]:.4g}", "note": spread + note})

@@ -114,8 +114,8 @@ def _judge_features(config: Config, rules: Rules) -> Iterator[Reason]:
         yield Reason(
             REFUSE,
             "its features come from random weights",
-            "Inception's weights are random, so features and FID measure nothing: build with "
-            "--weights FILE for a real run.",
+            "Inception's weights are random, so features and FID measure nothing. Without "
+            "--weights random the run finds or downloads the real ones.",
         )
     if rules.slug and config.preprocessing != OFFICIAL:
         yield Reason(
@@ -201,8 +201,9 @@ def _judge_time(metrics: Mapping[str, Any], config: Config) -> Iterator[Reason]:
     )
     if bound and spent_s < LITTLE_USED * config.minutes * 60 and not metrics.get("stall"):
         why = (
-            f"Its {bound} ended training after {format_seconds(train_s)}, and the run took "
-            f"{format_seconds(spent_s)} of its {config.minutes:g} minutes: more may do better."
+            f"Training stopped at the {bound} that were set, after {format_seconds(train_s)}. The "
+            f"run took {format_seconds(spent_s)} of its {config.minutes:g} minutes: more {bound} "
+            "may do better."
         )
         yield Reason(SUBMIT, "", why)
     elif not bound and train_s < LITTLE_TRAINING * spent_s:

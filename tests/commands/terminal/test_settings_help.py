@@ -77,7 +77,7 @@ def test_a_list_respects_the_competition_and_is_the_default_recipe_s_without_one
     assert shown.startswith("auto for competition images: ")
     assert re.search(r"^  image_px +32 +px: ", shown, re.MULTILINE)
     assert "policy " not in shown
-    assert "(pixel 0.002, r3gan 0.0002, edm 0.001)" in shown
+    assert "(pixel 0.002, r3gan 0.0002, edm 0.001)" in " ".join(shown.split())
 
 
 def test_recipes_are_listed_each_with_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -371,7 +371,7 @@ def test_second_seed_takes_the_epoch_of_the_least_fid(tmp_path: Path) -> None:
 def test_a_watcher_sees_the_records_grow_and_changes_nothing(tmp_path: Path) -> None:
     seen: list[tuple[str, list[float], bool]] = []
 
-    def watch(recipe: str, history: Any, is_last: bool) -> None:
+    def watch(recipe: str, history: Any, is_last: bool, newest: Any) -> None:
         seen.append((recipe, [row["step"] for row in history], is_last))
 
     config, places = small_config("r3gan", steps=12), (tmp_path / "work", tmp_path / "leave")

@@ -79,7 +79,7 @@ def test_a_whole_run_on_a_folder_of_pictures_and_again(tmp_path: Path) -> None:
         assert archive.namelist() == [f"p{index:02d}.png" for index in range(12)]
     assert np.load(output / "features.npy").shape == (12, 2048)
     assert not (output / "submission.csv").exists()
-    assert "Pictures: recipe" in (output / "report.html").read_text()
+    assert "Kernelpress: Pictures by recipe" in (output / "report.html").read_text()
     manifest = json.loads((output / "run_manifest.json").read_text())
     assert manifest["config"]["competition"] == NAME
     (output / "images.zip").unlink()
