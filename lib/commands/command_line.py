@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from importlib import import_module
 
-from lib.base.errors import InputError, nearest_name
+from lib.base.errors import InputError, find_nearest
 from lib.base.exit_codes import run_for_exit_code
 from lib.base.missing_packages import explain_missing
 from lib.base.tables import format_table
@@ -19,6 +19,7 @@ GROUPS = {
     "more": ("bundle", "new"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
+_LIKE = 0.6  # the least likeness of a mistyped command to the one that was meant
 _WHAT = (
     "Kernelpress: modular Python comes in, one readable, self-contained Kaggle script goes out. "
     "It trains a generator of pictures and writes a competition's submission."
@@ -55,7 +56,8 @@ def _dispatch(words: Sequence[str]) -> int:
     if name.startswith("-"):
         name, rest = "build", words
     if name not in COMMANDS:
-        cure = nearest_name(name, COMMANDS)
+        near = find_nearest(name, COMMANDS, _LIKE)
+        cure = f"did you mean {near!r}?" if near else "python build.py --help lists all"
         raise InputError("build.py", f"there is no command {name!r}", cure=cure)
     with explain_missing(name):
         return parse_and_run(load_command(name), rest)

@@ -36,6 +36,7 @@ def fail(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         (["--seed", "x"], "a whole number"),
         (["--weights", "nowhere.pth"], "no such file"),
         (["rum"], "'run'"),
+        (["nosuch"], "--help lists all"),
         (["run", "--output", "x"], "--input"),
         (["run", "--input", "no-such-folder", "--output", "x"], "no such file"),
         (["decode", "--input", "no-such-folder", "--output", "x"], "no-such-folder"),
