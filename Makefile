@@ -11,7 +11,7 @@ help:  ## this list
 
 # The main job on an embedded default: shards, one-file kernel, a run as on Kaggle. Bounded by steps
 # and sizes, so that a slow machine makes what a fast one does; made anew every time.
-demo: venv build/demo-shards  ## the main job on 2,000 embedded records: 2 to 5 minutes
+demo: venv build/demo-shards  ## the main job on 2,000 look-alike records: 2 to 5 minutes
 	@echo "demo: cleans 2,000 look-alike records, trains 250 steps of recipe pixel, draws 1,000 images and writes"
 	@echo "demo: a verified submission and a report; about 2 minutes on two free cores, 5 beside other work"
 	rm -rf build/demo build/demo.scratch

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 def describe_quota(minutes: float) -> str:
     """The `minutes` of a run -> the share of a week's GPU hours that it may take, in words."""
     minutes = min(minutes, SESSION_MINUTES)
-    share = max(minutes / (60 * WEEK_HOURS), 0.01)
-    return f"at most {minutes:g} min, {share:.0%} of Kaggle's {WEEK_HOURS} GPU hours a week"
+    share = minutes / (60 * WEEK_HOURS)
+    told = f"{share:.0%}" if share >= 0.01 else "less than 1%"
+    return f"at most {minutes:g} min, {told} of Kaggle's {WEEK_HOURS} GPU hours a week"
 
 
 def add_push_options(parser: argparse.ArgumentParser) -> None:
