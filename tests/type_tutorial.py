@@ -54,7 +54,7 @@ def type_block(prompt: Prompt, block: Block, more: dict[str, list[str]]) -> str:
             prompt.commit()
     # Kernels run below this folder, in places that are called otherwise on Kaggle.
     said = re.sub(rf"{re.escape(str(prompt.server.folder))}/[^/]+/v\d+/(\w+)", r"/kaggle/\1", said)
-    return said.replace(str(prompt.root), f"/home/{USER}/kernelpress")
+    return said.replace(str(prompt.root), "/path/to/kernelpress")
 
 
 def fill(page: str, outputs: dict[int, str]) -> str:
