@@ -126,7 +126,11 @@ def _stamp_inputs(bundle: Bundle, root: Path) -> dict[Path, Stamp | None]:
     for one in bundle.manifest["inputs"]:
         file = root / one["path"]
         stamp = _stamp(file)  # before the hash, so that a change in between is seen later
-        seen[file] = stamp if stamp != _GONE and sha256_file(file) == one["sha256"] else None
+        try:
+            is_same = sha256_file(file) == one["sha256"]
+        except OSError:  # it has gone meanwhile
+            is_same = False
+        seen[file] = stamp if is_same else None
     return seen
 
 

@@ -1,7 +1,6 @@
 """report.html as a user sees it: in headless Chromium, offline, light and dark, wide and narrow."""
 
 import html
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -16,10 +15,8 @@ from lib.kernel.report.figures import encode_figure
 from lib.kernel.report.meanings import DETAILS, ORIGIN
 from lib.kernel.report.report import Findings, write_report
 from lib.kernel.report.verdict import judge_run
+from tests.chromium import CHROMIUM
 
-CHROMIUM = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-)
 TEMPLATE = (Path(__file__).parents[3] / "kernel_template" / "report.html.j2").read_text()
 QUIET = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
 OFFLINE = ["--disable-background-networking", "--disable-component-update", "--disable-quic"]
