@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lib.bundler.bundle import Bundle, Entry, build_bundle, write_bundle
+from lib.bundler.bundle import Bundle, build_bundle, write_bundle
+from lib.bundler.entry import Entry
 
 CASES = Path(__file__).with_name("bundles")
 

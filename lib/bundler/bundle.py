@@ -7,27 +7,14 @@ from typing import Any
 from lib.base.errors import InputError, nearest_name
 from lib.base.files import write_json, write_text
 from lib.base.kaggle_limits import SOURCE_BYTES
-from lib.bundler.chapters import Chapter, arrange
+from lib.bundler.chapters import arrange
+from lib.bundler.entry import Entry
 from lib.bundler.locate import Locator, list_data_files
 from lib.bundler.manifest import describe_bundle, too_large
 from lib.bundler.module_graph import ENTRY, Graph, build_graph
 from lib.bundler.render import TEMPLATES, Layout, find_fault, render_script
 from lib.bundler.sections import STYLES, Section, make_data_section, make_module_section
 from lib.bundler.sources import Source, parse_source, read_bytes, show_path
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What to bundle."""
-
-    text: str | bytes  # of the script that runs
-    name: str  # its file name, as tracebacks show it
-    root: Path  # the folder in which its packages lie
-    include: tuple[str, ...] = ()  # globs of further modules (dotted) or files (paths) to take
-    style: str = "code"
-    preface: str = ""  # Python that runs first, shown below the header
-    head: str = ""  # text of the header, the first line its title; empty: the usual one
-    chapters: tuple[Chapter, ...] = ()  # the order of its files; none: the entry, what it imports
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from typing import Any
 
 from lib.base.files import write_json
 from lib.base.kaggle_limits import SOURCE_BYTES
-from lib.bundler.bundle import Contents, Entry, build_bundle, find_contents
+from lib.bundler.bundle import Contents, build_bundle, find_contents
 from lib.bundler.chapters import arrange
+from lib.bundler.entry import Entry
 from lib.bundler.manifest import too_large
 from lib.bundler.module_graph import ENTRY, Graph
 from lib.bundler.sources import Source, read_bytes

@@ -41,6 +41,12 @@ class Layout:
     parts: tuple[Section, ...]  # of the runtime
     disk: str  # why the files must be unpacked; empty: they need not be
     moved: bool  # whether the entry's own __file__ lies among the unpacked files
+    search: tuple[str, ...] = ("",)  # folders of the bundle on sys.path, the entry's own the first
+    late_search: tuple[str, ...] = ()  # the same at the end of sys.path
+    cwd_files: tuple[str, ...] = ()  # paths of files that are laid into the working folder
+    module: str = ""  # the entry's dotted name where it runs as `python -m` does
+    shebang: str = ""  # the first line, as the entry has it
+    script_block: str = ""  # the block of PEP 723 without a newline at its end
 
 
 def render_script(layout: Layout) -> tuple[str, str]:

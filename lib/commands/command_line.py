@@ -19,6 +19,7 @@ GROUPS = {
     "more": ("bundle", "new"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
+_FOLDERS = {"bundle": "bundling.bundle"}  # commands whose modules lie in a folder of their own
 _LIKE = 0.6  # the least likeness of a mistyped command to the one that was meant
 _WHAT = (
     "Kernelpress: modular Python comes in, one readable, self-contained Kaggle script goes out. "
@@ -41,8 +42,9 @@ def load_command(name: str) -> Command:
 
     Modules that need packages are imported when the command runs.
     """
-    command = getattr(import_module(f"lib.commands.{name}"), name.upper(), None)
-    assert isinstance(command, Command), f"lib.commands.{name} does not define {name.upper()}"
+    module = f"lib.commands.{_FOLDERS.get(name, name)}"
+    command = getattr(import_module(module), name.upper(), None)
+    assert isinstance(command, Command), f"{module} does not define {name.upper()}"
     return command
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from lib.base.files import write_text
 from lib.base.places import check_output_file
 from lib.base.terminal import paint
-from lib.bundler.bundle import Entry, build_bundle, write_bundle
+from lib.bundler.bundle import build_bundle, write_bundle
+from lib.bundler.entry import Entry
 from lib.bundler.notebook import Story, build_notebook, write_notebook
 from lib.commands.book.chapters import list_chapters
 from lib.commands.book.config_block import render_config

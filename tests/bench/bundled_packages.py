@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import copytree, ignore_patterns, unpack_archive
 
-from lib.bundler.bundle import Entry, build_bundle, write_bundle
+from lib.bundler.bundle import build_bundle, write_bundle
+from lib.bundler.entry import Entry
 
 
 @dataclass(frozen=True)

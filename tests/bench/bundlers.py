@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lib.base.errors import InputError
-from lib.bundler.bundle import Entry, build_bundle, write_bundle
+from lib.bundler.bundle import build_bundle, write_bundle
+from lib.bundler.entry import Entry
 from tests.bench.bundled_packages import run_real_packages
 from tests.bundled import Outcome, Place
 from tests.bundler.test_bundle import CASES, PLUGINS

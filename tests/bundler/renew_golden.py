@@ -6,8 +6,9 @@ python -m tests.bundler.renew_golden
 from pathlib import Path
 from typing import Any
 
-from lib.bundler.bundle import Entry, build_bundle
+from lib.bundler.bundle import build_bundle
 from lib.bundler.chapters import Chapter
+from lib.bundler.entry import Entry
 
 CASES = Path(__file__).with_name("cases")
 SMALL = CASES / "small"

@@ -10,8 +10,9 @@ import nbformat
 import pytest
 
 from lib.base.errors import InputError
-from lib.bundler.bundle import Entry, build_bundle
+from lib.bundler.bundle import build_bundle
 from lib.bundler.chapters import Chapter
+from lib.bundler.entry import Entry
 from lib.bundler.notebook import Story, build_notebook, write_notebook
 from tests.bundled import CASES, Place
 

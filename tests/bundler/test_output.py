@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from lib.base.errors import InputError
-from lib.bundler.bundle import Bundle, Entry, build_bundle, write_bundle
+from lib.bundler.bundle import Bundle, build_bundle, write_bundle
 from lib.bundler.chapters import Chapter
+from lib.bundler.entry import Entry
 from tests.bundled import CASES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,7 +96,7 @@ def test_equal_bytes_whatever_the_machine(tmp_path: Path) -> None:
                 os.utime(target, (number * 10**8, number * 10**8))
         out = tmp_path / f"out {number}.py"
         program = (
-            "import sys; from pathlib import Path; from lib.bundler.bundle import *\n"
+            "import sys; from pathlib import Path; from lib.bundler.bundle import *; from lib.bundler.entry import Entry\n"
             "entry, out = Path(sys.argv[1]), Path(sys.argv[2])\n"
             "made = build_bundle(Entry(entry.read_bytes(), entry.name, entry.parent))\n"
             "write_bundle(made, out, out.with_suffix('.json'))\n"

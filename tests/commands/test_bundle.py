@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from lib.base.errors import InputError
-from lib.commands import bundle as bundle_command
-from lib.commands.bundle import BUNDLE
+from lib.commands.bundling import bundle as bundle_command
+from lib.commands.bundling.bundle import BUNDLE
 from lib.commands.options import parse_and_run
 from tests.bundled import bound_by_permissions
 
@@ -98,7 +98,7 @@ def test_unreadable_file_is_one_line_and_leaves_the_old_output(entry: Path) -> N
 def test_watch_bundles_again_at_every_change(entry: Path) -> None:
     out = entry.parents[1] / "out.py"
     program = (
-        "import sys\nfrom lib.commands.bundle import BUNDLE\n"
+        "import sys\nfrom lib.commands.bundling.bundle import BUNDLE\n"
         "from lib.commands.options import parse_and_run\nparse_and_run(BUNDLE, sys.argv[1:])\n"
     )
     words = [sys.executable, "-c", program, str(entry), "-o", str(out), "--watch"]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from lib.base.files import read_json, write_json
-from lib.bundler.bundle import Entry, build_bundle, write_bundle
+from lib.bundler.bundle import build_bundle, write_bundle
+from lib.bundler.entry import Entry
 from lib.commands.doctor import DOCTOR
 from lib.commands.doctor_checks import Finding, examine, format_findings
 from lib.kaggle.errors import KaggleError
