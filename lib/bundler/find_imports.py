@@ -51,7 +51,6 @@ class _Finder:
         self._files = FileFinder(self.findings, self._evaluator, is_entry, path)
         self._is_lazy = text is None or "__getattr__" in text or any(one in text for one in _LAZY)
         self._docstrings: set[int] = set()
-        self._arguments: set[str] = set()
         self._aliases: dict[str, str] = {}
 
     def find(self) -> None:
@@ -69,12 +68,27 @@ class _Finder:
                 self._docstrings.add(id(node.value))  # type: ignore[attr-defined]
             elif kind is ast.JoinedStr or kind is ast.BinOp:
                 self._see_computed(node)  # type: ignore[arg-type]
-            elif kind is ast.arg:
-                self._arguments.add(node.arg)  # type: ignore[attr-defined]
+            elif kind is ast.arg or kind is ast.AnnAssign:
+                self._pass_over(node.annotation)  # type: ignore[attr-defined]
+            elif kind is ast.Compare:
+                self._see_comparison(node)  # type: ignore[arg-type]
+            elif kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
+                self._pass_over(node.returns)  # type: ignore[attr-defined]
             elif kind is ast.List or kind is ast.Tuple:
                 self._see_list(node)  # type: ignore[arg-type]
             self._files.see(node, when)
         self._files.finish()
+
+    def _pass_over(self, annotation: ast.expr | None) -> None:
+        """What stands in an annotation is for type checkers."""
+        if annotation is not None:
+            self._docstrings |= {id(one) for one in ast.walk(annotation)}
+
+    def _see_comparison(self, node: ast.Compare) -> None:
+        """A name that is only looked up, as in `"a.b" in sys.modules`, is not to be imported."""
+        sides = [node.left, *node.comparators]
+        if any(dotted_name(side) in ("sys.modules", "__name__") for side in sides):
+            self._docstrings |= {id(side) for side in sides}
 
     def _add_import(self, node: ast.Import, when: When) -> None:
         for alias in node.names:
