@@ -12,9 +12,8 @@ from lib.bundler.credentials import refuse_credentials
 from lib.bundler.differences import Difference
 from lib.bundler.entry import Entry
 from lib.bundler.manifest import describe_bundle, too_large
-from lib.bundler.render import TEMPLATES, Layout, find_fault, render_script
-from lib.bundler.sections import STYLES, Section, make_data_section, make_module_section
-from lib.bundler.sources import Source, parse_source
+from lib.bundler.render import Layout, find_fault, make_parts, render_script
+from lib.bundler.sections import STYLES, make_data_section, make_module_section
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ def build_bundle(entry: Entry) -> Bundle:
         raise InputError("bundle", f"there is no style {entry.style!r}; cure: {cure}")
     contents = find_contents(entry)
     refuse_credentials(contents)
-    layout, text, sha256 = _render_soundly(contents)
+    layout, text, sha256 = _render(contents)
     size = len(text.encode())
     if entry.limit is not None and size > entry.limit:
         sizes = {one.path: one.size for one in layout.files}
@@ -51,55 +50,21 @@ def write_bundle(bundle: Bundle, path: Path, manifest_path: Path) -> None:
     write_json(manifest_path, bundle.manifest)
 
 
-def _render_soundly(contents: Contents) -> tuple[Layout, str, str]:
-    """Contents -> (layout, script, hash); sections that do not compile as code are shown as text.
-
-    Only the whole script can be tested: `global` in one section can forbid a name in another.
-    """
+def _render(contents: Contents) -> tuple[Layout, str, str]:
+    """Contents -> (layout, script, hash); what cannot be shown as code is shown as text."""
     entry, disk = contents.entry, contents.disk
     modules = contents.list_sources()
-    held = (*contents.data, *contents.passive)
-    data = [make_data_section(path, read_file(contents, path)) for path in held]
-    parts = tuple(_make_part(name) for name in ("unpack", "errors"))
     style = "style text was asked for" if entry.style == "text" else ""
-    faults = {source.path: style for source in modules}
+    files = [make_module_section(one, one.fault or style) for one in modules]
+    held = (*contents.data, *contents.passive)
+    files[-1:-1] = [make_data_section(path, read_file(contents, path)) for path in held]
     named = {source.path: source for source in modules}
-    while True:
-        files = [make_module_section(one, faults[one.path], disk != "") for one in modules]
-        files[-1:-1] = data
-        chapters = arrange(entry.chapters, [one.path for one in files], named)
-        layout = Layout(
-            *(entry.name, entry.head, entry.preface, tuple(files), tuple(chapters), parts),
-            *(disk, disk != "", contents.search, contents.late_search, contents.cwd, entry.module),
-        )
-        text, sha256 = render_script(layout)
-        fault = find_fault(text)
-        if fault is None:
-            return layout, text, sha256
-        blamed = [one for one in files if one.form == "code" and find_fault(_alone(one))]
-        blamed = blamed or [one for one in files if _holds_line(text, one, fault[0])]
-        if not blamed:
-            line = text.split("\n")[fault[0] - 1]
-            cure = "correct the preface"
-            raise InputError("bundle", f"{fault[1]} in {line!r}; cure: {cure}")
-        for one in blamed:
-            faults[one.path] = (find_fault(_alone(one)) or fault)[1]
-
-
-def _alone(section: Section) -> str:
-    return "\n".join([section.opening, *section.lines, section.closing, ""])
-
-
-def _holds_line(text: str, section: Section, number: int) -> bool:
-    """Tell whether a line of the script belongs to a section that is shown as code."""
-    if section.form != "code":
-        return False
-    above = text.split("\n")[:number]
-    headings = [line.split()[2] for line in above if line.startswith("# ==== ")]
-    return bool(headings) and headings[-1] == section.path
-
-
-def _make_part(name: str) -> Section:
-    raw = (TEMPLATES / f"bundle_{name}.py").read_bytes()
-    source: Source = parse_source(f"__bundle__/{name}.py", raw, f"bundle_{name}.py")
-    return make_module_section(source, "", on_disk=False)
+    chapters = arrange(entry.chapters, [one.path for one in files], named)
+    layout = Layout(
+        *(entry.name, entry.head, entry.preface, tuple(files), tuple(chapters), make_parts()),
+        *(disk, disk != "", contents.search, contents.late_search, contents.cwd, entry.module),
+    )
+    if fault := find_fault(entry.preface):
+        line = entry.preface.split("\n")[fault[0] - 1]
+        raise InputError("bundle", f"{fault[1]} in {line!r}; cure: correct the preface")
+    return layout, *render_script(layout)

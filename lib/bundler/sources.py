@@ -1,4 +1,4 @@
-"""A Python file -> its text, its syntax tree and the compiler's warning."""
+"""A Python file -> its text and its syntax tree."""
 
 import ast
 import codecs
@@ -23,7 +23,7 @@ class Source:
     text: str  # newlines are "\\n", one ends the last line; no byte order mark
     codec: str
     tree: ast.Module
-    warning: str  # the compiler's; empty: none
+    fault: str = ""  # why it is no Python of this version; its tree is empty then
 
     @property
     def sha256(self) -> str:
@@ -62,8 +62,8 @@ def parse_source(path: str, raw: bytes, shown: str) -> Source:
     if text and not text.endswith("\n"):
         text += "\n"
     try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             tree = ast.parse(text, path)
             compile(tree, path, "exec", dont_inherit=True)
     except SyntaxError as error:
@@ -73,9 +73,8 @@ def parse_source(path: str, raw: bytes, shown: str) -> Source:
         raise bundle_error(shown, error.lineno or 1, problem, cure) from None
     except ValueError as error:
         raise bundle_error(shown, 1, f"no Python text: {error}", "correct the file") from None
-    warning = f"line {caught[0].lineno}: {caught[0].message}" if caught else ""
     plain = codecs.lookup(codec.removesuffix("-sig")).name
-    return Source(path, raw, text, plain, tree, warning)
+    return Source(path, raw, text, plain, tree)
 
 
 def show_broken(path: str, raw: bytes, fault: str) -> Source:
