@@ -66,7 +66,7 @@ def build_notebook(entry: Entry, story: Story | None = None) -> Notebook:
         tops = {one.split(".")[0] for one in contents.graph.modules} - {ENTRY}
         run = run_here(entry.name, names, tops)
     else:
-        run = run_apart(entry.name, entry.module, _list_search(entry), {})
+        run = run_apart(entry.name, entry.module, names, _list_search(entry), {})
     cells += [_markdown("## Run it"), _code(run)]
     if story.closing:
         cells += [_markdown(f"## {story.closing_title}"), _code(story.closing.removesuffix("\n"))]

@@ -34,7 +34,7 @@ import codecs
 import shutil
 import subprocess
 import threading
-
+$values
 words = []  # of the command line, behind the program's name
 command = [sys.executable, $options, *words]
 environment = dict(os.environ)
@@ -93,17 +93,20 @@ def run_here(name: str, names: Sequence[str], tops: Iterable[str]) -> str:
     It may be run again: then it takes the files and values as they are by then. `%run` would
     succeed even when the run failed.
     """
-    lines = ["import importlib", "import runpy", "from pathlib import Path", ""]
-    if names:
-        lines.append("# The values of the second cell, where processes that are started find them.")
-        lines += [
-            f'Path(source, "{one}.txt").write_text(repr({one}), encoding="utf-8")' for one in names
-        ]
+    lines = ["import importlib", "import runpy", *_leave_values(name, names)]
     return "\n".join([*lines, _RUN_HERE.substitute(tops=sorted(tops), name=json.dumps(name))])
 
 
-def run_apart(name: str, module: str, search: Sequence[str], laid_out: Mapping[str, str]) -> str:
-    """(entry's path, its module or "", folders on sys.path, path -> where it is laid) -> a cell.
+def run_apart(
+    name: str,
+    module: str,
+    names: Sequence[str],
+    search: Sequence[str],
+    laid_out: Mapping[str, str],
+) -> str:
+    """(entry's path, its module or "", names of the preface, ...) -> the cell that starts it.
+
+    `search` holds the folders on sys.path, `laid_out` paths -> where these files are laid.
 
     The program has a process of its own, as it has at a command line: its exit code, its event
     loop, its modules and what it does at its end are then as there.
@@ -118,8 +121,20 @@ def run_apart(name: str, module: str, search: Sequence[str], laid_out: Mapping[s
         options.append(f"os.path.join(source, {json.dumps(name)})")
     pairs = json.dumps(sorted(laid_out.items()))
     return _RUN_APART.substitute(
+        values="\n".join(_leave_values(name, names)),
         options=", ".join(options),
         search=json.dumps(list(search)),
         lay_out=_LAY_OUT.substitute(pairs=pairs) if laid_out else "",
         name=(module or name).replace("{", "{{").replace("}", "}}").replace('"', "'"),
     )
+
+
+def _leave_values(name: str, names: Sequence[str]) -> list[str]:
+    """(entry's path, names of the preface) -> the lines that write their values beside it."""
+    lines = ["from pathlib import Path", ""]
+    lines.append("# The values of the second cell, where processes that are started find them.")
+    folder = name.rpartition("/")[0]
+    for one in names:
+        path = json.dumps(f"{folder}/{one}.txt" if folder else f"{one}.txt")
+        lines.append(f'Path(source, {path}).write_text(repr({one}), encoding="utf-8")')
+    return lines if names else [""]
