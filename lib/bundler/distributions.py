@@ -116,15 +116,18 @@ class Installed:
         return dict(sorted(found.items()))
 
     def find_providers(self, module: str) -> list[Distribution]:
-        """A dotted name -> the distributions that hold it, or else its longest known prefix."""
+        """A dotted name -> the distributions that hold it, or else its longest known prefix.
+
+        A folder that many share, such as `google`, is provided by all of them, but only as itself.
+        """
         parts = module.split(".")
         several = [one for one in self.by_name.values() if parts[0] in one.tops]
-        for end in range(len(parts), 1, -1):
+        for end in range(len(parts), 0, -1):
             prefix = ".".join(parts[:end])
             found = [one for one in several if prefix in one.modules]
             if found:
                 return found
-        return several
+        return several if len(parts) == 1 else []
 
 
 def normalize_name(name: str) -> str:

@@ -1,7 +1,10 @@
-"""A module's name -> the distribution on PyPI that holds it, where the two names differ."""
+"""Imports from elsewhere -> the distributions on PyPI that hold them, by their own names."""
 
-from lib.bundler.distributions import normalize_name
-from lib.bundler.kaggle_packages import KAGGLE_MODULES
+from lib.bundler.differences import Difference
+from lib.bundler.distributions import Distribution, Installed, normalize_name
+from lib.bundler.find_imports import Import
+from lib.bundler.kaggle_packages import KAGGLE_MODULES, name_origin
+from lib.bundler.module_graph import Graph
 
 # Modules in common use; for a package that many distributions share, its dotted parts.
 _WORDS = """
@@ -29,8 +32,9 @@ _WORDS = """
     win32com pywin32; wx wxpython; Xlib python-xlib; yaml pyyaml; zmq pyzmq
 """
 _TABLE: dict[str, str] = dict(row.split() for row in _WORDS.split(";"))
-# Parts of Kaggle's image that no index has, and a folder that many distributions share.
-_NOWHERE = frozenset({"google", "kaggle_secrets", "kaggle_datasets", "kaggle_web_client"})
+_ON_KAGGLE_ALONE = frozenset({"kaggle_secrets", "kaggle_datasets", "kaggle_web_client"})
+_SHARED = frozenset({"google"})  # a folder of many distributions: its own name is none of them
+_NAME_IT = "install it before bundling, or name it in a block `# /// script` of the entry"
 
 
 def name_known_distribution(module: str) -> str | None:
@@ -41,4 +45,58 @@ def name_known_distribution(module: str) -> str | None:
         if found:
             return found
     top = parts[0]
-    return normalize_name(top) if top in KAGGLE_MODULES - _NOWHERE else None
+    is_one = top in KAGGLE_MODULES - _ON_KAGGLE_ALONE - _SHARED
+    return normalize_name(top) if is_one else None
+
+
+def find_dependencies(
+    graph: Graph, installed: Installed, is_told: bool
+) -> tuple[list[str], list[Difference]]:
+    """(what an entry reaches, what is installed, whether doubts are told) -> (names, doubts).
+
+    The names are those of the distributions that its imports from elsewhere need, sorted. Imports
+    that the program can do without, and those for type checkers alone, need none.
+    """
+    names: set[str] = set()
+    doubts: dict[str, Difference] = {}
+    for top, importer, how in graph.external:
+        if how.when in ("optional", "typing") or name_origin(top) == "standard library":
+            continue
+        if top in _ON_KAGGLE_ALONE or how.module.startswith("google.colab"):
+            continue
+        for module in [f"{how.module}.{name}" for name in how.names] or [how.module]:
+            name, why = _name_distribution(module, installed)
+            if name:
+                names.add(name)
+            elif is_told:
+                what = f"the block of dependencies leaves {top} out: {why}"
+                place = graph.modules[importer].path, how.line
+                doubts.setdefault(top, Difference(*place, what, _NAME_IT))
+    return sorted(names), [doubts[top] for top in sorted(doubts)]
+
+
+def _name_distribution(module: str, installed: Installed) -> tuple[str, str]:
+    """A dotted name -> (the distribution as a dependency, or "", why it is not known)."""
+    usual = name_known_distribution(module)
+    providers = {normalize_name(one.name): one for one in installed.find_providers(module)}
+    if not providers:
+        return usual or "", "no distribution on PyPI is known to hold it"
+    top = normalize_name(module.partition(".")[0])
+    first = min(providers, key=_shortest)
+    name = next((one for one in (usual, top) if one in providers), first)
+    return _refer_to(name, providers[name])
+
+
+def _shortest(name: str) -> tuple[int, str]:
+    return len(name), name
+
+
+def _refer_to(name: str, found: Distribution) -> tuple[str, str]:
+    """A distribution -> how a dependency names it: where it came from, if from no index."""
+    url = found.origin.get("url", "")
+    if "vcs_info" in found.origin:
+        kind = found.origin["vcs_info"]
+        return f"{name} @ {kind['vcs']}+{url}@{kind['commit_id']}", ""
+    if url.startswith("https://"):
+        return f"{name} @ {url}", ""
+    return ("", "it was installed from a folder of this machine") if url else (name, "")
