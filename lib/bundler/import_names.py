@@ -2,7 +2,6 @@
 
 from lib.bundler.differences import Difference
 from lib.bundler.distributions import Distribution, Installed, normalize_name
-from lib.bundler.find_imports import Import
 from lib.bundler.kaggle_packages import KAGGLE_MODULES, name_origin
 from lib.bundler.module_graph import Graph
 
