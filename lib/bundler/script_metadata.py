@@ -102,7 +102,7 @@ def read_block(top: Top, shown: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         told = re.search(r"\(at line (\d+)", str(error))
         inner = int(told[1]) if told else block.text.count("\n")
-        problem = f"the block `# /// script` is no TOML: {error}"
+        problem = f"the block `# /// script` is no TOML: {str(error).partition(' (at')[0]}"
         raise bundle_error(shown, block.line + inner, problem, "correct the line") from None
     listed = found.get("dependencies", [])
     if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
