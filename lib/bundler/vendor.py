@@ -18,6 +18,8 @@ METADATA_READERS = frozenset(
 )
 _NOTICE = re.compile(r"(un)?licen[cs]es?|copying|copyright|notices?|authors|patents", re.IGNORECASE)
 _NO_NOTICE = (".py", ".pyc", ".pyi", ".so", ".pyd", ".json")
+# What a compiled module is made from and what type checkers read: no program does.
+_LEFT_OVER = (".pyi", ".c", ".cc", ".cpp", ".h", ".hpp", ".pyx", ".pxd", ".pxi", "/py.typed")
 _SCRIPTS = {"console_scripts", "gui_scripts"}
 _PROGRAMS = (b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 
@@ -61,7 +63,8 @@ def find_distribution(name: str, installed: Installed | None = None) -> Vendored
     _refuse_programs(found, files)
     replaced = tuple(path for path in files if is_compiled(path) and _name_source(path) in files)
     notices = _list_notices(found, files)
-    kept = tuple(path for path in files if path not in {*replaced, *notices})
+    without = {*replaced, *notices}
+    kept = tuple(path for path in files if not (path in without or path.endswith(_LEFT_OVER)))
     return Vendored(
         name=found.name,
         version=found.version,

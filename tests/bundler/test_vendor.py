@@ -17,6 +17,9 @@ SO = "cpython-311-x86_64-linux-gnu.so"
 WHEEL = "cp311-cp311-manylinux_2_17_x86_64"
 
 
+FILES = {"thing/__init__.py": "", "thing/py.typed": "", "thing/_fast.pyx": "", "thing/_fast.c": ""}
+
+
 def find(folder: Path, name: str) -> Vendored:
     return find_distribution(name, Installed([str(folder)]))
 
@@ -34,7 +37,7 @@ def read_graph(files: dict[str, str]) -> dict[str, Module]:
 
 
 def test_a_distribution_is_found_by_any_spelling(tmp_path: Path) -> None:
-    install(tmp_path, "Some.Thing-more", {"thing/__init__.py": "", "thing/words.txt": "a"})
+    install(tmp_path, "Some.Thing-more", {**FILES, "thing/words.txt": "a"})
     for name in ("some-thing-more", "Some_Thing.More", "SOME--thing_more"):
         found = find(tmp_path, name)
         assert (found.name, found.version) == ("Some.Thing-more", "1.2")
