@@ -1,14 +1,14 @@
 """Compiled modules of vendored distributions -> what a bundle does without them, or a refusal."""
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from lib.bundler.differences import Difference
 from lib.bundler.distributions import name_module
 from lib.bundler.find_imports import Import
 from lib.bundler.module_graph import Module
 from lib.bundler.sources import bundle_error
-from lib.bundler.vendor import FOLDER, Vendored, tell_cure
+from lib.bundler.vendor import Vendored, tell_cure
 
 _LOADERS = ("CDLL", "PyDLL", "WinDLL", "LoadLibrary", "dlopen")
 Use = tuple[Module, Import]
@@ -21,7 +21,7 @@ def judge_compiled(vendored: Sequence[Vendored], modules: Mapping[str, Module]) 
     does the module that does it, unless it catches the error. Where that chain ends in a handler,
     the program falls back; where it ends elsewhere, an InputError says so.
     """
-    judge = _Judge(modules)
+    judge = _Judge(modules, {f"{one.prefix}/" for one in vendored})
     told: list[Difference] = []
     for one in vendored:
         for path in one.compiled:
@@ -32,8 +32,9 @@ def judge_compiled(vendored: Sequence[Vendored], modules: Mapping[str, Module]) 
 
 
 class _Judge:
-    def __init__(self, modules: Mapping[str, Module]) -> None:
+    def __init__(self, modules: Mapping[str, Module], prefixes: Set[str]) -> None:
         self._modules = modules
+        self._prefixes = tuple(prefixes)
         self._handlers = {
             name: _find_raising(module.source.tree) if module.source else {}
             for name, module in modules.items()
@@ -50,7 +51,7 @@ class _Judge:
                     what = f"runs without {path}, a compiled part of {one.name}"
                     cure = f"leave out --vendor {one.name} where pip can install it"
                     yield Difference(module.path, how.line, what, cure)
-                elif how.when == "load" and _is_vendored(module):
+                elif how.when == "load" and self._is_vendored(module):
                     failing.append(module.name)  # whoever imports it has to catch the error
                 else:
                     problem = f"{one.name} cannot be taken in: this needs its compiled part {path}"
@@ -62,7 +63,7 @@ class _Judge:
         names = {name_module(path) for path in one.replaced}
         for name in sorted(names & self._modules.keys()):
             module = self._modules[name]
-            if _is_vendored(module):
+            if self._is_vendored(module):
                 what = f"runs as Python, and compiled where {one.name} is installed"
                 yield Difference(module.path, 1, what, f"leave out --vendor {one.name}")
                 return
@@ -70,7 +71,7 @@ class _Judge:
     def check_libraries(self, one: Vendored) -> None:
         """Refuse a distribution whose modules open a shared library of its own by ctypes."""
         own = [path for path in one.compiled if ".libs/" not in path]
-        places = {f"{FOLDER}/{path}" for path in one.files}
+        places = {f"{one.prefix}/{path}" for path in one.files}
         for module in self._modules.values() if own else ():
             text = module.source.text if module.source and module.path in places else ""
             used = [how for how in module.findings.imports if how.module in ("ctypes", "cffi")]
@@ -92,9 +93,8 @@ class _Judge:
         lines = self._handlers[module.name]
         return how.when == "optional" and how.line not in lines
 
-
-def _is_vendored(module: Module) -> bool:
-    return module.path.startswith(f"{FOLDER}/")
+    def _is_vendored(self, module: Module) -> bool:
+        return module.path.startswith(self._prefixes)
 
 
 def _find_raising(tree: ast.Module) -> dict[int, int]:

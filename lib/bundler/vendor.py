@@ -8,10 +8,15 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from lib.base.errors import InputError, find_nearest
-from lib.bundler.distributions import Distribution, Installed, is_compiled, normalize_name
+from lib.bundler.distributions import (
+    Distribution,
+    Installed,
+    is_compiled,
+    name_module,
+    normalize_name,
+)
 from lib.bundler.import_names import name_known_distribution
 
-FOLDER = "vendor"  # of the bundle, where all that is taken in lies
 # What a program imports to ask for a distribution's version or entry points.
 METADATA_READERS = frozenset(
     {"importlib.metadata", "importlib_metadata", "pkg_resources", "stevedore"}
@@ -38,15 +43,21 @@ class Vendored:
     notices: tuple[str, ...]  # metadata and licence texts, which always travel
     tops: tuple[str, ...]  # the names that it lets one import
     plugins: tuple[str, ...]  # modules that others find by its entry points
+    prefix: str = "vendor"  # the folder of the bundle in which its files lie
 
     def __str__(self) -> str:
         """Name, version and licence, for the head of a bundle."""
         return f"{self.name} {self.version} ({self.licence or 'its licence is not stated'})"
 
     @property
+    def modules(self) -> dict[str, str]:
+        """Dotted names -> paths."""
+        return {name: path for path in self.files if (name := name_module(path))}
+
+    @property
     def facts(self) -> dict[str, Any]:
         """A JSON value for the manifest."""
-        texts = [f"{FOLDER}/{path}" for path in self.notices]
+        texts = [f"{self.prefix}/{path}" for path in self.notices]
         return {
             "name": self.name,
             "version": self.version,
