@@ -1,7 +1,7 @@
 """Compiled modules of vendored distributions -> what a bundle does without them, or a refusal."""
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 
 from lib.bundler.differences import Difference
 from lib.bundler.distributions import name_module
@@ -32,7 +32,7 @@ def judge_compiled(vendored: Sequence[Vendored], modules: Mapping[str, Module]) 
 
 
 class _Judge:
-    def __init__(self, modules: Mapping[str, Module], prefixes: Set[str]) -> None:
+    def __init__(self, modules: Mapping[str, Module], prefixes: set[str]) -> None:
         self._modules = modules
         self._prefixes = tuple(prefixes)
         self._handlers = {

@@ -151,6 +151,11 @@ def is_compiled(path: str) -> bool:
     return _COMPILED.search(path) is not None
 
 
+def is_test(path: str) -> bool:
+    """Tell whether a path leads through a folder of tests, which no program imports."""
+    return not {"test", "tests"}.isdisjoint(path.split("/")[:-1])
+
+
 def _list_infos(folder: Path) -> list[Path]:
     try:
         names = sorted(os.listdir(folder))

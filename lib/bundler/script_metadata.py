@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib.base.errors import InputError
-from lib.bundler.distributions import normalize_name
+from lib.bundler.differences import Difference
+from lib.bundler.distributions import Installed, normalize_name
+from lib.bundler.import_names import find_dependencies
+from lib.bundler.module_graph import Graph
 from lib.bundler.sources import bundle_error
 
 # The specification's own expression; `type` is "script" in all blocks that have a meaning today.
@@ -67,6 +70,21 @@ def split_top(text: str) -> Top:
         if match["type"] == "script"
     )
     return Top(first if first.startswith("#!") else "", blocks)
+
+
+def make_top(
+    text: str, graph: Graph, shown: str, is_wanted: bool
+) -> tuple[str, str, list[Difference]]:
+    """(an entry's text, what it reaches, its path, --pep723) -> (shebang, block, doubts).
+
+    Without --pep723 the entry's own block stays as it is, even with a mistake in it: Python does
+    not read it.
+    """
+    top = split_top(text)
+    if not is_wanted:
+        return top.shebang, top.block, []
+    names, doubts = find_dependencies(graph, Installed(), is_told=not top.blocks)
+    return top.shebang, write_block(top, names, shown), doubts
 
 
 def write_block(top: Top, dependencies: Iterable[str], shown: str) -> str:
