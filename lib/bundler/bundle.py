@@ -6,15 +6,15 @@ from typing import Any
 
 from lib.base.errors import InputError, nearest_name
 from lib.base.files import write_json, write_text
-from lib.base.kaggle_limits import SOURCE_BYTES
 from lib.bundler.chapters import arrange
+from lib.bundler.contents import Contents, find_contents, read_file, tell_size
+from lib.bundler.credentials import refuse_credentials
+from lib.bundler.differences import Difference
 from lib.bundler.entry import Entry
-from lib.bundler.locate import Locator, list_data_files
 from lib.bundler.manifest import describe_bundle, too_large
-from lib.bundler.module_graph import ENTRY, Graph, build_graph
 from lib.bundler.render import TEMPLATES, Layout, find_fault, render_script
 from lib.bundler.sections import STYLES, Section, make_data_section, make_module_section
-from lib.bundler.sources import Source, parse_source, read_bytes, show_path
+from lib.bundler.sources import Source, parse_source
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,7 @@ class Bundle:
     text: str
     manifest: dict[str, Any]
     sha256: str  # of the text with zeros in the hash's place; __bundle__.sha256 at run time
-
-
-@dataclass(frozen=True)
-class Contents:
-    """What an entry reaches."""
-
-    graph: Graph
-    data: tuple[str, ...]  # paths of files that are no modules
+    differences: tuple[Difference, ...] = ()  # what it will do otherwise than the program
 
 
 def build_bundle(entry: Entry) -> Bundle:
@@ -40,13 +33,16 @@ def build_bundle(entry: Entry) -> Bundle:
         cure = nearest_name(entry.style, STYLES)
         raise InputError("bundle", f"there is no style {entry.style!r}; cure: {cure}")
     contents = find_contents(entry)
-    layout, text, sha256 = _render_soundly(entry, contents)
+    refuse_credentials(contents)
+    layout, text, sha256 = _render_soundly(contents)
     size = len(text.encode())
-    if size > SOURCE_BYTES:
+    if entry.limit is not None and size > entry.limit:
         sizes = {one.path: one.size for one in layout.files}
-        raise too_large("the script", size, sizes, "leave some of it out")
-    manifest = describe_bundle(layout, contents.graph, size, sha256)
-    return Bundle(text, manifest, sha256)
+        cure = "leave some of it out (--analyze shows what is large), or --limit none"
+        raise too_large("the script", size, entry.limit, sizes, cure)
+    told = [*contents.differences, *(tell_size(entry.name, size) if entry.limit is None else [])]
+    manifest = describe_bundle(layout, contents.graph, size, sha256, told, entry.limit)
+    return Bundle(text, manifest, sha256, tuple(told))
 
 
 def write_bundle(bundle: Bundle, path: Path, manifest_path: Path) -> None:
@@ -55,45 +51,15 @@ def write_bundle(bundle: Bundle, path: Path, manifest_path: Path) -> None:
     write_json(manifest_path, bundle.manifest)
 
 
-def find_contents(entry: Entry) -> Contents:
-    """Find the modules that an Entry reaches and the data files of their packages."""
-    raw = entry.text if isinstance(entry.text, bytes) else entry.text.encode()
-    main = parse_source(entry.name, raw, show_path(entry.root / entry.name))
-    locator = Locator(entry.root)
-    names, files = _match_globs(locator, entry.include)
-    graph = build_graph(locator, main, names)
-    for module in graph.modules.values():
-        if module.path.endswith(("/__init__.py", "/")):
-            files |= set(list_data_files(entry.root, module.path.rpartition("/")[0]))
-        elif module.source is None:
-            files.add(module.path)  # compiled: it can only be loaded from a file
-    return Contents(graph, tuple(sorted(files)))
-
-
-def _match_globs(locator: Locator, include: tuple[str, ...]) -> tuple[list[str], set[str]]:
-    """--include globs -> (module names, data files); a glob without a match raises InputError."""
-    names: list[str] = []
-    files: set[str] = set()
-    for pattern in include:
-        modules = [] if "/" in pattern else locator.match_modules(pattern)
-        found = [] if modules else locator.match_files(pattern)
-        if not modules and not found:
-            cure = "write dotted module names such as lib.plugins.*, or a path from the entry"
-            raise InputError("bundle", f"--include {pattern} matches nothing; cure: {cure}")
-        names += modules
-        files |= {path for path in found if not path.endswith(".py")}
-    return names, files
-
-
-def _render_soundly(entry: Entry, contents: Contents) -> tuple[Layout, str, str]:
+def _render_soundly(contents: Contents) -> tuple[Layout, str, str]:
     """Contents -> (layout, script, hash); sections that do not compile as code are shown as text.
 
     Only the whole script can be tested: `global` in one section can forbid a name in another.
     """
-    modules = [one.source for one in contents.graph.modules.values() if one.source]
-    disk = _find_disk_reason(entry, contents)
-    data = [make_data_section(path, read_bytes(entry.root / path)) for path in contents.data]
-    moved = bool(data) and "__file__" in modules[-1].text
+    entry, disk = contents.entry, contents.disk
+    modules = contents.list_sources()
+    held = (*contents.data, *contents.passive)
+    data = [make_data_section(path, read_file(contents, path)) for path in held]
     parts = tuple(_make_part(name) for name in ("unpack", "errors"))
     style = "style text was asked for" if entry.style == "text" else ""
     faults = {source.path: style for source in modules}
@@ -104,7 +70,7 @@ def _render_soundly(entry: Entry, contents: Contents) -> tuple[Layout, str, str]
         chapters = arrange(entry.chapters, [one.path for one in files], named)
         layout = Layout(
             *(entry.name, entry.head, entry.preface, tuple(files), tuple(chapters), parts),
-            *(disk, moved),
+            *(disk, disk != "", contents.search, contents.late_search, contents.cwd, entry.module),
         )
         text, sha256 = render_script(layout)
         fault = find_fault(text)
@@ -137,16 +103,3 @@ def _make_part(name: str) -> Section:
     raw = (TEMPLATES / f"bundle_{name}.py").read_bytes()
     source: Source = parse_source(f"__bundle__/{name}.py", raw, f"bundle_{name}.py")
     return make_module_section(source, "", on_disk=False)
-
-
-def _find_disk_reason(entry: Entry, contents: Contents) -> str:
-    """Tell why the bundle's files must be unpacked to behave the same; empty: they need not be."""
-    if entry.style == "disk":
-        return "style disk was asked for"
-    if contents.data:
-        return f"{contents.data[0]} is a data file"
-    modules = contents.graph.modules
-    for module in modules.values():
-        if module.findings.file_needs and (module.name != ENTRY or len(modules) > 1):
-            return f"{module.path}, {module.findings.file_needs[0]}"
-    return ""

@@ -1,46 +1,31 @@
-"""A module's syntax tree -> the imports in it: what, where, and when they happen."""
+"""A module's syntax tree -> what it says of other modules and of files, in source order."""
 
 import ast
 import re
-from dataclasses import dataclass, field
-from typing import Literal
 
-When = Literal["load", "maybe", "later", "optional", "typing"]
-_IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
-_DYNAMIC = {"import_module", "__import__", "run_module", "resolve_name"}
-_RESOURCES = {"files", "read_text", "read_binary", "open_text", "open_binary", "path", "get_data"}
-_RESOURCES |= {"contents", "is_resource", "PackageLoader"}
-_CHILDREN = {"system", "popen", "posix_spawn", "posix_spawnp", "create_subprocess_exec"}
-_CHILDREN |= {"create_subprocess_shell", "startfile"}
-_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
-_FILE_READERS = {"importlib.resources", "importlib_resources", "pkgutil", "pkg_resources"}
+from lib.bundler.evaluate_paths import Evaluator, Text, may_hold_paths
+from lib.bundler.find_files import FileFinder
+from lib.bundler.findings import Findings, Import, Mention
+from lib.bundler.walk_tree import When, dotted_name, last_name, walk_tree
 
-
-@dataclass(frozen=True)
-class Import:
-    """One import statement, or one call that imports a module by a literal name."""
-
-    module: str  # absolute and dotted
-    names: tuple[str, ...]  # of `from module import names`; empty for `import module`
-    line: int
-    when: When  # load: always; maybe: under an `if`; later: in a function; optional: in a try
+_DYNAMIC = {"import_module", "__import__", "run_module", "resolve_name", "locate"}
+_SCANS = {"iter_modules", "walk_packages"}
+_LAZY = {"attach", "attach_stub", "lazy_attach", "_LazyModule", "LazyModule"}
+_FROM_OUTSIDE = {"argv", "environ", "getenv", "input"}
+_MENTION = re.compile(r"\.*[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d][\w.]*)?")
+_COMMAND = re.compile(r"(?:^|\s)-m[\s,\"']+([^\W\d][\w.]*)")
 
 
-@dataclass
-class Findings:
-    """What one module says about other modules and about files."""
+def find_imports(
+    tree: ast.Module, package: str, is_entry: bool, path: str = "", text: str | None = None
+) -> Findings:
+    """(tree, dotted package that relative imports start from, ...) -> Findings.
 
-    imports: list[Import] = field(default_factory=list)
-    mentions: list[Import] = field(default_factory=list)  # strings that may name modules
-    unfollowed: list[int] = field(default_factory=list)  # lines that import a computed name
-    file_needs: list[str] = field(default_factory=list)  # reasons why files must lie on disk
-
-
-def find_imports(tree: ast.Module, package: str, is_entry: bool) -> Findings:
-    """(tree, dotted package that relative imports start from) -> Findings, in source order."""
-    visitor = _Visitor(package, is_entry)
-    visitor.visit(tree)
-    return visitor.findings
+    `path` is the module's own, from the root; `text` its source, by which much can be passed over.
+    """
+    finder = _Finder(tree, package, is_entry, path, text)
+    finder.find()
+    return finder.findings
 
 
 def resolve_relative(package: str, level: int, module: str | None) -> str | None:
@@ -52,163 +37,171 @@ def resolve_relative(package: str, level: int, module: str | None) -> str | None
     return ".".join([*base, module] if module else base)
 
 
-class _Visitor(ast.NodeVisitor):
-    def __init__(self, package: str, is_entry: bool) -> None:
+class _Finder:
+    def __init__(
+        self, tree: ast.Module, package: str, is_entry: bool, path: str, text: str | None
+    ) -> None:
         self.findings = Findings()
+        self._tree = tree
         self._package = package
         self._is_entry = is_entry
-        self._when: When = "load"
+        self._text = text
+        name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        self._evaluator = Evaluator(tree, path, name, package) if may_hold_paths(text) else None
+        self._files = FileFinder(self.findings, self._evaluator, is_entry, path)
+        self._is_lazy = text is None or "__getattr__" in text or any(one in text for one in _LAZY)
+        self._docstrings: set[int] = set()
+        self._arguments: set[str] = set()
+        self._aliases: dict[str, str] = {}
 
-    def _visit_all(self, nodes: list[ast.stmt], when: When) -> None:
-        """Visit statements that run at `when`, or less surely where the outer block does."""
-        before = self._when
-        ranks: tuple[When, ...] = ("load", "maybe", "later", "optional", "typing")
-        self._when = max(before, when, key=ranks.index)
-        for node in nodes:
-            self.visit(node)
-        self._when = before
+    def find(self) -> None:
+        for node, when in walk_tree(self._tree, self._is_entry):
+            kind = type(node)
+            if kind is ast.Import:
+                self._add_import(node, when)  # type: ignore[arg-type]
+            elif kind is ast.ImportFrom:
+                self._add_from(node, when)  # type: ignore[arg-type]
+            elif kind is ast.Call:
+                self._see_call(node, when)  # type: ignore[arg-type]
+            elif kind is ast.Constant:
+                self._see_constant(node)  # type: ignore[arg-type]
+            elif kind is ast.Expr and isinstance(node.value, ast.Constant):  # type: ignore[attr-defined]
+                self._docstrings.add(id(node.value))  # type: ignore[attr-defined]
+            elif kind is ast.JoinedStr or kind is ast.BinOp:
+                self._see_computed(node)  # type: ignore[arg-type]
+            elif kind is ast.arg:
+                self._arguments.add(node.arg)  # type: ignore[attr-defined]
+            elif kind is ast.List or kind is ast.Tuple:
+                self._see_list(node)  # type: ignore[arg-type]
+            self._files.see(node, when)
+        self._files.finish()
 
-    def _add(self, module: str | None, names: tuple[str, ...], line: int) -> None:
-        if self._when != "typing" or module:
-            self.findings.imports.append(Import(module or "", names, line, self._when))
-        if module in _FILE_READERS or (module == "importlib" and "resources" in names):
-            self._need(f"line {line} uses {module}")
-        if module == "subprocess":
-            self._need(f"line {line} starts child processes")
-
-    def _need(self, reason: str) -> None:
-        self.findings.file_needs.append(reason)
-
-    def visit_Import(self, node: ast.Import) -> None:
+    def _add_import(self, node: ast.Import, when: When) -> None:
         for alias in node.names:
-            self._add(alias.name, (), node.lineno)
+            self._aliases[alias.asname or alias.name.partition(".")[0]] = alias.name
+            self.findings.imports.append(Import(alias.name, (), node.lineno, when))
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+    def _add_from(self, node: ast.ImportFrom, when: When) -> None:
         module = node.module
         if node.level:
             module = resolve_relative(self._package, node.level, node.module)
-        self._add(module, tuple(alias.name for alias in node.names), node.lineno)
+        names = tuple(alias.name for alias in node.names)
+        for alias in node.names:
+            self._aliases[alias.asname or alias.name] = f"{module}.{alias.name}"
+        if when != "typing" or module:
+            self.findings.imports.append(Import(module or "", names, node.lineno, when))
 
-    def visit_Try(self, node: ast.Try | ast.TryStar) -> None:
-        caught = any(_catches_import_error(handler) for handler in node.handlers)
-        self._visit_all(node.body, "optional" if caught else "load")
-        for handler in node.handlers:
-            self._visit_all(handler.body, "optional" if _catches_import_error(handler) else "maybe")
-        self._visit_all(node.orelse, "optional" if caught else "load")
-        self._visit_all(node.finalbody, "load")
-
-    visit_TryStar = visit_Try
-
-    def visit_With(self, node: ast.With) -> None:
-        for item in node.items:
-            self.visit(item)
-        names = {name.id for item in node.items for name in _names(item.context_expr)}
-        quiet = "suppress" in ast.dump(node.items[0].context_expr) and names & _IMPORT_ERRORS
-        self._visit_all(node.body, "optional" if quiet else "load")
-
-    def visit_If(self, node: ast.If) -> None:
-        self.visit(node.test)
-        if _is_type_checking(node.test):
-            self._visit_all(node.body, "typing")
-            self._visit_all(node.orelse, "load")
-        elif _is_main_guard(node.test):
-            self._visit_all(node.body, "load" if self._is_entry else "later")
-            self._visit_all(node.orelse, "maybe")
-        else:
-            self._visit_all(node.body, "maybe")
-            self._visit_all(node.orelse, "maybe")
-
-    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        for outer in (*node.decorator_list, node.args):
-            self.visit(outer)
-        self._visit_all(node.body, "later")
-
-    visit_AsyncFunctionDef = visit_FunctionDef
-
-    def visit_Call(self, node: ast.Call) -> None:
-        name = _called_name(node.func)
+    def _see_call(self, node: ast.Call, when: When) -> None:
+        name = last_name(node.func)
         if name in _DYNAMIC and node.args:
-            self._add_call(node, name)
-        elif name in _RESOURCES and node.args:
-            self._mention(node.args[0], alone=True)
-        self.generic_visit(node)
+            self._add_call(node, name, when)
+        elif name in _SCANS or name in _LAZY:
+            self._add_scan(node, name)
 
-    def _add_call(self, node: ast.Call, name: str) -> None:
+    def _add_call(self, node: ast.Call, name: str, when: When) -> None:
         """Keep the module of a call such as import_module(".b", __package__) or __import__("a")."""
-        first = node.args[0]
-        if not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
-            self.findings.unfollowed.append(node.lineno)
+        target = self._text_of(node.args[0])
+        if target is None:
+            if name != "locate":
+                names = {last_name(one) for one in ast.walk(node.args[0])}
+                self.findings.unfollowed.append((node.lineno, bool(names & _FROM_OUTSIDE)))
             return
-        target = first.value.partition(":")[0]
+        absolute = self._resolve_text(target.partition(":")[0], node)
+        if name in ("run_module", "locate"):
+            self.findings.mentions.append(Mention(absolute, node.lineno, alone=True))
+        elif absolute:
+            rank: When = "later" if when in ("load", "maybe") else when
+            self.findings.imports.append(Import(absolute, (), node.lineno, rank))
+
+    def _resolve_text(self, target: str, node: ast.Call) -> str:
         dots = len(target) - len(target.lstrip("."))
+        if not dots:
+            return target
+        anchor = [*node.args[1:2], *(k.value for k in node.keywords if k.arg == "package")]
+        package = (self._text_of(anchor[0]) if anchor else None) or self._package
+        return resolve_relative(package, dots, target.lstrip(".") or None) or ""
+
+    def _text_of(self, node: ast.expr) -> str | None:
+        if isinstance(node, ast.Constant):
+            return node.value if isinstance(node.value, str) else None
+        found = self._evaluator.evaluate(node) if self._evaluator else None
+        return found.text if isinstance(found, Text) and not found.is_path else None
+
+    def _add_scan(self, node: ast.Call, name: str) -> None:
+        """A package whose modules are listed at run time is taken as a whole."""
+        if name in _LAZY:
+            return
+        where = node.args[0] if node.args else None
+        if isinstance(where, ast.Attribute) and where.attr == "__path__":
+            target = dotted_name(where.value)
+            head, _, rest = target.partition(".")
+            known = self._aliases.get(head, head)
+            known = head if known.startswith(f"{head}.") and rest else known
+            target = ".".join(filter(None, (known, rest)))
+            self.findings.families.append((target, node.lineno))
+        elif where is not None and last_name(where) == "__path__" and self._package:
+            self.findings.families.append((self._package, node.lineno))
+
+    def _see_constant(self, node: ast.Constant) -> None:
+        text = node.value
+        if not isinstance(text, str) or id(node) in self._docstrings or len(text) > 200:
+            return
+        if _MENTION.fullmatch(text):
+            if text[0] == ".":
+                self._mention_relative(text, node.lineno)
+            elif "." in text or ":" in text:
+                self.findings.mentions.append(Mention(text, node.lineno))
+            else:
+                self.findings.words.append(Mention(text, node.lineno, alone=True))
+                if self._is_lazy and self._package:
+                    name = f"{self._package}.{text}"
+                    self.findings.mentions.append(Mention(name, node.lineno, alone=True))
+        elif "-m" in text:
+            for found in _COMMAND.findall(text):
+                self.findings.mentions.append(Mention(found, node.lineno, alone=True))
+
+    def _mention_relative(self, text: str, line: int) -> None:
+        dots = len(text) - len(text.lstrip("."))
+        if name := resolve_relative(self._package, dots, text.lstrip(".") or None):
+            self.findings.mentions.append(Mention(name, line))
+
+    def _see_computed(self, node: ast.JoinedStr | ast.BinOp) -> None:
+        """A name that begins with a package's, as f"models.{name}", takes the package."""
+        first: ast.AST = node
+        while isinstance(first, ast.BinOp):
+            first = first.left
+        if isinstance(first, ast.JoinedStr):
+            start = self._start_of(first)
+        elif isinstance(first, ast.Constant) and isinstance(first.value, str):
+            start = re.split(r"%[sr]|{", first.value)[0]
+        else:
+            start = (self._text_of(first) or "") if isinstance(first, ast.Name) else ""
+            start += "." if start and start == self._package else ""
+        if re.fullmatch(r"\.*([^\W\d]\w*\.)*", start) and start.endswith("."):
+            self._add_family(start, node.lineno)
+
+    def _start_of(self, node: ast.JoinedStr) -> str:
+        """An f-string -> its text up to the first part that cannot be known."""
+        start = ""
+        for part in node.values:
+            inner = part.value if isinstance(part, ast.FormattedValue) else part
+            text = self._text_of(inner)
+            if text is None:
+                break
+            start += text
+        return start
+
+    def _add_family(self, start: str, line: int) -> None:
+        dots = len(start) - len(start.lstrip("."))
+        name: str | None = start.rstrip(".")
         if dots:
-            anchor = [*node.args[1:2], *(k.value for k in node.keywords if k.arg == "package")]
-            package = self._package
-            if anchor and isinstance(anchor[0], ast.Constant):
-                package = str(anchor[0].value)
-            target = resolve_relative(package, dots, target.lstrip(".") or None) or ""
-        if name == "run_module":
-            self.findings.mentions.append(Import(target, (), node.lineno, "later"))
-        elif target:
-            when: When = "later" if self._when in ("load", "maybe") else self._when
-            self.findings.imports.append(Import(target, (), node.lineno, when))
+            name = resolve_relative(self._package, dots, start.strip(".") or None)
+        if name:
+            self.findings.families.append((name, line))
 
-    def _mention(self, node: ast.expr | None, *, alone: bool) -> None:
-        """Keep a string that may name a module; `alone`: even one without a dot."""
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            name = node.value
-            if _DOTTED.fullmatch(name) or (alone and name.isidentifier()):
-                self.findings.mentions.append(Import(name, (), node.lineno, "later"))
-
-    def visit_List(self, node: ast.List | ast.Tuple | ast.Set) -> None:
-        """Keep modules in tables of names and in commands: [sys.executable, "-m", "worker"]."""
-        before: ast.expr | None = None
-        for item in node.elts:
+    def _see_list(self, node: ast.List | ast.Tuple) -> None:
+        """Keep the modules of commands: [sys.executable, "-m", "worker"]."""
+        for before, item in zip(node.elts, node.elts[1:], strict=False):
             after_m = isinstance(before, ast.Constant) and before.value == "-m"
-            self._mention(item, alone=after_m)
-            before = item
-        self.generic_visit(node)
-
-    def visit_Dict(self, node: ast.Dict) -> None:
-        for value in node.values:
-            self._mention(value, alone=False)
-        self.generic_visit(node)
-
-    visit_Tuple = visit_List
-    visit_Set = visit_List
-
-    def visit_Name(self, node: ast.Name) -> None:
-        if node.id in ("__file__", "__path__") and not self._is_entry:
-            self._need(f"line {node.lineno} uses {node.id}")
-
-    def visit_Attribute(self, node: ast.Attribute) -> None:
-        if node.attr in ("__file__", "__path__"):
-            self._need(f"line {node.lineno} uses {node.attr}")
-        on_os = isinstance(node.value, ast.Name) and node.value.id in ("os", "asyncio")
-        if on_os and (node.attr in _CHILDREN or node.attr.startswith(("exec", "spawn"))):
-            self._need(f"line {node.lineno} starts child processes")
-        self.generic_visit(node)
-
-
-def _catches_import_error(handler: ast.ExceptHandler) -> bool:
-    if handler.type is None:
-        return True
-    return any(name.id in _IMPORT_ERRORS for name in _names(handler.type))
-
-
-def _names(node: ast.AST) -> list[ast.Name]:
-    return [child for child in ast.walk(node) if isinstance(child, ast.Name)]
-
-
-def _called_name(function: ast.expr) -> str:
-    if isinstance(function, ast.Attribute):
-        return function.attr
-    return function.id if isinstance(function, ast.Name) else ""
-
-
-def _is_type_checking(test: ast.expr) -> bool:
-    return _called_name(test) == "TYPE_CHECKING"
-
-
-def _is_main_guard(test: ast.expr) -> bool:
-    return isinstance(test, ast.Compare) and _called_name(test.left) == "__name__"
+            if after_m and isinstance(item, ast.Constant) and isinstance(item.value, str):
+                self.findings.mentions.append(Mention(item.value, item.lineno, alone=True))

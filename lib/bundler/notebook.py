@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from lib.base.files import write_json
-from lib.base.kaggle_limits import SOURCE_BYTES
 from lib.bundler.bundle import Contents, build_bundle, find_contents
 from lib.bundler.chapters import arrange
 from lib.bundler.entry import Entry
@@ -60,9 +59,11 @@ def build_notebook(entry: Entry, story: Story | None = None) -> Notebook:
         cells += [_markdown(f"## {story.closing_title}"), _code(story.closing)]
     content = _wrap(cells)
     size = len(json.dumps(content))
-    if size > SOURCE_BYTES:
+    if entry.limit is not None and size > entry.limit:
         sizes = {one["path"]: one["bytes"] for one in bundle.manifest["inputs"]}
-        raise too_large("the notebook", size, sizes, "build the script, or leave some of it out")
+        raise too_large(
+            "the notebook", size, entry.limit, sizes, "build the script, or leave some of it out"
+        )
     return Notebook(content, {**bundle.manifest, "bytes": size}, bundle.sha256)
 
 
