@@ -11,6 +11,7 @@ from lib.bundler.contents import Contents, find_contents, read_file, tell_size
 from lib.bundler.credentials import refuse_credentials
 from lib.bundler.differences import Difference
 from lib.bundler.entry import Entry
+from lib.bundler.installed.script_metadata import make_top
 from lib.bundler.manifest import describe_bundle, too_large
 from lib.bundler.render import TEMPLATES, Layout, find_fault, render_script
 from lib.bundler.sections import STYLES, Section, make_data_section, make_module_section
@@ -34,14 +35,22 @@ def build_bundle(entry: Entry) -> Bundle:
         raise InputError("bundle", f"there is no style {entry.style!r}; cure: {cure}")
     contents = find_contents(entry)
     refuse_credentials(contents)
-    layout, text, sha256 = _render_soundly(contents)
+    main = contents.list_sources()[-1]
+    shown = contents.locator.show(main.path)
+    shebang, block, doubts = make_top(main.text, contents.graph, shown, entry.pep723)
+    layout, text, sha256 = _render_soundly(contents, (shebang, block))
     size = len(text.encode())
     if entry.limit is not None and size > entry.limit:
         sizes = {one.path: one.size for one in layout.files}
         cure = "leave some of it out (--analyze shows what is large), or --limit none"
         raise too_large("the script", size, entry.limit, sizes, cure)
-    told = [*contents.differences, *(tell_size(entry.name, size) if entry.limit is None else [])]
+    told = [
+        *contents.differences,
+        *doubts,
+        *(tell_size(entry.name, size) if entry.limit is None else []),
+    ]
     manifest = describe_bundle(layout, contents.graph, size, sha256, told, entry.limit)
+    manifest["vendored"] = [one.facts for one in contents.taken.distributions]
     return Bundle(text, manifest, sha256, tuple(told))
 
 
@@ -51,7 +60,7 @@ def write_bundle(bundle: Bundle, path: Path, manifest_path: Path) -> None:
     write_json(manifest_path, bundle.manifest)
 
 
-def _render_soundly(contents: Contents) -> tuple[Layout, str, str]:
+def _render_soundly(contents: Contents, top: tuple[str, str]) -> tuple[Layout, str, str]:
     """Contents -> (layout, script, hash); sections that do not compile as code are shown as text.
 
     Only the whole script can be tested: `global` in one section can forbid a name in another.
@@ -60,6 +69,7 @@ def _render_soundly(contents: Contents) -> tuple[Layout, str, str]:
     modules = contents.list_sources()
     held = (*contents.data, *contents.passive)
     data = [make_data_section(path, read_file(contents, path)) for path in held]
+    preface = "\n".join(filter(None, [contents.taken.describe(), entry.preface]))
     parts = tuple(_make_part(name) for name in ("unpack", "errors"))
     style = "style text was asked for" if entry.style == "text" else ""
     faults = {source.path: style for source in modules}
@@ -69,8 +79,9 @@ def _render_soundly(contents: Contents) -> tuple[Layout, str, str]:
         files[-1:-1] = data
         chapters = arrange(entry.chapters, [one.path for one in files], named)
         layout = Layout(
-            *(entry.name, entry.head, entry.preface, tuple(files), tuple(chapters), parts),
+            *(entry.name, entry.head, preface, tuple(files), tuple(chapters), parts),
             *(disk, disk != "", contents.search, contents.late_search, contents.cwd, entry.module),
+            *top,
         )
         text, sha256 = render_script(layout)
         fault = find_fault(text)

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from lib.base.errors import InputError
-from lib.bundler.compiled_parts import judge_compiled
-from lib.bundler.distributions import Installed, name_module
 from lib.bundler.find_imports import find_imports
+from lib.bundler.installed.compiled_parts import judge_compiled
+from lib.bundler.installed.distributions import Installed, name_module
+from lib.bundler.installed.vendor import Vendored, find_distribution
 from lib.bundler.module_graph import Module
 from lib.bundler.sources import parse_source
-from lib.bundler.vendor import Vendored, find_distribution
 from tests.bundler.installed import install
 
 SO = "cpython-311-x86_64-linux-gnu.so"

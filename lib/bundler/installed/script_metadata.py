@@ -10,8 +10,8 @@ from typing import Any
 
 from lib.base.errors import InputError
 from lib.bundler.differences import Difference
-from lib.bundler.distributions import Installed, normalize_name
-from lib.bundler.import_names import find_dependencies
+from lib.bundler.installed.distributions import Installed, normalize_name
+from lib.bundler.installed.import_names import find_dependencies
 from lib.bundler.module_graph import Graph
 from lib.bundler.sources import bundle_error
 

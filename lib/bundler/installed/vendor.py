@@ -8,14 +8,14 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from lib.base.errors import InputError, find_nearest
-from lib.bundler.distributions import (
+from lib.bundler.installed.distributions import (
     Distribution,
     Installed,
     is_compiled,
     name_module,
     normalize_name,
 )
-from lib.bundler.import_names import name_known_distribution
+from lib.bundler.installed.import_names import name_known_distribution
 
 # What a program imports to ask for a distribution's version or entry points.
 METADATA_READERS = frozenset(
