@@ -11,6 +11,7 @@ from lib.bundler.contents import Contents, find_contents, read_file, tell_size
 from lib.bundler.credentials import refuse_credentials
 from lib.bundler.differences import Difference
 from lib.bundler.entry import Entry
+from lib.bundler.installed.script_metadata import make_top
 from lib.bundler.manifest import describe_bundle, too_large
 from lib.bundler.render import Layout, find_fault, make_parts, render_script
 from lib.bundler.sections import STYLES, make_data_section, make_module_section
@@ -33,14 +34,22 @@ def build_bundle(entry: Entry) -> Bundle:
         raise InputError("bundle", f"there is no style {entry.style!r}; cure: {cure}")
     contents = find_contents(entry)
     refuse_credentials(contents)
-    layout, text, sha256 = _render(contents)
+    main = contents.list_sources()[-1]
+    shown = contents.locator.show(main.path)
+    shebang, block, doubts = make_top(main.text, contents.graph, shown, entry.pep723)
+    layout, text, sha256 = _render(contents, (shebang, block))
     size = len(text.encode())
     if entry.limit is not None and size > entry.limit:
         sizes = {one.path: one.size for one in layout.files}
         cure = "leave some of it out (--analyze shows what is large), or --limit none"
         raise too_large("the script", size, entry.limit, sizes, cure)
-    told = [*contents.differences, *(tell_size(entry.name, size) if entry.limit is None else [])]
+    told = [
+        *contents.differences,
+        *doubts,
+        *(tell_size(entry.name, size) if entry.limit is None else []),
+    ]
     manifest = describe_bundle(layout, contents.graph, size, sha256, told, entry.limit)
+    manifest["vendored"] = [one.facts for one in contents.taken.distributions]
     return Bundle(text, manifest, sha256, tuple(told))
 
 
@@ -50,7 +59,7 @@ def write_bundle(bundle: Bundle, path: Path, manifest_path: Path) -> None:
     write_json(manifest_path, bundle.manifest)
 
 
-def _render(contents: Contents) -> tuple[Layout, str, str]:
+def _render(contents: Contents, top: tuple[str, str]) -> tuple[Layout, str, str]:
     """Contents -> (layout, script, hash); what cannot be shown as code is shown as text."""
     entry, disk = contents.entry, contents.disk
     modules = contents.list_sources()
@@ -59,10 +68,12 @@ def _render(contents: Contents) -> tuple[Layout, str, str]:
     held = (*contents.data, *contents.passive)
     files[-1:-1] = [make_data_section(path, read_file(contents, path)) for path in held]
     named = {source.path: source for source in modules}
+    preface = "\n".join(filter(None, [contents.taken.describe(), entry.preface]))
     chapters = arrange(entry.chapters, [one.path for one in files], named)
     layout = Layout(
-        *(entry.name, entry.head, entry.preface, tuple(files), tuple(chapters), make_parts()),
+        *(entry.name, entry.head, preface, tuple(files), tuple(chapters), make_parts()),
         *(disk, disk != "", contents.search, contents.late_search, contents.cwd, entry.module),
+        *top,
     )
     if fault := find_fault(entry.preface):
         line = entry.preface.split("\n")[fault[0] - 1]

@@ -1,7 +1,7 @@
 """An Entry -> what its bundle holds, what it needs to run, and what it will do otherwise."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from posixpath import dirname, join, normpath
@@ -13,6 +13,8 @@ from lib.bundler.differences import Difference
 from lib.bundler.entry import Entry
 from lib.bundler.find_imports import find_imports
 from lib.bundler.findings import FileUse
+from lib.bundler.installed.compiled_parts import judge_compiled
+from lib.bundler.installed.take_vendored import NOWHERE, Taken, take_distributions
 from lib.bundler.kaggle_packages import name_origin
 from lib.bundler.locate import Locator
 from lib.bundler.module_graph import ENTRY, Graph, GraphBuilder, Selection
@@ -36,6 +38,7 @@ class Contents:
     search: tuple[str, ...]  # folders on sys.path, the entry's own the first
     late_search: tuple[str, ...]
     differences: tuple[Difference, ...]
+    taken: Taken  # distributions from elsewhere
 
     def list_sources(self) -> list[Source]:
         """List the Python files, imported ones first, the entry the last."""
@@ -48,38 +51,45 @@ def find_contents(entry: Entry) -> Contents:
     raw = entry.text if isinstance(entry.text, bytes) else entry.text.encode()
     entry = _widen(entry, raw)
     home = "" if entry.module else dirname(entry.name)
-    locator = Locator(entry.root, _order_folders(home, entry.paths), (), dict(entry.mounts))
+    taken = take_distributions(entry.vendor, entry.root)
+    locator = _make_locator(entry, home, taken)
     main = parse_source(entry.name, raw, locator.show(entry.name))
     builder = GraphBuilder(locator, main, entry.module)
     chosen, included = _match_globs(locator, home, entry)
-    collector = FileCollector(locator, home, entry.exclude, entry.leave_out)
+    excluded = (*entry.exclude, *taken.compiled, *taken.notices)
+    collector = FileCollector(locator, home, excluded, entry.leave_out)
     for _ in range(_ROUNDS):
         graph = builder.build(chosen)
         if _add_folders(locator, graph, home):
             continue
         files = collector.collect(graph, entry.cwd)
         files.data = {**dict.fromkeys(included, "is asked for"), **files.data}
-        more = _list_more(builder, collector, files, chosen)
+        more = _list_more(builder, collector, files, chosen, taken)
         if not more.include and not more.files:
             break
         chosen = dataclasses.replace(
             chosen, include=chosen.include + more.include, files=chosen.files + more.files
         )
+    told = judge_compiled(taken.distributions, graph.modules)
     _raise_first(graph, builder)
-    disk = _find_disk_reason(entry, graph, files, chosen)
-    told = [*files.differences, *_tell_imports(builder, locator, entry)]
-    told += collector.tell_writes(graph) if disk else []
-    passive = sorted(
-        set(files.cwd) - files.data.keys() - {one.path for one in graph.modules.values()}
-    )
+    disk = _find_disk_reason(entry, graph, files, chosen, taken.overlay)
+    files.differences += collector.tell_writes(graph) if disk else []
+    told += [one for one in files.differences if one.path not in taken.overlay]
+    told += _tell_imports(builder, locator, entry)
+    held = files.data.keys() | {one.path for one in graph.modules.values()}
+    passive = sorted({*files.cwd, *taken.notices} - held)
     return Contents(
         *(entry, graph, locator, tuple(sorted(files.data)), tuple(passive), tuple(files.cwd), disk),
         *(tuple(locator.search), tuple(locator.late), tuple(dict.fromkeys(told))),
+        taken,
     )
 
 
-def _order_folders(home: str, paths: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys([home, *paths]))
+def _make_locator(entry: Entry, home: str, taken: Taken) -> Locator:
+    """Look beside the entry, then in --path, then among what is taken in with --vendor."""
+    folders = dict.fromkeys([home, *entry.paths, *([taken.prefix] if entry.vendor else [])])
+    mounts = dict(entry.mounts) | ({taken.prefix: NOWHERE} if entry.vendor else {})
+    return Locator(entry.root, folders, (), mounts, taken.overlay)
 
 
 def _widen(entry: Entry, raw: bytes) -> Entry:
@@ -153,7 +163,11 @@ def _match_globs(locator: Locator, home: str, entry: Entry) -> tuple[Selection, 
 
 
 def _list_more(
-    builder: GraphBuilder, collector: FileCollector, files: Files, chosen: Selection
+    builder: GraphBuilder,
+    collector: FileCollector,
+    files: Files,
+    chosen: Selection,
+    taken: Taken,
 ) -> Selection:
     """What the files found lead to in their turn."""
     known = {module.path for module in builder.graph.modules.values()}
@@ -162,7 +176,8 @@ def _list_more(
         path for path in dict.fromkeys(python) if path not in known and path not in chosen.files
     ]
     mentions = collector.list_mentions([*files.data, *files.cwd])
-    named = [name for one in mentions for name in builder.find_mentioned(one)]
+    named = taken.list_hidden(builder.graph)
+    named += [name for one in mentions for name in builder.find_mentioned(one)]
     new = [
         name
         for name in dict.fromkeys(named)
@@ -183,7 +198,9 @@ def _raise_first(graph: Graph, builder: GraphBuilder) -> None:
             raise problem.error
 
 
-def _find_disk_reason(entry: Entry, graph: Graph, files: Files, chosen: Selection) -> str:
+def _find_disk_reason(
+    entry: Entry, graph: Graph, files: Files, chosen: Selection, overlay: Mapping[str, Path]
+) -> str:
     """Tell why the bundle's files must be unpacked to behave the same; empty: they need not be."""
     if entry.style == "disk":
         return "style disk was asked for"
@@ -193,6 +210,8 @@ def _find_disk_reason(entry: Entry, graph: Graph, files: Files, chosen: Selectio
         if path not in files.cwd:
             return f"{path} is asked for as a file"
     for module in graph.modules.values():
+        if module.path.endswith("/") and module.path.rstrip("/") in overlay:
+            return f"other distributions share {module.path}"
         needs = module.findings.file_needs
         if needs and (module.name != ENTRY or len(graph.modules) > 1):
             return f"{module.path}, {needs[0]}"
@@ -202,7 +221,9 @@ def _find_disk_reason(entry: Entry, graph: Graph, files: Files, chosen: Selectio
 def _tell_imports(builder: GraphBuilder, locator: Locator, entry: Entry) -> list[Difference]:
     """Tell which imports may fail in the bundle though they do not in the program."""
     graph = builder.graph
-    told = [one.difference for one in graph.problems if one.difference is not None]
+    # What is missing for a distribution is missing where it is installed, too.
+    own = [one for one in graph.problems if not _lies_in(locator.overlay, graph, one.importer)]
+    told = [one.difference for one in own if one.difference is not None]
     for path, line in builder.list_unfollowed():
         what = "imports a computed name, which cannot be followed"
         told.append(Difference(path, line, what, "--include 'PACKAGE.*' takes what it may name"))
@@ -222,6 +243,10 @@ def _tell_imports(builder: GraphBuilder, locator: Locator, entry: Entry) -> list
             cure = f"--path FOLDER takes them, --external {top} says that it will be there"
         told.append(Difference(paths.get(importer, importer), how.line, what, cure))
     return told
+
+
+def _lies_in(overlay: Mapping[str, Path], graph: Graph, name: str) -> bool:
+    return name in graph.modules and graph.modules[name].path in overlay
 
 
 def tell_size(name: str, size: int) -> list[Difference]:

@@ -14,6 +14,8 @@ def refuse_credentials(contents: Contents) -> None:
 
 
 def _refuse(contents: Contents, path: str, text: str) -> None:
+    if path in contents.taken.overlay:
+        return  # published already
     for line, what in find_credentials(text):
         cure = f"take it out and revoke it if it was shared, or add --exclude {path}"
         problem = f"this line looks like it holds {what}, and a bundle is made to be handed on"

@@ -10,6 +10,7 @@ from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
 from pathlib import Path
 from posixpath import join
 
+from lib.bundler.installed.distributions import is_test, name_module
 from lib.bundler.sources import show_path
 
 # The interpreter loads these before it runs a script: no file beside it can take their place.
@@ -38,21 +39,26 @@ class Locator:
         search: Iterable[str] = ("",),
         late: Iterable[str] = (),
         mounts: Mapping[str, Path] | None = None,
+        overlay: Mapping[str, Path] | None = None,
     ) -> None:
         """`search` and `late` hold folders from the root, `late` those behind installed packages.
 
-        `mounts` tells where a folder of the bundle lies that is not below the root.
+        `mounts` tells where a folder of the bundle lies that is not below the root, `overlay`
+        where single files and folders do.
         """
         self.root = root
         self.search = list(search)
         self.late = list(late)
         self.mounts = dict(mounts or {})
+        self.overlay = dict(overlay or {})
         self.read_extends: Callable[[str], list[str]] = lambda path: []
         self._installed: dict[str, Path | None] = {}
         self._found: dict[str, Found | None] = {}
 
     def real(self, path: str) -> Path:
         """A path from the root -> where the file lies."""
+        if path in self.overlay:
+            return self.overlay[path]
         for prefix, folder in self.mounts.items():
             if path == prefix or path.startswith(f"{prefix}/"):
                 return folder / path[len(prefix) + 1 :]
@@ -105,7 +111,8 @@ class Locator:
             inner = files[0].removesuffix("/__init__.py") if files[0].endswith("t__.py") else ""
             more = self.read_extends(files[0]) if inner else []
             return Found(files[0], tuple([inner, *more] if inner else []), tuple(files[1:]))
-        if not spaces or ("." not in name and self.is_installed(name)):
+        is_elsewhere = "." not in name and not self.overlay.keys() & set(spaces)
+        if not spaces or (is_elsewhere and self.is_installed(name)):
             return None
         return Found(f"{spaces[0]}/", tuple(spaces))
 
@@ -152,6 +159,8 @@ class Locator:
             top = self.real(folder)
             listed = _list_modules(top, top.joinpath(*fixed))
             names += [name for name in listed if fnmatch.fnmatchcase(name, pattern)]
+        laid = [name_module(path.partition("/")[2]) for path in self.overlay]
+        names += [name for name in laid if name and fnmatch.fnmatchcase(name, pattern)]
         if "." not in pattern and self.find(pattern):
             names.append(pattern)
         return sorted({name for name in names if self.find(name)})
@@ -163,7 +172,13 @@ class Locator:
         for folder in found.folders if found else ():
             below = _list_modules(self.real(folder), self.real(folder))
             names += [f"{name}.{one}" for one in below if one != "__init__"]
-        return sorted({one.removesuffix(".__init__") for one in names if self.find(one)})
+        named = {one.removesuffix(".__init__") for one in names if self.find(one)}
+        return sorted(one for one in named if not self._is_test(one))
+
+    def _is_test(self, name: str) -> bool:
+        """Tell whether a module is a test of a distribution that is taken in."""
+        path = self.find_file(name) or ""
+        return path in self.overlay and is_test(path)
 
     def match_files(self, pattern: str, folder: str = "") -> list[str]:
         """List the files whose paths from a folder match a glob, sorted, as paths from the root."""
@@ -173,7 +188,7 @@ class Locator:
         except (ValueError, NotImplementedError):  # no pattern that a path can match
             return []
         inner = [path.relative_to(start).as_posix() for path in found if not _is_hidden(path)]
-        return sorted(join(folder, path) for path in inner)
+        return sorted(p for path in inner if self.real(p := join(folder, path)).is_file())
 
     def show(self, path: str) -> str:
         """A path from the root -> the path that a user would type."""
@@ -192,8 +207,10 @@ class Locator:
             below[:] = sorted(name for name in below if _is_data_folder(here / name))
             for name in sorted(files):
                 useless = name.startswith(".") or name == "py.typed" or name.endswith("~")
+                path = join(package, (here / name).relative_to(start).as_posix())
+                useless = useless or not self.real(path).is_file()
                 if not useless and Path(name).suffix not in (".py", ".pyc", ".pyo", ".pyi"):
-                    found.append(join(package, (here / name).relative_to(start).as_posix()))
+                    found.append(path)
         return [path for path in found if not path.endswith(tuple(EXTENSION_SUFFIXES))]
 
 

@@ -303,7 +303,9 @@ class GraphBuilder:
         names = [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
         for number, name in enumerate(names):
             if self._locator.find(name) is None:
-                if not self._may_be_made(names[number - 1]):
+                if self._is_shared(names[number - 1]):
+                    self.graph.external.append((parts[0], importer, item))
+                elif not self._may_be_made(names[number - 1]):
                     self._add_missing(path, importer, item, name)
                 return names[:number]
         return self._drop_excluded(
@@ -336,6 +338,11 @@ class GraphBuilder:
             elif not self._may_have(item.module, name):
                 self._add_missing(path, importer, item, full)
         return [name for name in found if self._locator.find(name) is not None]
+
+    def _is_shared(self, package: str) -> bool:
+        """Tell whether other distributions may hold a part of a namespace package too."""
+        found = self._locator.find(package)
+        return found is not None and found.path.rstrip("/") in self._locator.overlay
 
     def _source_of(self, name: str) -> Source | None:
         path = self._locator.find_file(name)
