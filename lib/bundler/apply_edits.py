@@ -7,8 +7,8 @@ from pathlib import Path
 
 from lib.base.errors import InputError
 from lib.base.files import sha256_bytes, write_bytes
+from lib.bundler.bundled_file import BundledFile
 from lib.bundler.read_script import STAGE
-from lib.bundler.unbundle import BundledFile
 
 _SHOWN = 5  # paths in a message
 
@@ -77,7 +77,7 @@ def plan_edits(files: Iterable[BundledFile], folder: Path) -> Plan:
 
 
 def carry_out(plan: Plan, folder: Path) -> None:
-    """Write the files of a plan, each atomically and with the rights of the one that it replaces."""
+    """Write the files of a plan, each atomically; one that is there keeps its rights."""
     assert not plan.refused, "a plan that was refused is carried out"
     for step in plan.steps:
         if step.content is not None:
@@ -91,9 +91,9 @@ def carry_out(plan: Plan, folder: Path) -> None:
 def show_difference(path: str, there: bytes, here: bytes, place: str) -> str:
     """(path, bytes in a folder, bytes in the bundle, the folder) -> a unified diff."""
     sides = [each.decode("utf-8", "backslashreplace") for each in (there, here)]
-    lines = [_split(side) for side in sides]
+    before, after = (_split(side) for side in sides)
     names = (f"{path} ({place})", f"{path} (bundle)")
-    shown = list(difflib.unified_diff(*lines, *names, lineterm=""))
+    shown = list(difflib.unified_diff(before, after, *names, lineterm=""))
     if not shown:
         return f"{path}: other bytes, equal text\n"
     return "".join(line + "\n" for line in shown)

@@ -31,8 +31,7 @@ def read_section(part: Part, shown: str) -> bytes:
         lines = [line[4:] if line.startswith(_HIDDEN) else line.lstrip() for line in part.lines]
     else:
         lines = _read_code(part, shown)
-    text = "".join(line + "\n" for line in lines)
-    return _encode(text, part, shown)
+    return read_text(lines, part, shown)
 
 
 def _read_quoted(part: Part, shown: str) -> tuple[int, list[str]]:
@@ -59,7 +58,9 @@ def _read_base64(part: Part, shown: str) -> bytes:
         return binascii.a2b_base64("\n".join(lines).encode(), strict_mode=False)
     except (binascii.Error, UnicodeEncodeError) as error:
         said = f"{shown}:{number}: {part.row.path} cannot be read as base64 ({error})"
-        raise InputError(STAGE, f"{said}; cure: take these lines from the bundle as built") from None
+        raise InputError(
+            STAGE, f"{said}; cure: take these lines from the bundle as built"
+        ) from None
 
 
 def _read_code(part: Part, shown: str) -> list[str]:
@@ -118,9 +119,9 @@ def _begins_with_future(text: str) -> bool:
     return any(node.lineno == 1 for node in futures)
 
 
-def _encode(text: str, part: Part, shown: str) -> bytes:
-    """A file's text -> its bytes; what an edited .py file says of its encoding counts."""
-    form = part.row.form
+def read_text(lines: list[str], part: Part, shown: str) -> bytes:
+    """A file's lines -> its bytes; what an edited .py file says of its encoding counts."""
+    text, form = "".join(line + "\n" for line in lines), part.row.form
     try:
         raw = encode(text, form)
         if part.row.path.endswith(".py") and sha256_bytes(raw) != part.row.sha256:

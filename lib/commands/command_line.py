@@ -19,7 +19,11 @@ GROUPS = {
     "more": ("bundle", "unbundle", "check", "new"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
-_FOLDERS = {"bundle": "bundling.bundle", "unbundle": "bundling.unbundle", "check": "bundling.check"}  # commands whose modules lie in a folder of their own
+_FOLDERS = {
+    "bundle": "bundling.bundle",
+    "unbundle": "bundling.unbundle",
+    "check": "bundling.check",
+}  # commands whose modules lie in a folder of their own
 _LIKE = 0.6  # the least likeness of a mistyped command to the one that was meant
 _WHAT = (
     "Kernelpress: modular Python comes in, one readable, self-contained Kaggle script goes out. "

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from lib.base.errors import InputError
-from lib.bundler.unbundle import Unbundled
+from lib.bundler.bundled_file import Unbundled
 from lib.commands.kernel_build import ENTRY_NAME
 from lib.commands.options import Command, make_parser, read_config
 from lib.kernel.competition.table import DEFAULT_COMPETITION
@@ -106,8 +106,8 @@ def _check(words: list[str], config: Config) -> None:
     options = parser.parse_args(words)
     options.weights = None
     made = read_config(options).config
-    told = {"weights_file": made.weights_file, "weights_sha256": made.weights_sha256}
-    wanted = replace(config, **told)
+    file, sha256 = made.weights_file, made.weights_sha256
+    wanted = replace(config, weights_file=file, weights_sha256=sha256)
     if made != wanted:
         rows = "; ".join(differences(vars(wanted), vars(made)))
         cure = "give CONFIG values that --set takes"
@@ -146,8 +146,12 @@ def _read_preface(preface: str) -> tuple[dict[Any, Any], list[str]]:
         raise InputError("unbundle", said, cure="correct that line") from None
     block, others = None, []
     for node in body:
-        is_config = isinstance(node, ast.Assign) and ast.unparse(node.targets) == "CONFIG"
-        if isinstance(node, ast.Assign) and is_config and isinstance(node.value, ast.Dict):
+        names = [ast.unparse(each) for each in getattr(node, "targets", [])]
+        if (
+            isinstance(node, ast.Assign)
+            and names == ["CONFIG"]
+            and isinstance(node.value, ast.Dict)
+        ):
             block = node.value
         else:
             others.append(ast.unparse(node).split("\n")[0])

@@ -7,7 +7,8 @@ from typing import Any
 from lib.base.errors import InputError
 from lib.base.places import check_input_file, check_output_folder
 from lib.bundler.apply_edits import Plan, Step, carry_out, list_done, plan_copies, plan_edits
-from lib.bundler.unbundle import Unbundled, unbundle
+from lib.bundler.bundled_file import Unbundled
+from lib.bundler.unbundle import unbundle
 from lib.commands.options import Answer, Command
 from lib.commands.terminal.help_text import DATA, OUTPUT, find_group
 
