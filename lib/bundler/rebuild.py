@@ -33,7 +33,7 @@ def find_differences(
     lines = compare_inputs(recorded, made.manifest)
     if raw == made.content:
         return lines
-    lines += _find_edits(raw, recorded, shown)
+    lines += _find_edits(raw, made.content, recorded, shown)
     return lines or [f"{shown}: {_OF_ANOTHER_VERSION}"]
 
 
@@ -51,8 +51,8 @@ def compare_inputs(recorded: Mapping[str, Any], manifest: Mapping[str, Any]) -> 
     return lines
 
 
-def _find_edits(raw: bytes, recorded: Mapping[str, Any], shown: str) -> list[str]:
-    """(a bundle, its manifest, its path) -> lines on what was edited in the bundle itself."""
+def _find_edits(raw: bytes, made: bytes, recorded: Mapping[str, Any], shown: str) -> list[str]:
+    """(a bundle, the one built anew, its manifest, its path) -> what was edited in the first."""
     if not is_notebook(raw):
         told = _HASH.search(raw)
         if told is None:
@@ -62,14 +62,16 @@ def _find_edits(raw: bytes, recorded: Mapping[str, Any], shown: str) -> list[str
         if sha256_bytes(raw.replace(told[1], b"0" * 64, 1)) == told[1].decode():
             return []
     try:
-        files = unbundle(raw, shown).files
+        found, anew = unbundle(raw, shown), unbundle(made, shown)
     except InputError as error:
         return [f"{shown}: edited, and cannot be read: {error.what}"]
     known = {one["path"]: one["sha256"] for one in recorded["inputs"]}
     lines = [
         f"{each.path}: edited in {shown}"
-        for each in files
+        for each in found.files
         if sha256_bytes(each.content) != known.get(each.path)
     ]
+    if found.preface != anew.preface:
+        lines.append(f"{shown}: edited above its files")
     is_script = not is_notebook(raw)
     return lines or ([f"{shown}: edited outside of its files"] if is_script else [])

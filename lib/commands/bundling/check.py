@@ -10,6 +10,7 @@ from lib.base.errors import InputError
 from lib.base.files import read_json
 from lib.base.places import check_input_file
 from lib.bundler.rebuild import find_differences
+from lib.bundler.sources import show_path
 from lib.commands.bundling.bundle import BUNDLE, rebuild
 from lib.commands.bundling.recorded import replay_options
 from lib.commands.options import Answer, Command
@@ -41,7 +42,7 @@ def _run(options: argparse.Namespace) -> Answer:
         if error.stage == "check":
             raise
         return _answer(path, [*_list_gone(recorded, path), f"it cannot be built now: {error}"])
-    found = find_differences(path.read_bytes(), recorded, made, str(path))
+    found = find_differences(path.read_bytes(), recorded, made, show_path(path))
     return _answer(path, found)
 
 
@@ -84,10 +85,11 @@ def _read_manifest(path: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def _answer(path: Path, found: list[str]) -> Answer:
-    facts = {"bundle": path, "agrees": not found, "differences": found}
+    shown = show_path(path)
+    facts = {"bundle": shown, "agrees": not found, "differences": found}
     if not found:
-        return Answer(f"{path} is what its sources make", facts)
-    return Answer("\n".join([*found, f"{path} is not what its sources make"]), facts, code=1)
+        return Answer(f"{shown} is what its sources make", facts)
+    return Answer("\n".join([*found, f"{shown} is not what its sources make"]), facts, code=1)
 
 
 CHECK = Command(
