@@ -4,7 +4,7 @@ import re
 
 from lib.base.errors import InputError
 from lib.bundler.bundled_file import BundledFile, Unbundled
-from lib.bundler.read_cells import read_cells
+from lib.bundler.read_written_cells import read_written_cells
 from lib.bundler.read_script import STAGE, read_script
 from lib.bundler.read_section import read_section
 
@@ -14,7 +14,7 @@ _DRIVE = re.compile("[A-Za-z]:")
 def unbundle(raw: bytes, shown: str) -> Unbundled:
     """(the bytes of a bundle, its path for messages) -> its files; InputError where it is none."""
     if is_notebook(raw):
-        found = read_cells(raw, shown)
+        found = read_written_cells(raw, shown)
     else:
         script = read_script(raw, shown)
         files = tuple(

@@ -19,7 +19,7 @@ _SETTING_UP = "tempfile.TemporaryDirectory(prefix="
 _RUNNING = re.compile(r'^sys\.argv = \[os\.path\.join\(source, (".*")\)', re.MULTILINE)
 
 
-def read_cells(raw: bytes, shown: str) -> Unbundled:
+def read_written_cells(raw: bytes, shown: str) -> Unbundled:
     """(a notebook's bytes, its path for messages) -> its files; InputError where it is none."""
     cells = _list_cells(raw, shown)
     rows = {row.path: row for text, _ in cells for row in read_rows(_list_remarks(text))}
