@@ -8,7 +8,7 @@ from lib.base.errors import InputError, find_nearest
 from lib.base.exit_codes import run_for_exit_code
 from lib.base.missing_packages import explain_missing
 from lib.base.tables import format_table
-from lib.commands.options import Command, parse_and_run
+from lib.commands.options import BUILD_PY, Command, parse_and_run
 from lib.commands.terminal.help_text import find_width, format_examples
 
 # The commands in the groups of the help, in the order of their use.
@@ -30,9 +30,12 @@ _WHAT = (
     "It trains a generator of pictures and writes a competition's submission."
 )
 _DAILY = (
-    ("", "build/kernel.py, by recipe auto"),
-    ("push --wait", "build it, run it on Kaggle, follow its log"),
-    ('submit -m "first try"', "fetch the outputs, check and submit them, wait for the score"),
+    (BUILD_PY, "build/kernel.py, by recipe auto"),
+    (f"{BUILD_PY} push --wait", "build it, run it on Kaggle, follow its log"),
+    (
+        f'{BUILD_PY} submit -m "first try"',
+        "fetch the outputs, check and submit them, wait for the score",
+    ),
 )
 
 
