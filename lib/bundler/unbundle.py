@@ -4,9 +4,9 @@ import re
 
 from lib.base.errors import InputError
 from lib.bundler.bundled_file import BundledFile, Unbundled
-from lib.bundler.read_written_cells import read_written_cells
 from lib.bundler.read_script import STAGE, read_script
 from lib.bundler.read_section import read_section
+from lib.bundler.read_written_cells import read_written_cells
 
 _DRIVE = re.compile("[A-Za-z]:")
 

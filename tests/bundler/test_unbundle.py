@@ -1,21 +1,18 @@
 """A bundle, edited or not -> the files that went in, with the same edits, byte for byte."""
 
-import re
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lib.base.errors import InputError
 from lib.bundler.bundle import build_bundle
 from lib.bundler.entry import Entry
 from lib.bundler.unbundle import unbundle
-from tests.bundler.written_modules import Written, programs, say, statements
+from tests.bundler.written_modules import Written, programs, statements
 
 STYLES = ("code", "text", "disk")
 PREFACE = "# Change this.\nCONFIG = {\n    'rate': 1,  # a factor\n}\n"

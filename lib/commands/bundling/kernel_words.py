@@ -11,7 +11,8 @@ from typing import Any
 from lib.base.errors import InputError
 from lib.bundler.bundled_file import Unbundled
 from lib.commands.kernel_build import ENTRY_NAME
-from lib.commands.options import Command, make_parser, read_config
+from lib.commands.kernel_options import read_config
+from lib.commands.options import Command, make_parser
 from lib.kernel.competition.table import DEFAULT_COMPETITION
 from lib.kernel.configuration.config import BAKED, KEYS, RANDOM_WEIGHTS, Config, show_value
 from lib.kernel.configuration.configure import differences
