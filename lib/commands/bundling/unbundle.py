@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.base.errors import InputError
-from lib.base.places import check_input_file, check_output_folder
+from lib.base.places import check_input_file, check_input_place, check_output_folder
 from lib.bundler.apply_edits import Plan, Step, carry_out, list_done, plan_copies, plan_edits
 from lib.bundler.bundled_file import Unbundled
 from lib.bundler.unbundle import unbundle
@@ -32,6 +32,8 @@ def _run(options: argparse.Namespace) -> Answer:
     kernel = _read_kernel(found)
     plan = Plan(tuple(Step(each.path, _tell(each.is_edited)) for each in found.files))
     folder = options.output or options.into
+    if options.into:
+        check_input_place("unbundle", Path(folder), "name the folder of the sources")
     if folder:
         place = check_output_folder("unbundle", Path(folder))
         if options.into and kernel:
