@@ -73,12 +73,10 @@ def find_ipython_lines(cell: str) -> list[IPythonLine]:
     return found
 
 
-def cure_syntax(line: str) -> str:
-    """A line that is no Python -> what to write instead: IPython runs some commands without `%`."""
+def find_command(line: str) -> str:
+    """A line -> the cure, if it may be a command that IPython runs without a `%`; else ""."""
     first = _NAME.match(line.strip())
-    if first and first[0] in _AUTOMATIC:
-        return _cure_magic(line.strip())
-    return "correct the line"
+    return _cure_magic(first[0]) if first and first[0] in _AUTOMATIC else ""
 
 
 def _find_cure(text: str, code: str) -> str:

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from lib.bundler.ipython_lines import find_command
 from lib.bundler.read_cells import Cell
 
 # Calls whose value is None, or that are made for what they do.
@@ -59,14 +60,22 @@ def needs_display(cells: Sequence[CodeCell]) -> bool:
     return bool(_find_uses(cells, "display")) and "display" not in _find_bound(cells)
 
 
-def find_line_magics(one: CodeCell) -> Iterator[tuple[int, str]]:
-    """A cell -> (line, cure) of each `get_ipython().run_line_magic(...)` and its like."""
-    uses = {line for _, line in _find_uses([one], "get_ipython")}
-    for node in ast.walk(one.tree):
-        is_command = isinstance(node, ast.Attribute) and node.attr in _IPYTHON_CALLS
-        called = node.value if isinstance(node, ast.Attribute) else None
-        if is_command and isinstance(called, ast.Call) and called.lineno in uses:
-            yield called.lineno, "write what it does in Python, or remove it"
+def find_commands(cells: Sequence[CodeCell]) -> Iterator[Habit]:
+    """Find IPython's commands that Python can read: `cd /data`, `get_ipython().system("ls")`."""
+    bound = _find_bound(cells)
+    uses = set(_find_uses(cells, "get_ipython"))
+    for number, node in ((one.cell.number, node) for one in cells for node in ast.walk(one.tree)):
+        if isinstance(node, ast.Attribute) and node.attr in _IPYTHON_CALLS:
+            if (number, node.value.lineno) in uses and isinstance(node.value, ast.Call):
+                cure = "write what it does in Python, or remove it"
+                yield Habit(number, node.lineno, "IPython's commands are no Python", cure)
+        elif isinstance(node, ast.Expr):
+            first = node.value
+            while isinstance(first, ast.BinOp):
+                first = first.left
+            name = first.id if isinstance(first, ast.Name) else ""
+            if name not in bound and (cure := find_command(name)):
+                yield Habit(number, node.lineno, f"`{name}` is IPython's, no Python", cure)
 
 
 def find_habits(cells: Sequence[CodeCell]) -> list[Habit]:

@@ -7,13 +7,12 @@ import ast
 import dataclasses
 import re
 import warnings
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from lib.base.errors import InputError
 from lib.bundler.differences import Difference
-from lib.bundler.ipython_lines import cure_syntax, find_ipython_lines
-from lib.bundler.notebook_habits import CodeCell, find_habits, find_line_magics, needs_display
+from lib.bundler.ipython_lines import find_command, find_ipython_lines
+from lib.bundler.notebook_habits import CodeCell, Habit, find_commands, find_habits, needs_display
 from lib.bundler.read_cells import Cell, read_cells
 
 # Two lines, for Python reads `coding: latin-1` in the first two of a file; a cell's say nothing.
@@ -27,16 +26,6 @@ _MOST_TOLD = 10
 _AWAIT = "put it into an async function and write asyncio.run(NAME())"
 
 
-@dataclass(frozen=True)
-class _Fault:
-    """What is wrong in one line of a cell."""
-
-    cell: int
-    line: int
-    problem: str
-    cure: str
-
-
 def read_notebook(raw: bytes, shown: str) -> tuple[str, list[Difference]]:
     """(a notebook's bytes, its path for messages) -> (Python text, what it will do otherwise).
 
@@ -45,6 +34,7 @@ def read_notebook(raw: bytes, shown: str) -> tuple[str, list[Difference]]:
     cells = read_cells(raw, shown)
     _refuse([fault for cell in cells for fault in _check_cell(cell)], shown)
     parsed = [CodeCell(cell, ast.parse(cell.text)) for cell in cells]
+    _refuse(list(find_commands(parsed)), shown)
     text = _join(parsed)
     _refuse(_check_script(text), shown)
     path = PurePosixPath(shown.replace("\\", "/")).name
@@ -99,36 +89,33 @@ def _without_futures(one: CodeCell) -> Cell:
     return dataclasses.replace(one.cell, text=b"\n".join(lines).decode())
 
 
-def _check_cell(cell: Cell) -> list[_Fault]:
+def _check_cell(cell: Cell) -> list[Habit]:
     """A cell -> what keeps it from being a part of a script."""
     error = _compile(cell.text)
     if error is None:
-        return [
-            _Fault(cell.number, line, "IPython's commands are no Python", cure)
-            for line, cure in find_line_magics(CodeCell(cell, ast.parse(cell.text)))
-        ]
+        return []
     if found := find_ipython_lines(cell.text):
         return [
-            _Fault(cell.number, one.line, f"`{one.text}` is IPython's, no Python", one.cure)
+            Habit(cell.number, one.line, f"`{one.text}` is IPython's, no Python", one.cure)
             for one in found
         ]
     line, problem = error
     if _compile(cell.text, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT) is None:
         said = "a notebook alone may await outside of a function"
-        return [_Fault(cell.number, line, said, _AWAIT)]
+        return [Habit(cell.number, line, said, _AWAIT)]
     lines = cell.text.split("\n")
-    cure = cure_syntax(lines[min(line, len(lines)) - 1])
-    return [_Fault(cell.number, line, f"syntax error: {problem}", cure)]
+    cure = find_command(lines[min(line, len(lines)) - 1]) or "correct the line"
+    return [Habit(cell.number, line, f"syntax error: {problem}", cure)]
 
 
-def _check_script(text: str) -> list[_Fault]:
+def _check_script(text: str) -> list[Habit]:
     """Cells that are right alone may not be so together: `global x` below `x = 1`."""
     error = _compile(text)
     if error is None:
         return []
     cell, line = find_cell(text, error[0])
     said = f"syntax error where the cells are one script: {error[1]}"
-    return [_Fault(cell, line, said, "correct the line")]
+    return [Habit(cell, line, said, "correct the line")]
 
 
 def _compile(text: str, flags: int = 0) -> tuple[int, str] | None:
@@ -144,11 +131,10 @@ def _compile(text: str, flags: int = 0) -> tuple[int, str] | None:
     return None
 
 
-def _refuse(faults: list[_Fault], shown: str) -> None:
+def _refuse(faults: list[Habit], shown: str) -> None:
     """Raise an InputError that names each fault in a line of its own."""
     lines = [
-        f"{shown}: cell {one.cell}, line {one.line}: {one.problem}; cure: {one.cure}"
-        for one in faults
+        f"{shown}: cell {one.cell}, line {one.line}: {one.what}; cure: {one.cure}" for one in faults
     ]
     if len(lines) > _MOST_TOLD:
         lines[_MOST_TOLD:] = [f"{shown}: and {len(lines) - _MOST_TOLD} lines more"]
