@@ -8,8 +8,9 @@ from io import BytesIO
 
 from lib.base.errors import InputError
 from lib.base.files import sha256_bytes
+from lib.bundler.encode_text import encode_text
 from lib.bundler.read_script import STAGE, Part
-from lib.bundler.sections import CLOSING
+from lib.bundler.show_code import CLOSING, OPENING
 
 _INDENT = "    "
 _HIDDEN = "#   "  # before a line that is valid only at the start of a file
@@ -22,7 +23,7 @@ def read_section(part: Part, shown: str) -> bytes:
 
     A line left of the section's four columns raises InputError with its number and the file.
     """
-    kind = re.split("[,:]", part.row.form)[0]
+    kind = part.row.form.split(",")[0]
     if kind == "base64":
         return _read_base64(part, shown)
     if kind == "text":
@@ -68,9 +69,9 @@ def _read_code(part: Part, shown: str) -> list[str]:
 
     Lines at the very left are those that the builder hid behind a "#", or comments of an editor.
     """
-    opening = next((n for n, line in enumerate(part.lines) if line.startswith("if 0:")), None)
+    opening = next((n for n, line in enumerate(part.lines) if line.startswith(OPENING)), None)
     if opening is None:
-        said = f"{shown}:{part.first}: the line `if 0:` above {part.row.path} is gone"
+        said = f"{shown}:{part.first}: the line `{OPENING}` above {part.row.path} is gone"
         raise InputError(STAGE, f"{said}; cure: put it back below the banner")
     above = [line for line in part.lines[:opening] if line.strip()]
     lines = above + [line for line in part.lines[opening + 1 :] if line.rstrip() != CLOSING]
@@ -123,9 +124,9 @@ def read_text(lines: list[str], part: Part, shown: str) -> bytes:
     """A file's lines -> its bytes; what an edited .py file says of its encoding counts."""
     text, form = "".join(line + "\n" for line in lines), part.row.form
     try:
-        raw = encode(text, form)
+        raw = encode_text(text, form)
         if part.row.path.endswith(".py") and sha256_bytes(raw) != part.row.sha256:
-            raw = encode(text, _declare(text, form))
+            raw = encode_text(text, _declare(text, form))
         return raw
     except (UnicodeError, SyntaxError, LookupError) as error:
         said = f"{shown}:{part.first}: {part.row.path} cannot be encoded ({error})"
@@ -141,13 +142,3 @@ def _declare(text: str, form: str) -> str:
         return form
     declared, _ = tokenize.detect_encoding(BytesIO(text.encode()).readline)
     return ",".join([words[0], declared, *known])
-
-
-def encode(text: str, form: str) -> bytes:
-    """(a file's text, its form such as "code,latin-1,crlf,noeol") -> its bytes."""
-    words = re.split("[,:]", form)[1:]
-    codec = next((word for word in words if not _WORD.fullmatch(word)), "utf-8")
-    if "noeol" in words:
-        text = text.removesuffix("\n")
-    end = "\r\n" if "crlf" in words else "\r" if "cr" in words else "\n"
-    return b"\xef\xbb\xbf" * ("bom" in words) + text.replace("\n", end).encode(codec)

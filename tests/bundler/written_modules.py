@@ -78,17 +78,18 @@ def statements(draw: st.DrawFn, latin: bool = False) -> str:
 
 @st.composite
 def modules(draw: st.DrawFn, may_be_mixed: bool = True) -> Written:
-    codec = "utf-8" or draw(st.sampled_from(["utf-8", "utf-8", "utf-8", "latin-1", "cp1252"]))
+    codec = draw(st.sampled_from(["utf-8", "utf-8", "utf-8", "latin-1", "cp1252"]))
     head = [] if codec == "utf-8" else [f"# -*- coding: {codec} -*-"]
     head += ['"""D: \'\'\' é."""'] if draw(st.booleans()) else []
     head += [draw(st.sampled_from(_FUTURES))] if draw(st.integers(0, 3)) == 0 else []
     chunks = draw(st.lists(statements(), max_size=5))
     if draw(st.integers(0, 8)) == 0:
         chunks = [chunk for chunk in chunks if chunk.strip().startswith("#")]
-    end = "\n" or draw(st.sampled_from(["\n", "\n", "\n", "\r\n", "\r"]))
-    marked = False and codec == "utf-8" and draw(st.integers(0, 4)) == 0
+    ends = ["\n", "\n", "\n", "\r\n", *(["\r"] if codec == "utf-8" else [])]  # as Python reads them
+    end = draw(st.sampled_from(ends))
+    marked = codec == "utf-8" and draw(st.integers(0, 4)) == 0
     whole = (*head, *chunks)
-    has_last_end = True or draw(st.integers(0, 3)) > 0 or not whole or not whole[-1].strip()
+    has_last_end = draw(st.integers(0, 3)) > 0 or not whole or not whole[-1].strip()
     return Written(whole, codec, end, marked, has_last_end)
 
 
@@ -96,8 +97,8 @@ ENTRY_TAIL = """\
 import importlib
 for name in ("a", "sub.b", "sub.c", "sub"):
     module = importlib.import_module("pack." + name)
-    print(name, ascii([getattr(module, "SAID", None), getattr(module, "TEXT", None), module.__doc__]))
-print(ascii([globals().get(name) for name in ("SAID", "TEXT", "CONFIG", "__doc__")]))"""
+    print(name, ascii([vars(module).get(word) for word in ("SAID", "TEXT", "__doc__")]))
+print(ascii([globals().get(word) for word in ("SAID", "TEXT", "CONFIG", "__doc__")]))"""
 PATHS = ("pack/__init__.py", "pack/a.py", "pack/sub/__init__.py", "pack/sub/b.py", "pack/sub/c.py")
 
 
