@@ -47,7 +47,7 @@ class Script:
 
 def read_script(raw: bytes, shown: str) -> Script:
     """(a script's bytes, its path for messages) -> Script; InputError where it is no bundle."""
-    lines = split_lines(raw, shown)
+    lines = _split_lines(raw, shown)
     top = next((number for number, line in enumerate(lines) if _HASH.fullmatch(line)), None)
     if top is None:
         said = f"{shown} is no bundle: no line tells a content sha256"
@@ -65,7 +65,7 @@ def read_script(raw: bytes, shown: str) -> Script:
     return Script(own[-1].path, sha256, preface, tuple(parts), strays)
 
 
-def split_lines(raw: bytes, shown: str) -> list[str]:
+def _split_lines(raw: bytes, shown: str) -> list[str]:
     """The bytes of a text, whatever ends an editor gave its lines -> its lines."""
     try:
         text = raw.decode("utf-8-sig")
@@ -75,17 +75,12 @@ def split_lines(raw: bytes, shown: str) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
-def read_rows(lines: list[str]) -> list[Row]:
-    """Lines -> the rows of a table in them."""
-    found = [_ROW.fullmatch(line.rstrip()) for line in lines]
-    return [Row(row[6], row[4], row[5]) for row in found if row]
-
-
 def _read_table(lines: list[str], shown: str) -> list[Row]:
     """The lines of a bundle -> the rows of the table at its end; it must be whole."""
     starts = [number for number, line in enumerate(lines) if line.startswith("#  first lines ")]
     tail = lines[starts[-1] :] if starts else []
-    rows = read_rows(tail)
+    found = [_ROW.fullmatch(line.rstrip()) for line in tail]
+    rows = [Row(row[6], row[4], row[5]) for row in found if row]
     if not rows or not any("__bundle__(" in line for line in tail):
         said = f"{shown}:{len(lines)}: the bundle was cut short: its table of files is not whole"
         raise InputError(STAGE, f"{said}; cure: {_ANEW}")

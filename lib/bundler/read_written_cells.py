@@ -8,11 +8,11 @@ from typing import Any
 from lib.base.errors import InputError
 from lib.bundler.bundled_file import BundledFile, Unbundled
 from lib.bundler.file_cells import read_file
-from lib.bundler.read_script import STAGE, read_rows
+from lib.bundler.read_script import STAGE
 
 VALUES = "# ---- values of the second cell ----"  # above what stands in the entry for these
 END_OF_VALUES = "# ---- end of values ----"
-_REMARK = re.compile("<!-- (#: .*) -->")
+_HEADING = re.compile(r"^### `(.+)`\s+<!-- sha256 ([0-9a-f]{64}) -->", re.MULTILINE)
 _SETTING_UP = "tempfile.TemporaryDirectory(prefix="
 _RUNNING = re.compile(r"^sys\.argv = \[os\.path\.join\(source, (['\"].*['\"])\)", re.MULTILINE)
 _WHOLE = "take the whole notebook as build.py wrote it"
@@ -23,8 +23,7 @@ Cells = list[tuple[int, str]]  # the number of a code cell, counted with all oth
 def read_written_cells(raw: bytes, shown: str) -> Unbundled:
     """(a notebook's bytes, its path for messages) -> its files; InputError where it is none."""
     texts, codes = _list_cells(raw, shown)
-    remarks = [remark for text in texts for remark in _REMARK.findall(text)]
-    hashes = {row.path: row.sha256 for row in read_rows(remarks)}
+    hashes = dict(pair for text in texts for pair in _HEADING.findall(text))
     written = _read_files(codes, shown)
     top = next((place for place, (_, text) in enumerate(codes) if _SETTING_UP in text), None)
     if top is None or not written:
