@@ -75,12 +75,17 @@ def _split_lines(raw: bytes, shown: str) -> list[str]:
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
+def read_rows(lines: list[str]) -> list[Row]:
+    """Lines -> the rows of a table in them."""
+    found = [_ROW.fullmatch(line.rstrip()) for line in lines]
+    return [Row(row[6], row[4], row[5]) for row in found if row]
+
+
 def _read_table(lines: list[str], shown: str) -> list[Row]:
     """The lines of a bundle -> the rows of the table at its end; it must be whole."""
     starts = [number for number, line in enumerate(lines) if line.startswith("#  first lines ")]
     tail = lines[starts[-1] :] if starts else []
-    found = [_ROW.fullmatch(line.rstrip()) for line in tail]
-    rows = [Row(row[6], row[4], row[5]) for row in found if row]
+    rows = read_rows(tail)
     if not rows or not any("__bundle__(" in line for line in tail):
         said = f"{shown}:{len(lines)}: the bundle was cut short: its table of files is not whole"
         raise InputError(STAGE, f"{said}; cure: {_ANEW}")

@@ -8,11 +8,11 @@ from typing import Any
 from lib.base.errors import InputError
 from lib.bundler.bundled_file import BundledFile, Unbundled
 from lib.bundler.file_cells import read_file
-from lib.bundler.read_script import STAGE
+from lib.bundler.read_script import STAGE, read_rows
 
 VALUES = "# ---- values of the second cell ----"  # above what stands in the entry for these
 END_OF_VALUES = "# ---- end of values ----"
-_HEADING = re.compile(r"^### `(.+)`\s+<!-- sha256 ([0-9a-f]{64}) -->", re.MULTILINE)
+_REMARK = re.compile("<!-- (#: .*) -->")  # below a file's name, the row that a table has for it
 _SETTING_UP = "tempfile.TemporaryDirectory(prefix="
 _RUNNING = re.compile(r"^sys\.argv = \[os\.path\.join\(source, (['\"].*['\"])\)", re.MULTILINE)
 _WHOLE = "take the whole notebook as build.py wrote it"
@@ -23,7 +23,8 @@ Cells = list[tuple[int, str]]  # the number of a code cell, counted with all oth
 def read_written_cells(raw: bytes, shown: str) -> Unbundled:
     """(a notebook's bytes, its path for messages) -> its files; InputError where it is none."""
     texts, codes = _list_cells(raw, shown)
-    hashes = dict(pair for text in texts for pair in _HEADING.findall(text))
+    remarks = [remark for text in texts for remark in _REMARK.findall(text)]
+    hashes = {row.path: row.sha256 for row in read_rows(remarks)}
     written = _read_files(codes, shown)
     top = next((place for place, (_, text) in enumerate(codes) if _SETTING_UP in text), None)
     if top is None or not written:
@@ -66,7 +67,9 @@ def _read_files(codes: Cells, shown: str) -> dict[str, tuple[int, bytes]]:
     written: dict[str, tuple[int, bytes]] = {}
     for number, text in codes:
         try:
-            found = read_file(_drop_values(text))
+            found = read_file(text)
+            if found:
+                found = found[0], _drop_values(found[1])
         except ValueError as error:
             said = f"{shown}, cell {number}: the file cannot be read ({error})"
             raise InputError(STAGE, f"{said}; cure: {_WHOLE}, and edit the file's lines") from None
@@ -80,15 +83,24 @@ def _read_files(codes: Cells, shown: str) -> dict[str, tuple[int, bytes]]:
     return written
 
 
-def _drop_values(text: str) -> str:
-    """A cell's text -> the same without the block that stands for the second cell's values."""
-    lines = text.split("\n")
-    if VALUES not in lines:
-        return text
-    start = lines.index(VALUES)
-    if END_OF_VALUES not in lines[start:]:
+def _drop_values(content: bytes) -> bytes:
+    """A file's bytes -> the same without the block that stands for the second cell's values."""
+    start = _find_line(content, VALUES)
+    if start is None:
+        return content
+    end = _find_line(content, END_OF_VALUES)
+    if end is None or end < start:
         raise ValueError(f"the line `{END_OF_VALUES}` is gone")
-    return "\n".join(lines[:start] + lines[lines.index(END_OF_VALUES, start) + 1 :])
+    above, rest = content[:start], content[end + len(END_OF_VALUES) :]
+    if not rest:  # the block's last line took the place of one without an end
+        return re.sub(rb"(\r\n|\r|\n)\Z", b"", above)
+    return above + re.sub(rb"\A(\r\n|\r|\n)", b"", rest)
+
+
+def _find_line(content: bytes, line: str) -> int | None:
+    """(bytes, a line of ASCII) -> where the line begins; None: it is not there."""
+    found = re.search(rb"(?:\A|(?<=[\r\n]))%b(?=[\r\n]|\Z)" % re.escape(line.encode()), content)
+    return found.start() if found else None
 
 
 def _find_entry(codes: Cells, files: tuple[BundledFile, ...]) -> str:
