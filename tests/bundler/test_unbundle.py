@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lib.bundler.bundle import build_bundle
 from lib.bundler.entry import Entry
-from lib.bundler.unbundle import unbundle
+from lib.bundler.unbundling.unbundle import unbundle
 from tests.bundler.written_modules import Written, programs, statements
 
 STYLES = ("code", "text", "disk")

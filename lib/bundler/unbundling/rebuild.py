@@ -7,7 +7,7 @@ from typing import Any
 
 from lib.base.errors import InputError
 from lib.base.files import sha256_bytes
-from lib.bundler.unbundle import is_notebook, unbundle
+from lib.bundler.unbundling.unbundle import is_notebook, unbundle
 
 _HASH = re.compile(
     rb"^# content sha256 \(of this text with zeros in its place\): ([0-9a-f]{64})", re.M

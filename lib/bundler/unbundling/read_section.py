@@ -9,8 +9,8 @@ from io import BytesIO
 from lib.base.errors import InputError
 from lib.base.files import sha256_bytes
 from lib.bundler.encode_text import encode_text
-from lib.bundler.read_script import STAGE, Part
 from lib.bundler.show_code import CLOSING, OPENING
+from lib.bundler.unbundling.read_script import STAGE, Part
 
 _INDENT = "    "
 _HIDDEN = "#   "  # before a line that is valid only at the start of a file

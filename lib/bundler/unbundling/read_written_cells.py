@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 from lib.base.errors import InputError
-from lib.bundler.bundled_file import BundledFile, Unbundled
 from lib.bundler.file_cells import read_file
-from lib.bundler.read_script import STAGE, read_rows
+from lib.bundler.unbundling.bundled_file import BundledFile, Unbundled
+from lib.bundler.unbundling.read_script import STAGE, read_rows
 
 VALUES = "# ---- values of the second cell ----"  # above what stands in the entry for these
 END_OF_VALUES = "# ---- end of values ----"

@@ -3,10 +3,10 @@
 import re
 
 from lib.base.errors import InputError
-from lib.bundler.bundled_file import BundledFile, Unbundled
-from lib.bundler.read_script import STAGE, read_script
-from lib.bundler.read_section import read_section
-from lib.bundler.read_written_cells import read_written_cells
+from lib.bundler.unbundling.bundled_file import BundledFile, Unbundled
+from lib.bundler.unbundling.read_script import STAGE, read_script
+from lib.bundler.unbundling.read_section import read_section
+from lib.bundler.unbundling.read_written_cells import read_written_cells
 
 _DRIVE = re.compile("[A-Za-z]:")
 
