@@ -1,23 +1,21 @@
 """An entry and the packages beside it -> a notebook that writes them as files and runs them."""
 
-import ast
-import base64
 import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.base.files import write_json
-from lib.base.kaggle_limits import SOURCE_BYTES
+from lib.base.files import sha256_bytes, write_json
 from lib.bundler.bundle import Contents, build_bundle, find_contents
 from lib.bundler.chapters import arrange
 from lib.bundler.entry import Entry
+from lib.bundler.file_cells import write_file
 from lib.bundler.manifest import too_large
-from lib.bundler.module_graph import ENTRY, Graph
+from lib.bundler.module_graph import ENTRY
+from lib.bundler.run_cells import run_apart, run_here, set_up
 from lib.bundler.sources import Source, read_bytes
-
-_WRITE = "%%writefile {source}"  # IPython fills in the folder that the cell above has made
+from lib.bundler.value_block import insert_values, list_names, render_values
 
 
 @dataclass(frozen=True)
@@ -27,6 +25,7 @@ class Story:
     introduction: str = ""  # Markdown of the first cell; empty: how many modules there are
     closing: str = ""  # Python of the last cell, after the run
     closing_title: str = ""
+    is_here: bool = False  # whether the program runs in the notebook's process, and shows pictures
 
 
 @dataclass(frozen=True)
@@ -38,29 +37,42 @@ class Notebook:
     sha256: str  # of the script that the same files make; __bundle__.sha256 in a cell
 
 
+@dataclass(frozen=True)
+class _File:
+    """One file that a cell writes."""
+
+    path: str
+    raw: bytes  # as the cell writes them
+    codec: str
+    remark: str  # the row that the table of a script has for it
+
+
 def build_notebook(entry: Entry, story: Story | None = None) -> Notebook:
     """An Entry -> a Notebook: introduction, preface, a cell that writes each file, the run.
 
     The preface is the second cell and nothing else is in it. The entry is written as a file too,
     because processes that it spawns must be able to run it again. So the cell that runs it leaves
-    the preface's values in files beside it, where these processes find them as well. The entry is
-    run by runpy: `%run` would succeed even when the run failed.
+    the preface's values in files beside it, where these processes find them as well.
     """
     bundle, story = build_bundle(entry), story or Story()
     contents = find_contents(entry)
-    names = _list_names(entry.preface)
-    known = f'class __bundle__:\n    sha256 = "{bundle.sha256}"\n'
-    above = (_reading(names) if names else entry.preface) + f"\n\n{known}\n\n"
+    names = list_names(entry.preface)
+    files = _list_files(entry, contents, bundle.sha256)
     cells = [_markdown(story.introduction or _describe(entry, len(contents.graph.modules) - 1))]
-    cells += [_code(entry.preface)] if names else []
-    cells += [_code(_setting_up(contents.graph, contents.data))]
-    cells += _list_file_cells(entry, contents, above)
-    cells += [_markdown("## Run it"), _code(_running(entry.name, names, contents.graph))]
+    cells += [_code(entry.preface.removesuffix("\n"))] if names else []
+    cells += [_code(set_up(files, story.is_here))]
+    cells += _show_files(entry, contents, files)
+    if story.is_here:
+        tops = {one.split(".")[0] for one in contents.graph.modules} - {ENTRY}
+        run = run_here(entry.name, names, tops)
+    else:
+        run = run_apart(entry.name, entry.module, _list_search(entry), {})
+    cells += [_markdown("## Run it"), _code(run)]
     if story.closing:
-        cells += [_markdown(f"## {story.closing_title}"), _code(story.closing)]
+        cells += [_markdown(f"## {story.closing_title}"), _code(story.closing.removesuffix("\n"))]
     content = _wrap(cells)
     size = len(json.dumps(content))
-    if size > SOURCE_BYTES:
+    if entry.limit is not None and size > entry.limit:
         sizes = {one["path"]: one["bytes"] for one in bundle.manifest["inputs"]}
         raise too_large("the notebook", size, sizes, "build the script, or leave some of it out")
     return Notebook(content, {**bundle.manifest, "bytes": size}, bundle.sha256)
@@ -86,130 +98,56 @@ def _wrap(cells: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _describe(entry: Entry, count: int) -> str:
+    modules = f"{count} module{'s' * (count != 1)}"
     return (
-        f"# {entry.name}\n\n{count} modules, each written to its file by a cell of its own; a "
-        f"cell below them runs {entry.name}. Made by build.py: edit the sources, not this notebook."
+        f"# {entry.name}\n\nIt and {modules}, each written to its file by a cell of its own; the "
+        f"cell at the end runs {entry.name}. Made by build.py: edit the sources, not this notebook."
     )
 
 
-def _list_file_cells(entry: Entry, contents: Contents, above: str) -> list[dict[str, Any]]:
-    """(Entry, Contents, what stands above the entry) -> cells that write all files, by chapters."""
-    sources = {one.source.path: one.source for one in contents.graph.modules.values() if one.source}
-    paths = [*(path for path in sources if path != entry.name), *contents.data, entry.name]
+def _list_files(entry: Entry, contents: Contents, sha256: str) -> dict[str, _File]:
+    """Path -> file, the imported ones first, the entry the last one."""
+    sources = [one.source for one in contents.graph.modules.values() if one.source]
+    is_known = any("__bundle__" in source.text for source in sources)
+    block = render_values(entry.preface, sha256 if is_known else "")
+    files = {}
+    for source in sources:
+        files[source.path] = _make_file(source.path, source.raw, source.codec)
+    main = sources[-1]
+    for path in contents.data:
+        files[path] = _make_file(path, read_bytes(entry.root / path), "utf-8")
+    shown = files.pop(main.path)
+    files[main.path] = _File(main.path, insert_values(main, block), main.codec, shown.remark)
+    return files
+
+
+def _make_file(path: str, raw: bytes, codec: str) -> _File:
+    lines = raw.count(b"\n") + (not raw.endswith(b"\n"))
+    row = f"#: {0:6d} {lines:5d} {len(raw):6d} {sha256_bytes(raw)} {'cell':6} {path}"
+    return _File(path, raw, codec, row)
+
+
+def _show_files(entry: Entry, contents: Contents, files: dict[str, _File]) -> list[dict[str, Any]]:
+    """Files -> the cells that write them, by chapters, each below its name and its row."""
+    sources: dict[str, Source] = {
+        one.source.path: one.source for one in contents.graph.modules.values() if one.source
+    }
     cells = []
-    for chapter in arrange(entry.chapters, paths, sources):
+    for chapter in arrange(entry.chapters, list(files), sources):
         is_name = "." in chapter.summary.split(" ")[0]  # of a file, which keeps its letters
         summary = chapter.summary if is_name else chapter.summary[:1].upper() + chapter.summary[1:]
         title = chapter.title.strip() or "The files"
         cells.append(_markdown(f"## {title}\n\n{summary}".rstrip()))
-        for path in chapter.paths if chapter.title else paths:
-            cells.append(_markdown(f"### `{path}`"))
-            if path == entry.name:
-                text = _insert_below_head(sources[path], above)
-                cells.append(_code(f"{_WRITE}/{path}\n{text}"))
-            elif path in sources:
-                cells.append(_code(_write_module(sources[path])))
-            else:
-                cells.append(_code(_write_data(path, read_bytes(entry.root / path))))
+        for path in chapter.paths if chapter.title else files:
+            one = files[path]
+            cells.append(_markdown(f"### `{path}`\n\n<!-- {one.remark} -->"))
+            cells.append(_code(write_file(path, one.raw, one.codec)))
     return cells
 
 
-def _list_names(preface: str) -> list[str]:
-    """The preface -> the names that it assigns; none where it does anything else besides."""
-    names = []
-    for node in ast.parse(preface).body:
-        target = node.targets[0] if isinstance(node, ast.Assign) else None
-        if not isinstance(target, ast.Name):
-            return []
-        names.append(target.id)
-    return names
-
-
-def _reading(names: list[str]) -> str:
-    """Names of the preface -> what stands in the entry's file for it.
-
-    They are read as plain text: an imported module could be one that Python had cached.
-    """
-    lines = ["# The values of the notebook's second cell, as the cell that runs this left them."]
-    for name in names:
-        path = f'Path(__file__).with_name("{name}.txt")'
-        lines.append(f'{name} = ast.literal_eval({path}.read_text(encoding="utf-8"))')
-    return "\n".join(["import ast", "from pathlib import Path", "", *lines])
-
-
-def _setting_up(graph: Graph, data: tuple[str, ...]) -> str:
-    """(graph, data files) -> the cell for folders and import path, for child processes too."""
-    paths = [one.path for one in graph.modules.values() if one.name != ENTRY] + list(data)
-    folders = sorted({path.rpartition("/")[0] for path in paths} - {""})
-    return "\n".join(
-        [
-            "import os",
-            "import sys",
-            "import tempfile",
-            "",
-            "# Elsewhere than in this folder, which Kaggle keeps as the run's output.",
-            'held = tempfile.TemporaryDirectory(prefix="kernel-")',
-            "source = held.name",
-            f"for folder in {folders!r}:",
-            "    os.makedirs(os.path.join(source, folder), exist_ok=True)",
-            "sys.path.insert(0, source)",
-            'os.environ["PYTHONPATH"] = os.pathsep.join(',
-            '    filter(None, [source, os.environ.get("PYTHONPATH")])',
-            ")",
-        ]
-    )
-
-
-def _running(name: str, names: list[str], graph: Graph) -> str:
-    """(entry's file name, names of the preface, graph) -> the cell that runs the entry.
-
-    It may be run again: then it takes the files and values as they are by then.
-    """
-    tops = sorted({one.split(".")[0] for one in graph.modules} - {ENTRY})
-    lines = ["import importlib", "import runpy", "from pathlib import Path", ""]
-    if names:
-        lines.append("# The values of the second cell, where processes that are started find them.")
-        for one in names:
-            lines.append(f'Path(source, "{one}.txt").write_text(repr({one}), encoding="utf-8")')
-    lines += [
-        "# Modules of an earlier run are dropped: the cells above may have written them anew.",
-        f"for name in [name for name in sys.modules if name.split('.')[0] in {tops!r}]:",
-        "    del sys.modules[name]",
-        "importlib.invalidate_caches()",
-        f'sys.argv = [os.path.join(source, "{name}")]',
-        'finished = runpy.run_path(sys.argv[0], run_name="__main__")',
-    ]
-    return "\n".join(lines)
-
-
-def _insert_below_head(main: Source, block: str) -> str:
-    """A script and a block -> the script with the block below docstring and `from __future__`."""
-    above = 0
-    for number, node in enumerate(main.tree.body):
-        is_docstring = number == 0 and ast.get_docstring(main.tree) is not None
-        is_future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
-        if not is_docstring and not is_future:
-            break
-        above = node.end_lineno or 0
-    lines = main.text.split("\n")
-    head = "\n".join(lines[:above]) + "\n\n" if above else ""
-    return head + block.strip("\n") + "\n\n" + "\n".join(lines[above:]).lstrip("\n")
-
-
-def _write_module(source: Source) -> str:
-    if not source.text.strip() or source.codec != "utf-8":
-        return _write_data(source.path, source.raw)
-    return f"{_WRITE}/{source.path}\n{source.text}"
-
-
-def _write_data(path: str, raw: bytes) -> str:
-    """(path, bytes that %%writefile would change) -> a cell that writes them unchanged."""
-    text = base64.encodebytes(raw).decode()
-    value = f'base64.b64decode("""\n{text}""")' if raw else 'b""'
-    lines = (
-        ["import base64", "from pathlib import Path", ""] if raw else ["from pathlib import Path"]
-    )
-    return "\n".join([*lines, f'written = Path(source, "{path}").write_bytes({value})', ""])
+def _list_search(entry: Entry) -> list[str]:
+    home = "" if entry.module else entry.name.rpartition("/")[0]
+    return list(dict.fromkeys([home, *entry.paths]))
 
 
 def _markdown(text: str) -> dict[str, Any]:
@@ -218,7 +156,7 @@ def _markdown(text: str) -> dict[str, Any]:
 
 def _code(text: str) -> dict[str, Any]:
     """A cell's text -> the cell; the text is one string, for Kaggle's server takes no list."""
-    cell = {"cell_type": "code", "metadata": {}, "source": text.removesuffix("\n")}
+    cell = {"cell_type": "code", "metadata": {}, "source": text}
     return {**cell, "execution_count": None, "outputs": []}
 
 

@@ -38,4 +38,4 @@ def tell_story(config: Config, licence: Path) -> Story:
     introduction = "\n\n".join(
         [title, f"A self-contained notebook for Kaggle, made by Kernelpress. {shown}", *paragraphs]
     )
-    return Story(introduction, _SHOW_REPORT, "What it made")
+    return Story(introduction, _SHOW_REPORT, "What it made", is_here=True)
