@@ -1,6 +1,5 @@
 """A notebook that the bundler made, edited or not -> the files that its cells write."""
 
-import ast
 import json
 import re
 from typing import Any
@@ -9,12 +8,11 @@ from lib.base.errors import InputError
 from lib.bundler.file_cells import read_file
 from lib.bundler.unbundling.bundled_file import BundledFile, Unbundled
 from lib.bundler.unbundling.read_script import STAGE, read_rows
+from lib.bundler.value_block import END_OF_VALUES, VALUES
 
-VALUES = "# ---- values of the second cell ----"  # above what stands in the entry for these
-END_OF_VALUES = "# ---- end of values ----"
 _REMARK = re.compile("<!-- (#: .*) -->")  # below a file's name, the row that a table has for it
 _SETTING_UP = "tempfile.TemporaryDirectory(prefix="
-_RUNNING = re.compile(r"^sys\.argv = \[os\.path\.join\(source, (['\"].*['\"])\)", re.MULTILINE)
+_RUNNING = re.compile(r'os\.path\.join\(source, ("(?:[^"\\]|\\.)*")\)')
 _WHOLE = "take the whole notebook as build.py wrote it"
 
 Cells = list[tuple[int, str]]  # the number of a code cell, counted with all others, and its text
@@ -99,11 +97,14 @@ def _drop_values(content: bytes) -> bytes:
 
 def _find_line(content: bytes, line: str) -> int | None:
     """(bytes, a line of ASCII) -> where the line begins; None: it is not there."""
-    found = re.search(rb"(?:\A|(?<=[\r\n]))%b(?=[\r\n]|\Z)" % re.escape(line.encode()), content)
+    found = re.search(
+        rb"(?:\A|(?<=[\r\n])|(?<=\A\xef\xbb\xbf))%b(?=[\r\n]|\Z)" % re.escape(line.encode()),
+        content,
+    )
     return found.start() if found else None
 
 
 def _find_entry(codes: Cells, files: tuple[BundledFile, ...]) -> str:
     """(code cells, files) -> the path of the one that the notebook runs."""
     found = [match for _, text in codes if (match := _RUNNING.search(text))]
-    return str(ast.literal_eval(found[-1][1])) if found else files[-1].path
+    return str(json.loads(found[-1][1])) if found else files[-1].path
