@@ -85,6 +85,8 @@ def test_edits_in_the_bundle_are_named(home: Path, capsys: pytest.CaptureFixture
     assert check(capsys, "out/train.py", code=1)[0] == "lib/b.py: edited in out/train.py"
     path.write_text(text + "print('more')\n")
     assert check(capsys, "out/train.py", code=1)[0] == "out/train.py: edited outside of its files"
+    path.write_bytes(text.replace("\n", "\r\n").encode())
+    assert check(capsys, "out/train.py", code=0) == ["out/train.py is what its sources make"]
     path.write_text(text[: len(text) // 2])
     assert "edited, and cannot be read" in check(capsys, "out/train.py", code=1)[0]
     path.write_text("print(1)\n")
