@@ -147,6 +147,8 @@ def edit(
     path = sorted(program)[which]
     module = program[path]
     section = find_section(lines, path)
+    if not section.prefix and ("'''" in chunk or '"""' in chunk):
+        return lines, program  # it would end the string that the file stands in
     spots = range(module.first_free, len(module.chunks) + 1)
     place = spots[where % len(spots)]
     start = section.first + module.count_lines(place)
@@ -160,6 +162,8 @@ def edit(
             path: module.put(place, remark),
         }
     if kind in ("delete", "change") and place < len(module.chunks) - (path == "entry.py"):
+        if section.prefix == "    " and not module.take(place).has_statement:
+            return lines, program  # Python takes no `if 0:` without a statement below it
         end = section.first + module.count_lines(place + 1)
         lines, module = [*lines[:start], *lines[end:]], module.take(place)
     if kind != "delete":
