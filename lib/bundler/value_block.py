@@ -4,12 +4,15 @@ They stand between two marks, so that the entry's file can be read back without 
 """
 
 import ast
+import codecs
 import re
 
 from lib.bundler.sources import Source
 
 VALUES = "# ---- values of the second cell ----"
 END_OF_VALUES = "# ---- end of values ----"
+_END = re.compile(r"\r\n|\r|\n")
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _HEAD_COMMENT = re.compile(r"#!|[ \t\f]*#.*?coding[:=]")
 
 
@@ -49,7 +52,8 @@ def insert_values(main: Source, block: str) -> bytes:
     """A script and a block -> the script with the block below its docstring and futures."""
     if not block:
         return main.raw
-    lines = main.text.split("\n")
+    raw = main.raw.removeprefix(codecs.BOM_UTF8)
+    lines = _LINE.findall(raw.decode(main.codec))
     heads = [number for number, line in enumerate(lines[:2], 1) if _HEAD_COMMENT.match(line)]
     above = max(heads, default=0)
     for number, node in enumerate(main.tree.body):
@@ -58,5 +62,9 @@ def insert_values(main: Source, block: str) -> bytes:
         if not is_docstring and not is_future:
             break
         above = max(above, node.end_lineno or 0)
-    lines[above:above] = block.removesuffix("\n").split("\n")
-    return "\n".join(lines).encode(main.codec)
+    end = next(iter(_END.findall("".join(lines[:1]))), "\n")
+    shown = block.removesuffix("\n").replace("\n", end) + end
+    if above and not _END.search(lines[above - 1]):
+        shown = end + shown.removesuffix(end)  # the file's last line has no end
+    lines.insert(above, shown)
+    return main.raw[: len(main.raw) - len(raw)] + "".join(lines).encode(main.codec)
