@@ -1,22 +1,19 @@
 """A bundle's text -> its files in a temporary folder, for programs that need files."""
 
-import binascii
 import os
 import sys
 
 
-def unpack_files(entry, text, table, read_text):
+def unpack_files(entry, text, table, read_text, encode_text):
     """The script's text and a table of its files -> the folder that now holds both.
 
     The folder is named by the content's hash: later runs and child processes meet the same one.
-    A file whose last line has no end is one byte shorter than its text.
     """
     forget_earlier_run()
     files = {"__main__.py": text.encode()}
-    for path, (_, _, size, form) in table.items():
+    for path, (_, _, _, form) in table.items():
         if not path.startswith("__bundle__/"):
-            content = encode(read_text(path), form)
-            files[path] = content[: size if size + 1 == len(content) else None]
+            files[path] = encode_text(read_text(path), form)
     sha256 = text.split("\n", 2)[1].split()[-1]
     name = f"{entry.removesuffix('.py')}-{sha256[:16]}-{os.getuid()}"
     folder = os.path.join(os.path.realpath(os.environ.get("TMPDIR") or "/tmp"), name)
@@ -30,13 +27,6 @@ def unpack_files(entry, text, table, read_text):
         paths = [folder, os.environ.get("PYTHONPATH")]
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     return folder
-
-
-def encode(text, form):
-    """A file's text and its form, such as "code", "code:latin-1" or "base64" -> its bytes."""
-    if form == "base64":
-        return binascii.a2b_base64(text)
-    return text.encode(form.partition(":")[2] or "utf-8")
 
 
 def forget_earlier_run():

@@ -12,9 +12,9 @@ from lib.bundler.entry import Entry
 from lib.bundler.locate import Locator, list_data_files
 from lib.bundler.manifest import describe_bundle, too_large
 from lib.bundler.module_graph import ENTRY, Graph, build_graph
-from lib.bundler.render import TEMPLATES, Layout, find_fault, render_script
+from lib.bundler.render import Layout, find_fault, make_parts, render_script
 from lib.bundler.sections import STYLES, Section, make_data_section, make_module_section
-from lib.bundler.sources import Source, parse_source, read_bytes, show_path
+from lib.bundler.sources import parse_source, read_bytes, show_path
 
 
 @dataclass(frozen=True)
@@ -94,12 +94,12 @@ def _render_soundly(entry: Entry, contents: Contents) -> tuple[Layout, str, str]
     disk = _find_disk_reason(entry, contents)
     data = [make_data_section(path, read_bytes(entry.root / path)) for path in contents.data]
     moved = bool(data) and "__file__" in modules[-1].text
-    parts = tuple(_make_part(name) for name in ("unpack", "errors"))
+    parts = make_parts()
     style = "style text was asked for" if entry.style == "text" else ""
     faults = {source.path: style for source in modules}
     named = {source.path: source for source in modules}
     while True:
-        files = [make_module_section(one, faults[one.path], disk != "") for one in modules]
+        files = [make_module_section(one, faults[one.path]) for one in modules]
         files[-1:-1] = data
         chapters = arrange(entry.chapters, [one.path for one in files], named)
         layout = Layout(
@@ -131,12 +131,6 @@ def _holds_line(text: str, section: Section, number: int) -> bool:
     above = text.split("\n")[:number]
     headings = [line.split()[2] for line in above if line.startswith("# ==== ")]
     return bool(headings) and headings[-1] == section.path
-
-
-def _make_part(name: str) -> Section:
-    raw = (TEMPLATES / f"bundle_{name}.py").read_bytes()
-    source: Source = parse_source(f"__bundle__/{name}.py", raw, f"bundle_{name}.py")
-    return make_module_section(source, "", on_disk=False)
 
 
 def _find_disk_reason(entry: Entry, contents: Contents) -> str:

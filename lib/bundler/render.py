@@ -10,7 +10,8 @@ from string import Template
 
 from lib.base.files import sha256_bytes
 from lib.bundler.chapters import Arranged
-from lib.bundler.sections import Section
+from lib.bundler.sections import Section, make_module_section
+from lib.bundler.sources import parse_source, read_bytes
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "kernel_template"
 _NO_HASH = "0" * 64
@@ -68,6 +69,20 @@ def render_script(layout: Layout) -> tuple[str, str]:
     text = _show_all(layout, sections, firsts)
     sha256 = sha256_bytes(text.encode())
     return text.replace(_NO_HASH, sha256, 1), sha256
+
+
+def make_parts() -> tuple[Section, ...]:
+    """Read the parts of the runtime that a bundle compiles only where it needs them."""
+    files = [TEMPLATES / f"bundle_{name}.py" for name in ("unpack", "errors")]
+    files.append(Path(__file__).with_name("encode_text.py"))
+    return tuple(
+        make_module_section(
+            parse_source(
+                f"__bundle__/{file.name.removeprefix('bundle_')}", read_bytes(file), file.name
+            )
+        )
+        for file in files
+    )
 
 
 def find_fault(text: str) -> tuple[int, str] | None:
@@ -172,4 +187,4 @@ def render_runtime(disk: str, moved: bool) -> str:
 
 def _table_row(section: Section, first: int) -> str:
     numbers = f"{first:6d} {len(section.lines):5d} {section.size:6d}"
-    return f"{numbers} {section.sha256} {section.form_and_codec:6} {section.path}"
+    return f"{numbers} {section.sha256} {section.full_form:6} {section.path}"

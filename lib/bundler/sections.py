@@ -1,17 +1,21 @@
-"""A file's text -> its lines in a bundle, and their form."""
+"""A file's bytes -> its lines in a bundle, and the form that gives the bytes back."""
 
-import ast
 import base64
+import codecs
 import dataclasses
 import re
 from dataclasses import dataclass
+from itertools import groupby
 
 from lib.base.files import sha256_bytes
+from lib.bundler.encode_text import ENDS, encode_text
+from lib.bundler.show_code import OPENING, show_as_code
 from lib.bundler.sources import Source
 
 STYLES = ("code", "text", "disk")
-CLOSING = "    pass  # no statement above"  # the runtime knows it by these words
-_LEAP = re.compile(r"^[ \t]*\f[ \t\f]*[^\s]", re.MULTILINE)
+_END = re.compile(r"\r\n|\r|\n")
+_MISTAKABLE = re.compile(r"^# (====|----|///) ", re.MULTILINE)  # for a banner, a block of PEP 723
+_LONGEST_RUNS = 200  # letters of `ends=...` in the table; beyond that base64 reads no worse
 
 
 @dataclass(frozen=True)
@@ -31,86 +35,90 @@ class Section:
     sha256: str  # of these bytes
     opening: str = ""  # the line above
     closing: str = ""  # the line below
-    codec: str = ""  # of the file on disk, where that is not UTF-8 and it will be unpacked
+    words: tuple[str, ...] = ()  # codec, mark and ends of lines, as encode_text takes them
 
     @property
-    def form_and_codec(self) -> str:
-        """Form and codec, as the script's table has them."""
-        return f"{self.form}:{self.codec}" if self.codec else self.form
+    def full_form(self) -> str:
+        """Form and words, as the script's table has them."""
+        return ",".join((self.form, *self.words))
 
 
-def make_module_section(source: Source, fault: str, on_disk: bool) -> Section:
-    """(a module, why it cannot be shown as code, whether it will be unpacked) -> Section."""
-    reason = fault or _find_fault(source)
-    lines = tuple(source.text.split("\n")[:-1])
-    codec = source.codec if on_disk and source.codec != "utf-8" else ""
-    section = Section(source.path, lines, "text", reason, len(source.raw), source.sha256)
-    section = dataclasses.replace(section, codec=codec)
-    if reason:
-        return _quote_lines(section)
-    hidden = _lines_not_to_indent(source)
-    shown = tuple(
-        f"{'#   ' if number in hidden else '    '}{line}" if line else ""
-        for number, line in enumerate(lines, 1)
-    )
-    remark = "; ".join(f"line {number} behind a #: {why}" for number, why in hidden.items())
-    closing = "" if _has_statement(shown) else CLOSING
-    opening = "if 0:"
+def make_module_section(source: Source, fault: str = "") -> Section:
+    """(a module, why it cannot be shown as code or "") -> Section."""
+    words = describe_bytes(source.raw, source.codec)
+    if words is None:
+        return _make_base64(source.path, source.raw, "its text does not give its bytes back")
+    section = Section(source.path, (), "text", fault, len(source.raw), source.sha256, words=words)
+    if not fault:
+        shown = show_as_code(source.text, source.tree)
+        fault = shown.fault
+    if fault:
+        return _quote_text(dataclasses.replace(section, reason=fault), source.text)
     return dataclasses.replace(
-        section, lines=shown, form="code", reason=remark, opening=opening, closing=closing
+        section,
+        lines=shown.lines,
+        form="code",
+        reason=shown.remark,
+        opening=OPENING,
+        closing=shown.closing,
     )
 
 
 def make_data_section(path: str, raw: bytes) -> Section:
     """(path, bytes of a data file) -> Section: readable where it is text, else base64."""
-    reason = "data"
     try:
-        text = raw.decode("utf-8")
-        if "\ufeff" in text or any(char < " " and char not in "\t\n" for char in text):
-            reason = "data with control characters"
+        text = normalise_ends(raw.removeprefix(codecs.BOM_UTF8).decode("utf-8"))
     except UnicodeDecodeError:
-        reason = "data that is not UTF-8"
-    size, sha256 = len(raw), sha256_bytes(raw)
-    if reason != "data":
-        lines = tuple(base64.encodebytes(raw).decode().splitlines())
-        return Section(path, lines, "base64", reason, size, sha256, '"""', '"""')
-    lines = tuple(text.removesuffix("\n").split("\n"))
-    return _quote_lines(Section(path, lines, "text", reason, size, sha256))
+        return _make_base64(path, raw, "data that is not UTF-8")
+    words = describe_bytes(raw, "utf-8")
+    if any(char < " " and char not in "\t\n" for char in set(text)):
+        return _make_base64(path, raw, "data with control characters")
+    if words is None or len(",".join(words)) > _LONGEST_RUNS:
+        return _make_base64(path, raw, "data with mixed ends of lines")
+    section = Section(path, (), "text", "data", len(raw), sha256_bytes(raw), words=words)
+    return _quote_text(section, text)
 
 
-def _quote_lines(section: Section) -> Section:
-    """A Section -> its lines in a raw string, or behind "#" if both kinds of quotes occur."""
-    text = "\n".join(section.lines)
+def normalise_ends(text: str) -> str:
+    """A file's text -> the same with "\\n" at the end of each line, the last one included."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text if text.endswith("\n") or not text else f"{text}\n"
+
+
+def describe_bytes(raw: bytes, codec: str) -> tuple[str, ...] | None:
+    """(a text file's bytes, its codec) -> the words by which encode_text gives them back.
+
+    None where no words would: its text then stands for other bytes too.
+    """
+    words = [] if codec == "utf-8" else [codec]
+    words += ["bom"] if raw.startswith(codecs.BOM_UTF8) else []
+    text = raw.removeprefix(codecs.BOM_UTF8).decode(codec)
+    ends = _END.findall(text)
+    kinds = set(ends)
+    if kinds in ({"\r\n"}, {"\r"}):
+        words.append("crlf" if "\r\n" in kinds else "cr")
+    elif kinds - {"\n"}:
+        letters = {end: letter for letter, end in ENDS.items()}
+        runs = [f"{len(list(run))}{letters[end]}" for end, run in groupby(ends)]
+        words.append(f"ends={''.join(runs)}")
+    words += ["noeol"] if text and not text.endswith(("\r", "\n")) else []
+    again = encode_text(normalise_ends(text), ",".join(["text", *words]))
+    return tuple(words) if again == raw else None
+
+
+def _make_base64(path: str, raw: bytes, reason: str) -> Section:
+    lines = tuple(base64.encodebytes(raw).decode().splitlines())
+    return Section(path, lines, "base64", reason, len(raw), sha256_bytes(raw), '"""', '"""')
+
+
+def _quote_text(section: Section, text: str) -> Section:
+    """(Section, text) -> its lines in a raw string, or behind "#" where they cannot be in one.
+
+    That is where both kinds of quotes occur, or a line that a reader of the script would mistake.
+    """
+    lines = tuple(text.split("\n")[:-1])
     for quote in ("'''", '"""'):
-        if quote not in text:
-            return dataclasses.replace(section, opening="r" + quote, closing=quote)
-    lines = tuple(f"#   {line}" if line else "" for line in section.lines)
+        if quote not in text and not _MISTAKABLE.search(text):
+            return dataclasses.replace(section, lines=lines, opening="r" + quote, closing=quote)
+    lines = tuple(f"#   {line}" if line else "" for line in lines)
     return dataclasses.replace(section, lines=lines, form="note")
-
-
-def _find_fault(source: Source) -> str:
-    """A module that compiles -> why it must not be shown as code; empty: it may be."""
-    if source.warning:
-        return f"{source.warning} (it would be said twice)"
-    leap = _LEAP.search(source.text)
-    if leap:  # the tokenizer restarts its column: the line would leave `if 0:` and run
-        number = source.text.count("\n", 0, leap.start()) + 1
-        return f"line {number}: a form feed stands before code"
-    return ""
-
-
-def _lines_not_to_indent(source: Source) -> dict[int, str]:
-    """A module -> the lines that are valid only at the start of a file, each with the reason."""
-    hidden = {}
-    for node in source.tree.body:
-        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
-            for number in range(node.lineno, (node.end_lineno or node.lineno) + 1):
-                hidden[number] = "from __future__"
-    for number, line in enumerate(source.text.split("\n"), 1):
-        if "\f" in line and not line.strip():
-            hidden[number] = "form feed"
-    return hidden
-
-
-def _has_statement(shown: tuple[str, ...]) -> bool:
-    return any(line.strip() and not line.lstrip().startswith("#") for line in shown)

@@ -16,10 +16,14 @@ GROUPS = {
     "on this machine": ("build", "run", "synth", "decode"),
     "on Kaggle": ("init", "doctor", "push", "watch", "fetch", "submit", "runs", "board", "sweep"),
     "measure": ("score", "features", "curate", "audit"),
-    "more": ("bundle", "new"),
+    "more": ("bundle", "unbundle", "check", "new"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
-_FOLDERS = {"bundle": "bundling.bundle"}  # commands whose modules lie in a folder of their own
+_FOLDERS = {
+    "bundle": "bundling.bundle",
+    "unbundle": "bundling.unbundle",
+    "check": "bundling.check",
+}  # commands whose modules lie in a folder of their own
 _LIKE = 0.6  # the least likeness of a mistyped command to the one that was meant
 _WHAT = (
     "Kernelpress: modular Python comes in, one readable, self-contained Kaggle script goes out. "

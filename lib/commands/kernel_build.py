@@ -54,7 +54,8 @@ def build_kernel(
         cure = "name your data in competition_sources or dataset_sources of kernel-metadata.json"
         warn(f"{mismatch}: before a push, {cure}")
     state = read_git_state(root)
-    facts = {"commit": state.commit, "changed": list(state.changed), "config": as_dict(config)}
+    facts: dict[str, Any] = {"commit": state.commit, "changed": list(state.changed)}
+    facts.update(config=as_dict(config), form=form, full=full)
     entry = make_entry(root, config, full, in_notebook=form == "notebook")
     path = root / metadata.code_file
     if form == "notebook":

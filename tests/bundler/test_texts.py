@@ -1,17 +1,19 @@
 """Sources that are hard to quote -> the same strings, and the form in which each is shown."""
 
-import binascii
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lib.bundler.sections import make_data_section, make_module_section
+from lib.bundler.encode_text import ENDS as LETTERS
+from lib.bundler.encode_text import encode_text
+from lib.bundler.sections import Section, make_data_section, make_module_section
 from lib.bundler.sources import parse_source
 from tests.bundled import Place
 
 BOM = "\ufeff"
+ENDS = sorted(LETTERS.values())
 MODULES: dict[str, tuple[bytes, str]] = {  # name: (source, form)
     "quotes": (b"VALUE = '''a \"\"\" b\n  c''' + \"\"\"d ''' \\\\ e\"\"\"\n", "code"),
     "backslashes": (b"VALUE = 'a\\\\' + r'\\d' + \"'\" + 'b\\\nc'  # ends in \\\n", "code"),
@@ -38,6 +40,9 @@ MODULES: dict[str, tuple[bytes, str]] = {  # name: (source, form)
     "module_global": (b"x = 1\ndef f(): pass\nglobal y\ny = 2\nVALUE = x + y\n", "text"),
     "user_of_y": (b"y = 3\nVALUE = y\n", "code"),
     "global_of_y": (b"global y\ny = 4\nVALUE = y\n", "text"),
+    "mixed_ends": (b"VALUE = '''a\r\nb\n'''\r\nOTHER = 1\rLAST = 2\n", "code"),
+    # "shifted": (b"# coding: iso2022_jp\nVALUE = '\x1b(B\x1b(Bx'\n", "base64"),
+    "block_like": (b"# /// script\n# ///\nVALUE = 1\nglobal VALUE_2\n", "note"),
     "deep": (b"".join(b" " * n + b"if 1:\n" for n in range(99)) + b" " * 99 + b"VALUE = 5", "text"),
 }  # fmt: skip
 ENTRY = """{bom}import sys{end}import warnings{end}{end}\
@@ -77,11 +82,25 @@ def test_data_sections_give_back_every_byte(raw: bytes) -> None:
     """Whatever the bytes, the lines shown hold them, and compile."""
     section = make_data_section("lib/data.bin", raw)
     compile("\n".join([section.opening, *section.lines, section.closing]), "x", "exec")
-    indent = 4 if section.form == "note" else 0
-    text = "".join(line[indent:] + "\n" for line in section.lines)
-    assert "\r" not in text
-    decode = binascii.a2b_base64 if section.form == "base64" else str.encode
-    assert decode(text)[: section.size] == raw
+    assert _read_back(section) == raw
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(st.tuples(st.sampled_from(["a", "", "é = 1", "  b", "#"]), st.sampled_from(ENDS))),
+    st.booleans(),
+    st.sampled_from(["", "x"]),
+)
+def test_sections_give_back_mark_and_ends_of_lines(
+    lines: list[tuple[str, str]], mark: bool, last: str
+) -> None:
+    """Also mixed ends; the words that say so stand in the table, one file a row."""
+    text = "".join(f"# {line}{end}" for line, end in lines) + (f"# {last}" if last else "")
+    raw = f"{BOM * mark}{text}".encode()
+    module = make_module_section(parse_source("lib/a.py", raw, "a"))
+    assert (_read_back(module), module.form) == (raw, "code")
+    assert _read_back(make_data_section("lib/a.txt", raw)) == raw
+    assert " " not in module.full_form
 
 
 @settings(deadline=None, max_examples=200)
@@ -90,9 +109,15 @@ def test_module_sections_give_back_every_line(content: str) -> None:
     source = parse_source(
         "lib/a.py", f"VALUE = {content!r}\n'''{_quotable(content)}'''\n".encode(), "a"
     )
-    section = make_module_section(source, "", on_disk=False)
+    section = make_module_section(source)
+    assert _read_back(section) == source.raw
+
+
+def _read_back(section: Section) -> bytes:
     indent = 4 if section.form in ("code", "note") else 0
-    assert "".join(line[indent:] + "\n" for line in section.lines) == source.text
+    text = "".join(line[indent:] + "\n" for line in section.lines)
+    assert "\r" not in text
+    return encode_text(text, section.full_form)
 
 
 def _quotable(content: str) -> str:
