@@ -81,6 +81,30 @@ def test_the_script_bundles_each_case_as_build_py_does(
         assert (tmp_path / "out" / f"{case}.py").read_bytes() == expected[case], case
 
 
+@each_version
+def test_the_script_checks_and_unbundles_what_it_bundled(
+    version: str, dist: Path, tmp_path: Path
+) -> None:
+    """An edit in the bundle is told by the one, and given back by the other."""
+    tool = [find_python(version), *PLAIN, dist / "kernelpress.py"]
+    sources = tmp_path / "sources"
+    shutil.copytree(CASES_FOLDER / "imports", sources, ignore=shutil.ignore_patterns("*.pyc"))
+    (tmp_path / "empty").mkdir()
+    run([*tool, "bundle", "../sources/entry.py", "-o", "one.py"], tmp_path / "empty")
+    run([*tool, "check", "one.py"], tmp_path / "empty")
+    run([*tool, "unbundle", "one.py", "-o", "found"], tmp_path / "empty")
+    files = [path for path in (tmp_path / "empty" / "found").rglob("*") if path.is_file()]
+    assert len(files) > 2
+    for path in files:
+        source = sources / path.relative_to(tmp_path / "empty" / "found")
+        assert path.read_bytes() == source.read_bytes()
+    bundle = tmp_path / "empty" / "one.py"
+    end = "# ---- end of entry.py"
+    bundle.write_text(bundle.read_text().replace(end, f"    print()\n{end}"))
+    run([*tool, "unbundle", "one.py", "--into", "../sources"], tmp_path / "empty")
+    assert (sources / "entry.py").read_text().endswith("\nprint()\n")
+
+
 def test_two_builds_are_equal(dist: Path, tmp_path: Path) -> None:
     again = make_release(tmp_path / "another folder")
     names = sorted(path.name for path in dist.iterdir())

@@ -16,11 +16,13 @@ from lib.base.errors import InputError, find_nearest
 from lib.base.exit_codes import run_for_exit_code
 from lib.base.tables import format_table
 from lib.commands.bundling.bundle import BUNDLE
+from lib.commands.bundling.check import CHECK
+from lib.commands.bundling.unbundle import UNBUNDLE
 from lib.commands.options import parse_and_run
 from lib.commands.terminal.help_text import find_width, format_examples
 
 PROGRAM = "kernelpress"
-COMMANDS = {command.name: command for command in (BUNDLE,)}
+COMMANDS = {command.name: command for command in (BUNDLE, UNBUNDLE, CHECK)}
 _LIKE = 0.6  # the least likeness of a mistyped command to the one that was meant
 _WHAT = (
     "Kernelpress puts any Python program and the packages beside it into one script that people "
