@@ -8,16 +8,16 @@ from posixpath import dirname, join, normpath
 
 from lib.base.errors import InputError
 from lib.base.kaggle_limits import SOURCE_BYTES
-from lib.bundler.data_files import FileCollector, Files, list_ups
+from lib.bundler.analysis.data_files import FileCollector, Files, list_ups
+from lib.bundler.analysis.find_imports import find_imports
+from lib.bundler.analysis.findings import FileUse
+from lib.bundler.analysis.kaggle_packages import name_origin
+from lib.bundler.analysis.locate import Locator
+from lib.bundler.analysis.module_graph import ENTRY, Graph, GraphBuilder, Selection
 from lib.bundler.differences import Difference
 from lib.bundler.entry import Entry
-from lib.bundler.find_imports import find_imports
-from lib.bundler.findings import FileUse
 from lib.bundler.installed.compiled_parts import judge_compiled
 from lib.bundler.installed.take_vendored import NOWHERE, Taken, take_distributions
-from lib.bundler.kaggle_packages import name_origin
-from lib.bundler.locate import Locator
-from lib.bundler.module_graph import ENTRY, Graph, GraphBuilder, Selection
 from lib.bundler.sources import Source, parse_source, read_bytes
 
 _ROUNDS = 20  # of following what was found; each finds more, or ends it

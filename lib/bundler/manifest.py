@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from lib.base.errors import InputError
+from lib.bundler.analysis.kaggle_packages import name_origin
+from lib.bundler.analysis.module_graph import ENTRY, Graph
 from lib.bundler.differences import Difference
-from lib.bundler.kaggle_packages import name_origin
-from lib.bundler.module_graph import ENTRY, Graph
 from lib.bundler.render import Layout
 
 

@@ -13,7 +13,7 @@ from lib.base.places import check_output_file
 from lib.base.terminal import paint
 from lib.bundler.bundle import build_bundle, write_bundle
 from lib.bundler.entry import Entry
-from lib.bundler.notebook import Story, build_notebook, write_notebook
+from lib.bundler.notebooks.notebook import Story, build_notebook, write_notebook
 from lib.commands.book.chapters import list_chapters
 from lib.commands.book.config_block import render_config
 from lib.commands.book.entry_text import render_entry

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
 
-from lib.bundler.file_cells import read_file, write_file
+from lib.bundler.notebooks.file_cells import read_file, write_file
 
 # Pieces of texts that IPython, Jupyter, or a string's quotes could change.
 _PIECES = [

@@ -15,9 +15,9 @@ from lib.base.files import sha256_bytes
 from lib.bundler.bundle import build_bundle
 from lib.bundler.chapters import Chapter
 from lib.bundler.entry import Entry
-from lib.bundler.file_cells import read_file
-from lib.bundler.notebook import Notebook, Story, build_notebook, write_notebook
-from lib.bundler.value_block import END_OF_VALUES, VALUES
+from lib.bundler.notebooks.file_cells import read_file
+from lib.bundler.notebooks.notebook import Notebook, Story, build_notebook, write_notebook
+from lib.bundler.notebooks.value_block import END_OF_VALUES, VALUES
 from tests.bundled import CASES, Place
 
 

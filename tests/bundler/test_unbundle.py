@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lib.bundler.bundle import build_bundle
 from lib.bundler.entry import Entry
-from lib.bundler.notebook import build_notebook
+from lib.bundler.notebooks.notebook import build_notebook
 from lib.bundler.unbundling.unbundle import unbundle
 from tests.bundler.written_modules import Written, programs, say, statements
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib.base.errors import InputError
+from lib.bundler.analysis.module_graph import Graph
 from lib.bundler.differences import Difference
 from lib.bundler.installed.distributions import Installed, normalize_name
 from lib.bundler.installed.import_names import find_dependencies
-from lib.bundler.module_graph import Graph
 from lib.bundler.sources import bundle_error
 
 # The specification's own expression; `type` is "script" in all blocks that have a meaning today.

@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from posixpath import dirname
 
+from lib.bundler.analysis.module_graph import Graph
 from lib.bundler.installed.distributions import Installed, is_test
 from lib.bundler.installed.vendor import METADATA_READERS, Vendored, find_distribution
-from lib.bundler.module_graph import Graph
 
 NOWHERE = Path(os.devnull)  # what a path below the folder is that no distribution holds
 

@@ -5,10 +5,10 @@ import re
 from typing import Any
 
 from lib.base.errors import InputError
-from lib.bundler.file_cells import read_file
+from lib.bundler.notebooks.file_cells import read_file
+from lib.bundler.notebooks.value_block import END_OF_VALUES, VALUES
 from lib.bundler.unbundling.bundled_file import BundledFile, Unbundled
 from lib.bundler.unbundling.read_script import STAGE, read_rows
-from lib.bundler.value_block import END_OF_VALUES, VALUES
 
 _REMARK = re.compile("<!-- (#: .*) -->")  # below a file's name, the row that a table has for it
 _SETTING_UP = "tempfile.TemporaryDirectory(prefix="

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lib.bundler.notebook import Story
+from lib.bundler.notebooks.notebook import Story
 from lib.commands.book.head import describe_kernel, describe_licence
 from lib.kernel.competition.table import find_rules
 from lib.kernel.configuration.config import Config

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from posixpath import dirname, join, normpath
 
+from lib.bundler.analysis.findings import FileUse, Mention
+from lib.bundler.analysis.locate import Locator
+from lib.bundler.analysis.module_graph import ENTRY, Graph, Module, matches_any
 from lib.bundler.differences import Difference
-from lib.bundler.findings import FileUse, Mention
-from lib.bundler.locate import Locator
-from lib.bundler.module_graph import ENTRY, Graph, Module, matches_any
 
 _MOST_BYTES = 20_000_000  # of a folder or file that is taken because a program names it
 _TEXTS = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".conf")

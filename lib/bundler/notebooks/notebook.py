@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from lib.base.files import sha256_bytes, write_json
+from lib.bundler.analysis.module_graph import ENTRY
 from lib.bundler.bundle import Contents, build_bundle, find_contents
 from lib.bundler.chapters import arrange
 from lib.bundler.entry import Entry
-from lib.bundler.file_cells import write_file
 from lib.bundler.manifest import too_large
-from lib.bundler.module_graph import ENTRY
-from lib.bundler.run_cells import run_apart, run_here, set_up
+from lib.bundler.notebooks.file_cells import write_file
+from lib.bundler.notebooks.run_cells import run_apart, run_here, set_up
+from lib.bundler.notebooks.value_block import insert_values, list_names, render_values
 from lib.bundler.sources import Source, read_bytes
-from lib.bundler.value_block import insert_values, list_names, render_values
 
 
 @dataclass(frozen=True)

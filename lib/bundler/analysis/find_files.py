@@ -4,9 +4,9 @@ import ast
 import posixpath
 import re
 
-from lib.bundler.evaluate_paths import Evaluator, Text
-from lib.bundler.findings import FileUse, Findings, Mention
-from lib.bundler.walk_tree import When, dotted_name, last_name
+from lib.bundler.analysis.evaluate_paths import Evaluator, Text
+from lib.bundler.analysis.findings import FileUse, Findings, Mention
+from lib.bundler.analysis.walk_tree import When, dotted_name, last_name
 
 _READERS = {"importlib_resources", "importlib_metadata", "pkg_resources", "compileall"}
 _READERS |= {"importlib.resources", "importlib.metadata", "py_compile", "modulefinder"}

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from lib.base.errors import find_nearest
-from lib.bundler.locate import Locator
+from lib.bundler.analysis.locate import Locator
 
 _UP = 2  # folders above the entry's in which a package is looked for
 _LIKE = 0.75  # the least likeness of a mistyped name to the one that was meant

@@ -10,12 +10,12 @@ from pathlib import Path
 from posixpath import dirname
 
 from lib.base.errors import InputError
+from lib.bundler.analysis.explain_missing import explain_missing_module, explain_missing_package
+from lib.bundler.analysis.find_imports import find_imports
+from lib.bundler.analysis.findings import Findings, Import, Mention
+from lib.bundler.analysis.kaggle_packages import name_origin
+from lib.bundler.analysis.locate import Locator
 from lib.bundler.differences import Difference
-from lib.bundler.explain_missing import explain_missing_module, explain_missing_package
-from lib.bundler.find_imports import find_imports
-from lib.bundler.findings import Findings, Import, Mention
-from lib.bundler.kaggle_packages import name_origin
-from lib.bundler.locate import Locator
 from lib.bundler.sources import Source, bundle_error, parse_source, read_bytes, show_broken
 
 ENTRY = "__main__"

@@ -3,10 +3,10 @@
 import ast
 import re
 
-from lib.bundler.evaluate_paths import Evaluator, Text, may_hold_paths
-from lib.bundler.find_files import FileFinder
-from lib.bundler.findings import Findings, Import, Mention
-from lib.bundler.walk_tree import When, dotted_name, last_name, walk_tree
+from lib.bundler.analysis.evaluate_paths import Evaluator, Text, may_hold_paths
+from lib.bundler.analysis.find_files import FileFinder
+from lib.bundler.analysis.findings import Findings, Import, Mention
+from lib.bundler.analysis.walk_tree import When, dotted_name, last_name, walk_tree
 
 _DYNAMIC = {"import_module", "__import__", "run_module", "resolve_name", "locate"}
 _SCANS = {"iter_modules", "walk_packages"}

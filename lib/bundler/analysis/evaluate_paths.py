@@ -4,7 +4,7 @@ import ast
 import posixpath
 from dataclasses import dataclass
 
-from lib.bundler.walk_tree import dotted_name, last_name
+from lib.bundler.analysis.walk_tree import dotted_name, last_name
 
 _SAME = {"abspath", "realpath", "normpath", "fspath", "str", "expanduser", "as_posix", "resolve"}
 _SAME |= {"absolute", "__fspath__", "normcase"}
