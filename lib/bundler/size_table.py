@@ -6,7 +6,7 @@ from typing import Any
 
 from lib.base.kaggle_limits import SOURCE_BYTES
 from lib.base.tables import format_table
-from lib.bundler.analysis.module_graph import ENTRY, Graph
+from lib.bundler.analysis.graph import ENTRY, Graph
 
 _REST = "runtime, banners and tables"
 

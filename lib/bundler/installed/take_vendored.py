@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from posixpath import dirname
 
-from lib.bundler.analysis.module_graph import Graph
+from lib.bundler.analysis.graph import Graph
 from lib.bundler.installed.distributions import Installed, is_test
 from lib.bundler.installed.vendor import METADATA_READERS, Vendored, find_distribution
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.base.files import sha256_bytes, write_json
-from lib.bundler.analysis.module_graph import ENTRY
+from lib.bundler.analysis.graph import ENTRY
 from lib.bundler.bundle import Contents, build_bundle, find_contents
 from lib.bundler.chapters import arrange
 from lib.bundler.entry import Entry

@@ -10,7 +10,7 @@ from lib.base.errors import InputError
 from lib.base.files import sha256_file
 from lib.base.places import check_input_file, check_output_file
 from lib.base.terminal import paint
-from lib.bundler.analysis.module_graph import ENTRY
+from lib.bundler.analysis.graph import ENTRY
 from lib.bundler.bundle import Bundle, build_bundle, find_contents, write_bundle
 from lib.bundler.entry import Entry
 from lib.bundler.sections import STYLES
