@@ -13,7 +13,7 @@ import pytest
 from lib.base.errors import InputError
 from lib.bundler.bundle import build_bundle
 from lib.bundler.entry import Entry
-from lib.bundler.read_notebook import find_cell, read_notebook
+from lib.bundler.notebooks.read_notebook import find_cell, read_notebook
 from tests.interpreters import find_python
 
 

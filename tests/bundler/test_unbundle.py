@@ -1,5 +1,7 @@
 """A bundle, edited or not -> the files that went in, with the same edits, byte for byte."""
 
+import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -11,8 +13,9 @@ from hypothesis import strategies as st
 
 from lib.bundler.bundle import build_bundle
 from lib.bundler.entry import Entry
-from lib.bundler.unbundle import unbundle
-from tests.bundler.written_modules import Written, programs, statements
+from lib.bundler.notebooks.notebook import build_notebook
+from lib.bundler.unbundling.unbundle import unbundle
+from tests.bundler.written_modules import Written, programs, say, statements
 
 STYLES = ("code", "text", "disk")
 PREFACE = "# Change this.\nCONFIG = {\n    'rate': 1,  # a factor\n}\n"
@@ -27,10 +30,13 @@ def write(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def bundle(folder: Path, style: str = "code", preface: str = "") -> str:
-    """Bundles entry.py of a folder and all of pack/."""
+    return build_bundle(make_entry(folder, style, preface)).text
+
+
+def make_entry(folder: Path, style: str = "code", preface: str = "") -> Entry:
+    """entry.py of a folder, with all of pack/."""
     text = (folder / "entry.py").read_bytes()
-    entry = Entry(text, "entry.py", folder, ("pack", "pack.*"), style, preface)
-    return build_bundle(entry).text
+    return Entry(text, "entry.py", folder, ("pack", "pack.*"), style, preface)
 
 
 def open_up(text: str) -> dict[str, bytes]:
@@ -65,6 +71,37 @@ def test_every_byte_comes_back(program: dict[str, Written], style: str) -> None:
     assert {each.path: each.content for each in found.files} == files
     assert not any(each.is_edited for each in found.files)
     assert (found.entry, found.preface, found.strays) == ("entry.py", PREFACE.strip(), ())
+
+
+@settings(max_examples=60, **SLOW)
+@given(programs(), st.integers(0, 5))
+def test_a_notebook_gives_back_every_byte_and_every_edit(
+    program: dict[str, Written], which: int
+) -> None:
+    """A line typed at the end of a file's cell is a line at the end of that file."""
+    files = {path: each.content for path, each in program.items()}
+    with tempfile.TemporaryDirectory() as place:
+        write(Path(place), files)
+        entry = make_entry(Path(place), preface=PREFACE)
+        notebook = build_notebook(entry).content
+    found = unbundle(json.dumps(notebook).encode(), "one.ipynb")
+    assert {each.path: each.content for each in found.files} == files
+    assert not any(each.is_edited for each in found.files)
+    assert (found.entry, found.preface, found.strays) == ("entry.py", PREFACE.strip(), ())
+    path = sorted(files)[which]
+    heading = next(n for n, one in enumerate(notebook["cells"]) if f"`{path}`" in one["source"])
+    cell = notebook["cells"][heading + 1]
+    typed = say("typed")
+    if cell["source"].startswith("%%writefile"):
+        cell["source"] = cell["source"].removesuffix("\n") + f"\n{typed}"
+    elif "|" in cell["source"]:
+        cell["source"] = re.sub("\n('''|\"\"\").split", rf"\n|{typed}\g<0>", cell["source"])
+    else:
+        return
+    files[path] = program[path].put(len(program[path].chunks), typed).content
+    found = unbundle(json.dumps(notebook).encode(), "one.ipynb")
+    assert {each.path: each.content for each in found.files} == files
+    assert [each.path for each in found.files if each.is_edited] == [path]
 
 
 @dataclass(frozen=True)
@@ -110,6 +147,8 @@ def edit(
     path = sorted(program)[which]
     module = program[path]
     section = find_section(lines, path)
+    if not section.prefix and ("'''" in chunk or '"""' in chunk):
+        return lines, program  # it would end the string that the file stands in
     spots = range(module.first_free, len(module.chunks) + 1)
     place = spots[where % len(spots)]
     start = section.first + module.count_lines(place)
@@ -123,6 +162,8 @@ def edit(
             path: module.put(place, remark),
         }
     if kind in ("delete", "change") and place < len(module.chunks) - (path == "entry.py"):
+        if section.prefix == "    " and not module.take(place).has_statement:
+            return lines, program  # Python takes no `if 0:` without a statement below it
         end = section.first + module.count_lines(place + 1)
         lines, module = [*lines[:start], *lines[end:]], module.take(place)
     if kind != "delete":

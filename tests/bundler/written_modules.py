@@ -32,6 +32,13 @@ class Written:
         return (mark + text.replace("\n", self.end)).encode(self.codec)
 
     @property
+    def has_statement(self) -> bool:
+        """Whether one stands in it besides those that must be at the top."""
+        return any(
+            each.strip() and each.strip()[0] != "#" for each in self.chunks[self.first_free :]
+        )
+
+    @property
     def first_free(self) -> int:
         """The first place at which a statement may be put: below what must be at the top."""
         top = [
@@ -90,6 +97,8 @@ def modules(draw: st.DrawFn, may_be_mixed: bool = True) -> Written:
     marked = codec == "utf-8" and draw(st.integers(0, 4)) == 0
     whole = (*head, *chunks)
     has_last_end = draw(st.integers(0, 3)) > 0 or not whole or not whole[-1].strip()
+    if sum(chunk.count("\n") + 1 for chunk in whole) <= (not has_last_end):
+        end = "\n"  # nothing in the file tells of another one
     return Written(whole, codec, end, marked, has_last_end)
 
 

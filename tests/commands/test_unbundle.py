@@ -10,7 +10,7 @@ import pytest
 import build
 from lib.base.errors import InputError
 from lib.bundler.bundle import build_bundle
-from lib.bundler.unbundle import unbundle
+from lib.bundler.unbundling.unbundle import unbundle
 from lib.commands.book.config_block import render_config
 from lib.commands.bundling.kernel_words import describe_kernel
 from lib.commands.bundling.unbundle import UNBUNDLE

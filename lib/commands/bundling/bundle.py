@@ -10,12 +10,12 @@ from lib.base.errors import InputError
 from lib.base.files import sha256_file
 from lib.base.places import check_input_file, check_output_file
 from lib.base.terminal import paint
+from lib.bundler.analysis.graph import ENTRY
 from lib.bundler.bundle import Bundle, build_bundle, find_contents, write_bundle
 from lib.bundler.entry import Entry
-from lib.bundler.module_graph import ENTRY
-from lib.bundler.rebuild import Rebuilt
 from lib.bundler.sections import STYLES
 from lib.bundler.sources import read_bytes
+from lib.bundler.unbundling.rebuild import Rebuilt
 from lib.commands.bundling.recorded import record_options
 from lib.commands.options import Answer, Command
 from lib.commands.terminal.help_text import DATA, OUTPUT, find_group, tell

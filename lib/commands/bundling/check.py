@@ -9,8 +9,8 @@ from typing import Any
 from lib.base.errors import InputError
 from lib.base.files import read_json
 from lib.base.places import check_input_file
-from lib.bundler.rebuild import find_differences
 from lib.bundler.sources import show_path
+from lib.bundler.unbundling.rebuild import find_differences
 from lib.commands.bundling.bundle import BUNDLE, rebuild
 from lib.commands.bundling.recorded import replay_options
 from lib.commands.options import Answer, Command

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from lib.base.errors import InputError
-from lib.bundler.bundled_file import Unbundled
+from lib.bundler.unbundling.bundled_file import Unbundled
 from lib.commands.kernel_build import ENTRY_NAME
 from lib.commands.kernel_options import read_config
 from lib.commands.options import Command, make_parser

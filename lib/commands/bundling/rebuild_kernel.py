@@ -8,8 +8,8 @@ from typing import Any
 
 from lib.base.errors import InputError
 from lib.bundler.bundle import build_bundle
-from lib.bundler.notebook import build_notebook
-from lib.bundler.rebuild import Rebuilt
+from lib.bundler.notebooks.notebook import build_notebook
+from lib.bundler.unbundling.rebuild import Rebuilt
 from lib.commands.book.introduction import tell_story
 from lib.commands.kernel_build import make_entry
 from lib.kaggle.workspace import ROOT

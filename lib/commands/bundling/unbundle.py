@@ -6,9 +6,16 @@ from typing import Any
 
 from lib.base.errors import InputError
 from lib.base.places import check_input_file, check_input_place, check_output_folder
-from lib.bundler.apply_edits import Plan, Step, carry_out, list_done, plan_copies, plan_edits
-from lib.bundler.bundled_file import Unbundled
-from lib.bundler.unbundle import unbundle
+from lib.bundler.unbundling.apply_edits import (
+    Plan,
+    Step,
+    carry_out,
+    list_done,
+    plan_copies,
+    plan_edits,
+)
+from lib.bundler.unbundling.bundled_file import Unbundled
+from lib.bundler.unbundling.unbundle import unbundle
 from lib.commands.options import Answer, Command
 from lib.commands.terminal.help_text import DATA, OUTPUT, find_group
 

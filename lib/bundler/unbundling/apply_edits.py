@@ -7,8 +7,8 @@ from pathlib import Path
 
 from lib.base.errors import InputError
 from lib.base.files import sha256_bytes, write_bytes
-from lib.bundler.bundled_file import BundledFile
-from lib.bundler.read_script import STAGE
+from lib.bundler.unbundling.bundled_file import BundledFile
+from lib.bundler.unbundling.read_script import STAGE
 
 _SHOWN = 5  # paths in a message
 

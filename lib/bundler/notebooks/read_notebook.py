@@ -11,9 +11,15 @@ from pathlib import PurePosixPath
 
 from lib.base.errors import InputError
 from lib.bundler.differences import Difference
-from lib.bundler.ipython_lines import find_command, find_ipython_lines
-from lib.bundler.notebook_habits import CodeCell, Habit, find_commands, find_habits, needs_display
-from lib.bundler.read_cells import Cell, read_cells
+from lib.bundler.notebooks.ipython_lines import find_command, find_ipython_lines
+from lib.bundler.notebooks.notebook_habits import (
+    CodeCell,
+    Habit,
+    find_commands,
+    find_habits,
+    needs_display,
+)
+from lib.bundler.notebooks.read_cells import Cell, read_cells
 
 # Two lines, for Python reads `coding: latin-1` in the first two of a file; a cell's say nothing.
 _HEAD = ["# The code cells of a notebook, one below the other.", "#"]

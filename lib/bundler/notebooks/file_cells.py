@@ -4,6 +4,7 @@ A text stands in its cell as it is, below %%writefile. Where IPython would chang
 are not the usual ones, each line stands behind a "|" in a string. All else stands in base64.
 """
 
+import ast
 import base64
 import json
 import re
@@ -17,7 +18,7 @@ _PREFIX = re.compile(r"\s*[rubfRUBF]*")
 _BLANKS = re.compile(r"^[^\S\n]+$", re.MULTILINE)
 _CONTROLS = re.compile(r"[\0-\x08\x0b\x0e-\x1f\x7f\x85\u2028\u2029\ufeff]")
 _WRITTEN = re.compile(
-    r"^written = Path\(source, (\".*?\")\)\.write_bytes\((.*)\)\s*\Z", re.M | re.S
+    r"^written = Path\(source, ([\"'].*?[\"'])\)\.write_bytes\((.*)\)\s*\Z", re.M | re.S
 )
 _QUOTED = re.compile(
     r"\"(\\r\\n|\\n|\\r)\"\.join\(\n    line\.removeprefix\(\"\|\"\) for line in r(\"\"\"|''')\n"
@@ -38,7 +39,7 @@ def write_file(path: str, raw: bytes, codec: str = "utf-8") -> str:
     if not value:
         lines.insert(0, "import base64")
         value = f'base64.b64decode("""\n{base64.encodebytes(raw).decode()}""")'
-    place = json.dumps(path, ensure_ascii=False)
+    place = json.dumps(path, ensure_ascii=False) if path.isprintable() else repr(path)
     return "\n".join([*lines, f"written = Path(source, {place}).write_bytes({value})"])
 
 
@@ -53,7 +54,7 @@ def read_file(cell: str) -> tuple[str, bytes] | None:
     written = _WRITTEN.search(cell)
     if written is None:
         return None
-    path = json.loads(written[1])
+    path = str(ast.literal_eval(written[1]))
     if written[2] == 'b""':
         return path, b""
     if encoded := _BASE64.fullmatch(written[2]):

@@ -4,8 +4,8 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lib.bundler.ipython_lines import find_command
-from lib.bundler.read_cells import Cell
+from lib.bundler.notebooks.ipython_lines import find_command
+from lib.bundler.notebooks.read_cells import Cell
 
 # Calls whose value is None, or that are made for what they do.
 _QUIET_CALLS = """

@@ -1,20 +1,18 @@
 """A notebook that the bundler made, edited or not -> the files that its cells write."""
 
-import ast
 import json
 import re
 from typing import Any
 
 from lib.base.errors import InputError
-from lib.bundler.bundled_file import BundledFile, Unbundled
-from lib.bundler.file_cells import read_file
-from lib.bundler.read_script import STAGE, read_rows
+from lib.bundler.notebooks.file_cells import read_file
+from lib.bundler.notebooks.value_block import END_OF_VALUES, VALUES
+from lib.bundler.unbundling.bundled_file import BundledFile, Unbundled
+from lib.bundler.unbundling.read_script import STAGE, read_rows
 
-VALUES = "# ---- values of the second cell ----"  # above what stands in the entry for these
-END_OF_VALUES = "# ---- end of values ----"
-_REMARK = re.compile("<!-- (#: .*) -->")
+_REMARK = re.compile("<!-- (#: .*) -->")  # below a file's name, the row that a table has for it
 _SETTING_UP = "tempfile.TemporaryDirectory(prefix="
-_RUNNING = re.compile(r"^sys\.argv = \[os\.path\.join\(source, (['\"].*['\"])\)", re.MULTILINE)
+_RUNNING = re.compile(r'os\.path\.join\(source, ("(?:[^"\\]|\\.)*")\)')
 _WHOLE = "take the whole notebook as build.py wrote it"
 
 Cells = list[tuple[int, str]]  # the number of a code cell, counted with all others, and its text
@@ -67,7 +65,9 @@ def _read_files(codes: Cells, shown: str) -> dict[str, tuple[int, bytes]]:
     written: dict[str, tuple[int, bytes]] = {}
     for number, text in codes:
         try:
-            found = read_file(_drop_values(text))
+            found = read_file(text)
+            if found:
+                found = found[0], _drop_values(found[1])
         except ValueError as error:
             said = f"{shown}, cell {number}: the file cannot be read ({error})"
             raise InputError(STAGE, f"{said}; cure: {_WHOLE}, and edit the file's lines") from None
@@ -81,18 +81,30 @@ def _read_files(codes: Cells, shown: str) -> dict[str, tuple[int, bytes]]:
     return written
 
 
-def _drop_values(text: str) -> str:
-    """A cell's text -> the same without the block that stands for the second cell's values."""
-    lines = text.split("\n")
-    if VALUES not in lines:
-        return text
-    start = lines.index(VALUES)
-    if END_OF_VALUES not in lines[start:]:
+def _drop_values(content: bytes) -> bytes:
+    """A file's bytes -> the same without the block that stands for the second cell's values."""
+    start = _find_line(content, VALUES)
+    if start is None:
+        return content
+    end = _find_line(content, END_OF_VALUES)
+    if end is None or end < start:
         raise ValueError(f"the line `{END_OF_VALUES}` is gone")
-    return "\n".join(lines[:start] + lines[lines.index(END_OF_VALUES, start) + 1 :])
+    above, rest = content[:start], content[end + len(END_OF_VALUES) :]
+    if not rest:  # the block's last line took the place of one without an end
+        return re.sub(rb"(\r\n|\r|\n)\Z", b"", above)
+    return above + re.sub(rb"\A(\r\n|\r|\n)", b"", rest)
+
+
+def _find_line(content: bytes, line: str) -> int | None:
+    """(bytes, a line of ASCII) -> where the line begins; None: it is not there."""
+    found = re.search(
+        rb"(?:\A|(?<=[\r\n])|(?<=\A\xef\xbb\xbf))%b(?=[\r\n]|\Z)" % re.escape(line.encode()),
+        content,
+    )
+    return found.start() if found else None
 
 
 def _find_entry(codes: Cells, files: tuple[BundledFile, ...]) -> str:
     """(code cells, files) -> the path of the one that the notebook runs."""
     found = [match for _, text in codes if (match := _RUNNING.search(text))]
-    return str(ast.literal_eval(found[-1][1])) if found else files[-1].path
+    return str(json.loads(found[-1][1])) if found else files[-1].path

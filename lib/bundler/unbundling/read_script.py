@@ -47,7 +47,7 @@ class Script:
 
 def read_script(raw: bytes, shown: str) -> Script:
     """(a script's bytes, its path for messages) -> Script; InputError where it is no bundle."""
-    lines = split_lines(raw, shown)
+    lines = _split_lines(raw, shown)
     top = next((number for number, line in enumerate(lines) if _HASH.fullmatch(line)), None)
     if top is None:
         said = f"{shown} is no bundle: no line tells a content sha256"
@@ -65,7 +65,7 @@ def read_script(raw: bytes, shown: str) -> Script:
     return Script(own[-1].path, sha256, preface, tuple(parts), strays)
 
 
-def split_lines(raw: bytes, shown: str) -> list[str]:
+def _split_lines(raw: bytes, shown: str) -> list[str]:
     """The bytes of a text, whatever ends an editor gave its lines -> its lines."""
     try:
         text = raw.decode("utf-8-sig")

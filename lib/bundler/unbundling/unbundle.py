@@ -3,10 +3,10 @@
 import re
 
 from lib.base.errors import InputError
-from lib.bundler.bundled_file import BundledFile, Unbundled
-from lib.bundler.read_script import STAGE, read_script
-from lib.bundler.read_section import read_section
-from lib.bundler.read_written_cells import read_written_cells
+from lib.bundler.unbundling.bundled_file import BundledFile, Unbundled
+from lib.bundler.unbundling.read_script import STAGE, read_script
+from lib.bundler.unbundling.read_section import list_outside, read_section
+from lib.bundler.unbundling.read_written_cells import read_written_cells
 
 _DRIVE = re.compile("[A-Za-z]:")
 
@@ -21,7 +21,9 @@ def unbundle(raw: bytes, shown: str) -> Unbundled:
             BundledFile(part.row.path, read_section(part, shown), part.row.sha256)
             for part in script.parts
         )
-        found = Unbundled(script.entry, files, script.preface, script.strays)
+        outside = [each for part in script.parts for each in list_outside(part)]
+        strays = tuple(sorted([*script.strays, *outside]))
+        found = Unbundled(script.entry, files, script.preface, strays)
     for file in found.files:
         _refuse_way_out(file.path, shown)
     return found

@@ -7,7 +7,7 @@ from typing import Any
 
 from lib.base.errors import InputError
 from lib.base.files import sha256_bytes
-from lib.bundler.unbundle import is_notebook, unbundle
+from lib.bundler.unbundling.unbundle import is_notebook, unbundle
 
 _HASH = re.compile(
     rb"^# content sha256 \(of this text with zeros in its place\): ([0-9a-f]{64})", re.M
@@ -31,6 +31,7 @@ def find_differences(
 ) -> list[str]:
     """(a bundle, its manifest, both built anew, the bundle's path) -> lines; none: they agree."""
     lines = compare_inputs(recorded, made.manifest)
+    raw = raw.replace(b"\r\n", b"\n")  # an editor's, or git's: no bundle of ours holds any
     if raw == made.content:
         return lines
     lines += _find_edits(raw, made.content, recorded, shown)

@@ -9,8 +9,8 @@ from io import BytesIO
 from lib.base.errors import InputError
 from lib.base.files import sha256_bytes
 from lib.bundler.encode_text import encode_text
-from lib.bundler.read_script import STAGE, Part
 from lib.bundler.show_code import CLOSING, OPENING
+from lib.bundler.unbundling.read_script import STAGE, Part
 
 _INDENT = "    "
 _HIDDEN = "#   "  # before a line that is valid only at the start of a file
@@ -26,39 +26,60 @@ def read_section(part: Part, shown: str) -> bytes:
     kind = part.row.form.split(",")[0]
     if kind == "base64":
         return _read_base64(part, shown)
-    if kind == "text":
-        lines = _read_quoted(part, shown)[1]
-    elif kind == "note":
-        lines = [line[4:] if line.startswith(_HIDDEN) else line.lstrip() for line in part.lines]
-    else:
-        lines = _read_code(part, shown)
-    return read_text(lines, part, shown)
+    readers = {"text": _read_quoted, "note": _read_note, "code": _read_code}
+    if kind not in readers:
+        said = f"{shown}: {part.row.path} has the form {kind!r}, which is none here"
+        raise InputError(STAGE, f"{said}; cure: unbundle it by the version that made it")
+    return read_text(readers[kind](part, shown), part, shown)
 
 
-def _read_quoted(part: Part, shown: str) -> tuple[int, list[str]]:
-    """A section between two lines of quotes -> (number of its first line, the lines between)."""
-    lines = part.lines
-    opening = next((n for n, line in enumerate(lines) if line.strip() in _openings()), None)
-    if opening is not None:
-        quote = lines[opening].strip().removeprefix("r")
-        below = range(len(lines) - 1, opening, -1)
-        closing = next((n for n in below if lines[n].strip() == quote), None)
-        if closing is not None:
-            return part.first + opening + 1, list(lines[opening + 1 : closing])
-    said = f"{shown}:{part.first}: the quotes around {part.row.path} are gone"
-    raise InputError(STAGE, f"{said}; cure: put them back, below and above the banners")
+def list_outside(part: Part) -> list[tuple[int, str]]:
+    """A section in quotes -> (number, line) of those above and below its quotes, which say nothing.
+
+    Comments above the `if 0:` of a section of code are taken into its file.
+    """
+    if part.row.form.split(",")[0] not in ("text", "base64"):
+        return []
+    opening, closing = _find_quotes(part)
+    numbered = list(enumerate(part.lines, part.first))
+    return [(n, line) for n, line in numbered[:opening] + numbered[closing + 1 :] if line.strip()]
 
 
-def _openings() -> set[str]:
-    return {prefix + quote for prefix in ("", "r") for quote in _QUOTES}
+def _find_quotes(part: Part) -> tuple[int, int]:
+    """A section in quotes -> the places of the lines with these, equal where one is not found."""
+    kinds = {prefix + quote: quote for prefix in ("", "r") for quote in _QUOTES}
+    lines = [line.strip() for line in part.lines]
+    opening = next((n for n, line in enumerate(lines) if line in kinds), 0)
+    quote = kinds.get(lines[opening]) if lines else None
+    below = range(len(lines) - 1, opening, -1)
+    return opening, next((n for n in below if lines[n] == quote), opening)
+
+
+def _read_quoted(part: Part, shown: str) -> list[str]:
+    """A section between two lines of quotes -> its file's lines."""
+    opening, closing = _find_quotes(part)
+    if opening == closing:
+        said = f"{shown}:{part.first}: the quotes around {part.row.path} are gone"
+        raise InputError(STAGE, f"{said}; cure: put them back, below and above the banners")
+    return list(part.lines[opening + 1 : closing])
+
+
+def _read_note(part: Part, shown: str) -> list[str]:
+    """A section behind "#   " -> its file's lines."""
+    read = []
+    for number, line in enumerate(part.lines, part.first):
+        if line.strip() and not line.startswith("#"):
+            raise _refuse_left(part, shown, number, line, "put `#   ` before it")
+        read.append(line.removeprefix(_HIDDEN))
+    return read
 
 
 def _read_base64(part: Part, shown: str) -> bytes:
-    number, lines = _read_quoted(part, shown)
+    lines = _read_quoted(part, shown)
     try:
         return binascii.a2b_base64("\n".join(lines).encode(), strict_mode=False)
     except (binascii.Error, UnicodeEncodeError) as error:
-        said = f"{shown}:{number}: {part.row.path} cannot be read as base64 ({error})"
+        said = f"{shown}:{part.first}: {part.row.path} cannot be read as base64 ({error})"
         raise InputError(
             STAGE, f"{said}; cure: take these lines from the bundle as built"
         ) from None
@@ -67,27 +88,32 @@ def _read_base64(part: Part, shown: str) -> bytes:
 def _read_code(part: Part, shown: str) -> list[str]:
     """A section of code -> its file's lines.
 
-    Lines at the very left are those that the builder hid behind a "#", or comments of an editor.
+    What stands at the very left are lines that the builder hid behind a "#", or an editor's
+    comments; these stay as they are.
     """
+    numbered = list(enumerate(part.lines, part.first))
     opening = next((n for n, line in enumerate(part.lines) if line.startswith(OPENING)), None)
     if opening is None:
         said = f"{shown}:{part.first}: the line `{OPENING}` above {part.row.path} is gone"
         raise InputError(STAGE, f"{said}; cure: put it back below the banner")
-    above = [line for line in part.lines[:opening] if line.strip()]
-    lines = above + [line for line in part.lines[opening + 1 :] if line.rstrip() != CLOSING]
-    number = part.first + opening + 1 - len(above)
-    hidden = _find_hidden(lines)
+    own = [(number, line) for number, line in numbered[:opening] if line.strip()]
+    own += [each for each in numbered[opening + 1 :] if each[1].rstrip() != CLOSING]
+    hidden = _find_hidden([line for _, line in own])
     read = []
-    for place, line in enumerate(lines):
+    for place, (number, line) in enumerate(own):
         if place in hidden or line.startswith(_INDENT):
             read.append(line[4:])
-        elif not line.strip(" \t") or line.lstrip(" ").startswith("#"):
-            read.append(line.strip(" \t") if not line.strip(" \t") else line.lstrip(" "))
+        elif not line.strip() or line.lstrip(" ").startswith("#"):
+            read.append(line)
         else:
-            said = f"{shown}:{number + place}: {line.strip()!r} stands left of its section, "
-            cure = "indent it by four more, as the lines above"
-            raise InputError(STAGE, f"{said}{part.row.path}; cure: {cure}")
+            cure = "indent it by four more, as the lines around it"
+            raise _refuse_left(part, shown, number, line, cure)
     return read
+
+
+def _refuse_left(part: Part, shown: str, number: int, line: str, cure: str) -> InputError:
+    said = f"{shown}:{number}: {line.strip()!r} stands left of its section, {part.row.path}"
+    return InputError(STAGE, f"{said}; cure: {cure}")
 
 
 def _find_hidden(lines: list[str]) -> set[int]:
@@ -96,14 +122,14 @@ def _find_hidden(lines: list[str]) -> set[int]:
     for start, line in enumerate(lines):
         if start in places or not line.startswith(_HIDDEN):
             continue
-        if not line[4:].strip():  # a form feed
+        if "\f" in line and not line[4:].strip():
             places.add(start)
             continue
-        for end in range(start + 1, len(lines) + 1):
-            if end > start + 1 and not lines[end - 1].startswith(_HIDDEN):
+        for end in range(start, len(lines)):
+            if lines[end] and not lines[end].startswith(_HIDDEN):
                 break
-            if _begins_with_future("\n".join(each[4:] for each in lines[start:end])):
-                places |= set(range(start, end))
+            if _begins_with_future("\n".join(each[4:] for each in lines[start : end + 1])):
+                places |= {n for n in range(start, end + 1) if lines[n]}
                 break
     return places
 
