@@ -12,7 +12,7 @@ from lib.bundler.entry import Entry
 from lib.bundler.locate import Locator, list_data_files
 from lib.bundler.manifest import describe_bundle, too_large
 from lib.bundler.module_graph import ENTRY, Graph, build_graph
-from lib.bundler.render import Layout, find_fault, make_parts, render_script
+from lib.bundler.render import Layout, find_fault, render_script
 from lib.bundler.sections import STYLES, Section, make_data_section, make_module_section
 from lib.bundler.sources import parse_source, read_bytes, show_path
 
@@ -93,8 +93,6 @@ def _render_soundly(entry: Entry, contents: Contents) -> tuple[Layout, str, str]
     modules = [one.source for one in contents.graph.modules.values() if one.source]
     disk = _find_disk_reason(entry, contents)
     data = [make_data_section(path, read_bytes(entry.root / path)) for path in contents.data]
-    moved = bool(data) and "__file__" in modules[-1].text
-    parts = make_parts()
     style = "style text was asked for" if entry.style == "text" else ""
     faults = {source.path: style for source in modules}
     named = {source.path: source for source in modules}
@@ -103,8 +101,8 @@ def _render_soundly(entry: Entry, contents: Contents) -> tuple[Layout, str, str]
         files[-1:-1] = data
         chapters = arrange(entry.chapters, [one.path for one in files], named)
         layout = Layout(
-            *(entry.name, entry.head, entry.preface, tuple(files), tuple(chapters), parts),
-            *(disk, moved),
+            *(entry.name, entry.head, entry.preface, tuple(files), tuple(chapters)),
+            disk,
         )
         text, sha256 = render_script(layout)
         fault = find_fault(text)

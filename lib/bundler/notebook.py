@@ -35,7 +35,7 @@ class Notebook:
 
     content: dict[str, Any]
     manifest: dict[str, Any]
-    sha256: str  # of the script that the same files make; __bundle__.sha256 in a cell
+    sha256: str  # of the script that the same files make; of the module __bundle__ in a cell
 
 
 def build_notebook(entry: Entry, story: Story | None = None) -> Notebook:
@@ -49,7 +49,8 @@ def build_notebook(entry: Entry, story: Story | None = None) -> Notebook:
     bundle, story = build_bundle(entry), story or Story()
     contents = find_contents(entry)
     names = _list_names(entry.preface)
-    known = f'class __bundle__:\n    sha256 = "{bundle.sha256}"\n'
+    named = f'sys.modules["__bundle__"] = SimpleNamespace(sha256="{bundle.sha256}")'
+    known = f"import sys\nfrom types import SimpleNamespace\n\n{named}\n"
     above = (_reading(names) if names else entry.preface) + f"\n\n{known}\n\n"
     cells = [_markdown(story.introduction or _describe(entry, len(contents.graph.modules) - 1))]
     cells += [_code(entry.preface)] if names else []
