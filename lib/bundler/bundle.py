@@ -13,7 +13,7 @@ from lib.bundler.differences import Difference
 from lib.bundler.entry import Entry
 from lib.bundler.installed.script_metadata import make_top
 from lib.bundler.manifest import describe_bundle, too_large
-from lib.bundler.render import Layout, find_fault, make_parts, render_script
+from lib.bundler.render import Layout, find_fault, render_script
 from lib.bundler.sections import STYLES, make_data_section, make_module_section
 
 
@@ -74,8 +74,8 @@ def _render(contents: Contents, top: tuple[str, str]) -> tuple[Layout, str, str]
     preface = "\n".join(filter(None, [contents.taken.describe(), entry.preface]))
     chapters = arrange(entry.chapters, [one.path for one in files], named)
     layout = Layout(
-        *(entry.name, entry.head, preface, tuple(files), tuple(chapters), make_parts()),
-        *(disk, disk != "", contents.search, contents.late_search, contents.cwd, entry.module),
+        *(entry.name, entry.head, preface, tuple(files), tuple(chapters)),
+        *(disk, contents.search, contents.late_search, contents.cwd, entry.module),
         *top,
     )
     if fault := find_fault(entry.preface):
