@@ -240,6 +240,7 @@ def test_a_stranger_of_the_same_name_is_never_asked_for(tmp_path: Path) -> None:
     vcs = {"url": "https://forge/x.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}}
     install(tmp_path, "from-git", {"cloned.py": ""}, info={"direct_url.json": json.dumps(vcs)})
     imports = [Import(name, (), n, "load") for n, name in enumerate(("own", "secret", "cloned"), 1)]
+    imports.append(Import("absent_here_too", (), 4, "maybe"))
     names, told = find_dependencies(graph_of(*imports), Installed([str(tmp_path)]), is_told=True)
     assert names == ["from-git @ git+https://forge/x.git@abc"]
     assert [(one.path, one.line, one.what.split(": ")[1]) for one in told] == [

@@ -164,7 +164,7 @@ def _describe(made: Made, output: Path) -> str:
 
 
 def _analyze(made: Made, entry: Entry) -> Answer:
-    sizes = measure_files(find_contents(entry).graph, made.manifest["inputs"], made.bundle.text)
+    sizes = measure_files(find_contents(entry), made.manifest["inputs"], made.bundle.text)
     return Answer(show_sizes(sizes), sizes)
 
 
