@@ -13,6 +13,7 @@ from lib.bundler.show_code import OPENING, show_as_code
 from lib.bundler.sources import Source
 
 STYLES = ("code", "text", "disk")
+PLAIN = ("code", "text", "note")  # forms whose text, as UTF-8, is the file's bytes
 _END = re.compile(r"\r\n|\r|\n")
 _MISTAKABLE = re.compile(r"^# (====|----|///) ", re.MULTILINE)  # for a banner, a block of PEP 723
 _LONGEST_RUNS = 200  # letters of `ends=...` in the table; beyond that base64 reads no worse

@@ -8,8 +8,8 @@ from pathlib import Path
 from posixpath import dirname, relpath
 from typing import Any
 
-from lib.base.files import sha256_bytes, write_json
-from lib.bundler.analysis.module_graph import ENTRY
+from lib.base.files import sha256_bytes, write_json, write_text
+from lib.bundler.analysis.graph import ENTRY
 from lib.bundler.bundle import build_bundle
 from lib.bundler.chapters import arrange
 from lib.bundler.contents import Contents, find_contents, read_file, tell_size
@@ -80,9 +80,14 @@ def build_notebook(entry: Entry, story: Story | None = None) -> Notebook:
     return Notebook(content, {**bundle.manifest, **facts}, bundle.sha256, tuple(told))
 
 
+def render_notebook(notebook: Notebook) -> str:
+    """A Notebook -> the text of its file."""
+    return json.dumps(notebook.content, indent=1, sort_keys=True) + "\n"
+
+
 def write_notebook(notebook: Notebook, path: Path, manifest_path: Path) -> None:
     """Write a Notebook and its manifest, each atomically."""
-    write_json(path, notebook.content)
+    write_text(path, render_notebook(notebook))
     write_json(manifest_path, notebook.manifest)
 
 
