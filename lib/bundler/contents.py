@@ -56,7 +56,7 @@ def find_contents(entry: Entry) -> Contents:
     taken = take_distributions(entry.vendor, entry.root)
     locator = _make_locator(entry, home, taken)
     main = parse_source(entry.name, raw, locator.show(entry.name))
-    builder = GraphBuilder(locator, main, entry.module)
+    builder = GraphBuilder(locator, main, _name_entry(entry))
     chosen, included = _match_globs(locator, home, entry)
     excluded = (*entry.exclude, *taken.compiled, *taken.notices)
     collector = FileCollector(locator, home, excluded, entry.leave_out)
@@ -93,6 +93,12 @@ def _make_locator(entry: Entry, home: str, taken: Taken) -> Locator:
     folders = dict.fromkeys([home, *entry.paths, *([taken.prefix] if entry.vendor else [])])
     mounts = dict(entry.mounts) | ({taken.prefix: NOWHERE} if entry.vendor else {})
     return Locator(entry.root, folders, (), mounts, taken.overlay)
+
+
+def _name_entry(entry: Entry) -> str:
+    """An Entry -> its dotted name where it runs as `python -m` does, else nothing."""
+    is_main = entry.name.endswith("/__main__.py") and not entry.module.endswith("__main__")
+    return f"{entry.module}.__main__" if entry.module and is_main else entry.module
 
 
 def _widen(entry: Entry, raw: bytes) -> Entry:
@@ -230,6 +236,9 @@ def _tell_imports(builder: GraphBuilder, locator: Locator, entry: Entry) -> list
     for path, line in builder.list_unfollowed():
         what = "imports a computed name, which cannot be followed"
         told.append(Difference(path, line, what, "--include 'PACKAGE.*' takes what it may name"))
+    for path, error in builder.broken.items():
+        what = f"is taken as it is, though {str(error).split(': ', 2)[-1].split(';')[0]}"
+        told.append(Difference(path, 0, what, "correct it, or --exclude it"))
     seen: set[str] = set()
     paths = {name: module.path for name, module in graph.modules.items()}
     for top, importer, how in graph.external:

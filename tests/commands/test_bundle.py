@@ -97,6 +97,7 @@ def test_unreadable_file_is_one_line_and_leaves_the_old_output(entry: Path) -> N
 
 def test_watch_bundles_again_at_every_change(entry: Path) -> None:
     out = entry.parents[1] / "out.py"
+    (entry.parent / "lib" / "b.py").write_text("from .a import g as f\n")
     program = (
         "import sys\nfrom lib.commands.bundling.bundle import BUNDLE\n"
         "from lib.commands.options import parse_and_run\nparse_and_run(BUNDLE, sys.argv[1:])\n"
