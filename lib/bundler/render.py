@@ -67,8 +67,16 @@ def render_script(layout: Layout) -> tuple[str, str]:
     for chapter in layout.chapters:
         firsts[chapter.title] = numbers.get(_show_title(chapter.title), 0)
     text = _show_all(layout, parts, sections, firsts)
-    sha256 = sha256_bytes(text.encode())
+    sha256 = sha256_bytes(drop_shebang(text.encode()))
     return text.replace(_NO_HASH, sha256, 1), sha256
+
+
+def drop_shebang(script: bytes) -> bytes:
+    """A script -> what its hash is of: all but a first line that names an interpreter.
+
+    Whoever installs the script, as pip does, writes another one there.
+    """
+    return script.partition(b"\n")[2] if script.startswith(b"#!") else script
 
 
 def _make_parts(layout: Layout) -> tuple[Section, ...]:
