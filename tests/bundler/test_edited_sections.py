@@ -56,6 +56,7 @@ def test_line_ends_and_mark_of_an_editor_change_no_file(text: str) -> None:
     assert read(text.replace("\n", "\r\n")) == FILES
     assert read("\ufeff" + text) == FILES
     assert read(text.rstrip("\n")) == FILES
+    assert unbundle(text.encode(), "one.py").strays == ()
 
 
 @pytest.mark.parametrize(
@@ -133,10 +134,11 @@ def test_a_line_left_of_its_section_is_named(
 def test_what_is_in_no_file_is_told_with_its_line(text: str) -> None:
     edited = change(text, "# ==== pack/tell.py ", "import os\n\n# ==== pack/tell.py ")
     edited = change(edited, "r'''\nplain\n", "# above\nr'''\nplain\n")
+    edited += "print('more')\n"
     found = unbundle(edited.encode(), "one.py")
     lines = edited.split("\n")
     assert [line for _, line in found.strays] == [lines[number - 1] for number, _ in found.strays]
-    assert {line for _, line in found.strays} == {"import os", "# above"}
+    assert {line for _, line in found.strays} == {"import os", "# above", "print('more')"}
     assert read(edited) == FILES
 
 
