@@ -4,7 +4,7 @@ BIN := .venv/bin
 FASHION := build/fashion
 OLD := build/old-packages
 
-.PHONY: help demo demo-old test test-bundle check venv bench quality grids compat fashion clean
+.PHONY: help demo demo-old test test-bundle check venv release bench quality grids compat fashion clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -88,6 +88,12 @@ fashion: venv  ## Fashion-MNIST as 60 shards (Debian, Ubuntu)
 	$(BIN)/python build.py synth --kind fashion --output $(FASHION)/shards \
 	  --source $(FASHION)/usr/share/datasets/fashion-mnist
 
+# The bundler by itself: it bundles its own command line, and the wheel holds that script alone.
+release: venv  ## dist/: the bundler as one script, and the wheel that gives it to pip and uvx
+	$(BIN)/python build.py bundle -m lib.commands.bundling.tool -o dist/kernelpress.py \
+	  --exclude 'lib.commands.bundling.*kernel*'
+	$(BIN)/python -m hatchling build --target wheel --directory dist
+
 bench: venv  ## ratios against other tools, each measured in one run
 	for name in bundlers curate decode features fid start team train; do \
 	  $(BIN)/python -m tests.bench.$$name || exit 1; done
@@ -102,5 +108,5 @@ quality: venv  ## every recipe's FID at equal minutes, hours: WEIGHTS=FILE
 grids: venv  ## the README's picture
 	$(BIN)/python -m tests.bench.grids
 
-clean:  ## remove build and .venv
-	rm -rf build .venv
+clean:  ## remove build, dist and .venv
+	rm -rf build dist .venv

@@ -1,7 +1,6 @@
 """A bundle's files -> a temporary folder, or the working folder, for programs that need files."""
 
 import os
-import sys
 
 _HELD = []  # descriptors of folders in use, never closed
 

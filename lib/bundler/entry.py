@@ -26,4 +26,5 @@ class Entry:
     module: str = ""  # the entry's dotted name where it runs as `python -m` does
     limit: int | None = None  # the most bytes of the bundle; None: any number
     pep723: bool = False  # whether a block of dependencies stands at the top
+    mounts: tuple[tuple[str, Path], ...] = ()  # folders of the bundle that lie elsewhere on disk
     leave_out: tuple[Path, ...] = ()  # files of this build itself, which are no input

@@ -1,21 +1,30 @@
 """A bundle's contents -> its manifest: inputs, imports, packages from elsewhere, size."""
 
+import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 from lib.base.errors import InputError
-from lib.base.kaggle_limits import SOURCE_BYTES
-from lib.bundler.kaggle_packages import name_origin
-from lib.bundler.module_graph import ENTRY, Graph
+from lib.bundler.analysis.kaggle_packages import name_origin
+from lib.bundler.analysis.module_graph import ENTRY, Graph
+from lib.bundler.differences import Difference
 from lib.bundler.render import Layout
 
 
-def describe_bundle(layout: Layout, graph: Graph, size: int, sha256: str) -> dict[str, Any]:
-    """(layout, graph, bytes and hash of the script) -> a JSON value, equal for equal inputs."""
+def describe_bundle(
+    layout: Layout,
+    graph: Graph,
+    size: int,
+    sha256: str,
+    differences: Iterable[Difference] = (),
+    limit: int | None = None,
+) -> dict[str, Any]:
+    """(layout, graph, bytes and hash of the script, ...) -> JSON, equal for equal inputs."""
     return {
         "name": layout.name,
         "sha256": sha256,
         "bytes": size,
-        "limit_bytes": SOURCE_BYTES,
+        "limit_bytes": limit,
         "unpacked_because": layout.disk,
         "inputs": [
             {
@@ -35,19 +44,20 @@ def describe_bundle(layout: Layout, graph: Graph, size: int, sha256: str) -> dic
             for module in graph.modules.values()
         },
         "not_followed": {
-            module.path: module.findings.unfollowed
+            module.path: [line for line, _ in module.findings.unfollowed]
             for module in graph.modules.values()
             if module.findings.unfollowed
         },
         "external": _describe_external(layout, graph),
+        "differences": [dataclasses.asdict(one) for one in differences],
     }
 
 
-def too_large(what: str, size: int, sizes: dict[str, int], cure: str) -> InputError:
-    """(what is built, its bytes, each input's bytes) -> an error that names the largest inputs."""
+def too_large(what: str, size: int, limit: int, sizes: dict[str, int], cure: str) -> InputError:
+    """(what is built, its bytes, the most, each input's) -> an error that names the largest."""
     largest = sorted(sizes, key=lambda path: sizes[path], reverse=True)[:5]
     names = ", ".join(f"{path} {sizes[path]:,}" for path in largest)
-    said = f"{what} has {size:,} bytes, Kaggle takes {SOURCE_BYTES:,}; the largest: {names}"
+    said = f"{what} has {size:,} bytes, the limit is {limit:,}; the largest: {names}"
     return InputError("bundle", f"{said}; cure: {cure}")
 
 

@@ -1,8 +1,9 @@
-"""A Python file -> its text, its syntax tree and the compiler's warning."""
+"""A Python file -> its text and its syntax tree."""
 
 import ast
 import codecs
 import os
+import sys
 import tokenize
 import warnings
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ class Source:
     text: str  # newlines are "\\n", one ends the last line; no byte order mark
     codec: str
     tree: ast.Module
-    warning: str  # the compiler's; empty: none
+    fault: str = ""  # why it is no Python of this version; its tree is empty then
 
     @property
     def sha256(self) -> str:
@@ -61,18 +62,30 @@ def parse_source(path: str, raw: bytes, shown: str) -> Source:
     if text and not text.endswith("\n"):
         text += "\n"
     try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             tree = ast.parse(text, path)
             compile(tree, path, "exec", dont_inherit=True)
     except SyntaxError as error:
         problem = f"syntax error: {error.msg}"
-        raise bundle_error(shown, error.lineno or 1, problem, "correct the line") from None
+        own = "%d.%d" % sys.version_info[:2]  # noqa: UP031
+        cure = f"correct the line; if it is right in a newer Python than this {own}, bundle by that"
+        raise bundle_error(shown, error.lineno or 1, problem, cure) from None
     except ValueError as error:
         raise bundle_error(shown, 1, f"no Python text: {error}", "correct the file") from None
-    warning = f"line {caught[0].lineno}: {caught[0].message}" if caught else ""
     plain = codecs.lookup(codec.removesuffix("-sig")).name
-    return Source(path, raw, text, plain, tree, warning)
+    return Source(path, raw, text, plain, tree)
+
+
+def show_broken(path: str, raw: bytes, fault: str) -> Source:
+    """A file that is no Python of this version -> a Source that is shown as text.
+
+    Where nothing imports it for sure, it may stay as it is: so it does in the program.
+    """
+    text = raw.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    if text and not text.endswith("\n"):
+        text += "\n"
+    return Source(path, raw, text, "utf-8", ast.Module([], []), fault)
 
 
 def show_path(file: Path) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from lib.base.files import write_json
 from lib.base.places import check_input_file, check_input_place, check_output_folder
 from lib.base.tables import format_table
-from lib.commands.options import Answer, Command, add_weights_option, read_number
+from lib.commands.kernel_options import add_weights_option
+from lib.commands.options import Answer, Command, read_number
 from lib.commands.terminal.help_text import DATA, OUTPUT, find_group, tell
 from lib.kaggle.metadata import BUILD_FOLDER
 from lib.kaggle.workspace import ROOT

@@ -3,14 +3,14 @@
 import argparse
 
 from lib.commands.kernel_build import build_kernel
-from lib.commands.options import (
-    Answer,
-    Command,
+from lib.commands.kernel_options import (
+    SETTINGS,
     add_config_options,
     add_form_option,
     add_full_option,
     read_config,
 )
+from lib.commands.options import Answer, Command
 from lib.commands.push import describe_quota
 from lib.kaggle.workspace import ROOT
 from lib.kernel.configuration.config import RANDOM_WEIGHTS
@@ -62,4 +62,5 @@ BUILD = Command(
         ("build --format notebook", "build/notebook/kernel.ipynb instead"),
     ),
     json="kernel, manifest, bytes, bundle_sha256, recipe, minutes and random_weights",
+    settings=SETTINGS,
 )

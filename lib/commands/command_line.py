@@ -8,7 +8,7 @@ from lib.base.errors import InputError, find_nearest
 from lib.base.exit_codes import run_for_exit_code
 from lib.base.missing_packages import explain_missing
 from lib.base.tables import format_table
-from lib.commands.options import Command, parse_and_run
+from lib.commands.options import BUILD_PY, Command, parse_and_run
 from lib.commands.terminal.help_text import find_width, format_examples
 
 # The commands in the groups of the help, in the order of their use.
@@ -16,19 +16,26 @@ GROUPS = {
     "on this machine": ("build", "run", "synth", "decode"),
     "on Kaggle": ("init", "doctor", "push", "watch", "fetch", "submit", "runs", "board", "sweep"),
     "measure": ("score", "features", "curate", "audit"),
-    "more": ("bundle", "new"),
+    "more": ("bundle", "unbundle", "check", "new"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
-_FOLDERS = {"bundle": "bundling.bundle"}  # commands whose modules lie in a folder of their own
+_FOLDERS = {
+    "bundle": "bundling.bundle",
+    "unbundle": "bundling.unbundle",
+    "check": "bundling.check",
+}  # commands whose modules lie in a folder of their own
 _LIKE = 0.6  # the least likeness of a mistyped command to the one that was meant
 _WHAT = (
     "Kernelpress: modular Python comes in, one readable, self-contained Kaggle script goes out. "
     "It trains a generator of pictures and writes a competition's submission."
 )
 _DAILY = (
-    ("", "build/kernel.py, by recipe auto"),
-    ("push --wait", "build it, run it on Kaggle, follow its log"),
-    ('submit -m "first try"', "fetch the outputs, check and submit them, wait for the score"),
+    (BUILD_PY, "build/kernel.py, by recipe auto"),
+    (f"{BUILD_PY} push --wait", "build it, run it on Kaggle, follow its log"),
+    (
+        f'{BUILD_PY} submit -m "first try"',
+        "fetch the outputs, check and submit them, wait for the score",
+    ),
 )
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from lib.base.places import check_input_place, check_output_folder
 from lib.base.tables import format_table
-from lib.commands.options import Answer, Command, add_policy_option
+from lib.commands.kernel_options import add_policy_option
+from lib.commands.options import Answer, Command
 from lib.commands.terminal.help_text import DATA, OUTPUT, find_group
 from lib.kernel.configuration.aliases import take_old_names
 

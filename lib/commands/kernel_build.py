@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from lib.base.files import write_text
+from lib.base.kaggle_limits import SOURCE_BYTES
 from lib.base.places import check_output_file
 from lib.base.terminal import paint
 from lib.bundler.bundle import build_bundle, write_bundle
 from lib.bundler.entry import Entry
-from lib.bundler.notebook import Story, build_notebook, write_notebook
+from lib.bundler.notebooks.notebook import Story, build_notebook, write_notebook
 from lib.commands.book.chapters import list_chapters
 from lib.commands.book.config_block import render_config
 from lib.commands.book.entry_text import render_entry
@@ -54,7 +55,8 @@ def build_kernel(
         cure = "name your data in competition_sources or dataset_sources of kernel-metadata.json"
         warn(f"{mismatch}: before a push, {cure}")
     state = read_git_state(root)
-    facts = {"commit": state.commit, "changed": list(state.changed), "config": as_dict(config)}
+    facts: dict[str, Any] = {"commit": state.commit, "changed": list(state.changed)}
+    facts.update(config=as_dict(config), form=form, full=full)
     entry = make_entry(root, config, full, in_notebook=form == "notebook")
     path = root / metadata.code_file
     if form == "notebook":
@@ -110,6 +112,7 @@ def make_entry(root: Path, config: Config, full: bool, in_notebook: bool = False
         text=render_entry(root / "kernel_template", config, full, in_notebook),
         name=ENTRY_NAME,
         root=root,
+        limit=SOURCE_BYTES,
         preface=render_config(config),
         head=render_head(config, root / "LICENSE"),
         chapters=list_chapters(config, ENTRY_NAME),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lib.base.errors import InputError
 from lib.base.places import check_output_folder
-from lib.bundler.kaggle_packages import name_origin
+from lib.bundler.analysis.kaggle_packages import name_origin
 from lib.commands.options import Command
 from lib.commands.terminal.help_text import DATA, find_group, tell
 from lib.kaggle.metadata import slugify

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 from lib.base.errors import InputError
 from lib.base.kaggle_limits import SESSION_MINUTES, WEEK_HOURS
 from lib.base.log import log
-from lib.commands.options import (
-    Answer,
+from lib.commands.kernel_options import (
+    SETTINGS,
     ChosenConfig,
-    Command,
     add_config_options,
     add_form_option,
     add_full_option,
     read_config,
 )
+from lib.commands.options import Answer, Command
 from lib.commands.terminal.help_text import KAGGLE, find_group, tell
 from lib.kaggle.git_state import GitState, read_git_state
 from lib.kaggle.metadata_fields import Metadata
@@ -135,4 +135,5 @@ PUSH = Command(
         ("push --recipe pixel --set help", "the keys of a recipe"),
     ),
     json="ref, version, bundle_sha256 and status",
+    settings=SETTINGS,
 )

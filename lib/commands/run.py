@@ -6,7 +6,8 @@ from pathlib import Path
 from lib.base.log import log
 from lib.base.places import check_input_place, check_output_folder
 from lib.commands.kernel_build import build_local
-from lib.commands.options import Command, add_config_options, add_full_option, read_config
+from lib.commands.kernel_options import SETTINGS, add_config_options, add_full_option, read_config
+from lib.commands.options import Command
 from lib.commands.sandbox import become_kernel
 from lib.commands.terminal.help_text import DATA, OUTPUT, find_group
 from lib.kaggle.metadata import BUILD_FOLDER
@@ -59,4 +60,5 @@ RUN = Command(
         ),
         ("run --recipe pixel --set help", "the keys of a recipe"),
     ),
+    settings=SETTINGS,
 )

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from lib.base.places import check_input_file, check_input_place
-from lib.commands.options import Answer, Command, add_weights_option
+from lib.commands.kernel_options import add_weights_option
+from lib.commands.options import Answer, Command
 from lib.commands.terminal.help_text import DATA, find_group
 from lib.kernel.configuration.challenge import SUBMITTED
 

@@ -6,7 +6,8 @@ from functools import partial
 
 from lib.base.errors import PipelineError
 from lib.base.log import log
-from lib.commands.options import Answer, Command, add_config_options, read_config
+from lib.commands.kernel_options import SETTINGS, add_config_options, read_config
+from lib.commands.options import Answer, Command
 from lib.commands.push import add_push_options, describe_quota, make_cargo, prepare_push
 from lib.commands.runs import list_pushes, list_runs
 
@@ -65,4 +66,5 @@ SWEEP = Command(
         ("sweep --recipe pixel --set help", "the keys of a recipe"),
     ),
     json="variants, failures and runs, as build.py runs --json lists them",
+    settings=SETTINGS,
 )

@@ -4,13 +4,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from lib.base.credentials import name_credentials
 from lib.base.errors import InputError
 
-_PATTERNS = (
-    ("a Kaggle token", re.compile(r"KGAT_\w")),
-    ("a Kaggle key", re.compile(r"""["']key\\*["']\s*:\s*\\*["'][0-9a-fA-F]{32}\\*["']""")),
-    ("an Authorization header", re.compile(r"\b(Basic|Bearer) [A-Za-z0-9+/_.=-]{16,}")),
-)
 _HOME = re.compile(
     r"(?<![\w.:/-])(/home/[\w.-]+|/Users/[\w.-]+|/root(?=/)|[A-Za-z]:\\+Users\\+\w+)"
 )
@@ -54,7 +50,7 @@ def hide_queries(text: str) -> str:
 
 
 def _name_secrets(line: str, secrets: Iterable[str]) -> list[str]:
-    names = [name for name, pattern in _PATTERNS if pattern.search(line)]
+    names = name_credentials(line)
     if any(secret in line for secret in secrets):
         names.append("your own Kaggle credentials")
     return names

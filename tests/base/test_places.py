@@ -86,6 +86,7 @@ def test_each_kind_of_place(
 
 
 ENTRY = str(CASES / "imports" / "entry.py")
+BUNDLE = str(ROOT / "tests" / "bundler" / "cases" / "small.bundle.txt")
 COMMANDS: dict[str, tuple[list[str], str, str]] = {  # words, of which one is the place to be tried
     "run --input": (["run", "--input", "PLACE", "--output", "NEW"], "input", "folder"),
     "run --output": (["run", "--input", "SHARDS", "--output", "PLACE"], "output", "folder"),
@@ -104,6 +105,10 @@ COMMANDS: dict[str, tuple[list[str], str, str]] = {  # words, of which one is th
     ),
     "bundle ENTRY.py": (["bundle", "PLACE", "-o", "NEW"], "input", "file"),
     "bundle -o": (["bundle", ENTRY, "-o", "PLACE"], "output", "file"),
+    "unbundle FILE": (["unbundle", "PLACE"], "input", "file"),
+    "unbundle -o": (["unbundle", BUNDLE, "-o", "PLACE"], "output", "folder"),
+    "unbundle --into": (["unbundle", BUNDLE, "--into", "PLACE"], "input", "folder"),
+    "check FILE": (["check", "PLACE"], "input", "file"),
     "score SUBMISSION.csv": (["score", "PLACE", "--real", "NPY"], "input", "file"),
     "score --real": (["score", "CSV", "--real", "PLACE"], "input", "folder"),
     "score --weights": (

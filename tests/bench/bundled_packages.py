@@ -1,13 +1,19 @@
-"""Packages of PyPI -> bundles, with part of their own test suites run against these."""
+"""Packages of PyPI -> programs that run part of their own test suites, bundled by each tool."""
 
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copytree, ignore_patterns, unpack_archive
 
-from lib.bundler.bundle import build_bundle, write_bundle
-from lib.bundler.entry import Entry
+from tests.bench.builders import BUILDERS, OURS, REFUSALS, Builder
+from tests.bench.cpu_seconds import measure_call, measure_start
+from tests.bench.shown_as_code import measure_code
+
+_ARCHIVES = Path(__file__).parents[2] / "build" / "sdists"
+_LIMIT_S = 600
+_SLOW_START_S = 1.0  # of a program that takes longer, fewer starts are measured
 
 
 @dataclass(frozen=True)
@@ -16,132 +22,256 @@ class Package:
 
     release: str
     folders: tuple[str, ...]  # of the source distribution, that hold the top-level packages
-    entry: str
-    include: tuple[str, ...]
+    demo: str  # what the program does without its tests
     tests: tuple[str, ...]  # paths in the source distribution
+    left_out: str = "__main__"  # a regular expression for modules that cannot be imported here
+
+    @property
+    def tops(self) -> list[str]:
+        """The names of its top-level packages."""
+        return [Path(folder).name for folder in self.folders]
 
 
 PACKAGES = (
     Package(
         "attrs==26.1.0",
         ("src/attr", "src/attrs"),
-        "import attr\nimport attrs\n\nprint(attr.asdict(attrs.make_class('C', ['x'])(1)))\n",
-        ("attr.*", "attrs.*"),
+        "print(attr.asdict(attrs.make_class('C', ['x'])(1)))",
         ("tests/test_make.py", "tests/test_funcs.py", "tests/test_validators.py",
          "tests/test_filters.py", "tests/test_setattr.py", "tests/test_dunders.py"),
     ),
     Package(
+        "click==8.5.1",
+        ("src/click",),
+        "print(click.Command('go').name)",
+        ("tests/test_basic.py", "tests/test_options.py", "tests/test_arguments.py",
+         "tests/test_commands.py", "tests/test_context.py", "tests/test_formatting.py"),
+        "_winconsole",
+    ),
+    Package(
+        "idna==3.20",
+        ("idna",),
+        "print(idna.encode('königsgäßchen'))",
+        ("tests/test_idna.py", "tests/test_idna_codec.py", "tests/test_idna_compat.py",
+         "tests/test_intranges.py"),
+    ),
+    Package(
         "jinja2==3.1.6",
         ("src/jinja2",),
-        "import jinja2\n\nprint(jinja2.Template('{{ x }}').render(x=1))\n",
-        ("jinja2.*",),
+        "print(jinja2.Template('{{ x }}').render(x=1))",
         ("tests/test_api.py", "tests/test_filters.py", "tests/test_inheritance.py",
          "tests/test_core_tags.py", "tests/test_loader.py", "tests/test_regression.py"),
     ),
     Package(
-        "packaging==26.3",
-        ("src/packaging",),
-        "from packaging.version import Version\n\nprint(Version('1.0rc1'))\n",
-        ("packaging.*",),
-        ("tests/test_markers.py", "tests/test_requirements.py", "tests/test_utils.py"),
+        "jsonschema==4.26.0",
+        ("jsonschema",),
+        "jsonschema.validate(1, {'type': 'integer'})\nprint('valid')",
+        ("jsonschema/tests/test_validators.py", "jsonschema/tests/test_format.py",
+         "jsonschema/tests/test_types.py", "jsonschema/tests/test_utils.py"),
     ),
     Package(
         "markdown-it-py==4.3.0",
         ("markdown_it",),
-        "from markdown_it import MarkdownIt\n\nprint(MarkdownIt().render('*a*'))\n",
-        ("markdown_it.*",),
+        "print(markdown_it.MarkdownIt().render('*a*'))",
         ("tests/test_port/test_fixtures.py", "tests/test_port/test_misc.py",
          "tests/test_api/test_plugin_creation.py", "tests/test_api/test_token.py"),
     ),
     Package(
-        "jsonschema==4.26.0",
-        ("jsonschema",),
-        "import jsonschema\n\njsonschema.validate(1, {'type': 'integer'})\nprint('valid')\n",
-        ("jsonschema._*", "jsonschema.cli", "jsonschema.protocols"),
-        ("jsonschema/tests/test_validators.py", "jsonschema/tests/test_format.py",
-         "jsonschema/tests/test_types.py", "jsonschema/tests/test_utils.py"),
+        "mistune==3.4.0",
+        ("src/mistune",),
+        "print(mistune.html('*a*'))",
+        ("tests/test_commonmark.py", "tests/test_directives.py", "tests/test_plugins.py",
+         "tests/test_renderers.py", "tests/test_syntax.py"),
+    ),
+    Package(
+        "more-itertools==11.2.1",
+        ("more_itertools",),
+        "print(list(more_itertools.chunked(range(5), 2)))",
+        ("tests/test_recipes.py",),
+    ),
+    Package(
+        "networkx==3.6.1",
+        ("networkx",),
+        "print(networkx.shortest_path(networkx.path_graph(4), 0, 3))",
+        ("networkx/classes/tests/test_graph.py", "networkx/classes/tests/test_function.py",
+         "networkx/algorithms/shortest_paths/tests", "networkx/readwrite/tests/test_gml.py",
+         "networkx/generators/tests/test_classic.py", "networkx/utils/tests/test_misc.py"),
+        r"^(?!networkx$|networkx\.(classes|readwrite|generators|utils)\b)",
+    ),
+    Package(
+        "packaging==26.3",
+        ("src/packaging",),
+        "print(packaging.version.Version('1.0rc1'))",
+        ("tests/test_markers.py", "tests/test_requirements.py", "tests/test_utils.py"),
+    ),
+    Package(
+        "pluggy==1.7.0",
+        ("src/pluggy",),
+        "print(pluggy.PluginManager('a').project_name)",
+        ("testing/test_details.py", "testing/test_helpers.py", "testing/test_hookcaller.py",
+         "testing/test_invocations.py", "testing/test_multicall.py", "testing/test_result.py"),
+    ),
+    Package(
+        "tomlkit==0.15.2",
+        ("tomlkit",),
+        "print(tomlkit.parse('a = 1'))",
+        ("tests/test_api.py", "tests/test_items.py", "tests/test_toml_document.py",
+         "tests/test_build.py", "tests/test_write.py"),
+    ),
+    Package(
+        "toolz==1.2.0",
+        ("toolz", "tlz"),
+        "print(toolz.pipe(1, str))",
+        ("toolz/tests/test_dicttoolz.py", "toolz/tests/test_functoolz.py",
+         "toolz/tests/test_itertoolz.py", "toolz/tests/test_curried.py",
+         "toolz/tests/test_serialization.py"),
     ),
 )  # fmt: skip
 
-_PLUGIN = """
-import runpy, sys
+_PROGRAM = """\
+import sys
+{imports}
 
-tops = {tops!r}
-for name in [name for name in sys.modules if name.split(".")[0] in tops]:
-    del sys.modules[name]
-runpy.run_path({bundle!r}, run_name="bundle")
+{demo}
 
+if sys.argv[1:]:
+    import pytest
 
-def pytest_sessionfinish(session):
-    for top in tops:
-        module = sys.modules[top]
-        by_text = "__bundle__" in type(module.__loader__).__qualname__
-        inside = by_text or {temporary!r} in module.__file__
-        assert inside, module.__file__
+    code = pytest.main(sys.argv[1:])
+    tops = [sys.modules.get(top) for top in {tops!r}]
+    if None in tops or any("site-packages" in (top.__file__ or "") for top in tops):
+        print("other modules were tested")
+    sys.exit(code)
 """
 
 
-def run_real_packages(home: Path) -> None:
-    """A folder -> one printed line per package: its bundle, and its own tests against it."""
-    print(f"\n{'package':24} {'modules':>8} {'code':>5} {'bytes':>9}  its own tests", flush=True)
-    for package in PACKAGES:
-        print(_run_package(package, home / package.release), flush=True)
+def run_real_packages(home: Path, only: str) -> None:
+    """A folder, part of a tool's or package's name -> what each tool makes of each package."""
+    chosen = [one for one in PACKAGES if only in one.release] or list(PACKAGES)
+    tools = [name for name in BUILDERS if only in name] or list(BUILDERS)
+    head = f"{'package':22} {'modules':>7} {'build':>8} {'start':>7} {'text':>7} {'code':>5}"
+    print(f"\n{head}  own tests passed: plain, {', '.join(tools)}", flush=True)
+    whole = dict.fromkeys(tools, 0)
+    for package in chosen:
+        source = _fetch(package.release, home / package.release)
+        desk = _Desk(package, source, home / package.release)
+        costs = desk.measure_ours() if tools[0] in OURS else ""
+        print(f"{package.release:22} {desk.count:>7} {costs:>31}  ", end="", flush=True)
+        plain = desk.run_plain()
+        print(plain, end="", flush=True)
+        for name in tools:
+            said = desk.run_bundled(BUILDERS[name])
+            whole[name] += said == plain
+            print(",", "same" if said == plain else said, end="", flush=True)
+        print(flush=True)
+    print("all tests as plain:", ", ".join(f"{name} {whole[name]}" for name in tools))
 
 
-def _run_package(package: Package, home: Path) -> str:
-    source = _fetch(package.release, home)
-    beside = home / "beside"
-    tops = []
-    for folder in package.folders:
-        tops.append(Path(folder).name)
-        skipped = ignore_patterns("__pycache__", "tests")
-        copytree(source / folder, beside / tops[-1], ignore=skipped)
-    bundle = build_bundle(Entry(package.entry, "entry.py", beside, package.include))
-    script = home / "alone" / "entry.py"
-    write_bundle(bundle, script, home / "manifest.json")
-    beside.rename(home / "moved away")
-    subprocess.run([sys.executable, "-I", script], check=True, capture_output=True)
-    forms = [one["form"] for one in bundle.manifest["inputs"]]
-    said = _run_tests(package, source, script, tops)
-    shown = f"{len(forms):>8} {forms.count('code') / len(forms):>5.0%} {len(bundle.text):>9,}"
-    return f"{package.release:24} {shown}  {said}"
+class _Desk:
+    """A package's program, and where its tests are run against the program's bundles."""
+
+    def __init__(self, package: Package, source: Path, home: Path) -> None:
+        self._package, self._source, self._home = package, source, home
+        self._plain = home / "plain"
+        for folder in package.folders:
+            skipped = ignore_patterns("__pycache__", "tests")
+            copytree(source / folder, self._plain / Path(folder).name, ignore=skipped)
+            (source / folder).rename(source / f"{folder}.away")  # nothing but the program answers
+        modules = self._list_modules()
+        self.count = len(modules)
+        imports = "\n".join(f"import {name}" for name in modules)
+        text = _PROGRAM.format(imports=imports, demo=package.demo, tops=package.tops)
+        (self._plain / "entry.py").write_text(text, encoding="utf-8")
+
+    def _list_modules(self) -> list[str]:
+        """All modules of the package, so that no tool needs to be told of one."""
+        left_out = re.compile(f"{self._package.left_out}|__main__")
+        files = [file.relative_to(self._plain) for file in self._plain.rglob("*.py")]
+        names = [".".join(file.with_suffix("").parts) for file in files]
+        found = {name.removesuffix(".__init__") for name in names}
+        return sorted(name for name in found if not left_out.search(name))
+
+    def measure_ours(self) -> str:
+        """Build, start-ups of both styles over the plain program's, and share of code."""
+        outs = [self._home / f"ours{number}.py" for number, _ in enumerate(OURS)]
+        try:
+            costs = [
+                measure_call(lambda build=build, out=out: build(self._plain, out))
+                for build, out in zip(OURS.values(), outs, strict=True)
+            ]
+        except REFUSALS:
+            return "fails"
+        entry = self._plain / "entry.py"
+        seconds = measure_call(
+            lambda: subprocess.run([sys.executable, entry], check=True, stdout=subprocess.DEVNULL)
+        )
+        starts = measure_start(entry, outs, 5 if seconds > _SLOW_START_S else 15)
+        code = measure_code(sorted(self._plain.rglob("*.py")), outs[0])
+        return f"{costs[0]:>6.2f} s {starts[0]:>6.2f}x {starts[1]:>6.2f}x {code:>5.0%}"
+
+    def run_plain(self) -> str:
+        """Run the program with its tests -> pytest's counts."""
+        return self._run_tests(self._plain / "entry.py")
+
+    def run_bundled(self, build: Builder) -> str:
+        """Bundle the program and run it in a folder of its own -> pytest's counts."""
+        alone = self._home / "alone"
+        alone.mkdir()
+        try:
+            build(self._plain, alone / "entry.py")
+        except REFUSALS:
+            return "no bundle"
+        else:
+            self._plain.rename(self._home / "moved away")
+            said = self._run_tests(alone / "entry.py")
+            (self._home / "moved away").rename(self._plain)
+            return said
+        finally:
+            alone.rename(self._home / f"alone {len(list(self._home.iterdir()))}")
+
+    def _run_tests(self, script: Path) -> str:
+        inside = f"{self._package.tops[0]}/tests"  # some packages hold their own tests
+        away = inside.replace("/", ".away/")
+        tests = [self._source / test.replace(inside, away) for test in self._package.tests]
+        words = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib"]
+        words += ["-c", "/dev/null", "--rootdir", str(self._source), "-W", "ignore"]
+        environment = {
+            "PYTHONPATH": str(self._source / "tests"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PATH": "/usr/bin:/bin",
+        }
+        try:
+            done = subprocess.run(
+                [sys.executable, script, *words, *tests],
+                cwd=self._source,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_LIMIT_S,
+            )
+        except subprocess.TimeoutExpired:
+            return "hangs"
+        script.with_suffix(".log").write_text(done.stdout + done.stderr, encoding="utf-8")
+        return _summarise(done.stdout)
+
+
+def _summarise(printed: str) -> str:
+    """What pytest printed -> its counts without the time; or why there are none."""
+    if "other modules were tested" in printed:
+        return "other modules"
+    last = re.findall(r"^(\d+ (?:passed|failed|error).*) in [\d.]+s.*$", printed, re.MULTILINE)
+    return last[-1].replace(", ", " ") if last else "no run"
 
 
 def _fetch(release: str, home: Path) -> Path:
-    """A release -> its unpacked source distribution."""
-    words = ["download", "--quiet", "--no-deps", "--no-binary", ":all:", "--dest", str(home)]
-    command = [sys.executable, "-m", "pip", *words, release]
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-    (archive,) = home.glob("*.tar.gz")
+    """A release -> its unpacked source distribution; the archive is kept in build/."""
+    archives = _ARCHIVES / release
+    if not archives.is_dir():
+        words = ["download", "--quiet", "--no-deps", "--no-binary", ":all:", "--dest", archives]
+        subprocess.run([sys.executable, "-m", "pip", *words, release], check=True)
+    (archive,) = archives.glob("*.tar.gz")
     unpack_archive(archive, home / "source", filter="data")
     (folder,) = (home / "source").iterdir()
     return folder
-
-
-def _run_tests(package: Package, source: Path, script: Path, tops: list[str]) -> str:
-    """The package's tests, with its bundle in place of the package -> pytest's last line."""
-    temporary = script.parent / "tmp"
-    temporary.mkdir()
-    text = _PLUGIN.format(tops=tops, bundle=str(script), temporary=str(temporary))
-    (script.parent / "load_bundle.py").write_text(text)
-    for folder in package.folders:  # nothing but the bundle may answer
-        (source / folder).rename(source / f"{folder}.away")
-    inside = f"{tops[0]}/tests"  # some packages hold their own tests
-    tests = [source / test.replace(inside, f"{tops[0]}.away/tests") for test in package.tests]
-    words = ["-q", "-p", "load_bundle", "-p", "no:cacheprovider", "--import-mode=importlib"]
-    words += ["-c", "/dev/null", "--rootdir", str(source), "-W", "ignore"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *words, *map(str, tests)],
-        cwd=source,
-        env={
-            "PYTHONPATH": f"{script.parent}:{source / 'tests'}",
-            "TMPDIR": str(temporary),
-            "PATH": "/usr/bin:/bin",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    (script.parent / "tests.log").write_text(done.stdout + done.stderr)
-    lines = (done.stdout + done.stderr).strip().splitlines()
-    return lines[-1] if lines else f"exit {done.returncode}"

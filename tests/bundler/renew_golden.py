@@ -14,10 +14,11 @@ CASES = Path(__file__).with_name("cases")
 SMALL = CASES / "small"
 SHAPES = Chapter("Shapes", ("shapes/__init__.py", "shapes/*"))
 GOLDEN: dict[str, dict[str, Any]] = {  # file beside the case -> how its Entry differs
-    "small.bundle.txt": {},
-    "small_as_text.bundle.txt": {"style": "text"},
-    "small_with_note.bundle.txt": {"include": ("note.txt",)},
+    "small.bundle.txt": {"exclude": ("note.txt",)},
+    "small_as_text.bundle.txt": {"exclude": ("note.txt",), "style": "text"},
+    "small_with_note.bundle.txt": {},
     "small_in_chapters.bundle.txt": {
+        "exclude": ("note.txt",),
         "head": "A small case, told in two chapters.\n\nIts shapes come first.",
         "chapters": (SHAPES, Chapter("All others", ("*",))),
     },

@@ -1,6 +1,7 @@
 """What a bundle looks like: readable, the same everywhere, and described by its manifest."""
 
 import ast
+import dataclasses
 import hashlib
 import json
 import os
@@ -96,7 +97,8 @@ def test_equal_bytes_whatever_the_machine(tmp_path: Path) -> None:
                 os.utime(target, (number * 10**8, number * 10**8))
         out = tmp_path / f"out {number}.py"
         program = (
-            "import sys; from pathlib import Path; from lib.bundler.bundle import *; from lib.bundler.entry import Entry\n"
+            "import sys; from pathlib import Path; from lib.bundler.bundle import *\n"
+            "from lib.bundler.entry import Entry\n"
             "entry, out = Path(sys.argv[1]), Path(sys.argv[2])\n"
             "made = build_bundle(Entry(entry.read_bytes(), entry.name, entry.parent))\n"
             "write_bundle(made, out, out.with_suffix('.json'))\n"
@@ -225,8 +227,11 @@ def test_too_large_a_script_names_its_largest_modules(tmp_path: Path) -> None:
     big = "VALUE = 1  # " + "x" * 80 + "\n"
     files = {"entry.py": "from lib import a, b\n", "lib/__init__.py": ""}
     _write(tmp_path, {**files, "lib/a.py": big * 9000, "lib/b.py": big * 1000})
+    entry = Entry(files["entry.py"], "entry.py", tmp_path)
     with pytest.raises(InputError, match=r"900,000; the largest: lib/a\.py 846,000, lib/b\.py"):
-        _bundle(tmp_path)
+        build_bundle(dataclasses.replace(entry, limit=900_000))
+    (told,) = build_bundle(entry).differences
+    assert "bytes; Kaggle takes 900,000" in str(told)
 
 
 def test_old_output_survives_what_goes_wrong(tmp_path: Path) -> None:

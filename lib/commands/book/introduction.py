@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lib.bundler.notebook import Story
+from lib.bundler.notebooks.notebook import Story
 from lib.commands.book.head import describe_kernel, describe_licence
 from lib.kernel.competition.table import find_rules
 from lib.kernel.configuration.config import Config
@@ -38,4 +38,4 @@ def tell_story(config: Config, licence: Path) -> Story:
     introduction = "\n\n".join(
         [title, f"A self-contained notebook for Kaggle, made by Kernelpress. {shown}", *paragraphs]
     )
-    return Story(introduction, _SHOW_REPORT, "What it made")
+    return Story(introduction, _SHOW_REPORT, "What it made", is_here=True)

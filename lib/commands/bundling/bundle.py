@@ -1,6 +1,7 @@
 """`build.py bundle`: any entry script -> one script that behaves as it does with its packages."""
 
 import argparse
+import dataclasses
 import sys
 import time
 from pathlib import Path
@@ -9,11 +10,13 @@ from lib.base.errors import InputError
 from lib.base.files import sha256_file
 from lib.base.places import check_input_file, check_output_file
 from lib.base.terminal import paint
+from lib.bundler.analysis.module_graph import ENTRY
 from lib.bundler.bundle import Bundle, build_bundle, find_contents, write_bundle
 from lib.bundler.entry import Entry
-from lib.bundler.module_graph import ENTRY
 from lib.bundler.sections import STYLES
 from lib.bundler.sources import read_bytes
+from lib.bundler.unbundling.rebuild import Rebuilt
+from lib.commands.bundling.recorded import record_options
 from lib.commands.options import Answer, Command
 from lib.commands.terminal.help_text import DATA, OUTPUT, find_group, tell
 
@@ -74,8 +77,16 @@ def _read_entry(path: Path, options: argparse.Namespace) -> Entry:
 
 def _write(path: Path, output: Path, options: argparse.Namespace) -> Bundle:
     bundle = build_bundle(_read_entry(path, options))
+    recorded = {"options": record_options(options, _add_options)}
+    bundle = dataclasses.replace(bundle, manifest={**bundle.manifest, **recorded})
     write_bundle(bundle, output, _place_manifest(output))
     return bundle
+
+
+def rebuild(options: argparse.Namespace) -> Rebuilt:
+    """(options) -> the bundle that they make now, in memory alone."""
+    bundle = build_bundle(_read_entry(Path(options.entry), options))
+    return Rebuilt(bundle.text.encode(), bundle.manifest)
 
 
 def _place_manifest(output: Path) -> Path:

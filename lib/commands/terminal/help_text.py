@@ -4,11 +4,10 @@ import argparse
 import re
 import shutil
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from lib.base.errors import InputError, find_nearest
-from lib.kernel.configuration.usual_names import name_key
 
 DATA, RECIPE, KAGGLE, OUTPUT, MORE = "data", "recipe and settings", "Kaggle", "output", "more"
 GROUPS = (DATA, RECIPE, KAGGLE, OUTPUT, MORE)  # in the order of the help
@@ -16,7 +15,7 @@ _WIDTH = 100  # columns, where no terminal tells its own
 _LIKE = 0.75  # the least likeness of a mistyped option to the one that was meant
 _HELP_AT = 28  # the column in which descriptions of options begin, at most
 
-Example = tuple[str, str]  # the words after build.py, and what they do
+Example = tuple[str, str]  # a command line, and what it does
 
 
 def find_width() -> int:
@@ -44,7 +43,13 @@ class Parser(argparse.ArgumentParser):
     Options are never abbreviated.
     """
 
-    def __init__(self, prog: str, description: str, examples: Sequence[Example] = ()) -> None:
+    def __init__(
+        self,
+        prog: str,
+        description: str,
+        examples: Sequence[Example] = (),
+        name_key: Callable[[str], str] | None = None,  # an unknown option -> a key of --set, or ""
+    ) -> None:
         super().__init__(
             prog=prog,
             description=description,
@@ -53,6 +58,7 @@ class Parser(argparse.ArgumentParser):
             formatter_class=_Formatter,
         )
         self._examples = examples
+        self._name_key = name_key
         more = find_group(self, MORE)
         more.add_argument("-h", "--help", action="help", help="show this text")
 
@@ -69,8 +75,7 @@ class Parser(argparse.ArgumentParser):
     def _name_option(self, word: str) -> str:
         """An unknown option -> the one that was meant, or the key of --set; "" for neither."""
         known = [name for action in self._actions for name in action.option_strings]
-        key = name_key(word.lstrip("-"))
-        if key and "--set" in known:
+        if self._name_key and (key := self._name_key(word.lstrip("-"))):
             return f"that is a key: --set {key}=VALUE"
         near = find_nearest(word, known, _LIKE) if word.startswith("-") else None
         return f"did you mean {near!r}?" if near else ""
@@ -130,7 +135,7 @@ class _Formatter(argparse.HelpFormatter):
 
 def format_examples(examples: Sequence[Example], width: int) -> str:
     """(examples, columns) -> their lines; what each does stands beside it, or else below it."""
-    lines = [f"  python build.py {words}".rstrip() for words, _ in examples]
+    lines = [f"  {words}".rstrip() for words, _ in examples]
     longest = max(map(len, lines))
     fits = longest + 2 + max(len(what) for _, what in examples) <= width
     shown = []

@@ -7,7 +7,8 @@ import shlex
 import pytest
 
 import build
-from lib.commands.options import Command, asks_for_list, list_settings, make_parser
+from lib.commands.kernel_options import list_settings
+from lib.commands.options import Command, asks_for_list, make_parser
 from lib.commands.terminal.help_text import GROUPS, Parser
 from lib.kernel.curation.curate import DEFAULT_ROUNDS
 

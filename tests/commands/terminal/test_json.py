@@ -124,6 +124,14 @@ def test_bundle(tmp_path: Path) -> None:
     demand_told("bundle", found)
     assert found["chain"][-1]["imports"] == dotted
     assert found["chain"][0]["file"] == "entry.py"
+    found = ask("unbundle", target)
+    demand_told("unbundle", found)
+    assert [each["path"] for each in found["files"] if each["edited"]] == []
+    found = ask("check", target)
+    demand_told("check", found)
+    assert found["agrees"] is True
+    target.write_text(target.read_text() + "# more\n")
+    assert ask("check", target, code=1)["differences"] != []
 
 
 def test_a_bundle_that_is_watched_has_no_json(capsys: pytest.CaptureFixture[str]) -> None:

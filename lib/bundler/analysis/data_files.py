@@ -1,0 +1,188 @@
+"""A graph of modules -> the files that they read: data of packages, and what they name by path."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from posixpath import dirname, join, normpath
+
+from lib.bundler.analysis.findings import FileUse, Mention
+from lib.bundler.analysis.locate import Locator
+from lib.bundler.analysis.module_graph import ENTRY, Graph, Module, matches_any
+from lib.bundler.differences import Difference
+
+_MOST_BYTES = 20_000_000  # of a folder or file that is taken because a program names it
+_TEXTS = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".conf")
+_DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+(?::[^\W\d]\w*)?")
+_GLOB = re.compile(r"[*?\[]")
+
+
+@dataclass
+class Files:
+    """Files that are no modules, or that no import names."""
+
+    data: dict[str, str] = field(default_factory=dict)  # path -> why it is taken
+    python: dict[str, str] = field(default_factory=dict)  # Python files taken by their paths
+    cwd: list[str] = field(default_factory=list)  # laid into the working folder
+    differences: list[Difference] = field(default_factory=list)
+
+
+class FileCollector:
+    """Decides which of the files that a program names are taken."""
+
+    def __init__(
+        self,
+        locator: Locator,
+        home: str,
+        exclude: tuple[str, ...] = (),
+        leave_out: Iterable[Path] = (),
+    ) -> None:
+        """`home` is the working folder when the program runs where it lies, from the root."""
+        self._locator = locator
+        self._home = home
+        self._exclude = exclude
+        self._leave_out = {path.resolve() for path in leave_out}
+        self._files = Files()
+
+    def collect(self, graph: Graph, cwd: Iterable[str]) -> Files:
+        """Take the data of packages, then what the modules name, then the globs of --cwd."""
+        self._files = files = Files()
+        files.cwd = self._match_cwd(cwd)
+        modules = list(graph.modules.values())
+        for module in modules:
+            if module.path.endswith(("/__init__.py", "/")):
+                for path in self._locator.list_data_files(module.path.rpartition("/")[0]):
+                    self._take(path, "is a data file")
+            elif module.source is None:
+                self._take(module.path, "is compiled")
+        written = {use.path for one in modules for use in one.findings.files if _writes(use)}
+        moved = any(use.kind == "moved" for one in modules for use in one.findings.files)
+        for module in modules:
+            for use in module.findings.files:
+                self._see(module, use, written, moved)
+        return files
+
+    def tell_writes(self, graph: Graph) -> list[Difference]:
+        """Tell what an unpacked program writes into a folder that nobody looks into."""
+        told = []
+        for module in graph.modules.values():
+            for use in module.findings.files:
+                if use.kind in ("write", "moved"):
+                    what = "writes beside __file__, which in the bundle is a temporary folder"
+                    if use.kind == "moved":
+                        what = "makes the folder of __file__ the working folder, in the bundle a "
+                        what += "temporary one: what it writes there is lost"
+                    cure = "write to the working folder: Path.cwd() / NAME"
+                    told.append(Difference(module.path, use.line, what, cure))
+        return told
+
+    def list_mentions(self, paths: Iterable[str]) -> list[Mention]:
+        """Texts of data files that may name modules, such as `_target_: nets.Generator`."""
+        found = []
+        for path in paths:
+            file = self._locator.real(path)
+            if path.endswith(_TEXTS) and file.stat().st_size < _MOST_BYTES:
+                text = file.read_text(encoding="utf-8", errors="replace")
+                found += [Mention(name, 0) for name in sorted(set(_DOTTED.findall(text)))]
+        return found
+
+    def _match_cwd(self, patterns: Iterable[str]) -> list[str]:
+        found: set[str] = set()
+        for pattern in patterns:
+            found |= set(self._match(join(self._home, normpath(pattern))))
+        return sorted(path for path in found if not self._is_left_out(path))
+
+    def _match(self, pattern: str) -> list[str]:
+        """A path or glob from the root -> files; of a folder all that is in it."""
+        if _GLOB.search(pattern):
+            return self._locator.match_files(pattern)
+        if self._locator.real(pattern).is_dir():
+            return self._locator.match_files("**/*", pattern)
+        return [pattern] if self._locator.real(pattern).is_file() else []
+
+    def _take(self, path: str, why: str) -> None:
+        if not self._is_left_out(path):
+            where = self._files.python if path.endswith(".py") else self._files.data
+            where.setdefault(path, why)
+
+    def _is_left_out(self, path: str) -> bool:
+        is_own = self._locator.real(path).resolve() in self._leave_out
+        return is_own or matches_any(self._exclude, path, path)
+
+    def _see(self, module: Module, use: FileUse, written: set[str], moved: bool) -> None:
+        if use.kind == "anchored":
+            self._see_anchored(module, use)
+        elif use.kind == "beside" and not module.path.endswith("/__init__.py"):
+            path = use.path
+            if not path.startswith("..") and self._locator.real(path).is_file():
+                self._take_all(module, use, [path], is_sure=False)
+        elif use.kind in ("opened", "literal") and use.path not in written:
+            path = normpath(join(self._home, use.path))
+            if moved:
+                self._take_all(module, use, self._match(path), is_sure=False)
+            else:
+                self._see_literal(module, use, path)
+
+    def _see_anchored(self, module: Module, use: FileUse) -> None:
+        path = use.path
+        own = dirname(module.path)
+        is_above = path in ("", ".", own) or own.startswith(f"{path}/")
+        if path.startswith(".."):
+            if self._locator.real(path).is_file() or _GLOB.search(path):
+                what = f"names {path}, which lies outside the folder of what is bundled"
+                cure = "bundle from the folder above, or put it beside the entry"
+                self._files.differences.append(Difference(module.path, use.line, what, cure))
+            return
+        if not is_above:
+            self._take_all(module, use, self._match(path), is_sure=True)
+
+    def _take_all(self, module: Module, use: FileUse, paths: list[str], is_sure: bool) -> None:
+        paths = [one for one in paths if one != module.path and not self._is_left_out(one)]
+        size = sum(self._locator.real(one).stat().st_size for one in paths)
+        if size > _MOST_BYTES:
+            what = f"names {use.path} with {size:,} bytes, which are not taken"
+            cure = f"attach it as a data set, or add --include '{use.path}*'"
+            if is_sure:
+                self._files.differences.append(Difference(module.path, use.line, what, cure))
+            return
+        for path in paths:
+            self._take(path, f"is named by {module.path}, line {use.line}")
+
+    def _see_literal(self, module: Module, use: FileUse, path: str) -> None:
+        """A text that names a file of the working folder: it is not there for the bundle."""
+        has_form = "." in use.path or "/" in use.path
+        if path.startswith("..") or not (has_form or use.kind == "opened"):
+            return
+        if use.kind == "literal" and (_GLOB.search(path) or self._locator.real(path).is_dir()):
+            return
+        if self._locator.real(path) == self._locator.root:
+            return
+        found = [one for one in self._match(path) if one not in self._files.cwd]
+        if not found or self._is_left_out(found[0]) or module.path in found:
+            return
+        is_folder = self._locator.real(path).is_dir()
+        glob = f"'{use.path}/**/*'" if is_folder else use.path
+        glob = f"'{glob}'" if _GLOB.search(glob) and not is_folder else glob
+        what = f"names {use.path} in the working folder, which the bundle does not hold"
+        told = Difference(module.path, use.line, what, f"--cwd {glob} lays it there at the start")
+        known = {one.what for one in self._files.differences}
+        if what not in known:
+            self._files.differences.append(told)
+
+
+def _writes(use: FileUse) -> bool:
+    return use.kind == "written"
+
+
+def list_ups(findings_files: Iterable[FileUse], locator: Locator) -> int:
+    """What the entry names -> how many folders above its own the highest of it lies."""
+    ups = 0
+    for use in findings_files:
+        path = normpath(use.path)
+        if use.kind in ("anchored", "search") and path.startswith(".."):
+            exists = _GLOB.search(path) or locator.real(path).exists()
+            ups = max(ups, path.split("/").count("..") if exists else 0)
+    return ups
+
+
+__all__ = ["ENTRY", "FileCollector", "Files", "list_ups"]

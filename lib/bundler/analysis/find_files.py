@@ -1,0 +1,259 @@
+"""A module's syntax tree -> the files and folders that it names, and why it needs files on disk."""
+
+import ast
+import posixpath
+import re
+
+from lib.bundler.analysis.evaluate_paths import Evaluator, Text
+from lib.bundler.analysis.findings import FileUse, Findings, Mention
+from lib.bundler.analysis.walk_tree import When, dotted_name, last_name
+
+_READERS = {"importlib_resources", "importlib_metadata", "pkg_resources", "compileall"}
+_READERS |= {"importlib.resources", "importlib.metadata", "py_compile", "modulefinder"}
+# What starts processes that do not run the main script again: these find modules on disk alone.
+_STARTERS = {"joblib", "loky", "ray", "dask", "distributed", "pathos", "multiprocess", "billiard"}
+_STARTERS |= {"pebble", "mpire", "parsl", "ipyparallel", "submitit", "accelerate", "deepspeed"}
+_STARTERS |= {"pexpect", "sh", "plumbum", "invoke", "fabric", "celery", "dramatiq", "rq"}
+_STARTERS |= {"gunicorn", "uvicorn", "pyspark", "subprocess", "xdist", "executorlib", "pty"}
+_STARTERS |= {"torch.distributed.run", "torch.distributed.launcher", "torch.distributed.elastic"}
+_CHILDREN = {"system", "popen", "posix_spawn", "posix_spawnp", "create_subprocess_exec"}
+_CHILDREN |= {"create_subprocess_shell", "startfile"}
+_RESOURCES = {"files", "read_text", "read_binary", "open_text", "open_binary", "path", "get_data"}
+_RESOURCES |= {"contents", "is_resource", "PackageLoader"}
+_NEEDS = {"__path__", "submodule_search_locations", "get_filename", "co_filename", "__cached__"}
+_NEEDS |= {"getfile", "getsourcefile", "getabsfile"}
+_LISTS = {"listdir", "scandir", "iterdir"}
+_GLOBS = {"glob": "", "rglob": "**/", "iglob": ""}
+_OPENERS = {
+    "open",
+    "Path",
+    "listdir",
+    "scandir",
+    "walk",
+    "glob",
+    "iglob",
+    "isdir",
+    "chdir",
+    "fwalk",
+}
+_WRITES = re.compile(r"(write|save|to_|dump|mkdir|makedirs|touch|unlink|rmtree|remove|rename)")
+_WRITERS = {"FileHandler", "RotatingFileHandler", "SummaryWriter", "replace", "rmdir", "imsave"}
+_FILE = re.compile(r"[\w][\w ./*?\[\]@+-]*")
+
+
+class FileFinder:
+    """Sees every node of one module in source order and keeps what it says of files."""
+
+    def __init__(
+        self, findings: Findings, evaluator: Evaluator | None, is_entry: bool, path: str
+    ) -> None:
+        self._findings = findings
+        self._evaluator = evaluator
+        self._is_entry = is_entry
+        self._path = path
+        self._used: set[int] = set()  # ids of nodes that are part of what was kept
+        self._opened: set[int] = set()  # ids of texts that name a file or folder for sure
+        self._uses_file = False
+
+    def see(self, node: ast.AST, when: When) -> None:
+        """Take notice of a node, whose parents were seen before."""
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                self._see_import(alias.name, (), node.lineno, when)
+        elif isinstance(node, ast.ImportFrom):
+            names = tuple(alias.name for alias in node.names)
+            self._see_import(node.module or "", names if not node.level else (), node.lineno, when)
+        elif isinstance(node, ast.Name):
+            self._see_name(node)
+        elif isinstance(node, ast.Constant):
+            self._see_text(node)
+        elif isinstance(node, ast.Assign | ast.AugAssign):
+            self._see_assignment(node)
+        elif isinstance(node, ast.Call):
+            self._see_call(node)
+        elif isinstance(node, ast.Attribute):
+            self._see_attribute(node)
+        if isinstance(node, ast.Call | ast.BinOp | ast.Attribute | ast.Subscript | ast.JoinedStr):
+            self._see_path(node)
+
+    def finish(self) -> None:
+        """Drop texts that can be joined to no path, once the whole module was seen."""
+        if not self._uses_file:
+            kept = [use for use in self._findings.files if use.kind != "beside"]
+            self._findings.files[:] = kept
+
+    def _need(self, line: int, reason: str) -> None:
+        self._findings.file_needs.append(f"line {line} {reason}")
+
+    def _keep(self, path: str, node: ast.expr, kind: str) -> None:
+        self._findings.files.append(FileUse(path, node.lineno, kind, False, node.col_offset))
+
+    def _see_import(self, module: str, names: tuple[str, ...], line: int, when: When) -> None:
+        if when == "typing":
+            return
+        found = {module, module.partition(".")[0], *(f"{module}.{name}" for name in names)}
+        if found & _READERS:
+            self._need(line, f"uses {module}")
+        elif found & _STARTERS:
+            self._need(line, "starts child processes")
+        elif "inspect" in found and set(names) & _NEEDS:
+            self._need(line, "asks for a module's file")
+
+    def _see_name(self, node: ast.Name) -> None:
+        if node.id == "__file__":
+            self._uses_file = True
+        if node.id in ("__file__", "__path__") and not self._is_entry:
+            self._need(node.lineno, f"uses {node.id}")
+
+    def _see_attribute(self, node: ast.Attribute) -> None:
+        if node.attr == "__file__" or node.attr in _NEEDS:
+            self._need(node.lineno, f"uses {node.attr}")
+        elif node.attr == "origin" and last_name(node.value) in ("__spec__", "spec"):
+            self._need(node.lineno, "uses a module's origin")
+        on_os = isinstance(node.value, ast.Name) and node.value.id in ("os", "asyncio")
+        if on_os and (node.attr in _CHILDREN or node.attr.startswith(("exec", "spawn"))):
+            self._need(node.lineno, "starts child processes")
+
+    def _see_call(self, node: ast.Call) -> None:
+        name = last_name(node.func)
+        if name in ("iter_modules", "walk_packages") and node.args:
+            self._need(node.lineno, "lists a package's modules")
+            self._see_list_of_folders(node.args[0])
+        elif name in _RESOURCES and node.args:
+            first = node.args[0]
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                self._findings.mentions.append(Mention(first.value, first.lineno, alone=True))
+        for keyword in node.keywords:
+            is_one = isinstance(keyword.value, ast.Constant) and keyword.value.value in (None, 1)
+            if keyword.arg == "n_jobs" and not is_one:
+                self._need(node.lineno, "starts child processes")
+        if name == "addsitedir" and node.args:
+            self._add_folder(node.args[0], "search", late=True)
+        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+        if owner is not None and name in ("insert", "append", "extend"):
+            self._see_edit(node, owner, name)
+        if is_write(node):
+            self._see_write(node)
+        elif name == "chdir" and self._evaluator and self._evaluator.has_taint(node):
+            self._keep("", node, "moved")
+        elif name in _OPENERS:
+            parts = [*node.args, *([owner] if owner is not None else [])]
+            self._opened |= {id(one) for one in parts if isinstance(one, ast.Constant)}
+
+    def _see_edit(self, node: ast.Call, owner: ast.expr, name: str) -> None:
+        """`sys.path.insert(0, x)`, `__path__.append(x)` and the like."""
+        target = dotted_name(owner)
+        if not node.args or target not in ("sys.path", "path", "__path__"):
+            return
+        if target == "path" and name != "insert":
+            return  # some list of that name
+        kind = "extend" if target == "__path__" else "search"
+        self._add_folder(node.args[-1], kind, late=name != "insert")
+
+    def _see_assignment(self, node: ast.Assign | ast.AugAssign) -> None:
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for target in targets:
+            inner = target.value if isinstance(target, ast.Subscript) else target
+            name = dotted_name(inner)
+            if name in ("sys.path", "__path__"):
+                kind = "extend" if name == "__path__" else "search"
+                first = node.value
+                while isinstance(first, ast.BinOp):
+                    first = first.left
+                late = isinstance(node, ast.AugAssign) or not isinstance(first, ast.List)
+                for one in ast.walk(node.value):
+                    if isinstance(one, ast.List | ast.Tuple):
+                        self._add_folder(one, kind, late)
+
+    def _add_folder(self, node: ast.expr, kind: str, late: bool) -> None:
+        if isinstance(node, ast.List | ast.Tuple):
+            for item in node.elts:
+                self._add_folder(item, kind, late)
+            return
+        found = self._evaluate(node)
+        if found is None or found.text.startswith("/"):
+            return
+        self._use(node)
+        where = self._findings.extends if kind == "extend" else self._findings.search
+        kind = kind if found.anchored else f"{kind} from the working folder"
+        where.append(FileUse(found.text, node.lineno, kind, late, node.col_offset))
+
+    def _see_list_of_folders(self, node: ast.expr) -> None:
+        for item in node.elts if isinstance(node, ast.List | ast.Tuple) else ():
+            found = self._evaluate(item)
+            if found is not None and found.anchored:
+                self._keep(posixpath.join(found.text, "*.py"), item, "anchored")
+                self._keep(posixpath.join(found.text, "*/**/*.py"), item, "anchored")
+
+    def _see_write(self, node: ast.Call) -> None:
+        """What is written is no input; a folder of the bundle's own is a bad place for it."""
+        parts = [*node.args, *(one.value for one in node.keywords)]
+        if isinstance(node.func, ast.Attribute):
+            parts.append(node.func.value)
+        has_taint = False
+        for part in parts:
+            if self._evaluator and self._evaluator.has_taint(part):
+                has_taint = True
+            for one in ast.walk(part):
+                if isinstance(one, ast.Constant) and isinstance(one.value, str):
+                    self._keep(one.value, one, "written")
+            self._use(part)
+        if has_taint:
+            self._keep("", node, "write")
+
+    def _see_path(self, node: ast.expr) -> None:
+        """Keep the largest expression that stands for a path computed from __file__."""
+        if self._evaluator is None or id(node) in self._used:
+            return
+        found, pattern = self._evaluate(node), ""
+        if found is None and isinstance(node, ast.Call):
+            found, pattern = self._evaluate_listing(node)
+        if found is None or not found.anchored:
+            return
+        self._use(node)
+        if pattern or found.text != self._path:
+            self._keep(posixpath.normpath(posixpath.join(found.text, pattern)), node, "anchored")
+
+    def _evaluate_listing(self, node: ast.Call) -> tuple[Text | None, str]:
+        """`path.glob("*.py")`, `os.listdir(path)` -> (the folder, what is taken of it)."""
+        name = last_name(node.func)
+        receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
+        if name in _LISTS or name in ("walk", "fwalk"):
+            folder = self._evaluate(node.args[0] if node.args else receiver)
+            return folder, "*" if name in _LISTS else "**/*"
+        if name in _GLOBS and node.args and receiver is not None:
+            pattern, folder = self._evaluate(node.args[0]), self._evaluate(receiver)
+            if pattern is not None and not pattern.anchored:
+                return folder, _GLOBS[name] + pattern.text
+        return None, ""
+
+    def _evaluate(self, node: ast.AST | None) -> Text | None:
+        if self._evaluator is not None:
+            return self._evaluator.evaluate(node)
+        text = node.value if isinstance(node, ast.Constant) else None
+        return Text(text) if isinstance(text, str) else None
+
+    def _use(self, node: ast.AST) -> None:
+        self._used |= {id(one) for one in ast.walk(node)}
+
+    def _see_text(self, node: ast.Constant) -> None:
+        text = node.value
+        if not isinstance(text, str) or id(node) in self._used or not 0 < len(text) < 200:
+            return
+        if _FILE.fullmatch(text.removeprefix("./")):
+            kind = "opened" if id(node) in self._opened else "literal"
+            self._keep(posixpath.normpath(text), node, kind)
+            folder = posixpath.dirname(self._path)
+            self._keep(posixpath.normpath(posixpath.join(folder, text)), node, "beside")
+
+
+def is_write(node: ast.Call) -> bool:
+    """Tell whether a call writes the file that it names, as open(path, "w") does."""
+    name = last_name(node.func)
+    if name in _WRITERS or (_WRITES.match(name) and name != "write"):
+        return True
+    if name != "open":
+        return False
+    words = [*node.args, *(one.value for one in node.keywords if one.arg == "mode")]
+    modes = [one.value for one in words if isinstance(one, ast.Constant)]
+    return any(isinstance(m, str) and re.fullmatch(r"[rb+t]*[wax+][b+t]*", m) for m in modes)

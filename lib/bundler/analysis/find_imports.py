@@ -1,0 +1,221 @@
+"""A module's syntax tree -> what it says of other modules and of files, in source order."""
+
+import ast
+import re
+
+from lib.bundler.analysis.evaluate_paths import Evaluator, Text, may_hold_paths
+from lib.bundler.analysis.find_files import FileFinder
+from lib.bundler.analysis.findings import Findings, Import, Mention
+from lib.bundler.analysis.walk_tree import When, dotted_name, last_name, walk_tree
+
+_DYNAMIC = {"import_module", "__import__", "run_module", "resolve_name", "locate"}
+_SCANS = {"iter_modules", "walk_packages"}
+_LAZY = {"attach", "attach_stub", "lazy_attach", "_LazyModule", "LazyModule"}
+_FROM_OUTSIDE = {"argv", "environ", "getenv", "input"}
+_MENTION = re.compile(r"\.*[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d][\w.]*)?")
+_COMMAND = re.compile(r"(?:^|\s)-m[\s,\"']+([^\W\d][\w.]*)")
+
+
+def find_imports(
+    tree: ast.Module, package: str, is_entry: bool, path: str = "", text: str | None = None
+) -> Findings:
+    """(tree, dotted package that relative imports start from, ...) -> Findings.
+
+    `path` is the module's own, from the root; `text` its source, by which much can be passed over.
+    """
+    finder = _Finder(tree, package, is_entry, path, text)
+    finder.find()
+    return finder.findings
+
+
+def resolve_relative(package: str, level: int, module: str | None) -> str | None:
+    """(package, dots, name) -> the absolute name; None where the dots lead above the top."""
+    parts = package.split(".") if package else []
+    if level > len(parts):
+        return None
+    base = parts[: len(parts) - level + 1]
+    return ".".join([*base, module] if module else base)
+
+
+class _Finder:
+    def __init__(
+        self, tree: ast.Module, package: str, is_entry: bool, path: str, text: str | None
+    ) -> None:
+        self.findings = Findings()
+        self._tree = tree
+        self._package = package
+        self._is_entry = is_entry
+        self._text = text
+        name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        self._evaluator = Evaluator(tree, path, name, package) if may_hold_paths(text) else None
+        self._files = FileFinder(self.findings, self._evaluator, is_entry, path)
+        self._is_lazy = text is None or "__getattr__" in text or any(one in text for one in _LAZY)
+        self._docstrings: set[int] = set()
+        self._aliases: dict[str, str] = {}
+
+    def find(self) -> None:
+        for node, when in walk_tree(self._tree, self._is_entry):
+            kind = type(node)
+            if kind is ast.Import:
+                self._add_import(node, when)  # type: ignore[arg-type]
+            elif kind is ast.ImportFrom:
+                self._add_from(node, when)  # type: ignore[arg-type]
+            elif kind is ast.Call:
+                self._see_call(node, when)  # type: ignore[arg-type]
+            elif kind is ast.Constant:
+                self._see_constant(node)  # type: ignore[arg-type]
+            elif kind is ast.Expr and isinstance(node.value, ast.Constant):  # type: ignore[attr-defined]
+                self._docstrings.add(id(node.value))  # type: ignore[attr-defined]
+            elif kind is ast.JoinedStr or kind is ast.BinOp:
+                self._see_computed(node)  # type: ignore[arg-type]
+            elif kind is ast.arg or kind is ast.AnnAssign:
+                self._pass_over(node.annotation)  # type: ignore[attr-defined]
+            elif kind is ast.Compare:
+                self._see_comparison(node)  # type: ignore[arg-type]
+            elif kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
+                self._pass_over(node.returns)  # type: ignore[attr-defined]
+            elif kind is ast.List or kind is ast.Tuple:
+                self._see_list(node)  # type: ignore[arg-type]
+            self._files.see(node, when)
+        self._files.finish()
+
+    def _pass_over(self, annotation: ast.expr | None) -> None:
+        """What stands in an annotation is for type checkers."""
+        if annotation is not None:
+            self._docstrings |= {id(one) for one in ast.walk(annotation)}
+
+    def _see_comparison(self, node: ast.Compare) -> None:
+        """A name that is only looked up, as in `"a.b" in sys.modules`, is not to be imported."""
+        sides = [node.left, *node.comparators]
+        if any(dotted_name(side) in ("sys.modules", "__name__") for side in sides):
+            self._docstrings |= {id(side) for side in sides}
+
+    def _add_import(self, node: ast.Import, when: When) -> None:
+        for alias in node.names:
+            self._aliases[alias.asname or alias.name.partition(".")[0]] = alias.name
+            self.findings.imports.append(Import(alias.name, (), node.lineno, when))
+
+    def _add_from(self, node: ast.ImportFrom, when: When) -> None:
+        module = node.module
+        if node.level:
+            module = resolve_relative(self._package, node.level, node.module)
+        names = tuple(alias.name for alias in node.names)
+        for alias in node.names:
+            self._aliases[alias.asname or alias.name] = f"{module}.{alias.name}"
+        if when != "typing" or module:
+            self.findings.imports.append(Import(module or "", names, node.lineno, when))
+
+    def _see_call(self, node: ast.Call, when: When) -> None:
+        name = last_name(node.func)
+        if name in _DYNAMIC and node.args:
+            self._add_call(node, name, when)
+        elif name in _SCANS or name in _LAZY:
+            self._add_scan(node, name)
+
+    def _add_call(self, node: ast.Call, name: str, when: When) -> None:
+        """Keep the module of a call such as import_module(".b", __package__) or __import__("a")."""
+        target = self._text_of(node.args[0])
+        if target is None:
+            if name != "locate":
+                names = {last_name(one) for one in ast.walk(node.args[0])}
+                self.findings.unfollowed.append((node.lineno, bool(names & _FROM_OUTSIDE)))
+            return
+        absolute = self._resolve_text(target.partition(":")[0], node)
+        if name in ("run_module", "locate"):
+            self.findings.mentions.append(Mention(absolute, node.lineno, alone=True))
+        elif absolute:
+            rank: When = "later" if when in ("load", "maybe") else when
+            self.findings.imports.append(Import(absolute, (), node.lineno, rank))
+
+    def _resolve_text(self, target: str, node: ast.Call) -> str:
+        dots = len(target) - len(target.lstrip("."))
+        if not dots:
+            return target
+        anchor = [*node.args[1:2], *(k.value for k in node.keywords if k.arg == "package")]
+        package = (self._text_of(anchor[0]) if anchor else None) or self._package
+        return resolve_relative(package, dots, target.lstrip(".") or None) or ""
+
+    def _text_of(self, node: ast.expr) -> str | None:
+        if isinstance(node, ast.Constant):
+            return node.value if isinstance(node.value, str) else None
+        found = self._evaluator.evaluate(node) if self._evaluator else None
+        return found.text if isinstance(found, Text) and not found.is_path else None
+
+    def _add_scan(self, node: ast.Call, name: str) -> None:
+        """A package whose modules are listed at run time is taken as a whole."""
+        if name in _LAZY:
+            return
+        where = node.args[0] if node.args else None
+        if isinstance(where, ast.Attribute) and where.attr == "__path__":
+            target = dotted_name(where.value)
+            head, _, rest = target.partition(".")
+            known = self._aliases.get(head, head)
+            known = head if known.startswith(f"{head}.") and rest else known
+            target = ".".join(filter(None, (known, rest)))
+            self.findings.families.append((target, node.lineno))
+        elif where is not None and last_name(where) == "__path__" and self._package:
+            self.findings.families.append((self._package, node.lineno))
+
+    def _see_constant(self, node: ast.Constant) -> None:
+        text = node.value
+        if not isinstance(text, str) or id(node) in self._docstrings or len(text) > 200:
+            return
+        if _MENTION.fullmatch(text):
+            if text[0] == ".":
+                self._mention_relative(text, node.lineno)
+            elif "." in text or ":" in text:
+                self.findings.mentions.append(Mention(text, node.lineno))
+            else:
+                self.findings.words.append(Mention(text, node.lineno, alone=True))
+                if self._is_lazy and self._package:
+                    name = f"{self._package}.{text}"
+                    self.findings.mentions.append(Mention(name, node.lineno, alone=True))
+        elif "-m" in text:
+            for found in _COMMAND.findall(text):
+                self.findings.mentions.append(Mention(found, node.lineno, alone=True))
+
+    def _mention_relative(self, text: str, line: int) -> None:
+        dots = len(text) - len(text.lstrip("."))
+        if name := resolve_relative(self._package, dots, text.lstrip(".") or None):
+            self.findings.mentions.append(Mention(name, line))
+
+    def _see_computed(self, node: ast.JoinedStr | ast.BinOp) -> None:
+        """A name that begins with a package's, as f"models.{name}", takes the package."""
+        first: ast.AST = node
+        while isinstance(first, ast.BinOp):
+            first = first.left
+        if isinstance(first, ast.JoinedStr):
+            start = self._start_of(first)
+        elif isinstance(first, ast.Constant) and isinstance(first.value, str):
+            start = re.split(r"%[sr]|{", first.value)[0]
+        else:
+            start = (self._text_of(first) or "") if isinstance(first, ast.Name) else ""
+            start += "." if start and start == self._package else ""
+        if re.fullmatch(r"\.*([^\W\d]\w*\.)*", start) and start.endswith("."):
+            self._add_family(start, node.lineno)
+
+    def _start_of(self, node: ast.JoinedStr) -> str:
+        """An f-string -> its text up to the first part that cannot be known."""
+        start = ""
+        for part in node.values:
+            inner = part.value if isinstance(part, ast.FormattedValue) else part
+            text = self._text_of(inner)
+            if text is None:
+                break
+            start += text
+        return start
+
+    def _add_family(self, start: str, line: int) -> None:
+        dots = len(start) - len(start.lstrip("."))
+        name: str | None = start.rstrip(".")
+        if dots:
+            name = resolve_relative(self._package, dots, start.strip(".") or None)
+        if name:
+            self.findings.families.append((name, line))
+
+    def _see_list(self, node: ast.List | ast.Tuple) -> None:
+        """Keep the modules of commands: [sys.executable, "-m", "worker"]."""
+        for before, item in zip(node.elts, node.elts[1:], strict=False):
+            after_m = isinstance(before, ast.Constant) and before.value == "-m"
+            if after_m and isinstance(item, ast.Constant) and isinstance(item.value, str):
+                self.findings.mentions.append(Mention(item.value, item.lineno, alone=True))

@@ -1,0 +1,58 @@
+"""What one module says of other modules and of files."""
+
+from dataclasses import dataclass, field
+
+from lib.bundler.analysis.walk_tree import When
+
+
+@dataclass(frozen=True)
+class FileUse:
+    """A file, folder or glob that a module names, by a path from the root.
+
+    Kinds: "anchored" (computed from __file__), "beside" (a text that may be joined to it),
+    "literal" (relative to the working folder), "opened" (the same, and a file for sure),
+    "written", "write" (it writes beside __file__), "moved" (that is made the working folder),
+    "search" and "extend" (packages lie there).
+    """
+
+    path: str  # may begin with ".."; of a literal, relative to the entry's folder
+    line: int
+    kind: str
+    late: bool = False  # of a folder for packages: behind all others
+    column: int = 0
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import statement, or one call that imports a module by a literal name."""
+
+    module: str  # absolute and dotted
+    names: tuple[str, ...]  # of `from module import names`; empty for `import module`
+    line: int
+    when: When  # load: always; maybe: under an `if`; later: in a function; optional: in a try
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A string that may name a module, or something in one: "pkg.mod.Class", "pkg.mod:Class"."""
+
+    name: str  # absolute and dotted
+    line: int
+    alone: bool = False  # it may be a module's name even without a dot
+
+
+@dataclass
+class Findings:
+    """What one module says about other modules and about files."""
+
+    imports: list[Import] = field(default_factory=list)
+    mentions: list[Mention] = field(default_factory=list)
+    families: list[tuple[str, int]] = field(default_factory=list)  # packages taken as a whole
+    unfollowed: list[tuple[int, bool]] = field(
+        default_factory=list
+    )  # (line, from outside for sure)
+    words: list[Mention] = field(default_factory=list)  # names of a computed import, where one is
+    file_needs: list[str] = field(default_factory=list)  # reasons why files must lie on disk
+    files: list[FileUse] = field(default_factory=list)  # files and folders that it names
+    search: list[FileUse] = field(default_factory=list)  # folders that it puts on sys.path
+    extends: list[FileUse] = field(default_factory=list)  # folders that it adds to its __path__

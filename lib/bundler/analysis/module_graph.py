@@ -1,0 +1,452 @@
+"""An entry and the folders of its packages -> the modules that it reaches, in reading order."""
+
+import ast
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from posixpath import dirname
+
+from lib.base.errors import InputError
+from lib.bundler.analysis.explain_missing import explain_missing_module, explain_missing_package
+from lib.bundler.analysis.find_imports import find_imports
+from lib.bundler.analysis.findings import Findings, Import, Mention
+from lib.bundler.analysis.kaggle_packages import name_origin
+from lib.bundler.analysis.locate import Locator
+from lib.bundler.differences import Difference
+from lib.bundler.sources import Source, bundle_error, parse_source, read_bytes, show_broken
+
+ENTRY = "__main__"
+
+
+@dataclass(frozen=True)
+class Module:
+    """One module that the entry reaches."""
+
+    name: str  # a file that no dotted name leads to has its path for a name
+    path: str  # from the root; "lib/" for a namespace package
+    source: Source | None  # None: a namespace package or a compiled module
+    findings: Findings
+    targets: tuple[tuple[str, Import], ...]  # (module beside the entry, how it is imported)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An import that leads nowhere: an error where it always runs, else what may differ."""
+
+    importer: str
+    when: str
+    error: InputError
+    difference: Difference | None  # None: the program itself would fail there in the same way
+
+
+@dataclass
+class Graph:
+    """What the entry reaches: modules beside it by name, and imports from elsewhere."""
+
+    modules: dict[str, Module] = field(default_factory=dict)  # imported modules first
+    external: list[tuple[str, str, Import]] = field(default_factory=list)  # (top, importer, how)
+    problems: list[Problem] = field(default_factory=list)
+
+    def chain_to(self, name: str) -> list[tuple[str, int, str]] | None:
+        """A module's name -> the shortest chain to it, as (importer, line, imported) steps."""
+        before: dict[str, tuple[str, int]] = {}
+        queue = deque([ENTRY])
+        while queue:
+            here = queue.popleft()
+            for target, how in self.modules[here].targets if here in self.modules else ():
+                if target not in before and target != ENTRY:
+                    before[target] = (here, how.line)
+                    queue.append(target)
+        if name not in before:
+            return None
+        steps: list[tuple[str, int, str]] = []
+        while name != ENTRY:
+            importer, line = before[name]
+            steps.append((importer, line, name))
+            name = importer
+        return steps[::-1]
+
+    def list_certain(self) -> set[str]:
+        """Names of the modules that every run imports; to the others a doubtful import leads."""
+        certain, queue = {ENTRY}, deque([ENTRY])
+        while queue:
+            for target, how in self.modules[queue.popleft()].targets:
+                if how.when == "load" and target not in certain and target in self.modules:
+                    certain.add(target)
+                    queue.append(target)
+        return certain
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is asked for besides what the imports lead to."""
+
+    include: tuple[str, ...] = ()  # names of modules
+    files: tuple[str, ...] = ()  # paths of Python files that no import names
+    exclude: tuple[str, ...] = ()  # globs of names or paths
+    external: tuple[str, ...] = ()  # names that stay outside
+
+
+class GraphBuilder:
+    """Follows imports from an entry; what it has read once it does not read again."""
+
+    def __init__(self, locator: Locator, entry: Source, module: str = "") -> None:
+        """`module` is the entry's dotted name where it runs as `python -m` does."""
+        self._locator = locator
+        self._entry = entry
+        self._own_name = module
+        self._sources: dict[str, Source] = {entry.path: entry}
+        self._findings: dict[str, Findings] = {}
+        self._resolved: set[str] = set()  # modules in which a computed name could be followed
+        self.graph = Graph()
+        self.broken: dict[str, InputError] = {}  # path -> what is wrong with its text
+        locator.read_extends = self._read_extends
+        self._chosen = Selection()
+
+    def build(self, chosen: Selection) -> Graph:
+        """Add modules depth first, an imported one before its importer; without recursion."""
+        self.graph, self._chosen = Graph(), chosen
+        self._resolved.clear()
+        paths = [path for path in chosen.files if path != self._entry.path]
+        extra = [Import(name, (), 0, "later") for name in chosen.include]
+        main = self._make_module(ENTRY, self._entry.path, self._entry, extra, paths)
+        seen = {ENTRY}
+        stack: list[tuple[Module, Iterator[str]]] = [(main, iter([t for t, _ in main.targets]))]
+        while stack:
+            module, targets = stack[-1]
+            for target in targets:
+                if target not in seen:
+                    seen.add(target)
+                    below = self._load(target)
+                    stack.append((below, iter([t for t, _ in below.targets])))
+                    break
+            else:
+                self.graph.modules[module.name] = module
+                stack.pop()
+        return self.graph
+
+    def find_mentioned(self, mention: Mention) -> list[str]:
+        """A text such as "pkg.mod.Class" -> the modules that it names; none where it names none."""
+        parts = re.split(r"[.:]", mention.name)
+        if any(not part for part in parts) or (len(parts) == 1 and not mention.alone):
+            return []
+        for end in range(len(parts), 0, -1):
+            name = ".".join(parts[:end])
+            found = self._locator.find(name)
+            if found is None:
+                continue
+            if end < len(parts) and not self._binds(name, parts[end]):
+                return []
+            main = f"{name}.__main__" if end == len(parts) and found.folders else ""
+            return [name, main] if main and self._locator.find(main) else [name]
+        return []
+
+    def list_unfollowed(self) -> list[tuple[str, int]]:
+        """(path, line) of every import of a computed name of which nothing is known."""
+        found = []
+        importers = self._list_importers()
+        for module in self.graph.modules.values():
+            known = self._resolved & {module.name, *importers.get(module.name, ())}
+            for line, is_from_outside in module.findings.unfollowed:
+                has_family = any(self._locator.find(name) for name, _ in module.findings.families)
+                if has_family or (known and not is_from_outside):
+                    continue
+                found.append((module.path, line))
+        return found
+
+    def _list_importers(self) -> Mapping[str, set[str]]:
+        importers: dict[str, set[str]] = {}
+        for module in self.graph.modules.values():
+            for target, _ in module.targets:
+                importers.setdefault(target, set()).add(module.name)
+        return importers
+
+    def _load(self, name: str) -> Module:
+        found = self._locator.find(name)
+        path = found.path if found else name.removeprefix("./")
+        if not path.endswith(".py"):
+            return Module(name, path, None, Findings(), ())
+        source = self._read(path)
+        others = [other for other in (found.others if found else ()) if other != path]
+        return self._make_module(name, path, source, [], others)
+
+    def _read(self, path: str) -> Source:
+        if path not in self._sources:
+            raw = read_bytes(self._locator.real(path))
+            try:
+                self._sources[path] = parse_source(path, raw, self._locator.show(path))
+            except InputError as error:
+                self._sources[path] = show_broken(path, raw, str(error))
+                self.broken[path] = error
+        return self._sources[path]
+
+    def _find(self, source: Source, name: str) -> Findings:
+        if source.path not in self._findings:
+            dotted = self._own_name if name == ENTRY else name
+            package = dotted if source.is_package else dotted.rpartition(".")[0]
+            package = "" if "/" in dotted else package
+            self._findings[source.path] = find_imports(
+                source.tree, package, name == ENTRY, source.path, source.text
+            )
+        return self._findings[source.path]
+
+    def _read_extends(self, path: str) -> list[str]:
+        """A package's __init__.py -> folders that it adds to its __path__ itself."""
+        source = self._read(path)
+        if "__path__" not in source.text:
+            return []
+        name = dirname(path).replace("/", ".")
+        return [use.path for use in self._find(source, name).extends]
+
+    def _make_module(
+        self, name: str, path: str, source: Source, extra: list[Import], files: list[str]
+    ) -> Module:
+        findings = self._find(source, name)
+        found: dict[str, Import] = {}
+        dotted = self._own_name if name == ENTRY else name
+        # Python imports them first.
+        parents = [] if "/" in dotted else dotted.split(".")[:-1]
+        for end in range(1, len(parents) + 1):
+            found[".".join(parents[:end])] = Import("", (), 1, "load")
+        for item in (*findings.imports, *extra):
+            for target in self._find_targets(path, name, item):
+                _keep_surest(found, target, item)
+        for target, line in self._find_named(name, findings):
+            found.setdefault(target, Import(target, (), line, "later"))
+        for file in files:
+            found.setdefault(self._name_file(file), Import(file, (), 0, "later"))
+        own = {name, self._own_name} if name == ENTRY else {name}
+        kept = {
+            target: how
+            for target, how in found.items()
+            if target not in own and not self._is_left_out(target)
+        }
+        return Module(name, path, source, findings, tuple(kept.items()))
+
+    def _name_file(self, path: str) -> str:
+        """A file's path -> the name of its module, or the path itself where no name leads to it."""
+        for folder in self._locator.search:
+            inner = path.removeprefix(f"{folder}/") if folder else path
+            name = inner.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+            if (found := self._locator.find(name)) and found.path == path:
+                return name
+        return path if "/" in path else f"./{path}"
+
+    def _is_left_out(self, name: str) -> bool:
+        found = self._locator.find(name)
+        path = found.path if found else name.removeprefix("./")
+        return any(name == one or name.startswith(f"{one}.") for one in self._chosen.external) or (
+            matches_any(self._chosen.exclude, name, path)
+        )
+
+    def _find_named(self, name: str, findings: Findings) -> list[tuple[str, int]]:
+        """Modules that are named by texts, or taken as a whole with their package."""
+        named = [(one, m.line) for m in findings.mentions for one in self.find_mentioned(m)]
+        if findings.unfollowed or any(self._imports_by_name(one) for one in findings.imports):
+            words = [(one, m.line) for m in findings.words for one in self.find_mentioned(m)]
+            named += words
+            named += [
+                (one, line)
+                for family, line in findings.families
+                for one in self._locator.list_package(family)
+            ]
+            elsewhere = {m.name.split(".")[0] for m in (*findings.words, *findings.mentions)}
+            if named or any(self._locator.is_installed(top) for top in elsewhere):
+                self._resolved.add(name)
+        else:
+            named += [
+                (one, line)
+                for family, line in findings.families
+                if "iter_modules" in self._text_of(name) or "walk_packages" in self._text_of(name)
+                for one in self._locator.list_package(family)
+            ]
+        if named:
+            self._resolved.add(name)
+        return named
+
+    def _text_of(self, name: str) -> str:
+        source = self._entry if name == ENTRY else self._source_of(name)
+        return source.text if source else ""
+
+    def _imports_by_name(self, item: Import) -> bool:
+        """Tell whether an import leads to a module that imports computed names."""
+        if not self._locator.find(item.module):
+            return False
+        names = [item.module, *(f"{item.module}.{one}" for one in item.names)]
+        sources = [self._source_of(name) for name in names]
+        words = ("import_module(", "__import__(", "resolve_name(")
+        return any(source and any(word in source.text for word in words) for source in sources)
+
+    def _find_targets(self, path: str, importer: str, item: Import) -> list[str]:
+        """One import -> the modules beside the entry that it loads; others go to `external`."""
+        if (item.when == "typing" and not item.module) or item.module == "__bundle__":
+            return []
+        if not item.module:
+            cure = "count the dots: each leads one package up"
+            if importer == ENTRY:
+                cure = "bundle it as python -m runs it: build.py bundle -m PACKAGE -o OUT.py"
+            error = self._error(path, item, "a relative import above its package", cure)
+            self._add_problem(importer, item, error, None)
+            return []
+        parts = item.module.split(".")
+        top = self._locator.find(parts[0])
+        if top is None and item.when != "typing" and self._add_source_folder(parts[0]):
+            top = self._locator.find(parts[0])
+        if item.when == "typing" or top is None or parts[0] in self._chosen.external:
+            self.graph.external.append((parts[0], importer, item))
+            if top is None and item.when != "typing":
+                self._check_known(path, importer, item, parts[0])
+            return []
+        names = [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
+        for number, name in enumerate(names):
+            if self._locator.find(name) is None:
+                if self._is_shared(names[number - 1]):
+                    self.graph.external.append((parts[0], importer, item))
+                elif not self._may_be_made(names[number - 1]):
+                    self._add_missing(path, importer, item, name)
+                return names[:number]
+        return self._drop_excluded(
+            path, importer, item, names + self._find_submodules(path, importer, item)
+        )
+
+    def _drop_excluded(self, path: str, importer: str, item: Import, names: list[str]) -> list[str]:
+        """Names -> those that are not left out; where the program needs one, that is told."""
+        left_out = [name for name in names if self._is_left_out(name)]
+        if left_out and item.when == "load":
+            what = f"imports {left_out[-1]}, which is excluded: the bundle fails there"
+            cure = "import it under try / except ImportError, or do not exclude it"
+            difference = Difference(path, item.line, what, cure)
+            error = self._error(path, item, what, cure)
+            self.graph.problems.append(Problem(importer, "later", error, difference))
+        return [name for name in names if name not in left_out]
+
+    def _find_submodules(self, path: str, importer: str, item: Import) -> list[str]:
+        """`from package import a, b` -> the names among them that are modules."""
+        found = []
+        for name in item.names:
+            if name == "*":
+                source = self._source_of(item.module)
+                listed = _literal_all(source.tree) if source else []
+                found += [f"{item.module}.{one}" for one in listed]
+                continue
+            full = f"{item.module}.{name}"
+            if self._locator.find(full) is not None:
+                found.append(full)
+            elif not self._may_have(item.module, name):
+                self._add_missing(path, importer, item, full)
+        return [name for name in found if self._locator.find(name) is not None]
+
+    def _is_shared(self, package: str) -> bool:
+        """Tell whether other distributions may hold a part of a namespace package too."""
+        found = self._locator.find(package)
+        return found is not None and found.path.rstrip("/") in self._locator.overlay
+
+    def _source_of(self, name: str) -> Source | None:
+        path = self._locator.find_file(name)
+        return self._read(path) if path and path.endswith(".py") else None
+
+    def _may_be_made(self, package: str) -> bool:
+        """Tell whether a package's code could itself put submodules into sys.modules."""
+        source = self._source_of(package)
+        return source is not None and "sys.modules" in source.text
+
+    def _may_have(self, module: str, name: str) -> bool:
+        """Tell whether a package may have an attribute; for a plain module run time will tell."""
+        path = self._locator.find_file(module) or ""
+        if path.endswith("/"):
+            return False
+        source = self._source_of(module)
+        return source is None or not source.is_package or may_bind(source.tree, name)
+
+    def _binds(self, module: str, name: str) -> bool:
+        source = self._source_of(module)
+        return source is not None and may_bind(source.tree, name)
+
+    def _error(self, path: str, item: Import, problem: str, cure: str) -> InputError:
+        return bundle_error(self._locator.show(path), item.line, problem, cure)
+
+    def _add_problem(
+        self, importer: str, item: Import, error: InputError, difference: Difference | None
+    ) -> None:
+        if item.when in ("load", "maybe", "later"):
+            self.graph.problems.append(Problem(importer, item.when, error, difference))
+
+    def _add_missing(self, path: str, importer: str, item: Import, name: str) -> None:
+        problem, cure = explain_missing_module(self._locator, name)
+        self._add_problem(importer, item, self._error(path, item, problem, cure), None)
+
+    def _check_known(self, path: str, importer: str, item: Import, top: str) -> None:
+        is_left_out = top in self._chosen.external or matches_any(self._chosen.exclude, top, top)
+        if is_left_out or self._locator.is_installed(top):
+            return
+        if name_origin(top) == "not known on Kaggle":
+            problem, cure = explain_missing_package(self._locator, top)
+            difference = Difference(path, item.line, problem, cure)
+            self._add_problem(importer, item, self._error(path, item, problem, cure), difference)
+
+    def _add_source_folder(self, top: str) -> bool:
+        """A package of the same project, installed in editable form -> whether it was added."""
+        folder = self._locator.find_source_folder(top)
+        root = self._locator.root.resolve()
+        if folder is None or top in self._chosen.external:
+            return False
+        near = [root, *root.parents[:2]]
+        is_near = any(one in (folder, *folder.parents) for one in near if one != Path.home())
+        if not is_near or len(near[-1].parts) < 2:
+            return False
+        name = folder.name
+        while (self._locator.root / name).exists() and (self._locator.root / name) != folder:
+            name += "_"
+        self._locator.mounts[name] = folder
+        self._locator.search.append(name)
+        self._locator.forget()
+        return True
+
+
+def matches_any(patterns: Iterable[str], name: str, path: str) -> bool:
+    """Tell whether a glob matches a module's dotted name, or a file's path or one above it."""
+    for pattern in patterns:
+        plain = pattern.removeprefix("./").rstrip("/")
+        folders = [path, *(path[: at.start()] for at in re.finditer("/", path))]
+        if fnmatchcase(name, plain) or name.startswith(f"{plain}."):
+            return True
+        if any(fnmatchcase(one, plain) for one in folders):
+            return True
+    return False
+
+
+def _keep_surest(found: dict[str, Import], target: str, item: Import) -> None:
+    """Keep the first import of a module, or a later one that always runs."""
+    if target not in found or (found[target].when != "load" and item.when == "load"):
+        found[target] = item
+
+
+def _literal_all(tree: ast.Module) -> list[str]:
+    """A module's tree -> the strings of its __all__, as far as they are literals."""
+    names: list[str] = []
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if any(isinstance(one, ast.Name) and one.id == "__all__" for one in targets):
+            found = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant)]
+            names += [one for one in found if isinstance(one, str)]
+    return names
+
+
+def may_bind(tree: ast.Module, name: str) -> bool:
+    """A module's tree and a name -> whether its code may give it that attribute."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.alias):
+            if name in ("*", node.asname or node.name.partition(".")[0]) or node.name == "*":
+                return True
+        elif isinstance(node, ast.Name):
+            if node.id in (name, "globals", "exec", "setattr", "vars", "locals", "__dict__"):
+                return True
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            if node.name in (name, "__getattr__"):
+                return True
+        elif isinstance(node, ast.Attribute) and node.attr in ("modules", "__dict__"):
+            return True
+    return name in ("__file__", "__path__", "__name__", "__doc__", "__spec__", "__all__")

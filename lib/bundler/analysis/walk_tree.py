@@ -1,0 +1,129 @@
+"""A module's syntax tree -> its nodes in source order, each with how surely it runs.
+
+Nothing here is recursive: a sum of a thousand terms is a tree a thousand deep.
+"""
+
+import ast
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+When = Literal["load", "maybe", "later", "optional", "typing"]
+_RANKS: tuple[When, ...] = ("load", "maybe", "later", "optional", "typing")
+_IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_TRIES = (ast.Try, ast.TryStar)
+_WITHS = (ast.With, ast.AsyncWith)
+_LOOPS = (ast.For, ast.AsyncFor, ast.While)
+Pair = tuple[ast.AST, When]
+
+
+def walk_tree(tree: ast.Module, is_entry: bool, *, expressions: bool = True) -> Iterator[Pair]:
+    """Yield each node with when it runs; statements alone unless `expressions` are wanted too.
+
+    load: always; maybe: in a branch; later: in a function; optional: where an ImportError is
+    caught; typing: for type checkers alone.
+    """
+    names = _list_error_names(tree)
+    stack: list[Pair] = [(node, "load") for node in reversed(tree.body)]
+    while stack:
+        node, when = stack.pop()
+        yield node, when
+        found: list[Pair] = []
+        for child, inner in _list_children(node, is_entry, names):
+            if expressions or isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+                rank = max(_RANKS.index(when), _RANKS.index(inner)) if inner != "load" else None
+                found.append((child, when if rank is None else _RANKS[rank]))
+        stack += reversed(found)
+
+
+def _list_children(node: ast.AST, is_entry: bool, names: frozenset[str]) -> list[Pair]:
+    """(a node, whether it is the entry's, names of import errors) -> children, when each runs."""
+    if isinstance(node, _FUNCTIONS):
+        outer = [*node.decorator_list, node.args, *([node.returns] if node.returns else [])]
+        return [*_all(outer, "load"), *_all(node.body, "later")]
+    if isinstance(node, ast.If):
+        return [(node.test, "load"), *_list_branches(node, is_entry)]
+    if isinstance(node, _TRIES):
+        return _list_parts_of_try(node, names)
+    if isinstance(node, _WITHS):
+        when: When = "optional" if _suppresses(node, names) else "load"
+        return [*_all(node.items, "load"), *_all(node.body, when)]
+    if isinstance(node, _LOOPS):
+        head = [node.test] if isinstance(node, ast.While) else [node.target, node.iter]
+        return [*_all(head, "load"), *_all([*node.body, *node.orelse], "maybe")]
+    if isinstance(node, ast.match_case):
+        return [(node.pattern, "load"), *_all(node.body, "maybe")]
+    return _all(list(ast.iter_child_nodes(node)), "load")
+
+
+def _all(nodes: Sequence[ast.AST], when: When) -> list[Pair]:
+    return [(node, when) for node in nodes]
+
+
+def _list_branches(node: ast.If, is_entry: bool) -> list[Pair]:
+    test, sides = node.test, [node.body, node.orelse]
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        test, sides = test.operand, sides[::-1]
+    whens: tuple[When, When] = ("maybe", "maybe")
+    if last_name(test) == "TYPE_CHECKING":
+        whens = ("typing", "load")
+    elif isinstance(test, ast.Compare) and last_name(test.left) == "__name__":
+        whens = ("load" if is_entry else "later", "maybe")
+    found = [*_all(sides[0], whens[0]), *_all(sides[1], whens[1])]
+    return sorted(found, key=lambda pair: getattr(pair[0], "lineno", 0))
+
+
+def _list_parts_of_try(node: "ast.Try | ast.TryStar", names: frozenset[str]) -> list[Pair]:
+    caught = any(_catches(handler, names) for handler in node.handlers)
+    inner: When = "optional" if caught else "load"
+    found = _all(node.body, inner)
+    for handler in node.handlers:
+        found += _all([handler.type] if handler.type else [], "load")
+        found += _all(handler.body, "optional" if _catches(handler, names) else "maybe")
+    return [*found, *_all(node.orelse, inner), *_all(node.finalbody, "load")]
+
+
+def _catches(handler: ast.ExceptHandler, names: frozenset[str]) -> bool:
+    return handler.type is None or not _list_names(handler.type).isdisjoint(names)
+
+
+def _suppresses(node: "ast.With | ast.AsyncWith", names: frozenset[str]) -> bool:
+    quiet = False
+    for item in node.items:
+        call = item.context_expr
+        if isinstance(call, ast.Call) and last_name(call.func) in ("suppress", "ignored"):
+            quiet |= any(_list_names(one) & names for one in call.args)
+    return quiet
+
+
+def _list_error_names(tree: ast.Module) -> frozenset[str]:
+    """A module -> what import errors are called in it: `ERRORS = (ImportError, OSError)` too."""
+    names = set(_IMPORT_ERRORS)
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple | ast.Name):
+            if _list_names(node.value) & _IMPORT_ERRORS:
+                names |= {one.id for one in node.targets if isinstance(one, ast.Name)}
+        elif isinstance(node, ast.ImportFrom | ast.Import):
+            names |= {one.asname for one in node.names if one.asname and one.name in names}
+    return frozenset(names)
+
+
+def _list_names(node: ast.expr) -> set[str]:
+    """The last names in an expression: those of `builtins.ImportError` and of tuples as well."""
+    return {last_name(one) for one in ast.walk(node) if isinstance(one, ast.Name | ast.Attribute)}
+
+
+def last_name(node: ast.AST | None) -> str:
+    """`a.b.c` or `c` -> "c"; anything else -> ""."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def dotted_name(node: ast.AST | None) -> str:
+    """`a.b.c` -> "a.b.c"; anything else than names and attributes -> ""."""
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""

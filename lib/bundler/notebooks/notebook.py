@@ -1,0 +1,167 @@
+"""An entry and the packages beside it -> a notebook that writes them as files and runs them."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lib.base.files import sha256_bytes, write_json
+from lib.bundler.analysis.module_graph import ENTRY
+from lib.bundler.bundle import Contents, build_bundle, find_contents
+from lib.bundler.chapters import arrange
+from lib.bundler.entry import Entry
+from lib.bundler.manifest import too_large
+from lib.bundler.notebooks.file_cells import write_file
+from lib.bundler.notebooks.run_cells import run_apart, run_here, set_up
+from lib.bundler.notebooks.value_block import insert_values, list_names, render_values
+from lib.bundler.sources import Source, read_bytes
+
+
+@dataclass(frozen=True)
+class Story:
+    """What a notebook says and shows besides the files; the bundler knows no more of it."""
+
+    introduction: str = ""  # Markdown of the first cell; empty: how many modules there are
+    closing: str = ""  # Python of the last cell, after the run
+    closing_title: str = ""
+    is_here: bool = False  # whether the program runs in the notebook's process, and shows pictures
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook as JSON, and what is known of it."""
+
+    content: dict[str, Any]
+    manifest: dict[str, Any]
+    sha256: str  # of the script that the same files make; __bundle__.sha256 in a cell
+
+
+@dataclass(frozen=True)
+class _File:
+    """One file that a cell writes."""
+
+    path: str
+    raw: bytes  # as the cell writes them
+    codec: str
+    remark: str  # the row that the table of a script has for it
+
+
+def build_notebook(entry: Entry, story: Story | None = None) -> Notebook:
+    """An Entry -> a Notebook: introduction, preface, a cell that writes each file, the run.
+
+    The preface is the second cell and nothing else is in it. The entry is written as a file too,
+    because processes that it spawns must be able to run it again. So the cell that runs it leaves
+    the preface's values in files beside it, where these processes find them as well.
+    """
+    bundle, story = build_bundle(entry), story or Story()
+    contents = find_contents(entry)
+    names = list_names(entry.preface)
+    files = _list_files(entry, contents, bundle.sha256)
+    cells = [_markdown(story.introduction or _describe(entry, len(contents.graph.modules) - 1))]
+    cells += [_code(entry.preface.removesuffix("\n"))] if names else []
+    cells += [_code(set_up(files, story.is_here))]
+    cells += _show_files(entry, contents, files)
+    if story.is_here:
+        tops = {one.split(".")[0] for one in contents.graph.modules} - {ENTRY}
+        run = run_here(entry.name, names, tops)
+    else:
+        run = run_apart(entry.name, entry.module, names, _list_search(entry), {})
+    cells += [_markdown("## Run it"), _code(run)]
+    if story.closing:
+        cells += [_markdown(f"## {story.closing_title}"), _code(story.closing.removesuffix("\n"))]
+    content = _wrap(cells)
+    size = len(json.dumps(content))
+    if entry.limit is not None and size > entry.limit:
+        sizes = {one["path"]: one["bytes"] for one in bundle.manifest["inputs"]}
+        raise too_large(
+            "the notebook", size, entry.limit, sizes, "build the script, or leave some of it out"
+        )
+    return Notebook(content, {**bundle.manifest, "bytes": size}, bundle.sha256)
+
+
+def write_notebook(notebook: Notebook, path: Path, manifest_path: Path) -> None:
+    """Write a Notebook and its manifest, each atomically."""
+    write_json(path, notebook.content)
+    write_json(manifest_path, notebook.manifest)
+
+
+def _wrap(cells: list[dict[str, Any]]) -> dict[str, Any]:
+    """Cells -> the notebook's JSON value; Kaggle runs it by the kernel that it names."""
+    return {
+        "cells": [_with_id(number, cell) for number, cell in enumerate(cells)],
+        "metadata": {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python", "file_extension": ".py"},
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
+def _describe(entry: Entry, count: int) -> str:
+    modules = f"{count} module{'s' * (count != 1)}"
+    return (
+        f"# {entry.name}\n\nIt and {modules}, each written to its file by a cell of its own; the "
+        f"cell at the end runs {entry.name}. Made by build.py: edit the sources, not this notebook."
+    )
+
+
+def _list_files(entry: Entry, contents: Contents, sha256: str) -> dict[str, _File]:
+    """Path -> file, the imported ones first, the entry the last one."""
+    sources = [one.source for one in contents.graph.modules.values() if one.source]
+    is_known = any("__bundle__" in source.text for source in sources)
+    block = render_values(entry.preface, sha256 if is_known else "")
+    files = {}
+    for source in sources:
+        files[source.path] = _make_file(source.path, source.raw, source.codec)
+    main = sources[-1]
+    for path in contents.data:
+        files[path] = _make_file(path, read_bytes(entry.root / path), "utf-8")
+    shown = files.pop(main.path)
+    files[main.path] = _File(main.path, insert_values(main, block), main.codec, shown.remark)
+    return files
+
+
+def _make_file(path: str, raw: bytes, codec: str) -> _File:
+    lines = raw.count(b"\n") + (not raw.endswith(b"\n"))
+    row = f"#: {0:6d} {lines:5d} {len(raw):6d} {sha256_bytes(raw)} {'cell':6} {path}"
+    return _File(path, raw, codec, row)
+
+
+def _show_files(entry: Entry, contents: Contents, files: dict[str, _File]) -> list[dict[str, Any]]:
+    """Files -> the cells that write them, by chapters, each below its name and its row."""
+    sources: dict[str, Source] = {
+        one.source.path: one.source for one in contents.graph.modules.values() if one.source
+    }
+    cells = []
+    for chapter in arrange(entry.chapters, list(files), sources):
+        is_name = "." in chapter.summary.split(" ")[0]  # of a file, which keeps its letters
+        summary = chapter.summary if is_name else chapter.summary[:1].upper() + chapter.summary[1:]
+        title = chapter.title.strip() or "The files"
+        cells.append(_markdown(f"## {title}\n\n{summary}".rstrip()))
+        for path in chapter.paths if chapter.title else files:
+            one = files[path]
+            cells.append(_markdown(f"### `{path}`\n\n<!-- {one.remark} -->"))
+            cells.append(_code(write_file(path, one.raw, one.codec)))
+    return cells
+
+
+def _list_search(entry: Entry) -> list[str]:
+    home = "" if entry.module else entry.name.rpartition("/")[0]
+    return list(dict.fromkeys([home, *entry.paths]))
+
+
+def _markdown(text: str) -> dict[str, Any]:
+    return {"cell_type": "markdown", "metadata": {}, "source": text}
+
+
+def _code(text: str) -> dict[str, Any]:
+    """A cell's text -> the cell; the text is one string, for Kaggle's server takes no list."""
+    cell = {"cell_type": "code", "metadata": {}, "source": text}
+    return {**cell, "execution_count": None, "outputs": []}
+
+
+def _with_id(number: int, cell: dict[str, Any]) -> dict[str, Any]:
+    digest = hashlib.sha256(f"{number} {cell['source']}".encode()).hexdigest()
+    return {**cell, "id": digest[:12]}
