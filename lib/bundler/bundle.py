@@ -1,6 +1,6 @@
 """An entry script and the packages beside it -> one script that behaves as the files would."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ class Bundle:
     manifest: dict[str, Any]
     sha256: str  # of the text with zeros in the hash's place; __bundle__.sha256 at run time
     differences: tuple[Difference, ...] = ()  # what it will do otherwise than the program
+    sources: dict[Path, str] = field(default_factory=dict)  # files read -> sha256 of each
 
 
 def build_bundle(entry: Entry) -> Bundle:
@@ -50,13 +51,15 @@ def build_bundle(entry: Entry) -> Bundle:
     ]
     manifest = describe_bundle(layout, contents.graph, size, sha256, told, entry.limit)
     manifest["vendored"] = [one.facts for one in contents.taken.distributions]
-    return Bundle(text, manifest, sha256, tuple(told))
+    hashes = {one.path: one.sha256 for one in layout.files}
+    read = {contents.locator.real(path): sha256 for path, sha256 in hashes.items()}
+    return Bundle(text, manifest, sha256, tuple(told), read)
 
 
-def write_bundle(bundle: Bundle, path: Path, manifest_path: Path) -> None:
-    """Write the script and its manifest, each atomically."""
-    write_text(path, bundle.text)
-    write_json(manifest_path, bundle.manifest)
+def write_bundle(text: str, manifest: dict[str, Any], path: Path, manifest_path: Path) -> None:
+    """Write a bundle's text and its manifest, each atomically."""
+    write_text(path, text)
+    write_json(manifest_path, manifest)
 
 
 def _render(contents: Contents, top: tuple[str, str]) -> tuple[Layout, str, str]:

@@ -11,9 +11,10 @@ from lib.base.kaggle_limits import SOURCE_BYTES
 from lib.bundler.analysis.data_files import FileCollector, Files, list_ups
 from lib.bundler.analysis.find_imports import find_imports
 from lib.bundler.analysis.findings import FileUse
+from lib.bundler.analysis.graph import ENTRY, Graph, Selection
 from lib.bundler.analysis.kaggle_packages import name_origin
 from lib.bundler.analysis.locate import Locator
-from lib.bundler.analysis.module_graph import ENTRY, Graph, GraphBuilder, Selection
+from lib.bundler.analysis.module_graph import GraphBuilder
 from lib.bundler.differences import Difference
 from lib.bundler.entry import Entry
 from lib.bundler.installed.compiled_parts import judge_compiled
@@ -39,6 +40,7 @@ class Contents:
     late_search: tuple[str, ...]
     differences: tuple[Difference, ...]
     taken: Taken  # distributions from elsewhere
+    reasons: Mapping[str, str]  # paths of files that are no modules -> why they are taken
 
     def list_sources(self) -> list[Source]:
         """List the Python files, imported ones first, the entry the last."""
@@ -82,6 +84,7 @@ def find_contents(entry: Entry) -> Contents:
         *(entry, graph, locator, tuple(sorted(files.data)), tuple(passive), tuple(files.cwd), disk),
         *(tuple(locator.search), tuple(locator.late), tuple(dict.fromkeys(told))),
         taken,
+        {**dict.fromkeys(files.cwd, "--cwd"), **taken.notices, **files.data},
     )
 
 

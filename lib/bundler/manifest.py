@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from lib.base.errors import InputError
+from lib.bundler.analysis.graph import ENTRY, Graph
 from lib.bundler.analysis.kaggle_packages import name_origin
-from lib.bundler.analysis.module_graph import ENTRY, Graph
 from lib.bundler.differences import Difference
 from lib.bundler.render import Layout
 

@@ -101,7 +101,7 @@ def test_equal_bytes_whatever_the_machine(tmp_path: Path) -> None:
             "from lib.bundler.entry import Entry\n"
             "entry, out = Path(sys.argv[1]), Path(sys.argv[2])\n"
             "made = build_bundle(Entry(entry.read_bytes(), entry.name, entry.parent))\n"
-            "write_bundle(made, out, out.with_suffix('.json'))\n"
+            "write_bundle(made.text, made.manifest, out, out.with_suffix('.json'))\n"
         )
         subprocess.run(
             [sys.executable, "-c", program, str(folder / "entry.py"), str(out)],
@@ -237,12 +237,12 @@ def test_too_large_a_script_names_its_largest_modules(tmp_path: Path) -> None:
 def test_old_output_survives_what_goes_wrong(tmp_path: Path) -> None:
     bundle = _bundle(_write(tmp_path / "in", {"entry.py": "print(1)\n"}))
     out = tmp_path / "out" / "kernel.py"
-    write_bundle(bundle, out, out.with_suffix(".manifest.json"))
+    write_bundle(bundle.text, bundle.manifest, out, out.with_suffix(".manifest.json"))
     before = {path.name: path.read_bytes() for path in out.parent.iterdir()}
     assert sorted(before) == ["kernel.manifest.json", "kernel.py"]
     (tmp_path / "in" / "entry.py").write_text("print(")
     with pytest.raises(InputError, match="'\\(' was never closed"):
-        write_bundle(_bundle(tmp_path / "in"), out, out.with_suffix(".manifest.json"))
+        _bundle(tmp_path / "in")
     assert {path.name: path.read_bytes() for path in out.parent.iterdir()} == before
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lib.base.errors import InputError
 from lib.bundler.analysis.find_imports import Findings, Import
-from lib.bundler.analysis.module_graph import ENTRY, Graph, Module
+from lib.bundler.analysis.graph import ENTRY, Graph, Module
 from lib.bundler.installed.distributions import Installed
 from lib.bundler.installed.import_names import find_dependencies, name_known_distribution
 from lib.bundler.installed.script_metadata import split_top, write_block

@@ -6,7 +6,7 @@ import pytest
 
 from lib.base.errors import InputError
 from lib.bundler.analysis.find_imports import find_imports
-from lib.bundler.analysis.module_graph import Module
+from lib.bundler.analysis.graph import Module
 from lib.bundler.installed.compiled_parts import judge_compiled
 from lib.bundler.installed.distributions import Installed, name_module
 from lib.bundler.installed.vendor import Vendored, find_distribution

@@ -7,8 +7,8 @@ from pathlib import Path
 from posixpath import dirname, join, normpath
 
 from lib.bundler.analysis.findings import FileUse, Mention
+from lib.bundler.analysis.graph import ENTRY, Graph, Module, matches_any
 from lib.bundler.analysis.locate import Locator
-from lib.bundler.analysis.module_graph import ENTRY, Graph, Module, matches_any
 from lib.bundler.differences import Difference
 
 _MOST_BYTES = 20_000_000  # of a folder or file that is taken because a program names it

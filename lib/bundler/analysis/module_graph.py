@@ -1,93 +1,20 @@
 """An entry and the folders of its packages -> the modules that it reaches, in reading order."""
 
-import ast
 import re
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from posixpath import dirname
 
 from lib.base.errors import InputError
+from lib.bundler.analysis.bindings import literal_all, may_bind
 from lib.bundler.analysis.explain_missing import explain_missing_module, explain_missing_package
 from lib.bundler.analysis.find_imports import find_imports
 from lib.bundler.analysis.findings import Findings, Import, Mention
+from lib.bundler.analysis.graph import ENTRY, Graph, Module, Problem, Selection, matches_any
 from lib.bundler.analysis.kaggle_packages import name_origin
 from lib.bundler.analysis.locate import Locator
 from lib.bundler.differences import Difference
 from lib.bundler.sources import Source, bundle_error, parse_source, read_bytes, show_broken
-
-ENTRY = "__main__"
-
-
-@dataclass(frozen=True)
-class Module:
-    """One module that the entry reaches."""
-
-    name: str  # a file that no dotted name leads to has its path for a name
-    path: str  # from the root; "lib/" for a namespace package
-    source: Source | None  # None: a namespace package or a compiled module
-    findings: Findings
-    targets: tuple[tuple[str, Import], ...]  # (module beside the entry, how it is imported)
-
-
-@dataclass(frozen=True)
-class Problem:
-    """An import that leads nowhere: an error where it always runs, else what may differ."""
-
-    importer: str
-    when: str
-    error: InputError
-    difference: Difference | None  # None: the program itself would fail there in the same way
-
-
-@dataclass
-class Graph:
-    """What the entry reaches: modules beside it by name, and imports from elsewhere."""
-
-    modules: dict[str, Module] = field(default_factory=dict)  # imported modules first
-    external: list[tuple[str, str, Import]] = field(default_factory=list)  # (top, importer, how)
-    problems: list[Problem] = field(default_factory=list)
-
-    def chain_to(self, name: str) -> list[tuple[str, int, str]] | None:
-        """A module's name -> the shortest chain to it, as (importer, line, imported) steps."""
-        before: dict[str, tuple[str, int]] = {}
-        queue = deque([ENTRY])
-        while queue:
-            here = queue.popleft()
-            for target, how in self.modules[here].targets if here in self.modules else ():
-                if target not in before and target != ENTRY:
-                    before[target] = (here, how.line)
-                    queue.append(target)
-        if name not in before:
-            return None
-        steps: list[tuple[str, int, str]] = []
-        while name != ENTRY:
-            importer, line = before[name]
-            steps.append((importer, line, name))
-            name = importer
-        return steps[::-1]
-
-    def list_certain(self) -> set[str]:
-        """Names of the modules that every run imports; to the others a doubtful import leads."""
-        certain, queue = {ENTRY}, deque([ENTRY])
-        while queue:
-            for target, how in self.modules[queue.popleft()].targets:
-                if how.when == "load" and target not in certain and target in self.modules:
-                    certain.add(target)
-                    queue.append(target)
-        return certain
-
-
-@dataclass(frozen=True)
-class Selection:
-    """What is asked for besides what the imports lead to."""
-
-    include: tuple[str, ...] = ()  # names of modules
-    files: tuple[str, ...] = ()  # paths of Python files that no import names
-    exclude: tuple[str, ...] = ()  # globs of names or paths
-    external: tuple[str, ...] = ()  # names that stay outside
 
 
 class GraphBuilder:
@@ -329,7 +256,7 @@ class GraphBuilder:
         for name in item.names:
             if name == "*":
                 source = self._source_of(item.module)
-                listed = _literal_all(source.tree) if source else []
+                listed = literal_all(source.tree) if source else []
                 found += [f"{item.module}.{one}" for one in listed]
                 continue
             full = f"{item.module}.{name}"
@@ -406,47 +333,7 @@ class GraphBuilder:
         return True
 
 
-def matches_any(patterns: Iterable[str], name: str, path: str) -> bool:
-    """Tell whether a glob matches a module's dotted name, or a file's path or one above it."""
-    for pattern in patterns:
-        plain = pattern.removeprefix("./").rstrip("/")
-        folders = [path, *(path[: at.start()] for at in re.finditer("/", path))]
-        if fnmatchcase(name, plain) or name.startswith(f"{plain}."):
-            return True
-        if any(fnmatchcase(one, plain) for one in folders):
-            return True
-    return False
-
-
 def _keep_surest(found: dict[str, Import], target: str, item: Import) -> None:
     """Keep the first import of a module, or a later one that always runs."""
     if target not in found or (found[target].when != "load" and item.when == "load"):
         found[target] = item
-
-
-def _literal_all(tree: ast.Module) -> list[str]:
-    """A module's tree -> the strings of its __all__, as far as they are literals."""
-    names: list[str] = []
-    for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        if any(isinstance(one, ast.Name) and one.id == "__all__" for one in targets):
-            found = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant)]
-            names += [one for one in found if isinstance(one, str)]
-    return names
-
-
-def may_bind(tree: ast.Module, name: str) -> bool:
-    """A module's tree and a name -> whether its code may give it that attribute."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.alias):
-            if name in ("*", node.asname or node.name.partition(".")[0]) or node.name == "*":
-                return True
-        elif isinstance(node, ast.Name):
-            if node.id in (name, "globals", "exec", "setattr", "vars", "locals", "__dict__"):
-                return True
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            if node.name in (name, "__getattr__"):
-                return True
-        elif isinstance(node, ast.Attribute) and node.attr in ("modules", "__dict__"):
-            return True
-    return name in ("__file__", "__path__", "__name__", "__doc__", "__spec__", "__all__")

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 
 from lib.bundler.analysis.find_imports import Import
-from lib.bundler.analysis.module_graph import Module
+from lib.bundler.analysis.graph import Module
 from lib.bundler.differences import Difference
 from lib.bundler.installed.distributions import name_module
 from lib.bundler.installed.vendor import Vendored, tell_cure

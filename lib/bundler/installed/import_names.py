@@ -1,7 +1,7 @@
 """Imports from elsewhere -> the distributions on PyPI that hold them, by their own names."""
 
+from lib.bundler.analysis.graph import Graph
 from lib.bundler.analysis.kaggle_packages import KAGGLE_MODULES, name_origin
-from lib.bundler.analysis.module_graph import Graph
 from lib.bundler.differences import Difference
 from lib.bundler.installed.distributions import Distribution, Installed, normalize_name
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib.base.errors import InputError
-from lib.bundler.analysis.module_graph import Graph
+from lib.bundler.analysis.graph import Graph
 from lib.bundler.differences import Difference
 from lib.bundler.installed.distributions import Installed, normalize_name
 from lib.bundler.installed.import_names import find_dependencies
