@@ -95,7 +95,8 @@ release: venv  ## dist/: the bundler as one script, and the wheel that gives it 
 	$(BIN)/python -m hatchling build --target wheel --directory dist
 
 bench: venv  ## ratios against other tools, each measured in one run
-	for name in bundlers curate decode features fid start team train; do \
+	$(BIN)/python -m tests.bench.bundlers --real  # some ten minutes; packages come from PyPI
+	for name in curate decode features fid start team train; do \
 	  $(BIN)/python -m tests.bench.$$name || exit 1; done
 
 # FID of each recipe at equal minutes, hours on a CPU: make quality WEIGHTS=FILE [MINUTES=10] [RECIPES=...]

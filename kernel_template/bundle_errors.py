@@ -1,52 +1,74 @@
-"""An uncaught exception -> the traceback that separate files would give."""
+"""Uncaught exceptions and warnings -> what separate files would make the interpreter print."""
 
+import os
 import sys
 
+_SHOWING = []  # one item for each thread that prints now
 
-def print_error(own_code, value, trace, thread):
-    """An exception of the program, or of one of its threads -> its traceback on stderr.
 
-    The frame of `own_code`, the bundle's last line, is left out: no such line is in the sources.
+def show_lines(show, words, find_bytes):
+    """Call a printer of the interpreter, with the lines of the bundle's modules at hand.
 
-    Up to Python 3.12 the interpreter's own printer reads source lines from files alone.
+    `find_bytes` takes a file's name and gives its bytes, or None where it is no file of the bundle.
+    Up to Python 3.12 the printers are written in C. They take a line out of the file that `io.open`
+    gives them; all else, such as the marks below a line, is then as for a real file.
     """
-    import traceback
+    import io
 
-    if thread is not None and isinstance(value, SystemExit):
-        return
-    frames = []
-    while trace:
-        if trace.tb_frame.f_code is not own_code:
-            frames.append(trace)
-        trace = trace.tb_next
-    for frame, following in zip(frames, [*frames[1:], None], strict=True):
-        frame.tb_next = following
-    trace = frames[0] if frames else None
-    if thread is not None:
-        print(f"Exception in thread {thread.name}:", file=sys.stderr, flush=True)
-    if sys.version_info >= (3, 13):
-        value.__traceback__ = trace
-        sys.__excepthook__(type(value), value, trace)
-    else:
-        traceback.print_exception(type(value), value, trace)
+    before = getattr(io.open, "before", io.open)
 
+    def open_file(file, *more, **named):
+        content = find_bytes(file) if isinstance(file, str) else None
+        if content is None:
+            return before(file, *more, **named)
+        return before(make_file(content), "rb")
 
-def fill_when_loaded(spec, fill):
-    """(the spec of linecache, a function) -> the same spec; the module, once loaded, is filled.
-
-    To import linecache at the start would cost every program more than the rest of the runtime.
-    """
-    load = spec.loader.exec_module
-
-    def load_and_fill(module):
-        load(module)
-        fill(module)
-
-    spec.loader.exec_module = load_and_fill
+    open_file.before = before
+    io.open = open_file
+    _SHOWING.append(words)
+    try:
+        show(*words)
+    finally:
+        _SHOWING.pop()
+        if not _SHOWING:
+            io.open = before
 
 
-def keep_lines(linecache, files, read_text):
-    """(linecache, file -> path in the table) -> each file's lines are known to it for good."""
-    for file, path in files.items():
-        lines = [line + "\n" for line in read_text(path).split("\n")[:-1]]
-        linecache.cache[file] = len(lines), None, lines, file
+def make_file(content):
+    """Bytes -> the descriptor of a file that holds them and has no name."""
+    try:
+        number = os.memfd_create("bundle")
+    except (AttributeError, OSError):  # not Linux
+        folder = os.environ.get("TMPDIR") or os.environ.get("TEMP") or "/tmp"
+        path = os.path.join(folder, f"bundle-{os.getpid()}-{id(content)}")
+        gone = getattr(os, "O_TEMPORARY", 0)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | gone
+        number = os.open(path, flags, 0o600)
+        if not gone:
+            os.unlink(path)
+    with os.fdopen(os.dup(number), "wb") as file:
+        file.write(content)
+    os.lseek(number, 0, os.SEEK_SET)
+    return number
+
+
+def guard_hook(own_hook):
+    """Let an error in the excepthook that the program has set be told as the interpreter does."""
+    hook = getattr(sys, "excepthook", own_hook)
+    if hook is not own_hook:
+        sys.excepthook = lambda *words: _call_hook(hook, own_hook, words)
+
+
+def _call_hook(hook, show, words):
+    sys.excepthook, failed = hook, None
+    try:
+        hook(*words)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        failed = error
+    if failed is not None:
+        print("Error in sys.excepthook:", file=sys.stderr, flush=True)
+        show(type(failed), failed, failed.__traceback__.tb_next)
+        print("\nOriginal exception was:", file=sys.stderr, flush=True)
+        show(*words)

@@ -68,7 +68,9 @@ class Place:
             (self.plain / "entry.py").read_bytes(), "entry.py", self.plain, include, style
         )
         bundle = build_bundle(entry)
-        write_bundle(bundle, self.empty / "entry.py", self.home / "entry.manifest.json")
+        write_bundle(
+            bundle.text, bundle.manifest, self.empty / "entry.py", self.home / "entry.manifest.json"
+        )
         self.plain.rename(self.home / "moved away")
         return bundle
 

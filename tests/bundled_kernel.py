@@ -28,7 +28,7 @@ lib.kernel.recipes.__path__.append(str(SOURCES / "kernel" / "recipes"))
 # Of the kernel alone: an entry names its recipes and its competition itself.
 STAY = {"lib.kernel.recipes.table", "lib.kernel.competition.table"}
 COMPETITIONS = "lib.kernel.competition."
-(BUNDLED,) = [finder.bundled for finder in sys.meta_path if hasattr(finder, "bundled")]
+(BUNDLED,) = [hook.bundled for hook in sys.path_hooks if hasattr(hook, "bundled")]
 
 
 def is_of_another_competition(name: str) -> bool:

@@ -1,6 +1,6 @@
 """An entry script and the packages beside it -> one script that behaves as the files would."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from lib.bundler.differences import Difference
 from lib.bundler.entry import Entry
 from lib.bundler.installed.script_metadata import make_top
 from lib.bundler.manifest import describe_bundle, too_large
-from lib.bundler.render import Layout, find_fault, make_parts, render_script
+from lib.bundler.render import Layout, find_fault, render_script
 from lib.bundler.sections import STYLES, make_data_section, make_module_section
 
 
@@ -25,6 +25,7 @@ class Bundle:
     manifest: dict[str, Any]
     sha256: str  # of the text with zeros in the hash's place; __bundle__.sha256 at run time
     differences: tuple[Difference, ...] = ()  # what it will do otherwise than the program
+    sources: dict[Path, str] = field(default_factory=dict)  # files read -> sha256 of each
 
 
 def build_bundle(entry: Entry) -> Bundle:
@@ -50,13 +51,15 @@ def build_bundle(entry: Entry) -> Bundle:
     ]
     manifest = describe_bundle(layout, contents.graph, size, sha256, told, entry.limit)
     manifest["vendored"] = [one.facts for one in contents.taken.distributions]
-    return Bundle(text, manifest, sha256, tuple(told))
+    hashes = {one.path: one.sha256 for one in layout.files}
+    read = {contents.locator.real(path): sha256 for path, sha256 in hashes.items()}
+    return Bundle(text, manifest, sha256, tuple(told), read)
 
 
-def write_bundle(bundle: Bundle, path: Path, manifest_path: Path) -> None:
-    """Write the script and its manifest, each atomically."""
-    write_text(path, bundle.text)
-    write_json(manifest_path, bundle.manifest)
+def write_bundle(text: str, manifest: dict[str, Any], path: Path, manifest_path: Path) -> None:
+    """Write a bundle's text and its manifest, each atomically."""
+    write_text(path, text)
+    write_json(manifest_path, manifest)
 
 
 def _render(contents: Contents, top: tuple[str, str]) -> tuple[Layout, str, str]:
@@ -71,8 +74,8 @@ def _render(contents: Contents, top: tuple[str, str]) -> tuple[Layout, str, str]
     preface = "\n".join(filter(None, [contents.taken.describe(), entry.preface]))
     chapters = arrange(entry.chapters, [one.path for one in files], named)
     layout = Layout(
-        *(entry.name, entry.head, preface, tuple(files), tuple(chapters), make_parts()),
-        *(disk, disk != "", contents.search, contents.late_search, contents.cwd, entry.module),
+        *(entry.name, entry.head, preface, tuple(files), tuple(chapters)),
+        *(disk, contents.search, contents.late_search, contents.cwd, entry.module),
         *top,
     )
     if fault := find_fault(entry.preface):

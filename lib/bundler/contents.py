@@ -40,6 +40,7 @@ class Contents:
     late_search: tuple[str, ...]
     differences: tuple[Difference, ...]
     taken: Taken  # distributions from elsewhere
+    reasons: Mapping[str, str]  # paths of files that are no modules -> why they are taken
 
     def list_sources(self) -> list[Source]:
         """List the Python files, imported ones first, the entry the last."""
@@ -83,6 +84,7 @@ def find_contents(entry: Entry) -> Contents:
         *(entry, graph, locator, tuple(sorted(files.data)), tuple(passive), tuple(files.cwd), disk),
         *(tuple(locator.search), tuple(locator.late), tuple(dict.fromkeys(told))),
         taken,
+        {**dict.fromkeys(files.cwd, "--cwd"), **taken.notices, **files.data},
     )
 
 

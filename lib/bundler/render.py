@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import warnings
+from bisect import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from string import Template
 
 from lib.base.files import sha256_bytes
 from lib.bundler.chapters import Arranged
-from lib.bundler.sections import Section, make_module_section
+from lib.bundler.sections import PLAIN, Section, make_module_section
 from lib.bundler.sources import parse_source, read_bytes
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "kernel_template"
@@ -39,9 +40,7 @@ class Layout:
     preface: str
     files: tuple[Section, ...]
     chapters: tuple[Arranged, ...]  # with the path of every file
-    parts: tuple[Section, ...]  # of the runtime
     disk: str  # why the files must be unpacked; empty: they need not be
-    moved: bool  # whether the entry's own __file__ lies among the unpacked files
     search: tuple[str, ...] = ("",)  # folders of the bundle on sys.path, the entry's own the first
     late_search: tuple[str, ...] = ()  # the same at the end of sys.path
     cwd_files: tuple[str, ...] = ()  # paths of files that are laid into the working folder
@@ -55,33 +54,35 @@ def render_script(layout: Layout) -> tuple[str, str]:
 
     It is rendered twice, because line numbers are known only after the first time.
     """
-    sections = (*layout.files, *layout.parts)
+    parts = _make_parts(layout)
+    sections = (*layout.files, *parts)
     holders = [dataclasses.replace(one, lines=(_PLACE,) * len(one.lines)) for one in sections]
-    draft = _show_all(layout, holders, {}).split("\n")
+    draft = _show_all(layout, parts, holders, {}).split("\n")
     numbers = {line: number for number, line in reversed(list(enumerate(draft, 1)))}
     places = [number for number, line in enumerate(draft, 1) if line == _PLACE]
     firsts = {}
     for one in sections:
         banner = numbers[_show_banner(one.path)]
-        firsts[one.path] = next((at for at in places if at > banner), 0) if one.lines else 0
+        firsts[one.path] = places[bisect(places, banner)] if one.lines else 0
     for chapter in layout.chapters:
         firsts[chapter.title] = numbers.get(_show_title(chapter.title), 0)
-    text = _show_all(layout, sections, firsts)
+    text = _show_all(layout, parts, sections, firsts)
     sha256 = sha256_bytes(text.encode())
     return text.replace(_NO_HASH, sha256, 1), sha256
 
 
-def make_parts() -> tuple[Section, ...]:
-    """Read the parts of the runtime that a bundle compiles only where it needs them."""
-    files = [TEMPLATES / f"bundle_{name}.py" for name in ("unpack", "errors")]
-    files.append(Path(__file__).with_name("encode_text.py"))
+def _make_parts(layout: Layout) -> tuple[Section, ...]:
+    """A Layout -> the parts of the runtime, which a bundle compiles only where it needs them."""
+    on_disk = layout.disk != "" or layout.cwd_files != ()
+    needed = {"unpack": on_disk, "errors": layout.disk == "", "seldom": True}
+    needed["start_module"] = layout.module != ""
+    files = [TEMPLATES / f"bundle_{name}.py" for name, is_so in needed.items() if is_so]
+    if on_disk or any(one.full_form not in PLAIN for one in layout.files):
+        files.append(Path(__file__).with_name("encode_text.py"))
+    shown = [f"__bundle__/{file.name.removeprefix('bundle_')}" for file in files]
     return tuple(
-        make_module_section(
-            parse_source(
-                f"__bundle__/{file.name.removeprefix('bundle_')}", read_bytes(file), file.name
-            )
-        )
-        for file in files
+        make_module_section(parse_source(path, read_bytes(file), file.name))
+        for path, file in zip(shown, files, strict=True)
     )
 
 
@@ -96,11 +97,18 @@ def find_fault(text: str) -> tuple[int, str] | None:
     return None
 
 
-def _show_all(layout: Layout, sections: Sequence[Section], firsts: Mapping[str, int]) -> str:
-    """(Layout, its sections, path or chapter's title -> number of its first line) -> the script."""
+def _show_all(
+    layout: Layout,
+    parts: Sequence[Section],
+    sections: Sequence[Section],
+    firsts: Mapping[str, int],
+) -> str:
+    """(Layout, parts of the runtime, all sections, path or title -> first line) -> the script."""
     by_path = {section.path: section for section in sections}
     preface = layout.preface.strip("\n")
     lines = [
+        *([layout.shebang] if layout.shebang else []),
+        *([layout.script_block, ""] if layout.script_block else []),
         *_show_head(layout),
         "",
         *([preface, ""] if preface else []),
@@ -113,8 +121,8 @@ def _show_all(layout: Layout, sections: Sequence[Section], firsts: Mapping[str, 
         lines += ["", "", _show_title(chapter.title)] if chapter.title else []
         lines += [line for path in chapter.paths for line in _show_section(by_path[path])]
     lines += ["", "", f"# ==== runtime {'=' * 84}", ""]
-    lines += [render_runtime(layout.disk, layout.moved)]
-    lines += [line for part in layout.parts for line in _show_section(by_path[part.path])]
+    lines += [render_runtime(layout)]
+    lines += [line for part in parts for line in _show_section(by_path[part.path])]
     rows = [f"#: {_table_row(one, firsts.get(one.path, 0))}" for one in sections]
     lines += [
         "",
@@ -122,13 +130,13 @@ def _show_all(layout: Layout, sections: Sequence[Section], firsts: Mapping[str, 
         *_TABLE.splitlines(),
         *rows,
         "",
-        f"exec(__bundle__({json.dumps(layout.name)}))",
+        *_show_start(layout),
     ]
     return "\n".join([*lines, ""])
 
 
 def _show_head(layout: Layout) -> list[str]:
-    """A Layout -> the lines at the top; the hash is always in the second one."""
+    """A Layout -> the lines at the top; the hash is in the second one."""
     count = len(layout.files) - 1
     files = f"{count} file{'s' * (count != 1)}"
     if layout.head:
@@ -153,7 +161,7 @@ def _show_title(title: str) -> str:
 
 
 def _show_banner(path: str) -> str:
-    return f"# ==== {path} {'=' * (92 - len(path))}"
+    return f"# ==== {path} {'=' * max(1, 92 - len(path))}"
 
 
 def _show_section(section: Section) -> list[str]:
@@ -161,28 +169,47 @@ def _show_section(section: Section) -> list[str]:
     shown = [*([section.opening] if section.opening else []), *section.lines]
     shown += [section.closing] if section.closing else []
     foot = f"# ---- end of {section.path} "
-    return ["", "", _show_banner(section.path), *shown, foot + "-" * (85 - len(section.path))]
+    return ["", "", _show_banner(section.path), *shown, foot + "-" * max(1, 85 - len(section.path))]
 
 
-def render_runtime(disk: str, moved: bool) -> str:
-    """(why files are unpacked or "", whether the entry moves too) -> the runtime's text.
+def render_runtime(layout: Layout) -> str:
+    """A Layout -> the runtime's text, without a newline at its end.
 
-    The text has no newline at its end. A line of the template is kept where the flag of the `#if`
-    above it holds, or after `#else` where it does not. Python could not run the whole template,
-    so it is not a .py file.
+    A line of the template is kept where the flags of all `#if` around it hold; `#else` turns one
+    round. Python could not run the whole template, so it is not a .py file.
     """
-    holds = {"disk": disk != "", "text": disk == "", "moved": moved}
-    kept, is_on = [], True
+    holds = {"disk": layout.disk != "", "text": layout.disk == "", "module": layout.module != ""}
+    lines = [line.strip() for line in layout.preface.split("\n")]
+    holds["whole"] = any(line and not line.startswith("#") for line in lines)
+    kept, flags = [], []
     for line in (TEMPLATES / "bundle_runtime.py.in").read_text(encoding="utf-8").splitlines():
         if line.startswith("#if "):
-            is_on = holds[line.removeprefix("#if ")]
+            flags.append(holds[line.removeprefix("#if ")])
         elif line == "#else":
-            is_on = not is_on
+            flags[-1] = not flags[-1]
         elif line == "#endif":
-            is_on = True
-        elif is_on:
-            kept.append(line.replace("$disk", disk))
+            flags.pop()
+        elif all(flags):
+            kept.append(line.replace("$disk", layout.disk))
     return "\n".join(kept)
+
+
+def _show_start(layout: Layout) -> list[str]:
+    """A Layout -> the last lines, which run the entry."""
+    named: dict[str, str | tuple[str, ...]] = {
+        "search": layout.search,
+        "late_search": layout.late_search,
+    }
+    named |= {"cwd_files": layout.cwd_files, "module": layout.module}
+    usual = {field.name: field.default for field in dataclasses.fields(Layout)}
+    words = [f"{key}={_show(value)}" for key, value in named.items() if value != usual[key]]
+    call = ", ".join([_show(layout.name), *words])
+    run = '    exec(__loader__.get_code("__main__"))'
+    return [f"with __bundle__({call}) as __loader__:", run]
+
+
+def _show(value: str | tuple[str, ...]) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _table_row(section: Section, first: int) -> str:

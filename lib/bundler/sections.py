@@ -13,6 +13,7 @@ from lib.bundler.show_code import OPENING, show_as_code
 from lib.bundler.sources import Source
 
 STYLES = ("code", "text", "disk")
+PLAIN = ("code", "text", "note")  # forms whose text, as UTF-8, is the file's bytes
 _END = re.compile(r"\r\n|\r|\n")
 _MISTAKABLE = re.compile(r"^# (====|----|///) ", re.MULTILINE)  # for a banner, a block of PEP 723
 _LONGEST_RUNS = 200  # letters of `ends=...` in the table; beyond that base64 reads no worse
@@ -92,7 +93,10 @@ def describe_bytes(raw: bytes, codec: str) -> tuple[str, ...] | None:
     """
     words = [] if codec == "utf-8" else [codec]
     words += ["bom"] if raw.startswith(codecs.BOM_UTF8) else []
-    text = raw.removeprefix(codecs.BOM_UTF8).decode(codec)
+    try:
+        text = raw.removeprefix(codecs.BOM_UTF8).decode(codec)
+    except UnicodeDecodeError:  # it is only carried along
+        return None
     ends = _END.findall(text)
     kinds = set(ends)
     if kinds in ({"\r\n"}, {"\r"}):

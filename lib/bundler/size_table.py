@@ -1,5 +1,6 @@
 """A bundle -> what each of its files adds to it, and the import that brought it in."""
 
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,11 +8,14 @@ from typing import Any
 from lib.base.kaggle_limits import SOURCE_BYTES
 from lib.base.tables import format_table
 from lib.bundler.analysis.graph import ENTRY, Graph
+from lib.bundler.contents import Contents
 
 _REST = "runtime, banners and tables"
 
 
-def measure_files(graph: Graph, inputs: Iterable[Mapping[str, Any]], text: str) -> dict[str, Any]:
+def measure_files(
+    contents: Contents, inputs: Iterable[Mapping[str, Any]], text: str
+) -> dict[str, Any]:
     """(what the entry reaches, the manifest's inputs, the script) -> a JSON value.
 
     `bytes` are those of a file on disk. `script_bytes` are those of its section, with indentation
@@ -19,8 +23,8 @@ def measure_files(graph: Graph, inputs: Iterable[Mapping[str, Any]], text: str) 
     """
     whole = len(text.encode())
     sections = _measure_sections(text)
-    brought = _find_importers(graph)
-    modules = {module.path: module for module in graph.modules.values()}
+    brought = _find_importers(contents.graph)
+    modules = {module.path: module for module in contents.graph.modules.values()}
     files = []
     for one in inputs:
         path, size = one["path"], one["bytes"]
@@ -29,7 +33,7 @@ def measure_files(graph: Graph, inputs: Iterable[Mapping[str, Any]], text: str) 
         inner = sections.get(path, size)
         row = {"path": path, "bytes": size, "script_bytes": inner, "share": inner / whole}
         row["package"] = "entry" if name == ENTRY else name
-        row["brought_by"] = brought.get(module.name, "") if module else _find_owner(graph, path)
+        row["brought_by"] = brought.get(module.name, "") if module else _find_owner(contents, path)
         files.append(row)
     files.sort(key=lambda row: (-row["bytes"], row["path"]))
     rest = whole - sum(row["script_bytes"] for row in files)
@@ -88,10 +92,14 @@ def _find_importers(graph: Graph) -> dict[str, str]:
     return found
 
 
-def _find_owner(graph: Graph, path: str) -> str:
-    """A data file's path -> the package to which it belongs, or the option that takes files."""
+def _find_owner(contents: Contents, path: str) -> str:
+    """A data file's path -> the line that names it, its package, or the option that takes it."""
+    reason = contents.reasons.get(path, "")
+    named = re.fullmatch(r"is named by (.+), line (\d+)", reason)
+    if named or reason.startswith("--"):
+        return f"{named[1]}:{named[2]}" if named else reason
     folder = path
-    packages = {one.path: one.name for one in graph.modules.values()}
+    packages = {one.path: one.name for one in contents.graph.modules.values()}
     while "/" in folder:
         folder = folder.rpartition("/")[0]
         name = packages.get(f"{folder}/__init__.py") or packages.get(f"{folder}/")

@@ -66,7 +66,7 @@ def build_kernel(
         check_output_file("build", place)
     bundle = build_bundle(entry)
     bundle = dataclasses.replace(bundle, manifest={**bundle.manifest, **facts})
-    write_bundle(bundle, path, manifest_path)
+    write_bundle(bundle.text, bundle.manifest, path, manifest_path)
     if fields != read_fields(root / FILE_NAME):
         warn(f"{FILE_NAME} named a notebook; it names the script again")
         write_text(root / FILE_NAME, json.dumps(fields, indent=2) + "\n")

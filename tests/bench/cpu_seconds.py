@@ -38,7 +38,7 @@ def measure_start(plain: Path, bundles: list[Path], starts: int = 15) -> list[fl
 
 def _start_once(script: Path) -> float:
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    silent = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    silent = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_WRONLY, 0) for stream in (1, 2)]
     command = [sys.executable, str(script)]
     child = os.posix_spawn(sys.executable, command, environment, file_actions=silent)
     _, status, used = os.wait4(child, 0)

@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from lib.bundler.bundle import Bundle, build_bundle, find_contents
 from lib.bundler.entry import Entry
 from lib.bundler.size_table import measure_files, show_sizes
+from tests.bundler.installed import install
 
 FILES = {
     "train.py": "import sys\n\nfrom net.model import Model\n\nprint(Model)\n",
@@ -28,7 +31,7 @@ def analyse(folder: Path, include: tuple[str, ...] = ()) -> tuple[Bundle, dict[s
     entry = Entry((folder / "train.py").read_bytes(), "train.py", folder, include)
     bundle = build_bundle(entry)
     inputs = bundle.manifest["inputs"]
-    return bundle, measure_files(find_contents(entry).graph, inputs, bundle.text)
+    return bundle, measure_files(find_contents(entry), inputs, bundle.text)
 
 
 def test_each_file_has_its_bytes_and_the_import_that_brought_it_in(tmp_path: Path) -> None:
@@ -49,6 +52,32 @@ def test_each_file_has_its_bytes_and_the_import_that_brought_it_in(tmp_path: Pat
         assert one["share"] == one["script_bytes"] / len(bundle.text.encode())
     order = [one["bytes"] for one in sizes["files"]]
     assert order == sorted(order, reverse=True)
+
+
+def test_a_file_that_no_import_brings_says_what_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, program = tmp_path / "site-packages", tmp_path / "program"
+    install(site, "thing", {"thing.py": "x = 1\n"})
+    monkeypatch.syspath_prepend(str(site))
+    program.mkdir()
+    for name in ("page.html", "config.json", "asked.txt"):
+        (program / name).write_text("{}\n")
+    text = (
+        "from pathlib import Path\nimport thing\n\nPath(__file__).with_name('page.html').open()\n"
+    )
+    options = {"vendor": ("thing",), "cwd": ("config.json",), "include": ("./asked.txt",)}
+    entry = Entry(text, "main.py", program, **options)  # type: ignore[arg-type]
+    made = build_bundle(entry)
+    sizes = measure_files(find_contents(entry), made.manifest["inputs"], made.text)
+    assert {one["path"]: one["brought_by"] for one in sizes["files"]} == {
+        "main.py": "",
+        "page.html": "main.py:4",
+        "config.json": "--cwd",
+        "asked.txt": "--include",
+        "vendor/thing.py": "main.py:2",
+        "vendor/thing-1.2.dist-info/METADATA": "--vendor thing",
+    }
 
 
 def test_parts_of_the_script_add_up_to_it(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def bundle(folder: Path, text: str, *vendor: str, **options: object) -> Bundle:
         (folder / name).mkdir(exist_ok=True)
     entry = Entry(text, "main.py", folder / "program", vendor=vendor, **options)  # type: ignore[arg-type]
     made = build_bundle(entry)
-    write_bundle(made, folder / "empty" / "main.py", folder / "manifest.json")
+    write_bundle(made.text, made.manifest, folder / "empty" / "main.py", folder / "manifest.json")
     return made
 
 

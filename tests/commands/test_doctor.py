@@ -113,7 +113,7 @@ def test_last_bundle_is_named_by_its_own_hash(place: Place) -> None:
     assert examine(place.work)[-1].detail.endswith("last bundle built here none")
     folder = place.work.root / "build"
     bundle = build_bundle(Entry("print(1)\n", "kernel.py", place.work.root))
-    write_bundle(bundle, folder / "kernel.py", folder / "manifest.json")
+    write_bundle(bundle.text, bundle.manifest, folder / "kernel.py", folder / "manifest.json")
     assert examine(place.work)[-1].detail.endswith(f"built here {bundle.sha256[:12]}")
 
 

@@ -209,7 +209,7 @@ class GraphBuilder:
 
     def _find_targets(self, path: str, importer: str, item: Import) -> list[str]:
         """One import -> the modules beside the entry that it loads; others go to `external`."""
-        if item.when == "typing" and not item.module:
+        if (item.when == "typing" and not item.module) or item.module == "__bundle__":
             return []
         if not item.module:
             cure = "count the dots: each leads one package up"

@@ -44,9 +44,13 @@ class Taken:
         return tuple(f"{self.prefix}/{p}" for one in self.distributions for p in one.compiled)
 
     @property
-    def notices(self) -> tuple[str, ...]:
-        """Paths in the bundle of metadata and licence texts."""
-        return tuple(f"{self.prefix}/{p}" for one in self.distributions for p in one.notices)
+    def notices(self) -> dict[str, str]:
+        """Paths in the bundle of metadata and licence texts -> the option that brings them."""
+        return {
+            f"{self.prefix}/{path}": f"--vendor {one.name}"
+            for one in self.distributions
+            for path in one.notices
+        }
 
     def list_hidden(self, graph: Graph) -> list[str]:
         """Modules that no import leads to, though they were asked for.

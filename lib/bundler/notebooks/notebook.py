@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.base.files import sha256_bytes, write_json
+from lib.base.files import sha256_bytes, write_json, write_text
 from lib.bundler.analysis.graph import ENTRY
-from lib.bundler.bundle import Contents, build_bundle, find_contents
+from lib.bundler.bundle import build_bundle
 from lib.bundler.chapters import arrange
+from lib.bundler.contents import Contents, find_contents, read_file
 from lib.bundler.entry import Entry
 from lib.bundler.manifest import too_large
 from lib.bundler.notebooks.file_cells import write_file
 from lib.bundler.notebooks.run_cells import run_apart, run_here, set_up
 from lib.bundler.notebooks.value_block import insert_values, list_names, render_values
-from lib.bundler.sources import Source, read_bytes
+from lib.bundler.sources import Source
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,9 @@ def build_notebook(entry: Entry, story: Story | None = None) -> Notebook:
     """
     bundle, story = build_bundle(entry), story or Story()
     contents = find_contents(entry)
+    entry = contents.entry
     names = list_names(entry.preface)
-    files = _list_files(entry, contents, bundle.sha256)
+    files = _list_files(contents, bundle.sha256)
     cells = [_markdown(story.introduction or _describe(entry, len(contents.graph.modules) - 1))]
     cells += [_code(entry.preface.removesuffix("\n"))] if names else []
     cells += [_code(set_up(files, story.is_here))]
@@ -66,7 +68,10 @@ def build_notebook(entry: Entry, story: Story | None = None) -> Notebook:
         tops = {one.split(".")[0] for one in contents.graph.modules} - {ENTRY}
         run = run_here(entry.name, names, tops)
     else:
-        run = run_apart(entry.name, entry.module, names, _list_search(entry), {})
+        home = "" if entry.module else entry.name.rpartition("/")[0]
+        laid = {path: path.removeprefix(f"{home}/") if home else path for path in contents.cwd}
+        search = [*contents.search, *contents.late_search]
+        run = run_apart(entry.name, entry.module, names, search, laid)
     cells += [_markdown("## Run it"), _code(run)]
     if story.closing:
         cells += [_markdown(f"## {story.closing_title}"), _code(story.closing.removesuffix("\n"))]
@@ -80,9 +85,14 @@ def build_notebook(entry: Entry, story: Story | None = None) -> Notebook:
     return Notebook(content, {**bundle.manifest, "bytes": size}, bundle.sha256)
 
 
+def render_notebook(notebook: Notebook) -> str:
+    """A Notebook -> the text of its file."""
+    return json.dumps(notebook.content, indent=1, sort_keys=True) + "\n"
+
+
 def write_notebook(notebook: Notebook, path: Path, manifest_path: Path) -> None:
     """Write a Notebook and its manifest, each atomically."""
-    write_json(path, notebook.content)
+    write_text(path, render_notebook(notebook))
     write_json(manifest_path, notebook.manifest)
 
 
@@ -107,17 +117,17 @@ def _describe(entry: Entry, count: int) -> str:
     )
 
 
-def _list_files(entry: Entry, contents: Contents, sha256: str) -> dict[str, _File]:
+def _list_files(contents: Contents, sha256: str) -> dict[str, _File]:
     """Path -> file, the imported ones first, the entry the last one."""
     sources = [one.source for one in contents.graph.modules.values() if one.source]
     is_known = any("__bundle__" in source.text for source in sources)
-    block = render_values(entry.preface, sha256 if is_known else "")
+    block = render_values(contents.entry.preface, sha256 if is_known else "")
     files = {}
     for source in sources:
         files[source.path] = _make_file(source.path, source.raw, source.codec)
     main = sources[-1]
-    for path in contents.data:
-        files[path] = _make_file(path, read_bytes(entry.root / path), "utf-8")
+    for path in (*contents.data, *contents.passive):
+        files[path] = _make_file(path, read_file(contents, path), "utf-8")
     shown = files.pop(main.path)
     files[main.path] = _File(main.path, insert_values(main, block), main.codec, shown.remark)
     return files
@@ -145,11 +155,6 @@ def _show_files(entry: Entry, contents: Contents, files: dict[str, _File]) -> li
             cells.append(_markdown(f"### `{path}`\n\n<!-- {one.remark} -->"))
             cells.append(_code(write_file(path, one.raw, one.codec)))
     return cells
-
-
-def _list_search(entry: Entry) -> list[str]:
-    home = "" if entry.module else entry.name.rpartition("/")[0]
-    return list(dict.fromkeys([home, *entry.paths]))
 
 
 def _markdown(text: str) -> dict[str, Any]:

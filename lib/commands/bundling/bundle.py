@@ -1,101 +1,171 @@
-"""`build.py bundle`: any entry script -> one script that behaves as it does with its packages."""
+"""`build.py bundle`: any program -> one script or notebook that behaves as it does."""
 
 import argparse
 import dataclasses
 import sys
-import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lib.base.errors import InputError
-from lib.base.files import sha256_file
-from lib.base.places import check_input_file, check_output_file
+from lib.base.places import check_output_file
 from lib.base.terminal import paint
 from lib.bundler.analysis.graph import ENTRY
 from lib.bundler.bundle import Bundle, build_bundle, find_contents, write_bundle
+from lib.bundler.differences import Difference
 from lib.bundler.entry import Entry
 from lib.bundler.sections import STYLES
-from lib.bundler.sources import read_bytes
+from lib.bundler.size_table import measure_files, show_sizes
 from lib.bundler.unbundling.rebuild import Rebuilt
+from lib.commands.bundling.read_program import Program, read_program
 from lib.commands.bundling.recorded import record_options
+from lib.commands.bundling.watch_sources import watch_sources
 from lib.commands.options import Answer, Command
-from lib.commands.terminal.help_text import DATA, OUTPUT, find_group, tell
+from lib.commands.terminal.help_text import DATA, MORE, OUTPUT, find_group, tell
 
-_WATCH_S = 0.5
+FORMS = ("script", "notebook")
 
-Stamp = tuple[int, int]  # of a file: nanoseconds of its last change, bytes
-_GONE = (0, 0)
+
+@dataclass(frozen=True)
+class Made:
+    """What was made of a program, not written yet."""
+
+    bundle: Bundle
+    text: str  # of the script or notebook
+    manifest: dict[str, Any]
+    differences: tuple[Difference, ...]
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     data, output = find_group(parser, DATA), find_group(parser, OUTPUT)
-    data.add_argument("entry", metavar="ENTRY.py", help="the script to bundle")
-    words = "where the bundle goes, its manifest beside it; needed but with --explain"
-    output.add_argument("-o", "--output", metavar="OUT.py", help=words)
-    data.add_argument(
-        "--include",
-        action="append",
-        default=[],
-        metavar="GLOB",
-        help="take these modules too (lib.plugins.*), or these files (assets/*.json)",
-    )
+    words = "the script to bundle, or a Jupyter notebook, whose cells are read as one"
+    data.add_argument("entry", nargs="?", metavar="ENTRY", help=words)
+    words = "instead of ENTRY: the package or module that `python -m` would run"
+    data.add_argument("-m", dest="module", metavar="PACKAGE", help=words)
+    for name, metavar, words in (
+        ("--path", "DIR", "a folder in which packages lie too, as in PYTHONPATH"),
+        ("--include", "GLOB", "take these modules too (lib.plugins.*), or files (assets/*.json)"),
+        ("--exclude", "GLOB", "leave out these modules or files"),
+        ("--external", "NAME", "this package stays outside: it will be there"),
+        ("--vendor", "PACKAGE", "take in this installed package, with its licence"),
+        ("--cwd", "GLOB", "lay these files into the working folder at the start"),
+    ):
+        words = f"{words}; may be given several times"
+        data.add_argument(name, action="append", default=[], metavar=metavar, help=words)
+    words = "where the bundle goes, its manifest beside it; needed but with --explain, --analyze"
+    output.add_argument("-o", "--output", metavar="OUT", help=words)
     words = tell(f"how a file stands in it: {', '.join(STYLES)}", "code")
     output.add_argument("--style", default="code", metavar="STYLE", help=words)
+    words = tell(f"what is written: {', '.join(FORMS)}", "script")
+    output.add_argument("--format", default="script", metavar="FORM", help=words)
+    words = tell("the most bytes of the bundle", "none, with a warning above Kaggle's megabyte")
+    output.add_argument("--limit", type=_read_limit, metavar="BYTES|none", help=words)
+    words = "write the packages that it imports at the top, for `uv run` and others"
+    output.add_argument("--pep723", action="store_true", help=words)
+    words = "exit with 2, and write nothing, where it will do anything otherwise"
+    output.add_argument("--strict", action="store_true", help=words)
     words = "write nothing, say by which chain of imports it is reached"
     output.add_argument("--explain", metavar="MODULE", help=words)
-    output.add_argument("--watch", action="store_true", help="bundle again at every change")
+    words = "show the bytes of each file, and the import that brought it in"
+    output.add_argument("--analyze", action="store_true", help=words)
+    find_group(parser, MORE).add_argument(
+        "--watch", action="store_true", help="bundle again at every change"
+    )
+
+
+def _read_limit(word: str) -> int | None:
+    if word == "none":
+        return None
+    if not word.isdigit() or int(word) == 0:
+        raise argparse.ArgumentTypeError(f"{word!r}: expected bytes such as 900000, or none")
+    return int(word)
 
 
 def _run(options: argparse.Namespace) -> int | Answer:
-    path = check_input_file("bundle", Path(options.entry), "give the entry's path")
+    for word, known in ((options.style, STYLES), (options.format, FORMS)):
+        if word not in known:
+            cure = f"choose one of {', '.join(known)}"
+            raise InputError("bundle", f"there is no {word!r}; cure: {cure}")
+    if options.module and not options.path:
+        options.path = ["."]  # where `python -m` looks, and what the manifest records
     if options.explain:
-        return _explain(_read_entry(path, options), options.explain)
+        return _explain(read_program(options).entry, options.explain)
+    if not options.output and options.analyze:
+        return _analyze(_make(read_program(options), options), read_program(options).entry)
     if not options.output:
         raise InputError("bundle", "no output is named; cure: add -o OUT.py")
     output = check_output_file("bundle", Path(options.output))
-    check_output_file("bundle", _place_manifest(output))
-    if output.resolve() == path.resolve():
-        raise InputError("bundle", "the output is the entry itself; cure: give another -o OUT.py")
+    outputs = (output, check_output_file("bundle", _place_manifest(output)))
+    program = read_program(options, outputs)
     if options.watch and options.json:
         raise InputError("bundle", "--watch has no end, so no JSON; cure: leave out one of both")
     if options.watch:
-        return _watch(path, output, options)
-    bundle = _write(path, output, options)
-    facts = {"output": output, "bytes": bundle.manifest["bytes"], "bundle_sha256": bundle.sha256}
-    facts["files"] = [one["path"] for one in bundle.manifest["inputs"]]
-    return Answer(_describe(bundle, output), facts)
+        return _watch(program, outputs, options)
+    made = _make(program, options)
+    _write(program, made, outputs, options)
+    if options.analyze:
+        return _analyze(made, program.entry)
+    facts = {"output": output, "bytes": made.manifest["bytes"], "bundle_sha256": made.bundle.sha256}
+    facts["files"] = [one["path"] for one in made.manifest["inputs"]]
+    facts["differences"] = [dataclasses.asdict(one) for one in made.differences]
+    return Answer(_describe(made, output), facts)
 
 
-def _read_entry(path: Path, options: argparse.Namespace) -> Entry:
-    return Entry(
-        text=read_bytes(path),
-        name=path.name,
-        root=path.absolute().parent,
-        include=tuple(options.include),
-        style=options.style,
-    )
+def _make(program: Program, options: argparse.Namespace) -> Made:
+    bundle = build_bundle(program.entry)
+    text, manifest = bundle.text, bundle.manifest
+    if options.format == "notebook":
+        from lib.bundler.notebooks.notebook import build_notebook, render_notebook
+
+        notebook = build_notebook(program.entry)
+        text, manifest = render_notebook(notebook), notebook.manifest
+    told = (*program.differences, *bundle.differences)
+    manifest = {**manifest, "differences": [dataclasses.asdict(one) for one in told]}
+    return Made(bundle, text, manifest, told)
 
 
-def _write(path: Path, output: Path, options: argparse.Namespace) -> Bundle:
-    bundle = build_bundle(_read_entry(path, options))
-    recorded = {"options": record_options(options, _add_options)}
-    bundle = dataclasses.replace(bundle, manifest={**bundle.manifest, **recorded})
-    write_bundle(bundle, output, _place_manifest(output))
-    return bundle
+def _write(
+    program: Program, made: Made, outputs: tuple[Path, Path], options: argparse.Namespace
+) -> None:
+    """Say what will differ, then write the bundle and its manifest."""
+    output, manifest_path = outputs
+    inputs = {path.resolve() for path in (program.path, *made.bundle.sources)}
+    for path in outputs:
+        if path.resolve() in inputs:
+            what = f"the output {path} is a file of the program"
+            raise InputError("bundle", f"{what}; cure: give another -o")
+    for one in made.differences:
+        print(f"{paint('warning:', 'yellow', sys.stderr)} {one}", file=sys.stderr, flush=True)
+    if made.differences and options.strict:
+        count = len(made.differences)
+        what = f"{count} difference{'s' * (count > 1)} with --strict, nothing is written"
+        raise InputError("bundle", f"{what}; cure: the warnings above name theirs")
+    manifest = {**made.manifest, "options": record_options(options, _add_options)}
+    write_bundle(made.text, manifest, output, manifest_path)
+    mode = program.path.stat().st_mode & 0o111
+    if mode and options.format == "script":
+        output.chmod(output.stat().st_mode | mode)
 
 
 def rebuild(options: argparse.Namespace) -> Rebuilt:
     """(options) -> the bundle that they make now, in memory alone."""
-    bundle = build_bundle(_read_entry(Path(options.entry), options))
-    return Rebuilt(bundle.text.encode(), bundle.manifest)
+    output = Path(options.output)
+    made = _make(read_program(options, (output, _place_manifest(output))), options)
+    return Rebuilt(made.text.encode(), made.manifest)
 
 
 def _place_manifest(output: Path) -> Path:
     return output.with_suffix(".manifest.json")
 
 
-def _describe(bundle: Bundle, output: Path) -> str:
-    size, count = bundle.manifest["bytes"], len(bundle.manifest["inputs"])
-    return f"{output}: {size:,} bytes, {count} files, bundle {bundle.sha256[:12]}"
+def _describe(made: Made, output: Path) -> str:
+    size, count = made.manifest["bytes"], len(made.manifest["inputs"])
+    return f"{output}: {size:,} bytes, {count} files, bundle {made.bundle.sha256[:12]}"
+
+
+def _analyze(made: Made, entry: Entry) -> Answer:
+    sizes = measure_files(find_contents(entry).graph, made.manifest["inputs"], made.bundle.text)
+    return Answer(show_sizes(sizes), sizes)
 
 
 def _explain(entry: Entry, name: str) -> Answer:
@@ -115,54 +185,31 @@ def _explain(entry: Entry, name: str) -> Answer:
     return Answer(text, {"chain": [dict(zip(names, link, strict=True)) for link in links]})
 
 
-def _watch(path: Path, output: Path, options: argparse.Namespace) -> int:
+def _watch(program: Program, outputs: tuple[Path, Path], options: argparse.Namespace) -> int:
     """Bundle now, and again whenever a source file changes, until interrupted."""
-    seen: dict[Path, Stamp | None] = {path: None}
-    while True:
-        if any(stamp is None or _stamp(file) != stamp for file, stamp in seen.items()):
-            # Where bundling fails, the file to mend may be one that no bundle has held yet.
-            seen = {file: _stamp(file) for file in {path, *path.parent.rglob("*.py")}}
-            try:
-                bundle = _write(path, output, options)
-                seen = _stamp_inputs(bundle, path.parent)
-                print(_describe(bundle, output), flush=True)
-            except InputError as error:
-                told = paint("error:", "red", sys.stderr)
-                print(f"{told} {error}", file=sys.stderr, flush=True)
-        time.sleep(_WATCH_S)
 
+    def write() -> dict[Path, str]:
+        again = read_program(options, outputs)
+        made = _make(again, options)
+        _write(again, made, outputs, options)
+        print(_describe(made, outputs[0]), flush=True)
+        return made.bundle.sources
 
-def _stamp_inputs(bundle: Bundle, root: Path) -> dict[Path, Stamp | None]:
-    """Stamp the files in a bundle; None stands for one that has changed since it was read."""
-    seen: dict[Path, Stamp | None] = {}
-    for one in bundle.manifest["inputs"]:
-        file = root / one["path"]
-        stamp = _stamp(file)  # before the hash, so that a change in between is seen later
-        try:
-            is_same = sha256_file(file) == one["sha256"]
-        except OSError:  # it has gone meanwhile
-            is_same = False
-        seen[file] = stamp if is_same else None
-    return seen
-
-
-def _stamp(file: Path) -> Stamp:
-    try:
-        status = file.stat()
-        return status.st_mtime_ns, status.st_size
-    except OSError:
-        return _GONE
+    folders = [program.entry.root, *(folder for _, folder in program.entry.mounts)]
+    return watch_sources(write, folders, outputs)
 
 
 BUNDLE = Command(
     "bundle",
-    "put any script and the packages beside it into one script",
+    "put any program and the packages beside it into one script or notebook",
     _add_options,
     _run,
     (
         ("bundle train.py -o build/train.py", "one file, with all that train.py imports"),
+        ("bundle -m trainer --path src -o build/trainer.py", "as python -m trainer runs it"),
         ("bundle train.py -o build/train.py --watch", "again at every change"),
-        ("bundle train.py --explain lib.model", "why a module is in it"),
+        ("bundle train.py --analyze", "what makes it large"),
     ),
-    json="output, bytes, bundle_sha256 and files; with --explain: chain (file, line, imports)",
+    json="output, bytes, bundle_sha256, files and differences; with --explain: chain (file, line, "
+    "imports); with --analyze: files, packages and script",
 )

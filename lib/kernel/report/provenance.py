@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import platform
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -86,13 +87,15 @@ def find_damage(output: Path, manifest: Mapping[str, Any]) -> list[str]:
 
 
 def hash_bundle(built: str, text: str) -> str:
-    """(hash of the script as it was built, its text now) -> the hash of that text; tells of edits.
+    """(hash that the bundle tells of itself, its text) -> the hash of that text; tells of edits.
 
-    As in the script's second line, the hash is that of the text with zeros in the hash's place.
+    As in the script's header, the hash is that of the text with zeros in the hash's place.
     """
     if not text:
         return built
-    now = sha256_bytes(f"{text.rstrip()}\n".replace(built, "0" * len(built), 1).encode())
+    named = re.search("^# content sha256.*: ([0-9a-f]{64})$", text, re.MULTILINE)
+    blank = text.rstrip() if named is None else text.rstrip().replace(named[1], "0" * 64, 1)
+    now = sha256_bytes(f"{blank}\n".encode())
     if now != built:
         log("bundle", f"edited since it was built; its content hash is {now[:12]} now")
     return now
