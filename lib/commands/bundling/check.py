@@ -41,7 +41,8 @@ def _run(options: argparse.Namespace) -> Answer:
     except InputError as error:
         if error.stage == "check":
             raise
-        return _answer(path, [*_list_gone(recorded, path), f"it cannot be built now: {error}"])
+        said = "; ".join(line.strip() for line in str(error).splitlines())
+        return _answer(path, [*_list_gone(recorded, path), f"it cannot be built now: {said}"])
     found = find_differences(path.read_bytes(), recorded, made, show_path(path))
     return _answer(path, found)
 
