@@ -36,8 +36,9 @@ def read_program(options: argparse.Namespace, outputs: tuple[Path, ...] = ()) ->
     else:
         path = check_input_file("bundle", Path(options.entry), "give the entry's path")
         root, module = path.absolute().parent, ""
-    raw, told, name = read_bytes(path), [], path.absolute().relative_to(root).as_posix()
+    name, raw = path.absolute().relative_to(root).as_posix(), read_bytes(path)
     text: str | bytes = raw
+    told: list[Difference] = []
     if path.suffix == ".ipynb":
         from lib.bundler.notebooks.read_notebook import read_notebook
 
