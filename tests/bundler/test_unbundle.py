@@ -65,7 +65,7 @@ def run(folder: Path, script: str) -> str:
     return done.stdout
 
 
-@settings(max_examples=150, **SLOW)
+@settings(max_examples=80, **SLOW)
 @given(programs(), st.sampled_from(STYLES))
 def test_every_byte_comes_back(program: dict[str, Written], style: str) -> None:
     files = {path: each.content for path, each in program.items()}

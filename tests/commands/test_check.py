@@ -59,6 +59,55 @@ def test_a_project_may_move_and_be_checked_from_anywhere(
     assert str(home) not in text
 
 
+OPTIONS = [
+    ["src/train.py", "--style", "disk", "--limit", "900000"],
+    ["src/train.py", "--exclude", "*.txt", "--pep723"],
+    ["src/train.py", "--cwd", "*.json", "--include", "lib/*.txt"],
+    ["src/scripts/start.py", "--path", "src", "--path", "far"],
+    ["-m", "lib.tool", "--path", "src"],
+    ["src/train.py", "--external", "lib", "--format", "notebook"],
+    ["src/train.py", "--format", "notebook"],
+    ["src/work.ipynb"],
+]
+
+
+@pytest.mark.parametrize("words", OPTIONS, ids=" ".join)
+def test_every_option_that_changes_the_bundle_is_recorded(
+    home: Path,
+    words: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Checked from another folder, after all was moved; and what went in comes out."""
+    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    notebook = {"cells": [{**cell, "source": "import lib.b\nprint(lib.b.f())"}], "metadata": {}}
+    files = {
+        "src/scripts/start.py": "import far_away\nfrom lib import b\nprint(b.f())\n",
+        "far/far_away.py": "",
+        "src/lib/tool.py": "from . import b\nprint(b.f())\n",
+        "src/more.json": "{}\n",
+        "src/work.ipynb": json.dumps({**notebook, "nbformat": 4, "nbformat_minor": 5}),
+    }
+    for name, text in files.items():
+        (home / name).parent.mkdir(exist_ok=True)
+        (home / name).write_text(text)
+    output = "made/it.ipynb" if "notebook" in words else "made/it.py"
+    assert build.main(["bundle", *words, "-o", output]) == 0
+    (home / "moved").mkdir()
+    for name in ("src", "far", "made"):
+        shutil.move(home / name, home / "moved" / name)
+    monkeypatch.chdir(home / "moved" / "src")
+    assert check(capsys, f"../{output}", code=0) == [f"../{output} is what its sources make"]
+    assert str(home) not in (home / "moved" / "made" / "it.manifest.json").read_text()
+    sources = {path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+    sources |= {path.read_bytes() for path in Path("../far").iterdir()}
+    assert build.main(["unbundle", f"../{output}", "-o", "found"]) == 0
+    found = {path.name: path.read_bytes() for path in Path("found").rglob("*") if path.is_file()}
+    others = [name for name, content in found.items() if content not in sources]
+    assert others == (["work.py"] if "src/work.ipynb" in words else [])
+    assert found
+
+
 def test_each_source_that_differs_is_named(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (home / "src" / "lib" / "b.py").write_text("from lib import new\ndef f():\n    return 2\n")
     (home / "src" / "lib" / "new.py").write_text("")

@@ -58,7 +58,8 @@ def _list_gone(recorded: dict[str, Any], path: Path) -> list[str]:
     roots += [folder / each for each in options.get("path", [])]
     paths = [each["path"] for each in recorded["inputs"]]
     places = {each: [Path(os.path.normpath(root / each)) for root in roots] for each in paths}
-    return [f"{each}: gone" for each in paths if not any(p.exists() for p in places[each])]
+    places[recorded["name"]] = [folder / options["entry"]]  # which may be a notebook
+    return [f"{each}: gone" for each in sorted(paths) if not any(p.exists() for p in places[each])]
 
 
 def _find_kernels() -> ModuleType | None:
