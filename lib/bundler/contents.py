@@ -56,7 +56,7 @@ def find_contents(entry: Entry) -> Contents:
     taken = take_distributions(entry.vendor, entry.root)
     locator = _make_locator(entry, home, taken)
     main = parse_source(entry.name, raw, locator.show(entry.name))
-    builder = GraphBuilder(locator, main, entry.module)
+    builder = GraphBuilder(locator, main, _name_entry(entry))
     chosen, included = _match_globs(locator, home, entry)
     excluded = (*entry.exclude, *taken.compiled, *taken.notices)
     collector = FileCollector(locator, home, excluded, entry.leave_out)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from posixpath import dirname, join, normpath
 
+from lib.bundler.analysis.evaluate_paths import MODULE
 from lib.bundler.analysis.findings import FileUse, Mention
 from lib.bundler.analysis.graph import ENTRY, Graph, Module, matches_any
 from lib.bundler.analysis.locate import Locator
@@ -123,8 +124,21 @@ class FileCollector:
             else:
                 self._see_literal(module, use, path)
 
+    def _place(self, path: str) -> str | None:
+        """A path that may begin with a module's name -> the same from the root."""
+        if not path.startswith(MODULE):
+            return path
+        name, _, rest = path.removeprefix(MODULE).partition("/")
+        found = self._locator.find(name)
+        if found is None:
+            return None
+        folder = found.folders[0] if found.folders else dirname(found.path)
+        return normpath(join(folder, rest))
+
     def _see_anchored(self, module: Module, use: FileUse) -> None:
-        path = use.path
+        path = self._place(use.path)
+        if path is None:
+            return
         own = dirname(module.path)
         is_above = path in ("", ".", own) or own.startswith(f"{path}/")
         if path.startswith(".."):

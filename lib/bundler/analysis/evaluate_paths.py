@@ -13,6 +13,7 @@ _WORDS = (
     *("__file__", "__path__", "sys.path", "argv", "import_module", "__import__", "getfile"),
     *("chdir", "iter_modules", "walk_packages", "addsitedir", "__name__", "__package__"),
 )
+MODULE = "\0"  # begins the path of a module's folder, before it is known where that lies
 _DEEP = 40  # steps from name to name; a longer chain is not followed
 
 
@@ -47,6 +48,7 @@ class Evaluator:
             "__package__": Text(package),
         }
         self._values: dict[str, ast.expr | None] = {}  # None: assigned more than once
+        self._modules: dict[str, str] = {}  # names of imported modules
         for node in ast.walk(tree):
             self._note(node)
         self.tainted = self._find_tainted(tree)
@@ -61,6 +63,13 @@ class Evaluator:
             self._assign(node.target, None)
         elif isinstance(node, ast.arg):
             self._values[node.arg] = None
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                name = alias.name if alias.asname else alias.name.partition(".")[0]
+                self._modules[alias.asname or name] = name
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                self._modules[alias.asname or alias.name] = f"{node.module}.{alias.name}"
 
     def _assign(self, target: ast.expr, value: ast.expr | None) -> None:
         for one in ast.walk(target) if not isinstance(target, ast.Name) else [target]:
@@ -162,6 +171,10 @@ class Evaluator:
     def _attribute(self, node: ast.Attribute, deep: int) -> Text | None:
         if node.attr == "parent":
             return _parent(self.evaluate(node.value, deep))
+        head, _, rest = dotted_name(node.value).partition(".")
+        if node.attr == "__file__" and head in self._modules:
+            module = ".".join(filter(None, (self._modules[head], rest)))
+            return Text(f"{MODULE}{module}/__init__.py", anchored=True)
         return None
 
     def _subscript(self, node: ast.Subscript, deep: int) -> Text | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.base.errors import InputError
+from lib.base.errors import InputError, nearest_name
 from lib.base.places import check_output_file
 from lib.base.terminal import paint
 from lib.bundler.analysis.graph import ENTRY
@@ -84,8 +84,7 @@ def _read_limit(word: str) -> int | None:
 def _run(options: argparse.Namespace) -> int | Answer:
     for word, known in ((options.style, STYLES), (options.format, FORMS)):
         if word not in known:
-            cure = f"choose one of {', '.join(known)}"
-            raise InputError("bundle", f"there is no {word!r}; cure: {cure}")
+            raise InputError("bundle", f"there is no {word!r}; cure: {nearest_name(word, known)}")
     if options.module and not options.path:
         options.path = ["."]  # where `python -m` looks, and what the manifest records
     if options.explain:
@@ -132,7 +131,8 @@ def _write(
     inputs = {path.resolve() for path in (program.path, *made.bundle.sources)}
     for path in outputs:
         if path.resolve() in inputs:
-            what = f"the output {path} is a file of the program"
+            own = "the entry itself" if path.resolve() == program.path.resolve() else "a file of it"
+            what = f"the output {path} would overwrite the program: it is {own}"
             raise InputError("bundle", f"{what}; cure: give another -o")
     for one in made.differences:
         print(f"{paint('warning:', 'yellow', sys.stderr)} {one}", file=sys.stderr, flush=True)
@@ -164,7 +164,7 @@ def _describe(made: Made, output: Path) -> str:
 
 
 def _analyze(made: Made, entry: Entry) -> Answer:
-    sizes = measure_files(find_contents(entry).graph, made.manifest["inputs"], made.bundle.text)
+    sizes = measure_files(find_contents(entry), made.manifest["inputs"], made.bundle.text)
     return Answer(show_sizes(sizes), sizes)
 
 
