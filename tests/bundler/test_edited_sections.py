@@ -1,5 +1,6 @@
 """Each way in which an editor changes a bundle's lines -> the file that comes back, or an error."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,14 @@ def test_line_ends_and_mark_of_an_editor_change_no_file(text: str) -> None:
     assert read("\ufeff" + text) == FILES
     assert read(text.rstrip("\n")) == FILES
     assert unbundle(text.encode(), "one.py").strays == ()
+
+
+def test_a_bundle_in_a_cell_of_a_notebook_is_read(text: str) -> None:
+    """As one text, or as the lines that Jupyter saves."""
+    for source in (text.rstrip("\n"), text.splitlines(keepends=True)):
+        cells = [{"cell_type": "markdown", "source": "# Mine"}]
+        cells += [{"cell_type": "code", "source": each} for each in ("import os", source)]
+        assert read(json.dumps({"cells": cells})) == FILES
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import build
 from lib.base.errors import InputError
 from lib.commands.bundling.check import CHECK
 from lib.commands.options import parse_and_run
-from tests.local_runs import call, copy_sources
+from tests.local_runs import ROOT, call, copy_sources
 
 SOURCES = {
     "src/train.py": "from lib import b\nprint(b.f(), open('data.txt').read())\n",
@@ -199,3 +199,9 @@ def test_a_kernel_is_checked_by_its_config(tmp_path: Path, form: str) -> None:
     assert done.returncode == 2
     assert "has no manifest beside it" in done.stderr
     assert sys.executable not in done.stdout
+
+
+def test_the_forge_and_the_commit_hooks_check_the_kernel() -> None:
+    for name in (".github/workflows/ci.yml", ".pre-commit-config.yaml"):
+        lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+        assert [line for line in lines if ".venv/bin/python build.py check" in line], name
