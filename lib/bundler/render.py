@@ -194,7 +194,8 @@ def render_runtime(layout: Layout) -> str:
     round. Python could not run the whole template, so it is not a .py file.
     """
     holds = {"disk": layout.disk != "", "text": layout.disk == "", "module": layout.module != ""}
-    holds["whole"] = layout.preface.strip() != ""
+    lines = [line.strip() for line in layout.preface.split("\n")]
+    holds["whole"] = any(line and not line.startswith("#") for line in lines)
     kept, flags = [], []
     for line in _read_own(f"{_TEMPLATES}/bundle_runtime.py.in").decode().splitlines():
         if line.startswith("#if "):
