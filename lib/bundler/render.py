@@ -72,7 +72,10 @@ def render_script(layout: Layout) -> tuple[str, str]:
 
 
 def _make_parts(layout: Layout) -> tuple[Section, ...]:
-    """A Layout -> the parts of the runtime, which a bundle compiles only where it needs them."""
+    """A Layout -> the parts of the runtime, which a bundle compiles only where it needs them.
+
+    They stand in strings: to parse them at every start would cost as much as half of the runtime.
+    """
     on_disk = layout.disk != "" or layout.cwd_files != ()
     needed = {"unpack": on_disk, "errors": layout.disk == "", "seldom": True}
     needed["start_module"] = layout.module != ""
@@ -81,7 +84,7 @@ def _make_parts(layout: Layout) -> tuple[Section, ...]:
         files.append(Path(__file__).with_name("encode_text.py"))
     shown = [f"__bundle__/{file.name.removeprefix('bundle_')}" for file in files]
     return tuple(
-        make_module_section(parse_source(path, read_bytes(file), file.name))
+        make_module_section(parse_source(path, read_bytes(file), file.name), "seldom needed")
         for path, file in zip(shown, files, strict=True)
     )
 
