@@ -3,6 +3,8 @@
 import os
 import sys
 
+_HELD = []  # folders that are removed when this process ends
+
 
 def tell_edited(entry, sha256):
     """Say once on stderr that the script is not what its header says, and what runs instead."""
@@ -27,12 +29,12 @@ def leave_earlier_cell():
                 del sys.modules[name]
 
 
-def write_cell(text, folder, held=[]):
+def write_cell(text, folder):
     """(a cell's text, the entry's folder) -> a file of it for spawned processes, while we live."""
     import tempfile
 
-    held.append(tempfile.TemporaryDirectory(prefix="bundle-"))
-    path = os.path.join(held[-1].name, folder, "__main__.py")
+    _HELD.append(tempfile.TemporaryDirectory(prefix="bundle-"))
+    path = os.path.join(_HELD[-1].name, folder, "__main__.py")
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)

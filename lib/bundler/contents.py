@@ -185,6 +185,7 @@ def _list_more(
         path for path in dict.fromkeys(python) if path not in known and path not in chosen.files
     ]
     mentions = collector.list_mentions([*files.data, *files.cwd])
+    builder.is_named_by_data = any(builder.find_mentioned(one) for one in mentions)
     named = taken.list_hidden(builder.graph)
     named += [name for one in mentions for name in builder.find_mentioned(one)]
     new = [

@@ -93,7 +93,10 @@ def describe_bytes(raw: bytes, codec: str) -> tuple[str, ...] | None:
     """
     words = [] if codec == "utf-8" else [codec]
     words += ["bom"] if raw.startswith(codecs.BOM_UTF8) else []
-    text = raw.removeprefix(codecs.BOM_UTF8).decode(codec)
+    try:
+        text = raw.removeprefix(codecs.BOM_UTF8).decode(codec)
+    except UnicodeDecodeError:  # it is only carried along
+        return None
     ends = _END.findall(text)
     kinds = set(ends)
     if kinds in ({"\r\n"}, {"\r"}):

@@ -7,8 +7,9 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from lib.bundler.bundle import build_bundle
@@ -20,7 +21,11 @@ from tests.bundler.written_modules import Written, programs, say, statements
 STYLES = ("code", "text", "disk")
 PREFACE = "# Change this.\nCONFIG = {\n    'rate': 1,  # a factor\n}\n"
 RUN = "import runpy\nrunpy.run_path('entry.py', {'CONFIG': %s}, '__main__')\n"
-SLOW = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+SLOW: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow],
+    "phases": [Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+}
 
 
 def write(folder: Path, files: dict[str, bytes]) -> None:
@@ -60,7 +65,7 @@ def run(folder: Path, script: str) -> str:
     return done.stdout
 
 
-@settings(max_examples=150, **SLOW)
+@settings(max_examples=80, **SLOW)
 @given(programs(), st.sampled_from(STYLES))
 def test_every_byte_comes_back(program: dict[str, Written], style: str) -> None:
     files = {path: each.content for path, each in program.items()}

@@ -11,7 +11,7 @@ _SAME |= {"absolute", "__fspath__", "normcase"}
 _PATHS = {"Path", "PurePath", "PosixPath", "PurePosixPath", "AnyPath"}
 _WORDS = (
     *("__file__", "__path__", "sys.path", "argv", "import_module", "__import__", "getfile"),
-    *("chdir", "iter_modules", "walk_packages", "addsitedir", "__name__", "__package__"),
+    *("chdir", "iter_modules", "walk_packages", "addsitedir"),
 )
 MODULE = "\0"  # begins the path of a module's folder, before it is known where that lies
 _DEEP = 40  # steps from name to name; a longer chain is not followed
@@ -134,7 +134,9 @@ class Evaluator:
     def _call(self, node: ast.Call, deep: int) -> Text | None:
         name, args = last_name(node.func), node.args
         receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
-        if name in _PATHS or (name == "join" and dotted_name(receiver).endswith("path")):
+        if name in _PATHS or (
+            name == "join" and (receiver is None or dotted_name(receiver).endswith("path"))
+        ):
             joined = self._join(args, deep) if args else Text("")
             return Text(joined.text, joined.anchored, name in _PATHS) if joined else None
         if name in _SAME:

@@ -41,7 +41,8 @@ def _run(options: argparse.Namespace) -> Answer:
     except InputError as error:
         if error.stage == "check":
             raise
-        return _answer(path, [*_list_gone(recorded, path), f"it cannot be built now: {error}"])
+        said = "; ".join(line.strip() for line in str(error).splitlines())
+        return _answer(path, [*_list_gone(recorded, path), f"it cannot be built now: {said}"])
     found = find_differences(path.read_bytes(), recorded, made, show_path(path))
     return _answer(path, found)
 
@@ -57,7 +58,8 @@ def _list_gone(recorded: dict[str, Any], path: Path) -> list[str]:
     roots += [folder / each for each in options.get("path", [])]
     paths = [each["path"] for each in recorded["inputs"]]
     places = {each: [Path(os.path.normpath(root / each)) for root in roots] for each in paths}
-    return [f"{each}: gone" for each in paths if not any(p.exists() for p in places[each])]
+    places[recorded["name"]] = [folder / options["entry"]]  # which may be a notebook
+    return [f"{each}: gone" for each in sorted(paths) if not any(p.exists() for p in places[each])]
 
 
 def _find_kernels() -> ModuleType | None:

@@ -127,7 +127,7 @@ def _join(folder: str, path: str) -> str:
 def _find_base(root: Path, folder: Path) -> Path | None:
     """Two folders -> the one that holds both, unless it is far above or holds everything."""
     for base in [root, *root.parents[:_MOST_UP]]:
-        if base in (Path(base.anchor), Path.home(), Path(base.anchor) / "tmp"):
+        if base != root and base in (Path(base.anchor), Path.home(), Path(base.anchor) / "tmp"):
             return None
         if base == folder or base in folder.parents:
             return base
