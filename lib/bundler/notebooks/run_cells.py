@@ -49,8 +49,7 @@ $lay_out
 def show(pipe, stream):
     decode = codecs.getincrementaldecoder("utf-8")("replace").decode
     while piece := pipe.read1(65536):
-        stream.write(decode(piece))
-        stream.flush()
+        stream.write(decode(piece))  # it shows that by itself, five times a second
 
 
 pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
