@@ -95,6 +95,12 @@ def _make_locator(entry: Entry, home: str, taken: Taken) -> Locator:
     return Locator(entry.root, folders, (), mounts, taken.overlay)
 
 
+def _name_entry(entry: Entry) -> str:
+    """An Entry -> its dotted name where it runs as `python -m` does, else nothing."""
+    is_main = entry.name.endswith("/__main__.py") and not entry.module.endswith("__main__")
+    return f"{entry.module}.__main__" if entry.module and is_main else entry.module
+
+
 def _widen(entry: Entry, raw: bytes) -> Entry:
     """Count paths from a higher folder where the entry itself names files or packages there."""
     main = parse_source(entry.name, raw, entry.name)
@@ -179,6 +185,7 @@ def _list_more(
         path for path in dict.fromkeys(python) if path not in known and path not in chosen.files
     ]
     mentions = collector.list_mentions([*files.data, *files.cwd])
+    builder.is_named_by_data = any(builder.find_mentioned(one) for one in mentions)
     named = taken.list_hidden(builder.graph)
     named += [name for one in mentions for name in builder.find_mentioned(one)]
     new = [
@@ -230,6 +237,9 @@ def _tell_imports(builder: GraphBuilder, locator: Locator, entry: Entry) -> list
     for path, line in builder.list_unfollowed():
         what = "imports a computed name, which cannot be followed"
         told.append(Difference(path, line, what, "--include 'PACKAGE.*' takes what it may name"))
+    for path, error in builder.broken.items():
+        what = f"is taken as it is, though {str(error).split(': ', 2)[-1].split(';')[0]}"
+        told.append(Difference(path, 0, what, "correct it, or --exclude it"))
     seen: set[str] = set()
     paths = {name: module.path for name, module in graph.modules.items()}
     for top, importer, how in graph.external:

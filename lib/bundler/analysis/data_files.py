@@ -13,6 +13,7 @@ from lib.bundler.analysis.locate import Locator
 from lib.bundler.differences import Difference
 
 _MOST_BYTES = 20_000_000  # of a folder or file that is taken because a program names it
+_MOST_OF_FOLDER = 2_000_000  # where it is not sure that the program means it
 _TEXTS = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".conf")
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+(?::[^\W\d]\w*)?")
 _GLOB = re.compile(r"[*?\[]")
@@ -59,7 +60,7 @@ class FileCollector:
         written = {use.path for one in modules for use in one.findings.files if _writes(use)}
         moved = any(use.kind == "moved" for one in modules for use in one.findings.files)
         for module in modules:
-            for use in module.findings.files:
+            for use in sorted(module.findings.files, key=lambda use: use.kind != "beside"):
                 self._see(module, use, written, moved)
         return files
 
@@ -114,9 +115,9 @@ class FileCollector:
         if use.kind == "anchored":
             self._see_anchored(module, use)
         elif use.kind == "beside" and not module.path.endswith("/__init__.py"):
-            path = use.path
-            if not path.startswith("..") and self._locator.real(path).is_file():
-                self._take_all(module, use, [path], is_sure=False)
+            if not use.path.startswith("..") and use.path not in (".", dirname(module.path)):
+                most = _MOST_BYTES if self._locator.real(use.path).is_file() else _MOST_OF_FOLDER
+                self._take_all(module, use, self._match(use.path), is_sure=False, most=most)
         elif use.kind in ("opened", "literal") and use.path not in written:
             path = normpath(join(self._home, use.path))
             if moved:
@@ -150,10 +151,17 @@ class FileCollector:
         if not is_above:
             self._take_all(module, use, self._match(path), is_sure=True)
 
-    def _take_all(self, module: Module, use: FileUse, paths: list[str], is_sure: bool) -> None:
+    def _take_all(
+        self,
+        module: Module,
+        use: FileUse,
+        paths: list[str],
+        is_sure: bool,
+        most: int = _MOST_BYTES,
+    ) -> None:
         paths = [one for one in paths if one != module.path and not self._is_left_out(one)]
         size = sum(self._locator.real(one).stat().st_size for one in paths)
-        if size > _MOST_BYTES:
+        if size > most:
             what = f"names {use.path} with {size:,} bytes, which are not taken"
             cure = f"attach it as a data set, or add --include '{use.path}*'"
             if is_sure:
@@ -161,6 +169,9 @@ class FileCollector:
             return
         for path in paths:
             self._take(path, f"is named by {module.path}, line {use.line}")
+
+    def _holds(self, path: str) -> bool:
+        return path in self._files.data or path in self._files.python
 
     def _see_literal(self, module: Module, use: FileUse, path: str) -> None:
         """A text that names a file of the working folder: it is not there for the bundle."""
@@ -172,6 +183,8 @@ class FileCollector:
         if self._locator.real(path) == self._locator.root:
             return
         found = [one for one in self._match(path) if one not in self._files.cwd]
+        if use.kind == "literal" and found and self._holds(found[0]):
+            return  # it was joined to the folder of __file__, as far as can be seen
         if not found or self._is_left_out(found[0]) or module.path in found:
             return
         is_folder = self._locator.real(path).is_dir()

@@ -134,7 +134,9 @@ class Evaluator:
     def _call(self, node: ast.Call, deep: int) -> Text | None:
         name, args = last_name(node.func), node.args
         receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
-        if name in _PATHS or (name == "join" and dotted_name(receiver).endswith("path")):
+        if name in _PATHS or (
+            name == "join" and (receiver is None or dotted_name(receiver).endswith("path"))
+        ):
             joined = self._join(args, deep) if args else Text("")
             return Text(joined.text, joined.anchored, name in _PATHS) if joined else None
         if name in _SAME:

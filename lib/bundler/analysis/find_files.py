@@ -37,7 +37,7 @@ _OPENERS = {
     "fwalk",
 }
 _WRITES = re.compile(r"(write|save|to_|dump|mkdir|makedirs|touch|unlink|rmtree|remove|rename)")
-_WRITERS = {"FileHandler", "RotatingFileHandler", "SummaryWriter", "replace", "rmdir", "imsave"}
+_WRITERS = {"FileHandler", "RotatingFileHandler", "SummaryWriter", "rmdir", "imsave"}
 _FILE = re.compile(r"[\w][\w ./*?\[\]@+-]*")
 
 
@@ -250,6 +250,8 @@ class FileFinder:
 def is_write(node: ast.Call) -> bool:
     """Tell whether a call writes the file that it names, as open(path, "w") does."""
     name = last_name(node.func)
+    if name == "replace":  # of os or of a Path, and not a text's own
+        return dotted_name(node.func) == "os.replace" or len(node.args) + len(node.keywords) == 1
     if name in _WRITERS or (_WRITES.match(name) and name != "write"):
         return True
     if name != "open":

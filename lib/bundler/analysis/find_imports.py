@@ -109,8 +109,10 @@ class _Finder:
         name = last_name(node.func)
         if name in _DYNAMIC and node.args:
             self._add_call(node, name, when)
-        elif name in _SCANS or name in _LAZY:
-            self._add_scan(node, name)
+        elif name == "format" and isinstance(node.func, ast.Attribute):
+            self._see_computed(node.func.value)
+        elif name in _SCANS:
+            self._add_scan(node)
 
     def _add_call(self, node: ast.Call, name: str, when: When) -> None:
         """Keep the module of a call such as import_module(".b", __package__) or __import__("a")."""
@@ -141,10 +143,8 @@ class _Finder:
         found = self._evaluator.evaluate(node) if self._evaluator else None
         return found.text if isinstance(found, Text) and not found.is_path else None
 
-    def _add_scan(self, node: ast.Call, name: str) -> None:
+    def _add_scan(self, node: ast.Call) -> None:
         """A package whose modules are listed at run time is taken as a whole."""
-        if name in _LAZY:
-            return
         where = node.args[0] if node.args else None
         if isinstance(where, ast.Attribute) and where.attr == "__path__":
             target = dotted_name(where.value)
@@ -179,7 +179,7 @@ class _Finder:
         if name := resolve_relative(self._package, dots, text.lstrip(".") or None):
             self.findings.mentions.append(Mention(name, line))
 
-    def _see_computed(self, node: ast.JoinedStr | ast.BinOp) -> None:
+    def _see_computed(self, node: ast.expr) -> None:
         """A name that begins with a package's, as f"models.{name}", takes the package."""
         first: ast.AST = node
         while isinstance(first, ast.BinOp):

@@ -134,7 +134,7 @@ class Locator:
         """A top-level name -> its package's folder or its file, elsewhere than beside the entry."""
         if top not in self._installed:
             own = {self.real(folder).resolve() for folder in (*self.search, *self.late)}
-            own |= {self.root.resolve(), Path.cwd().resolve(), Path(__file__).resolve().parents[2]}
+            own |= {self.root.resolve(), Path.cwd().resolve(), Path(__file__).resolve().parents[3]}
             paths = [path for path in sys.path if Path(path or ".").resolve() not in own]
             spec = PathFinder.find_spec(top, paths)
             if spec is None:

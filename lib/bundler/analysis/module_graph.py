@@ -29,6 +29,7 @@ class GraphBuilder:
         self._findings: dict[str, Findings] = {}
         self._resolved: set[str] = set()  # modules in which a computed name could be followed
         self.graph = Graph()
+        self.is_named_by_data = False  # whether data files name modules
         self.broken: dict[str, InputError] = {}  # path -> what is wrong with its text
         locator.read_extends = self._read_extends
         self._chosen = Selection()
@@ -72,14 +73,17 @@ class GraphBuilder:
         return []
 
     def list_unfollowed(self) -> list[tuple[str, int]]:
-        """(path, line) of every import of a computed name of which nothing is known."""
+        """(path, line) of every import of a computed name of which nothing is known.
+
+        Where data files name modules, these are taken for what is imported.
+        """
         found = []
         importers = self._list_importers()
         for module in self.graph.modules.values():
             known = self._resolved & {module.name, *importers.get(module.name, ())}
             for line, is_from_outside in module.findings.unfollowed:
                 has_family = any(self._locator.find(name) for name, _ in module.findings.families)
-                if has_family or (known and not is_from_outside):
+                if has_family or ((known or self.is_named_by_data) and not is_from_outside):
                     continue
                 found.append((module.path, line))
         return found

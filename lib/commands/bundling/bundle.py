@@ -17,6 +17,12 @@ from lib.bundler.entry import Entry
 from lib.bundler.sections import STYLES
 from lib.bundler.size_table import measure_files, show_sizes
 from lib.bundler.unbundling.rebuild import Rebuilt
+from lib.commands.bundling.notebook_entry import (
+    is_notebook,
+    list_sources,
+    point_to_cells,
+    tell_cells,
+)
 from lib.commands.bundling.read_program import Program, read_program
 from lib.commands.bundling.recorded import record_options
 from lib.commands.bundling.watch_sources import watch_sources
@@ -111,14 +117,35 @@ def _run(options: argparse.Namespace) -> int | Answer:
 
 
 def _make(program: Program, options: argparse.Namespace) -> Made:
+    if is_notebook(program.path):
+        return _make_of_cells(program, options)
+    return _make_of_script(program, options)
+
+
+def _make_of_cells(program: Program, options: argparse.Namespace) -> Made:
+    """The same as of a script, but what is told names a notebook's cells."""
+    path, text, name = program.path, str(program.entry.text), Path(program.entry.name).name
+    try:
+        made = _make_of_script(program, options)
+    except InputError as error:
+        raise point_to_cells(path, text, name, error) from None
+    told = tell_cells(path, text, name, made.differences)
+    manifest = {**made.manifest, "differences": [dataclasses.asdict(one) for one in told]}
+    sources = list_sources(path, name, made.bundle.sources)
+    bundle = dataclasses.replace(made.bundle, sources=sources)
+    return Made(bundle, made.text, manifest, told)
+
+
+def _make_of_script(program: Program, options: argparse.Namespace) -> Made:
     bundle = build_bundle(program.entry)
-    text, manifest = bundle.text, bundle.manifest
+    text, manifest, told = bundle.text, bundle.manifest, bundle.differences
     if options.format == "notebook":
         from lib.bundler.notebooks.notebook import build_notebook, render_notebook
 
         notebook = build_notebook(program.entry)
         text, manifest = render_notebook(notebook), notebook.manifest
-    told = (*program.differences, *bundle.differences)
+        told = notebook.differences
+    told = (*program.differences, *told)
     manifest = {**manifest, "differences": [dataclasses.asdict(one) for one in told]}
     return Made(bundle, text, manifest, told)
 
