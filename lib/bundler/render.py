@@ -80,7 +80,10 @@ def drop_shebang(script: bytes) -> bytes:
 
 
 def _make_parts(layout: Layout) -> tuple[Section, ...]:
-    """A Layout -> the parts of the runtime, which a bundle compiles only where it needs them."""
+    """A Layout -> the parts of the runtime, which a bundle compiles only where it needs them.
+
+    They stand in strings: to parse them at every start would cost as much as half of the runtime.
+    """
     on_disk = layout.disk != "" or layout.cwd_files != ()
     needed = {"unpack": on_disk, "errors": layout.disk == "", "seldom": True}
     needed["start_module"] = layout.module != ""
@@ -89,7 +92,7 @@ def _make_parts(layout: Layout) -> tuple[Section, ...]:
         files.append("encode_text.py")
     shown = [f"__bundle__/{file.rpartition('/')[2].removeprefix('bundle_')}" for file in files]
     return tuple(
-        make_module_section(parse_source(path, _read_own(file), file))
+        make_module_section(parse_source(path, _read_own(file), file), "seldom needed")
         for path, file in zip(shown, files, strict=True)
     )
 

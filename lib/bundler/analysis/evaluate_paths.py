@@ -11,7 +11,7 @@ _SAME |= {"absolute", "__fspath__", "normcase"}
 _PATHS = {"Path", "PurePath", "PosixPath", "PurePosixPath", "AnyPath"}
 _WORDS = (
     *("__file__", "__path__", "sys.path", "argv", "import_module", "__import__", "getfile"),
-    *("chdir", "iter_modules", "walk_packages", "addsitedir", "__name__", "__package__"),
+    *("chdir", "iter_modules", "walk_packages", "addsitedir"),
 )
 MODULE = "\0"  # begins the path of a module's folder, before it is known where that lies
 _DEEP = 40  # steps from name to name; a longer chain is not followed

@@ -38,6 +38,8 @@ _OPENERS = {
 }
 _WRITES = re.compile(r"(write|save|to_|dump|mkdir|makedirs|touch|unlink|rmtree|remove|rename)")
 _WRITERS = {"FileHandler", "RotatingFileHandler", "SummaryWriter", "rmdir", "imsave"}
+_STATEMENTS = {ast.Import, ast.ImportFrom, ast.Assign, ast.AugAssign}
+_PARTS = {ast.Call, ast.BinOp, ast.Attribute, ast.Subscript, ast.JoinedStr}
 _FILE = re.compile(r"[\w][\w ./*?\[\]@+-]*")
 
 
@@ -57,24 +59,30 @@ class FileFinder:
 
     def see(self, node: ast.AST, when: When) -> None:
         """Take notice of a node, whose parents were seen before."""
+        kind = type(node)
+        if kind is ast.Name:
+            self._see_name(node)  # type: ignore[arg-type]
+        elif kind is ast.Constant:
+            self._see_text(node)  # type: ignore[arg-type]
+        elif kind in _STATEMENTS:
+            self._see_statement(node, when)
+        elif kind in _PARTS:
+            if isinstance(node, ast.Call):
+                self._see_call(node)
+            elif isinstance(node, ast.Attribute):
+                self._see_attribute(node)
+            if self._evaluator is not None:
+                self._see_path(node)  # type: ignore[arg-type]
+
+    def _see_statement(self, node: ast.AST, when: When) -> None:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 self._see_import(alias.name, (), node.lineno, when)
         elif isinstance(node, ast.ImportFrom):
             names = tuple(alias.name for alias in node.names)
             self._see_import(node.module or "", names if not node.level else (), node.lineno, when)
-        elif isinstance(node, ast.Name):
-            self._see_name(node)
-        elif isinstance(node, ast.Constant):
-            self._see_text(node)
         elif isinstance(node, ast.Assign | ast.AugAssign):
             self._see_assignment(node)
-        elif isinstance(node, ast.Call):
-            self._see_call(node)
-        elif isinstance(node, ast.Attribute):
-            self._see_attribute(node)
-        if isinstance(node, ast.Call | ast.BinOp | ast.Attribute | ast.Subscript | ast.JoinedStr):
-            self._see_path(node)
 
     def finish(self) -> None:
         """Drop texts that can be joined to no path, once the whole module was seen."""
@@ -203,7 +211,7 @@ class FileFinder:
 
     def _see_path(self, node: ast.expr) -> None:
         """Keep the largest expression that stands for a path computed from __file__."""
-        if self._evaluator is None or id(node) in self._used:
+        if id(node) in self._used:
             return
         found, pattern = self._evaluate(node), ""
         if found is None and isinstance(node, ast.Call):

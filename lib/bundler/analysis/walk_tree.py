@@ -14,26 +14,43 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _TRIES = (ast.Try, ast.TryStar)
 _WITHS = (ast.With, ast.AsyncWith)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
+_BLOCKS = frozenset((*_FUNCTIONS, *_TRIES, *_WITHS, *_LOOPS, ast.If, ast.match_case))
+_NO_CODE = ("ctx", "op")
 Pair = tuple[ast.AST, When]
 
 
-def walk_tree(tree: ast.Module, is_entry: bool, *, expressions: bool = True) -> Iterator[Pair]:
-    """Yield each node with when it runs; statements alone unless `expressions` are wanted too.
+def walk_tree(tree: ast.Module, is_entry: bool) -> Iterator[Pair]:
+    """Yield each node with when it runs.
 
     load: always; maybe: in a branch; later: in a function; optional: where an ImportError is
-    caught; typing: for type checkers alone.
+    caught; typing: for type checkers alone. Operators and contexts are left out.
     """
     names = _list_error_names(tree)
     stack: list[Pair] = [(node, "load") for node in reversed(tree.body)]
     while stack:
-        node, when = stack.pop()
-        yield node, when
-        found: list[Pair] = []
-        for child, inner in _list_children(node, is_entry, names):
-            if expressions or isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
-                rank = max(_RANKS.index(when), _RANKS.index(inner)) if inner != "load" else None
-                found.append((child, when if rank is None else _RANKS[rank]))
-        stack += reversed(found)
+        node, when = pair = stack.pop()
+        yield pair
+        kind = type(node)
+        if kind is ast.Name or kind is ast.Constant:
+            continue
+        if kind not in _BLOCKS:
+            stack += [(child, when) for child in reversed(_list_parts(node))]
+            continue
+        for child, inner in reversed(_list_children(node, is_entry, names)):
+            surest = when if _RANKS.index(when) > _RANKS.index(inner) else inner
+            stack.append((child, surest))
+
+
+def _list_parts(node: ast.AST) -> list[ast.AST]:
+    """A node -> its children; as ast.iter_child_nodes does it, three times as fast."""
+    found: list[ast.AST] = []
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            found += [one for one in value if isinstance(one, ast.AST)]
+        elif isinstance(value, ast.AST) and name not in _NO_CODE:
+            found.append(value)
+    return found
 
 
 def _list_children(node: ast.AST, is_entry: bool, names: frozenset[str]) -> list[Pair]:
@@ -53,7 +70,7 @@ def _list_children(node: ast.AST, is_entry: bool, names: frozenset[str]) -> list
         return [*_all(head, "load"), *_all([*node.body, *node.orelse], "maybe")]
     if isinstance(node, ast.match_case):
         return [(node.pattern, "load"), *_all(node.body, "maybe")]
-    return _all(list(ast.iter_child_nodes(node)), "load")
+    return _all(_list_parts(node), "load")
 
 
 def _all(nodes: Sequence[ast.AST], when: When) -> list[Pair]:
