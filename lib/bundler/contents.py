@@ -43,9 +43,13 @@ class Contents:
     reasons: Mapping[str, str]  # paths of files that are no modules -> why they are taken
 
     def list_sources(self) -> list[Source]:
-        """List the Python files, imported ones first, the entry the last."""
+        """List the Python files, imported ones first, the entry the last.
+
+        A file may be two modules: `import pack.__init__`, or an entry that imports itself.
+        """
         modules = self.graph.modules.values()
-        return [one.source for one in modules if one.source is not None]
+        *others, main = [one.source for one in modules if one.source is not None]
+        return [*{one.path: one for one in others if one.path != main.path}.values(), main]
 
 
 def find_contents(entry: Entry) -> Contents:
