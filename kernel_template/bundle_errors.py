@@ -1,20 +1,32 @@
-"""Uncaught exceptions and warnings -> what separate files would make the interpreter print."""
+"""Lines of modules in memory -> printers of the interpreter, which look for them in files.
 
+Up to Python 3.12 all of them are written in C, later some. They take a line out of the file that
+`io.open` gives them; all else, such as the marks below a line, is then as for a real file.
+"""
+
+import io
 import os
-import sys
 
 _SHOWING = []  # one item for each thread that prints now
 
 
 def show_lines(show, words, find_bytes):
-    """Call a printer of the interpreter, with the lines of the bundle's modules at hand.
+    """Call a printer, with the lines of the bundle's modules at hand."""
+    before = keep_open(find_bytes)
+    _SHOWING.append(words)
+    try:
+        show(*words)
+    finally:
+        _SHOWING.pop()
+        if not _SHOWING:
+            io.open = before
+
+
+def keep_open(find_bytes):
+    """Let `io.open` open the bundle's modules too -> the function that it was before.
 
     `find_bytes` takes a file's name and gives its bytes, or None where it is no file of the bundle.
-    Up to Python 3.12 the printers are written in C. They take a line out of the file that `io.open`
-    gives them; all else, such as the marks below a line, is then as for a real file.
     """
-    import io
-
     before = getattr(io.open, "before", io.open)
 
     def open_file(file, *more, **named):
@@ -25,13 +37,7 @@ def show_lines(show, words, find_bytes):
 
     open_file.before = before
     io.open = open_file
-    _SHOWING.append(words)
-    try:
-        show(*words)
-    finally:
-        _SHOWING.pop()
-        if not _SHOWING:
-            io.open = before
+    return before
 
 
 def make_file(content):
@@ -50,25 +56,3 @@ def make_file(content):
         file.write(content)
     os.lseek(number, 0, os.SEEK_SET)
     return number
-
-
-def guard_hook(own_hook):
-    """Let an error in the excepthook that the program has set be told as the interpreter does."""
-    hook = getattr(sys, "excepthook", own_hook)
-    if hook is not own_hook:
-        sys.excepthook = lambda *words: _call_hook(hook, own_hook, words)
-
-
-def _call_hook(hook, show, words):
-    sys.excepthook, failed = hook, None
-    try:
-        hook(*words)
-    except SystemExit:
-        raise
-    except BaseException as error:
-        failed = error
-    if failed is not None:
-        print("Error in sys.excepthook:", file=sys.stderr, flush=True)
-        show(type(failed), failed, failed.__traceback__.tb_next)
-        print("\nOriginal exception was:", file=sys.stderr, flush=True)
-        show(*words)
