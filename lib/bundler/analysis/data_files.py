@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from posixpath import dirname, join, normpath
 
-from lib.bundler.analysis.evaluate_paths import MODULE
 from lib.bundler.analysis.findings import FileUse, Mention
 from lib.bundler.analysis.graph import ENTRY, Graph, Module, matches_any
 from lib.bundler.analysis.locate import Locator
+from lib.bundler.analysis.path_texts import MODULE
 from lib.bundler.differences import Difference
 
 _MOST_BYTES = 20_000_000  # of a folder or file that is taken because a program names it
@@ -206,7 +206,7 @@ def list_ups(findings_files: Iterable[FileUse], locator: Locator) -> int:
     ups = 0
     for use in findings_files:
         path = normpath(use.path)
-        if use.kind in ("anchored", "search") and path.startswith(".."):
+        if use.kind.startswith(("anchored", "search")) and path.startswith(".."):
             exists = _GLOB.search(path) or locator.real(path).exists()
             ups = max(ups, path.split("/").count("..") if exists else 0)
     return ups
