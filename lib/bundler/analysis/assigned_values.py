@@ -37,6 +37,11 @@ class Values:
         for call in calls:
             self._pass_arguments(call)
 
+    @property
+    def names(self) -> list[str]:
+        """List the plain names that are assigned."""
+        return [name for name in self._values if name[0] != "."]
+
     def look_up(self, name: str, line: int) -> list[Value]:
         """A name and where it is used -> what it may stand for there."""
         found = self._values.get(name, [])

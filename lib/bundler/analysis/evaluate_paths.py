@@ -21,7 +21,7 @@ _WORDS = (
     "find_spec",
     "import sys as",
 )
-_PARTS = {"os.sep": "/", "os.path.sep": "/", "os.curdir": ".", "os.pardir": "..", "os.extsep": "."}
+_PARTS = {"os.sep": "/", "os.path.sep": "/", "os.curdir": ".", "os.pardir": "..", "os.extsep": ".", "os.pathsep": ":"}
 _MOST_STEPS = 2000  # of one evaluation
 _MOST = 48  # texts that one expression may stand for
 _UNKNOWN = [Text(HOLE)]
@@ -71,6 +71,11 @@ class Evaluator:
         """`osp.join` -> "os.path.join": a dotted name in which imported names are resolved."""
         head, dot, rest = dotted_name(node).partition(".")
         return self._values.modules.get(head, head) + dot + rest
+
+    def list_anchored(self) -> dict[str, str]:
+        """The names that stand for paths computed from __file__, and these paths."""
+        found = {name: self.evaluate(ast.Name(name, ast.Load())) for name in self._values.names}
+        return {name: one.text for name, one in found.items() if one and one.anchored}
 
     def has_taint(self, node: ast.AST) -> bool:
         """Tell whether an expression has something of __file__ in it."""

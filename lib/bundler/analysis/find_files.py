@@ -25,23 +25,15 @@ _NEEDS = {"__path__", "submodule_search_locations", "get_filename", "co_filename
 _NEEDS |= {"getfile", "getsourcefile", "getabsfile"}
 _LISTS = {"listdir", "scandir", "iterdir"}
 _GLOBS = {"glob": "", "rglob": "**/", "iglob": ""}
-_OPENERS = {
-    "open",
-    "Path",
-    "listdir",
-    "scandir",
-    "walk",
-    "glob",
-    "iglob",
-    "isdir",
-    "chdir",
-    "fwalk",
-}
+_OPENERS = {"open", "Path", "listdir", "scandir", "walk", "glob", "iglob", "isdir", "fwalk"}
+_OPENERS |= {"discover"}
+_RUNNERS = {"system", "popen", "run", "call", "check_call", "check_output", "Popen", "getoutput"}
 _WRITES = re.compile(r"(write|save|to_|dump|mkdir|makedirs|touch|unlink|rmtree|remove|rename)")
 _WRITERS = {"FileHandler", "RotatingFileHandler", "SummaryWriter", "rmdir", "imsave"}
-_STATEMENTS = {ast.Import, ast.ImportFrom, ast.Assign, ast.AugAssign}
+_STATEMENTS = {ast.Import, ast.ImportFrom, ast.Assign, ast.AugAssign, ast.Dict}
 _PARTS = {ast.Call, ast.BinOp, ast.Attribute, ast.Subscript, ast.JoinedStr}
-_FILE = re.compile(r"[\w][\w ./*?\[\]@+-]*")
+_FILE = re.compile(r"[\w.*?][\w ./*?\[\]@+-]*")
+_SCRIPT = re.compile(r"(?:^|\s)([\w./-]+\.py)(?=\s|$)")
 
 
 class FileFinder:
@@ -84,9 +76,13 @@ class FileFinder:
             self._see_import(node.module or "", names if not node.level else (), node.lineno, when)
         elif isinstance(node, ast.Assign | ast.AugAssign):
             self._see_assignment(node)
+        elif isinstance(node, ast.Dict):
+            self._see_environment(node)
 
     def finish(self) -> None:
         """Drop texts that can be joined to no path, once the whole module was seen."""
+        if self._evaluator is not None and self._uses_file:
+            self._findings.exports = self._evaluator.list_anchored()
         if not self._uses_file:
             kept = [use for use in self._findings.files if use.kind != "beside"]
             self._findings.files[:] = kept
@@ -117,7 +113,7 @@ class FileFinder:
     def _see_attribute(self, node: ast.Attribute) -> None:
         if node.attr == "__file__" or node.attr in _NEEDS:
             self._need(node.lineno, f"uses {node.attr}")
-        elif node.attr == "origin" and last_name(node.value) in ("__spec__", "spec"):
+        elif node.attr == "origin" and _is_spec(node.value):
             self._need(node.lineno, "uses a module's origin")
         on_os = isinstance(node.value, ast.Name) and node.value.id in ("os", "asyncio")
         if on_os and (node.attr in _CHILDREN or node.attr.startswith(("exec", "spawn"))):
@@ -147,6 +143,12 @@ class FileFinder:
             self._see_write(node)
         elif name == "chdir" and self._evaluator and self._evaluator.has_taint(node):
             self._keep("", node, "moved")
+        elif name in _RUNNERS:
+            for arg in node.args[:1]:
+                for one in arg.values if isinstance(arg, ast.JoinedStr) else [arg]:
+                    text = one.value if isinstance(one, ast.Constant) else ""
+                    for script in _SCRIPT.findall(text) if isinstance(text, str) else ():
+                        self._keep(posixpath.normpath(script), one, "literal")
         elif name in _OPENERS:
             parts = [*node.args, *([owner] if owner is not None else [])]
             self._opened |= {id(one) for one in parts if isinstance(one, ast.Constant)}
@@ -162,6 +164,8 @@ class FileFinder:
     def _see_assignment(self, node: ast.Assign | ast.AugAssign) -> None:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         for target in targets:
+            if isinstance(target, ast.Subscript) and _is_python_path(target.slice):
+                self._add_folder(node.value, "search", late=True)
             inner = target.value if isinstance(target, ast.Subscript) else target
             name = self._evaluator.resolve(inner) if self._evaluator else dotted_name(inner)
             if name in ("sys.path", "__path__"):
@@ -171,6 +175,12 @@ class FileFinder:
                     first = first.left
                 late = isinstance(node, ast.AugAssign) or not isinstance(first, ast.List)
                 self._add_folder(node.value, kind, late)
+
+    def _see_environment(self, node: ast.Dict) -> None:
+        """`env={"PYTHONPATH": folder}` of a child process."""
+        for key, value in zip(node.keys, node.values, strict=True):
+            if _is_python_path(key):
+                self._add_folder(value, "search", late=True)
 
     def _add_folder(self, node: ast.expr, kind: str, late: bool) -> None:
         """Keep the folders that an expression for one, or for a list of them, may stand for."""
@@ -182,12 +192,11 @@ class FileFinder:
             found = self._evaluator.evaluate_items(node) or self._evaluator.evaluate_all(node)
         where = self._findings.extends if kind == "extend" else self._findings.search
         for one in found:
-            path = one.text.replace(HOLE, "*")
-            if path.startswith(("/", "*")):
-                continue
-            self._use(node)
             how = kind if one.anchored else f"{kind} from the working folder"
-            where.append(FileUse(path, node.lineno, how, late, node.col_offset))
+            for path in one.text.replace(HOLE, "*").split(":"):  # as in PYTHONPATH
+                if not path.startswith(("/", "*")):
+                    self._use(node)
+                    where.append(FileUse(path, node.lineno, how, late, node.col_offset))
 
     def _see_list_of_folders(self, node: ast.expr) -> None:
         for item in node.elts if isinstance(node, ast.List | ast.Tuple) else ():
@@ -224,6 +233,8 @@ class FileFinder:
             if not one.anchored or self._is_vague(path):
                 continue
             self._use(node)
+            if posixpath.dirname(path) in ("**", f"{posixpath.dirname(self._path)}/**"):
+                path = path.replace("**/", "")  # of its own folder only what lies in it itself
             if path != self._path:
                 path = f"{path[:-1]}**/*" if path.endswith(f"/{HOLE}") else path
                 self._keep(path.replace(HOLE, "*"), node, "anchored")
@@ -241,7 +252,7 @@ class FileFinder:
         receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
         if name in _LISTS or name in ("walk", "fwalk"):
             folder = node.args[0] if node.args else receiver
-            return self._evaluator.evaluate_all(folder), "*" if name in _LISTS else "**/*"
+            return self._evaluator.evaluate_all(folder), "**/*"
         if name in _GLOBS and node.args and receiver is not None:
             pattern = self._evaluator.evaluate_all(node.args[0])[0]
             return self._evaluator.evaluate_all(receiver), _GLOBS[name] + pattern.text
@@ -260,11 +271,20 @@ class FileFinder:
         text = node.value
         if not isinstance(text, str) or id(node) in self._used or not 0 < len(text) < 200:
             return
-        if _FILE.fullmatch(text.removeprefix("./")):
+        if _FILE.fullmatch(text.removeprefix("./") or "."):
             kind = "opened" if id(node) in self._opened else "literal"
             self._keep(posixpath.normpath(text), node, kind)
             folder = posixpath.dirname(self._path)
             self._keep(posixpath.normpath(posixpath.join(folder, text)), node, "beside")
+
+
+def _is_spec(node: ast.expr) -> bool:
+    called = last_name(node.func) if isinstance(node, ast.Call) else ""
+    return last_name(node) in ("__spec__", "spec") or called == "find_spec"
+
+
+def _is_python_path(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value == "PYTHONPATH"
 
 
 def is_write(node: ast.Call) -> bool:

@@ -80,7 +80,8 @@ class GraphBuilder:
         found = []
         importers = self._list_importers()
         for module in self.graph.modules.values():
-            known = self._resolved & {module.name, *importers.get(module.name, ())}
+            near = {module.name, *importers.get(module.name, ()), *(t for t, _ in module.targets)}
+            known = self._resolved & near
             for line, is_from_outside in module.findings.unfollowed:
                 starts = module.findings.starts
                 has_family = any(self._locator.list_family(one.pattern) for one in starts)
@@ -179,7 +180,14 @@ class GraphBuilder:
         named = [(one, m.line) for m in findings.mentions for one in self.find_mentioned(m)]
         families = list(findings.families)
         if findings.unfollowed or any(self._imports_by_name(one) for one in findings.imports):
-            named += [(one, m.line) for m in findings.words for one in self.find_mentioned(m)]
+            words = [(one, m.line) for m in findings.words for one in self.find_mentioned(m)]
+            named += words
+            if self._scans_what_is_named(findings):
+                named += [
+                    (inner, line)
+                    for one, line in words
+                    for inner in self._locator.list_package(one)
+                ]
             families += findings.starts
             elsewhere = {m.name.split(".")[0] for m in (*findings.words, *findings.mentions)}
             if any(self._locator.is_installed(top) for top in elsewhere):
@@ -192,6 +200,15 @@ class GraphBuilder:
         if named:
             self._resolved.add(name)
         return named
+
+    def _scans_what_is_named(self, findings: Findings) -> bool:
+        """Tell whether a module, or one that it imports, lists a package that it is handed."""
+        if findings.scans_what_is_named:
+            return True
+        names = [item.module for item in findings.imports]
+        names += [f"{item.module}.{one}" for item in findings.imports for one in item.names]
+        sources = [(name, self._source_of(name)) for name in names]
+        return any(self._find(one, name).scans_what_is_named for name, one in sources if one)
 
     def _imports_by_name(self, item: Import) -> bool:
         """Tell whether an import leads to a module that imports computed names."""
