@@ -33,6 +33,7 @@ class Problem:
     when: str
     error: InputError
     difference: Difference | None  # None: the program itself would fail there in the same way
+    top: str = ""  # of a package that is not there
 
 
 @dataclass
@@ -71,6 +72,15 @@ class Graph:
                     certain.add(target)
                     queue.append(target)
         return certain
+
+    def list_tried(self) -> set[str]:
+        """Top-level names that the program knows may be absent: it tries to import them."""
+        return {
+            item.module.partition(".")[0]
+            for module in self.modules.values()
+            for item in module.findings.imports
+            if item.when == "optional"
+        }
 
 
 @dataclass(frozen=True)
