@@ -30,14 +30,6 @@ _KINDS = (
         re.compile(r"\b(sk-[A-Za-z0-9_-]{32,}|AIza[0-9A-Za-z_-]{35})\b"),
     ),
 )
-<<<<<<< HEAD
-# A line without any of these holds nothing that the patterns match.
-_WORDS = (
-    *("KGAT_", "Basic ", "Bearer ", "PRIVATE KEY", "ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
-    *("github_pat_", "hf_", "AKIA", "xoxa-", "xoxb-", "xoxp-", "sk-", "AIza", "key"),
-)
-=======
->>>>>>> release
 
 
 def name_credentials(line: str) -> list[str]:
@@ -50,20 +42,11 @@ def name_credentials(line: str) -> list[str]:
 
 
 def find_credentials(text: str) -> list[tuple[int, str]]:
-<<<<<<< HEAD
-    """A text -> (line from 1, what it looks like) for each, without the credential."""
-    if not any(word in text for word in _WORDS):
-=======
     """A text -> (line from 1, what it looks like) for each, without the credential.
 
     To look for the marks first takes a tenth of the time in a text that holds none.
     """
     if not any(mark in text for _, marks, _ in _KINDS for mark in marks):
->>>>>>> release
         return []
-    lines = [
-        (number, line)
-        for number, line in enumerate(text.splitlines(), 1)
-        if any(word in line for word in _WORDS)
-    ]
+    lines = enumerate(text.splitlines(), 1)
     return [(number, name) for number, line in lines for name in name_credentials(line)]
