@@ -48,5 +48,10 @@ def find_credentials(text: str) -> list[tuple[int, str]]:
     """
     if not any(mark in text for _, marks, _ in _KINDS for mark in marks):
         return []
-    lines = enumerate(text.splitlines(), 1)
+    marks = [mark for _, marks, _ in _KINDS for mark in marks if mark in text]
+    lines = [
+        (number, line)
+        for number, line in enumerate(text.splitlines(), 1)
+        if any(mark in line for mark in marks)
+    ]
     return [(number, name) for number, line in lines for name in name_credentials(line)]

@@ -84,9 +84,7 @@ PROGRAMS: dict[str, str] = {  # name: the entry; lib/deep.py is beside it
     "exit with text": "import sys\nimport lib.deep\n\nsys.exit('because')\n",
     "exit with a pair": "import lib.deep\n\nraise SystemExit((1, 2))\n",
     "abrupt": "import os\nimport lib.deep\n\nprint('before', flush=True)\nos._exit(4)\n",
-    "terminated": (
-        "import os, signal\nimport lib.deep\n\nos.kill(os.getpid(), signal.SIGTERM)\n"
-    ),
+    "terminated": ("import os, signal\nimport lib.deep\n\nos.kill(os.getpid(), signal.SIGTERM)\n"),
     "interrupted": "from lib import deep\n\ndeep.interrupt()\n",
     "interrupted, traceback loaded": "import traceback\nfrom lib import deep\n\ndeep.interrupt()\n",
     "interrupted, with a hook": HOOK.format(more="") + "from lib import deep\n\ndeep.interrupt()\n",

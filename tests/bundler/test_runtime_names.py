@@ -44,9 +44,7 @@ def test_every_builtin_name_may_be_rebound(version: str, tmp_path: Path) -> None
     """As global names of the entry: `compile = True`, `open = None` and all the others."""
     names = [name for name in list_names() if name not in ("__debug__", "None", "True", "False")]
     lines = ["import builtins as kept", *(f"{name} = None" for name in names)]
-    entry = ENTRY.format(
-        rebound="\n".join(lines), error="kept.ImportError", tell="kept.print"
-    )
+    entry = ENTRY.format(rebound="\n".join(lines), error="kept.ImportError", tell="kept.print")
     told = demand_equal(tmp_path, version, {"entry.py": entry, **MODULES})
     assert told.stdout.startswith("1 é 3\nmissing\n")
 
