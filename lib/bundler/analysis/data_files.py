@@ -59,6 +59,9 @@ class FileCollector:
                 self._take(module.path, "is compiled")
         written = {use.path for one in modules for use in one.findings.files if _writes(use)}
         moved = any(use.kind == "moved" for one in modules for use in one.findings.files)
+        bases = {one.name: one.findings.exports for one in modules if one.findings.exports}
+        for module in modules:
+            self._see_imported_folders(module, bases)
         for module in modules:
             for use in sorted(module.findings.files, key=lambda use: use.kind != "beside"):
                 self._see(module, use, written, moved)
@@ -136,6 +139,24 @@ class FileCollector:
         folder = found.folders[0] if found.folders else dirname(found.path)
         return normpath(join(folder, rest))
 
+    def _see_imported_folders(self, module: Module, bases: dict[str, dict[str, str]]) -> None:
+        """Texts that may be joined to a folder that another module computed from its __file__."""
+        folders = {
+            path
+            for item in module.findings.imports
+            for name in (item.module, *(f"{item.module}.{one}" for one in item.names))
+            for exported, path in bases.get(name, {}).items()
+            if not item.names or exported in item.names or name != item.module
+        }
+        for folder in sorted(folders):
+            for use in module.findings.files:
+                path = normpath(join(folder, use.path))
+                if use.kind in ("literal", "opened") and path not in (".", folder):
+                    is_file = not path.startswith("..") and self._locator.real(path).is_file()
+                    most = _MOST_BYTES if is_file else _MOST_OF_FOLDER
+                    paths = [] if path.startswith("..") else self._match(path)
+                    self._take_all(module, use, paths, is_sure=False, most=most)
+
     def _see_anchored(self, module: Module, use: FileUse) -> None:
         path = self._place(use.path)
         if path is None:
@@ -175,14 +196,16 @@ class FileCollector:
 
     def _see_literal(self, module: Module, use: FileUse, path: str) -> None:
         """A text that names a file of the working folder: it is not there for the bundle."""
-        has_form = "." in use.path or "/" in use.path
+        has_form = "." in use.path[1:] or "/" in use.path
         if path.startswith("..") or not (has_form or use.kind == "opened"):
             return
         if use.kind == "literal" and (_GLOB.search(path) or self._locator.real(path).is_dir()):
             return
-        if self._locator.real(path) == self._locator.root:
-            return
+        if path == (self._home or "."):
+            path = join(self._home, "*")
         found = [one for one in self._match(path) if one not in self._files.cwd]
+        if path.endswith("*"):
+            found = [one for one in found if not one.endswith(".py")]
         if use.kind == "literal" and found and self._holds(found[0]):
             return  # it was joined to the folder of __file__, as far as can be seen
         if not found or self._is_left_out(found[0]) or module.path in found:

@@ -99,6 +99,11 @@ class Evaluator:
                     found |= names
         return frozenset(found)
 
+    def list_anchored(self) -> dict[str, str]:
+        """The names that stand for paths computed from __file__, and these paths."""
+        found = {name: self.evaluate(value) for name, value in self._values.items() if value}
+        return {name: one.text for name, one in found.items() if one and one.anchored}
+
     def has_taint(self, node: ast.AST) -> bool:
         """Tell whether an expression has something of __file__ in it."""
         return self._mentions(node, self.tainted)
@@ -145,7 +150,7 @@ class Evaluator:
             return _parent(self.evaluate(args[0], deep))
         if name in ("getfile", "getsourcefile") and args:
             frame = isinstance(args[0], ast.Call) and last_name(args[0].func) == "currentframe"
-            return self._known["__file__"] if frame else None
+            return self._known["__file__"] if frame else self._place_module(args[0])
         if name == "joinpath" and receiver is not None:
             return self._join([receiver, *args], deep)
         if name in ("with_name", "with_suffix", "with_stem") and receiver is not None and args:
@@ -173,11 +178,15 @@ class Evaluator:
     def _attribute(self, node: ast.Attribute, deep: int) -> Text | None:
         if node.attr == "parent":
             return _parent(self.evaluate(node.value, deep))
-        head, _, rest = dotted_name(node.value).partition(".")
-        if node.attr == "__file__" and head in self._modules:
-            module = ".".join(filter(None, (self._modules[head], rest)))
-            return Text(f"{MODULE}{module}/__init__.py", anchored=True)
-        return None
+        return self._place_module(node.value) if node.attr == "__file__" else None
+
+    def _place_module(self, node: ast.expr) -> Text | None:
+        """An imported module -> its file, whose folder is not known yet."""
+        head, _, rest = dotted_name(node).partition(".")
+        if head not in self._modules:
+            return None
+        module = ".".join(filter(None, (self._modules[head], rest)))
+        return Text(f"{MODULE}{module}/__init__.py", anchored=True)
 
     def _subscript(self, node: ast.Subscript, deep: int) -> Text | None:
         index = node.slice.value if isinstance(node.slice, ast.Constant) else None

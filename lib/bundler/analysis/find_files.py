@@ -24,23 +24,15 @@ _NEEDS = {"__path__", "submodule_search_locations", "get_filename", "co_filename
 _NEEDS |= {"getfile", "getsourcefile", "getabsfile"}
 _LISTS = {"listdir", "scandir", "iterdir"}
 _GLOBS = {"glob": "", "rglob": "**/", "iglob": ""}
-_OPENERS = {
-    "open",
-    "Path",
-    "listdir",
-    "scandir",
-    "walk",
-    "glob",
-    "iglob",
-    "isdir",
-    "chdir",
-    "fwalk",
-}
+_OPENERS = {"open", "Path", "listdir", "scandir", "walk", "glob", "iglob", "isdir", "fwalk"}
+_OPENERS |= {"discover"}
+_RUNNERS = {"system", "popen", "run", "call", "check_call", "check_output", "Popen", "getoutput"}
 _WRITES = re.compile(r"(write|save|to_|dump|mkdir|makedirs|touch|unlink|rmtree|remove|rename)")
 _WRITERS = {"FileHandler", "RotatingFileHandler", "SummaryWriter", "rmdir", "imsave"}
 _STATEMENTS = {ast.Import, ast.ImportFrom, ast.Assign, ast.AugAssign}
 _PARTS = {ast.Call, ast.BinOp, ast.Attribute, ast.Subscript, ast.JoinedStr}
-_FILE = re.compile(r"[\w][\w ./*?\[\]@+-]*")
+_FILE = re.compile(r"[\w.*?][\w ./*?\[\]@+-]*")
+_SCRIPT = re.compile(r"(?:^|\s)([\w./-]+\.py)(?=\s|$)")
 
 
 class FileFinder:
@@ -86,6 +78,8 @@ class FileFinder:
 
     def finish(self) -> None:
         """Drop texts that can be joined to no path, once the whole module was seen."""
+        if self._evaluator is not None and self._uses_file:
+            self._findings.exports = self._evaluator.list_anchored()
         if not self._uses_file:
             kept = [use for use in self._findings.files if use.kind != "beside"]
             self._findings.files[:] = kept
@@ -116,7 +110,7 @@ class FileFinder:
     def _see_attribute(self, node: ast.Attribute) -> None:
         if node.attr == "__file__" or node.attr in _NEEDS:
             self._need(node.lineno, f"uses {node.attr}")
-        elif node.attr == "origin" and last_name(node.value) in ("__spec__", "spec"):
+        elif node.attr == "origin" and _is_spec(node.value):
             self._need(node.lineno, "uses a module's origin")
         on_os = isinstance(node.value, ast.Name) and node.value.id in ("os", "asyncio")
         if on_os and (node.attr in _CHILDREN or node.attr.startswith(("exec", "spawn"))):
@@ -144,6 +138,12 @@ class FileFinder:
             self._see_write(node)
         elif name == "chdir" and self._evaluator and self._evaluator.has_taint(node):
             self._keep("", node, "moved")
+        elif name in _RUNNERS:
+            for arg in node.args[:1]:
+                for one in arg.values if isinstance(arg, ast.JoinedStr) else [arg]:
+                    text = one.value if isinstance(one, ast.Constant) else ""
+                    for script in _SCRIPT.findall(text) if isinstance(text, str) else ():
+                        self._keep(posixpath.normpath(script), one, "literal")
         elif name in _OPENERS:
             parts = [*node.args, *([owner] if owner is not None else [])]
             self._opened |= {id(one) for one in parts if isinstance(one, ast.Constant)}
@@ -248,11 +248,16 @@ class FileFinder:
         text = node.value
         if not isinstance(text, str) or id(node) in self._used or not 0 < len(text) < 200:
             return
-        if _FILE.fullmatch(text.removeprefix("./")):
+        if _FILE.fullmatch(text.removeprefix("./") or "."):
             kind = "opened" if id(node) in self._opened else "literal"
             self._keep(posixpath.normpath(text), node, kind)
             folder = posixpath.dirname(self._path)
             self._keep(posixpath.normpath(posixpath.join(folder, text)), node, "beside")
+
+
+def _is_spec(node: ast.expr) -> bool:
+    called = last_name(node.func) if isinstance(node, ast.Call) else ""
+    return last_name(node) in ("__spec__", "spec") or called == "find_spec"
 
 
 def is_write(node: ast.Call) -> bool:

@@ -3,6 +3,7 @@
 import ast
 import re
 
+from lib.bundler.analysis.code_texts import list_imports_in_text
 from lib.bundler.analysis.evaluate_paths import Evaluator, Text, may_hold_paths
 from lib.bundler.analysis.find_files import FileFinder
 from lib.bundler.analysis.findings import Findings, Import, Mention
@@ -111,6 +112,10 @@ class _Finder:
             self._add_call(node, name, when)
         elif name == "format" and isinstance(node.func, ast.Attribute):
             self._see_computed(node.func.value)
+        elif name == "join" and isinstance(node.func, ast.Attribute):
+            self._see_joined(node.func.value, node)
+        elif name in ("exec", "eval") and node.args:
+            self._see_code(node.args[0])
         elif name in _SCANS:
             self._add_scan(node)
 
@@ -119,8 +124,12 @@ class _Finder:
         target = self._text_of(node.args[0])
         if target is None:
             if name != "locate":
-                names = {last_name(one) for one in ast.walk(node.args[0])}
-                self.findings.unfollowed.append((node.lineno, bool(names & _FROM_OUTSIDE)))
+                parts = list(ast.walk(node.args[0]))
+                is_from_outside = bool({last_name(one) for one in parts} & _FROM_OUTSIDE)
+                usual = [one.value for one in parts if isinstance(one, ast.Constant)]
+                has_usual = any(isinstance(one, str) and "." in one for one in usual)
+                found = (node.lineno, is_from_outside and not has_usual)
+                self.findings.unfollowed.append(found)
             return
         absolute = self._resolve_text(target.partition(":")[0], node)
         if name in ("run_module", "locate"):
@@ -143,18 +152,38 @@ class _Finder:
         found = self._evaluator.evaluate(node) if self._evaluator else None
         return found.text if isinstance(found, Text) and not found.is_path else None
 
+    def _see_joined(self, dot: ast.expr, node: ast.Call) -> None:
+        """`".".join(["models", name])` begins with a package's name."""
+        first = node.args[0] if node.args else None
+        parts = first.elts if isinstance(first, ast.List | ast.Tuple) else []
+        start = self._text_of(parts[0]) if parts else None
+        if isinstance(dot, ast.Constant) and dot.value == "." and start:
+            self._add_family(f"{start}.", node.lineno)
+
+    def _see_code(self, node: ast.expr) -> None:
+        """A text that is run as code imports what it says, and what it begins to say."""
+        text = self._start_of(node)
+        for name in list_imports_in_text(text):
+            self.findings.mentions.append(Mention(name, node.lineno, alone=True))
+            if isinstance(node, ast.JoinedStr | ast.BinOp):
+                self.findings.families.append((name, node.lineno))
+                self.findings.unfollowed.append((node.lineno, False))
+
     def _add_scan(self, node: ast.Call) -> None:
         """A package whose modules are listed at run time is taken as a whole."""
         where = node.args[0] if node.args else None
         if isinstance(where, ast.Attribute) and where.attr == "__path__":
             target = dotted_name(where.value)
             head, _, rest = target.partition(".")
+            self.findings.scans_what_is_named |= head not in self._aliases
             known = self._aliases.get(head, head)
             known = head if known.startswith(f"{head}.") and rest else known
             target = ".".join(filter(None, (known, rest)))
             self.findings.families.append((target, node.lineno))
         elif where is not None and last_name(where) == "__path__" and self._package:
             self.findings.families.append((self._package, node.lineno))
+        elif where is not None:
+            self.findings.scans_what_is_named = True
 
     def _see_constant(self, node: ast.Constant) -> None:
         text = node.value
@@ -181,29 +210,28 @@ class _Finder:
 
     def _see_computed(self, node: ast.expr) -> None:
         """A name that begins with a package's, as f"models.{name}", takes the package."""
-        first: ast.AST = node
-        while isinstance(first, ast.BinOp):
-            first = first.left
-        if isinstance(first, ast.JoinedStr):
-            start = self._start_of(first)
-        elif isinstance(first, ast.Constant) and isinstance(first.value, str):
-            start = re.split(r"%[sr]|{", first.value)[0]
-        else:
-            start = (self._text_of(first) or "") if isinstance(first, ast.Name) else ""
-            start += "." if start and start == self._package else ""
+        start = self._start_of(node)
         if re.fullmatch(r"\.*([^\W\d]\w*\.)*", start) and start.endswith("."):
             self._add_family(start, node.lineno)
 
-    def _start_of(self, node: ast.JoinedStr) -> str:
-        """An f-string -> its text up to the first part that cannot be known."""
+    def _start_of(self, node: ast.expr) -> str:
+        """A sum, an f-string or a template -> its text up to what cannot be known."""
+        parts: list[ast.expr] = [node]
+        while isinstance(parts[0], ast.BinOp):
+            first = parts[0]
+            parts[:1] = [first.left, first.right]
+        if isinstance(parts[0], ast.JoinedStr):
+            values = [
+                one.value if isinstance(one, ast.FormattedValue) else one for one in parts[0].values
+            ]
+            parts[:1] = values
         start = ""
-        for part in node.values:
-            inner = part.value if isinstance(part, ast.FormattedValue) else part
-            text = self._text_of(inner)
+        for part in parts:
+            text = self._text_of(part)
             if text is None:
                 break
             start += text
-        return start
+        return re.split(r"%[sr]|{", start)[0]
 
     def _add_family(self, start: str, line: int) -> None:
         dots = len(start) - len(start.lstrip("."))
@@ -216,6 +244,8 @@ class _Finder:
     def _see_list(self, node: ast.List | ast.Tuple) -> None:
         """Keep the modules of commands: [sys.executable, "-m", "worker"]."""
         for before, item in zip(node.elts, node.elts[1:], strict=False):
-            after_m = isinstance(before, ast.Constant) and before.value == "-m"
-            if after_m and isinstance(item, ast.Constant) and isinstance(item.value, str):
+            flag = before.value if isinstance(before, ast.Constant) else ""
+            if flag == "-m" and isinstance(item, ast.Constant) and isinstance(item.value, str):
                 self.findings.mentions.append(Mention(item.value, item.lineno, alone=True))
+            elif flag == "-c":
+                self._see_code(item)

@@ -51,6 +51,8 @@ class Findings:
     unfollowed: list[tuple[int, bool]] = field(
         default_factory=list
     )  # (line, from outside for sure)
+    scans_what_is_named: bool = False  # it lists the modules of a package that it is handed
+    exports: dict[str, str] = field(default_factory=dict)  # names of paths computed from __file__
     words: list[Mention] = field(default_factory=list)  # names of a computed import, where one is
     file_needs: list[str] = field(default_factory=list)  # reasons why files must lie on disk
     files: list[FileUse] = field(default_factory=list)  # files and folders that it names

@@ -80,7 +80,8 @@ class GraphBuilder:
         found = []
         importers = self._list_importers()
         for module in self.graph.modules.values():
-            known = self._resolved & {module.name, *importers.get(module.name, ())}
+            near = {module.name, *importers.get(module.name, ()), *(t for t, _ in module.targets)}
+            known = self._resolved & near
             for line, is_from_outside in module.findings.unfollowed:
                 has_family = any(self._locator.find(name) for name, _ in module.findings.families)
                 if has_family or ((known or self.is_named_by_data) and not is_from_outside):
@@ -179,6 +180,12 @@ class GraphBuilder:
         if findings.unfollowed or any(self._imports_by_name(one) for one in findings.imports):
             words = [(one, m.line) for m in findings.words for one in self.find_mentioned(m)]
             named += words
+            if self._scans_what_is_named(findings):
+                named += [
+                    (inner, line)
+                    for one, line in words
+                    for inner in self._locator.list_package(one)
+                ]
             named += [
                 (one, line)
                 for family, line in findings.families
@@ -197,6 +204,15 @@ class GraphBuilder:
         if named:
             self._resolved.add(name)
         return named
+
+    def _scans_what_is_named(self, findings: Findings) -> bool:
+        """Tell whether a module, or one that it imports, lists a package that it is handed."""
+        if findings.scans_what_is_named:
+            return True
+        names = [item.module for item in findings.imports]
+        names += [f"{item.module}.{one}" for item in findings.imports for one in item.names]
+        sources = [(name, self._source_of(name)) for name in names]
+        return any(self._find(one, name).scans_what_is_named for name, one in sources if one)
 
     def _text_of(self, name: str) -> str:
         source = self._entry if name == ENTRY else self._source_of(name)
