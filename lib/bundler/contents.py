@@ -86,7 +86,7 @@ def find_contents(entry: Entry) -> Contents:
     passive = sorted({*files.cwd, *taken.notices} - held)
     return Contents(
         *(entry, graph, locator, tuple(sorted(files.data)), tuple(passive), tuple(files.cwd), disk),
-        *(tuple(locator.search), tuple(locator.late), tuple(dict.fromkeys(told))),
+        *(tuple(locator.exported), (), tuple(dict.fromkeys(told))),
         taken,
         {**dict.fromkeys(files.cwd, "--cwd"), **taken.notices, **files.data},
     )
@@ -141,15 +141,14 @@ def _add_folders(locator: Locator, graph: Graph, home: str) -> bool:
     added = False
     for module in graph.modules.values():
         for use in module.findings.search:
-            path = _from_root(use, home)
-            known = {*locator.search, *locator.late}
-            if path in known or path.startswith("..") or not locator.real(path).is_dir():
-                continue
-            if use.late:
-                locator.late.append(path)
-            else:
-                locator.search.insert(0, path)
-            added = True
+            for path in locator.match_folders(_from_root(use, home)):
+                if path in (*locator.search, *locator.late):
+                    continue
+                if use.late:
+                    locator.late.append(path)
+                else:
+                    locator.search.insert(0, path)
+                added = True
     if added:
         locator.forget()
     return added

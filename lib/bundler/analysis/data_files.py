@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from posixpath import dirname, join, normpath
 
-from lib.bundler.analysis.evaluate_paths import MODULE
 from lib.bundler.analysis.findings import FileUse, Mention
 from lib.bundler.analysis.graph import ENTRY, Graph, Module, matches_any
 from lib.bundler.analysis.locate import Locator
+from lib.bundler.analysis.path_texts import MODULE
 from lib.bundler.differences import Difference
 
 _MOST_BYTES = 20_000_000  # of a folder or file that is taken because a program names it
@@ -197,7 +197,10 @@ class FileCollector:
     def _see_literal(self, module: Module, use: FileUse, path: str) -> None:
         """A text that names a file of the working folder: it is not there for the bundle."""
         has_form = "." in use.path[1:] or "/" in use.path
-        if path.startswith("..") or not (has_form or use.kind == "opened"):
+        if not (has_form or use.kind == "opened"):
+            return
+        if use.path.startswith(".."):
+            self._tell_outside(module, use, path)
             return
         if use.kind == "literal" and (_GLOB.search(path) or self._locator.real(path).is_dir()):
             return
@@ -220,6 +223,14 @@ class FileCollector:
             self._files.differences.append(told)
 
 
+    def _tell_outside(self, module: Module, use: FileUse, path: str) -> None:
+        """A text that names a file above the working folder."""
+        if self._locator.real(path).is_file():
+            what = f"names {use.path}, seen from the working folder, where the bundle lays nothing"
+            cure = "put it below the entry's folder and lay it there with --cwd"
+            self._files.differences.append(Difference(module.path, use.line, what, cure))
+
+
 def _writes(use: FileUse) -> bool:
     return use.kind == "written"
 
@@ -229,7 +240,7 @@ def list_ups(findings_files: Iterable[FileUse], locator: Locator) -> int:
     ups = 0
     for use in findings_files:
         path = normpath(use.path)
-        if use.kind in ("anchored", "search") and path.startswith(".."):
+        if use.kind.startswith(("anchored", "search")) and path.startswith(".."):
             exists = _GLOB.search(path) or locator.real(path).exists()
             ups = max(ups, path.split("/").count("..") if exists else 0)
     return ups

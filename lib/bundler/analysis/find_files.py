@@ -4,8 +4,9 @@ import ast
 import posixpath
 import re
 
-from lib.bundler.analysis.evaluate_paths import Evaluator, Text
+from lib.bundler.analysis.evaluate_paths import Evaluator
 from lib.bundler.analysis.findings import FileUse, Findings, Mention
+from lib.bundler.analysis.path_texts import HOLE, Text
 from lib.bundler.analysis.walk_tree import When, dotted_name, last_name
 
 _READERS = {"importlib_resources", "importlib_metadata", "pkg_resources", "compileall"}
@@ -29,7 +30,7 @@ _OPENERS |= {"discover"}
 _RUNNERS = {"system", "popen", "run", "call", "check_call", "check_output", "Popen", "getoutput"}
 _WRITES = re.compile(r"(write|save|to_|dump|mkdir|makedirs|touch|unlink|rmtree|remove|rename)")
 _WRITERS = {"FileHandler", "RotatingFileHandler", "SummaryWriter", "rmdir", "imsave"}
-_STATEMENTS = {ast.Import, ast.ImportFrom, ast.Assign, ast.AugAssign}
+_STATEMENTS = {ast.Import, ast.ImportFrom, ast.Assign, ast.AugAssign, ast.Dict}
 _PARTS = {ast.Call, ast.BinOp, ast.Attribute, ast.Subscript, ast.JoinedStr}
 _FILE = re.compile(r"[\w.*?][\w ./*?\[\]@+-]*")
 _SCRIPT = re.compile(r"(?:^|\s)([\w./-]+\.py)(?=\s|$)")
@@ -75,6 +76,8 @@ class FileFinder:
             self._see_import(node.module or "", names if not node.level else (), node.lineno, when)
         elif isinstance(node, ast.Assign | ast.AugAssign):
             self._see_assignment(node)
+        elif isinstance(node, ast.Dict):
+            self._see_environment(node)
 
     def finish(self) -> None:
         """Drop texts that can be joined to no path, once the whole module was seen."""
@@ -129,6 +132,8 @@ class FileFinder:
             is_one = isinstance(keyword.value, ast.Constant) and keyword.value.value in (None, 1)
             if keyword.arg == "n_jobs" and not is_one:
                 self._need(node.lineno, "starts child processes")
+        if name in ("extend_path", "declare_namespace"):
+            self._findings.extends.append(FileUse("*", node.lineno, "extend"))
         if name == "addsitedir" and node.args:
             self._add_folder(node.args[0], "search", late=True)
         owner = node.func.value if isinstance(node.func, ast.Attribute) else None
@@ -150,41 +155,48 @@ class FileFinder:
 
     def _see_edit(self, node: ast.Call, owner: ast.expr, name: str) -> None:
         """`sys.path.insert(0, x)`, `__path__.append(x)` and the like."""
-        target = dotted_name(owner)
-        if not node.args or target not in ("sys.path", "path", "__path__"):
+        target = self._evaluator.resolve(owner) if self._evaluator else dotted_name(owner)
+        if not node.args or target not in ("sys.path", "__path__"):
             return
-        if target == "path" and name != "insert":
-            return  # some list of that name
         kind = "extend" if target == "__path__" else "search"
         self._add_folder(node.args[-1], kind, late=name != "insert")
 
     def _see_assignment(self, node: ast.Assign | ast.AugAssign) -> None:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         for target in targets:
+            if isinstance(target, ast.Subscript) and _is_python_path(target.slice):
+                self._add_folder(node.value, "search", late=True)
             inner = target.value if isinstance(target, ast.Subscript) else target
-            name = dotted_name(inner)
+            name = self._evaluator.resolve(inner) if self._evaluator else dotted_name(inner)
             if name in ("sys.path", "__path__"):
                 kind = "extend" if name == "__path__" else "search"
                 first = node.value
                 while isinstance(first, ast.BinOp):
                     first = first.left
                 late = isinstance(node, ast.AugAssign) or not isinstance(first, ast.List)
-                for one in ast.walk(node.value):
-                    if isinstance(one, ast.List | ast.Tuple):
-                        self._add_folder(one, kind, late)
+                self._add_folder(node.value, kind, late)
+
+    def _see_environment(self, node: ast.Dict) -> None:
+        """`env={"PYTHONPATH": folder}` of a child process."""
+        for key, value in zip(node.keys, node.values, strict=True):
+            if _is_python_path(key):
+                self._add_folder(value, "search", late=True)
 
     def _add_folder(self, node: ast.expr, kind: str, late: bool) -> None:
-        if isinstance(node, ast.List | ast.Tuple):
-            for item in node.elts:
-                self._add_folder(item, kind, late)
-            return
-        found = self._evaluate(node)
-        if found is None or found.text.startswith("/"):
-            return
-        self._use(node)
+        """Keep the folders that an expression for one, or for a list of them, may stand for."""
+        found = []
+        if self._evaluator is None:
+            items = node.elts if isinstance(node, ast.List | ast.Tuple) else [node]
+            found = [one for item in items if (one := self._evaluate(item)) is not None]
+        else:
+            found = self._evaluator.evaluate_items(node) or self._evaluator.evaluate_all(node)
         where = self._findings.extends if kind == "extend" else self._findings.search
-        kind = kind if found.anchored else f"{kind} from the working folder"
-        where.append(FileUse(found.text, node.lineno, kind, late, node.col_offset))
+        for one in found:
+            how = kind if one.anchored else f"{kind} from the working folder"
+            for path in one.text.replace(HOLE, "*").split(":"):  # as in PYTHONPATH
+                if not path.startswith(("/", "*")):
+                    self._use(node)
+                    where.append(FileUse(path, node.lineno, how, late, node.col_offset))
 
     def _see_list_of_folders(self, node: ast.expr) -> None:
         for item in node.elts if isinstance(node, ast.List | ast.Tuple) else ():
@@ -211,29 +223,40 @@ class FileFinder:
 
     def _see_path(self, node: ast.expr) -> None:
         """Keep the largest expression that stands for a path computed from __file__."""
-        if id(node) in self._used:
+        if self._evaluator is None or id(node) in self._used:
             return
-        found, pattern = self._evaluate(node), ""
-        if found is None and isinstance(node, ast.Call):
+        found, pattern = self._evaluator.evaluate_all(node), ""
+        if isinstance(node, ast.Call) and not any(one.anchored for one in found):
             found, pattern = self._evaluate_listing(node)
-        if found is None or not found.anchored:
-            return
-        self._use(node)
-        if pattern or found.text != self._path:
-            self._keep(posixpath.normpath(posixpath.join(found.text, pattern)), node, "anchored")
+        for one in found:
+            path = posixpath.normpath(posixpath.join(one.text, pattern))
+            if not one.anchored or self._is_vague(path):
+                continue
+            self._use(node)
+            if posixpath.dirname(path) in ("**", f"{posixpath.dirname(self._path)}/**"):
+                path = path.replace("**/", "")  # of its own folder only what lies in it itself
+            if path != self._path:
+                path = f"{path[:-1]}**/*" if path.endswith(f"/{HOLE}") else path
+                self._keep(path.replace(HOLE, "*"), node, "anchored")
 
-    def _evaluate_listing(self, node: ast.Call) -> tuple[Text | None, str]:
-        """`path.glob("*.py")`, `os.listdir(path)` -> (the folder, what is taken of it)."""
+    def _is_vague(self, path: str) -> bool:
+        """Tell whether a path names no more than something in the module's own folder, or above."""
+        start, hole, _ = path.partition(HOLE)
+        own = posixpath.dirname(self._path)
+        return bool(hole) and f"{own}/".startswith(start) or start.endswith("../")
+
+    def _evaluate_listing(self, node: ast.Call) -> tuple[list[Text], str]:
+        """`path.glob("*.py")`, `os.listdir(path)` -> (the folders, what is taken of them)."""
+        assert self._evaluator is not None, "seen before"
         name = last_name(node.func)
         receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
         if name in _LISTS or name in ("walk", "fwalk"):
-            folder = self._evaluate(node.args[0] if node.args else receiver)
-            return folder, "*" if name in _LISTS else "**/*"
+            folder = node.args[0] if node.args else receiver
+            return self._evaluator.evaluate_all(folder), "**/*"
         if name in _GLOBS and node.args and receiver is not None:
-            pattern, folder = self._evaluate(node.args[0]), self._evaluate(receiver)
-            if pattern is not None and not pattern.anchored:
-                return folder, _GLOBS[name] + pattern.text
-        return None, ""
+            pattern = self._evaluator.evaluate_all(node.args[0])[0]
+            return self._evaluator.evaluate_all(receiver), _GLOBS[name] + pattern.text
+        return [], ""
 
     def _evaluate(self, node: ast.AST | None) -> Text | None:
         if self._evaluator is not None:
@@ -258,6 +281,10 @@ class FileFinder:
 def _is_spec(node: ast.expr) -> bool:
     called = last_name(node.func) if isinstance(node, ast.Call) else ""
     return last_name(node) in ("__spec__", "spec") or called == "find_spec"
+
+
+def _is_python_path(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value == "PYTHONPATH"
 
 
 def is_write(node: ast.Call) -> bool:

@@ -4,15 +4,16 @@ import ast
 import re
 
 from lib.bundler.analysis.code_texts import list_imports_in_text
-from lib.bundler.analysis.evaluate_paths import Evaluator, Text, may_hold_paths
+from lib.bundler.analysis.evaluate_paths import Evaluator, may_hold_paths
 from lib.bundler.analysis.find_files import FileFinder
-from lib.bundler.analysis.findings import Findings, Import, Mention
+from lib.bundler.analysis.findings import Family, Findings, Import, Mention
+from lib.bundler.analysis.path_texts import HOLE, Text
 from lib.bundler.analysis.walk_tree import When, dotted_name, last_name, walk_tree
 
-_DYNAMIC = {"import_module", "__import__", "run_module", "resolve_name", "locate"}
+_DYNAMIC = {"import_module", "__import__", "run_module", "resolve_name", "locate", "find_spec"}
 _SCANS = {"iter_modules", "walk_packages"}
 _LAZY = {"attach", "attach_stub", "lazy_attach", "_LazyModule", "LazyModule"}
-_FROM_OUTSIDE = {"argv", "environ", "getenv", "input"}
+_FROM_OUTSIDE = {"argv", "input"}
 _MENTION = re.compile(r"\.*[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d][\w.]*)?")
 _COMMAND = re.compile(r"(?:^|\s)-m[\s,\"']+([^\W\d][\w.]*)")
 
@@ -48,7 +49,9 @@ class _Finder:
         self._is_entry = is_entry
         self._text = text
         name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-        self._evaluator = Evaluator(tree, path, name, package) if may_hold_paths(text) else None
+        self._evaluator = None
+        if may_hold_paths(text):
+            self._evaluator = Evaluator(tree, path, name, package, is_entry)
         self._files = FileFinder(self.findings, self._evaluator, is_entry, path)
         self._is_lazy = text is None or "__getattr__" in text or any(one in text for one in _LAZY)
         self._docstrings: set[int] = set()
@@ -108,6 +111,8 @@ class _Finder:
 
     def _see_call(self, node: ast.Call, when: When) -> None:
         name = last_name(node.func)
+        if isinstance(node.func, ast.Name):  # from importlib import import_module as load
+            name = self._aliases.get(name, name).rpartition(".")[2]
         if name in _DYNAMIC and node.args:
             self._add_call(node, name, when)
         elif name == "format" and isinstance(node.func, ast.Attribute):
@@ -121,22 +126,41 @@ class _Finder:
 
     def _add_call(self, node: ast.Call, name: str, when: When) -> None:
         """Keep the module of a call such as import_module(".b", __package__) or __import__("a")."""
-        target = self._text_of(node.args[0])
-        if target is None:
-            if name != "locate":
-                parts = list(ast.walk(node.args[0]))
-                is_from_outside = bool({last_name(one) for one in parts} & _FROM_OUTSIDE)
-                usual = [one.value for one in parts if isinstance(one, ast.Constant)]
-                has_usual = any(isinstance(one, str) and "." in one for one in usual)
-                found = (node.lineno, is_from_outside and not has_usual)
-                self.findings.unfollowed.append(found)
-            return
-        absolute = self._resolve_text(target.partition(":")[0], node)
-        if name in ("run_module", "locate"):
-            self.findings.mentions.append(Mention(absolute, node.lineno, alone=True))
-        elif absolute:
-            rank: When = "later" if when in ("load", "maybe") else when
-            self.findings.imports.append(Import(absolute, (), node.lineno, rank))
+        rank: When = "later" if when in ("load", "maybe") else when
+        texts = self._texts_of(node.args[0])
+        for text in texts:
+            target = self._resolve_text(text.text.partition(":")[0], node)
+            if not text.is_known:
+                has_usual = any(one.is_known for one in texts)
+                self._add_computed(node, name, target, has_usual)
+            elif not target:
+                continue
+            elif name in ("run_module", "locate") or len(texts) > 1:
+                self.findings.mentions.append(Mention(target, node.lineno, alone=True))
+            elif name == "find_spec":
+                self.findings.imports.append(Import(target, (), node.lineno, "optional"))
+            else:
+                names = self._list_of_names(node) if name == "__import__" else ()
+                self.findings.imports.append(Import(target, names, node.lineno, rank))
+
+    def _add_computed(self, node: ast.Call, name: str, target: str, has_usual: bool) -> None:
+        """Keep what a computed name begins with, or that nothing is known of it."""
+        start = target.partition(HOLE)[0]
+        if re.fullmatch(r"[^\W\d][\w.]*", start) and name != "find_spec":
+            self.findings.families.append(Family(target.replace(HOLE, "*"), node.lineno))
+        elif name not in ("locate", "find_spec"):
+            names = {last_name(one) for one in ast.walk(node.args[0])}
+            is_from_outside = bool(names & _FROM_OUTSIDE) and not has_usual
+            self.findings.unfollowed.append((node.lineno, is_from_outside))
+
+    def _list_of_names(self, node: ast.Call) -> tuple[str, ...]:
+        """`__import__("a", fromlist=["b"])` -> ("b",)."""
+        given = [*node.args[3:4], *(k.value for k in node.keywords if k.arg == "fromlist")]
+        if not given or self._evaluator is None:
+            return ()
+        return tuple(
+            one.text for one in self._evaluator.evaluate_items(given[0]) if one.text.isidentifier()
+        )
 
     def _resolve_text(self, target: str, node: ast.Call) -> str:
         dots = len(target) - len(target.lstrip("."))
@@ -146,11 +170,15 @@ class _Finder:
         package = (self._text_of(anchor[0]) if anchor else None) or self._package
         return resolve_relative(package, dots, target.lstrip(".") or None) or ""
 
-    def _text_of(self, node: ast.expr) -> str | None:
+    def _texts_of(self, node: ast.expr) -> list[Text]:
         if isinstance(node, ast.Constant):
-            return node.value if isinstance(node.value, str) else None
-        found = self._evaluator.evaluate(node) if self._evaluator else None
-        return found.text if isinstance(found, Text) and not found.is_path else None
+            return [Text(node.value)] if isinstance(node.value, str) else []
+        found = self._evaluator.evaluate_all(node) if self._evaluator else [Text(HOLE)]
+        return [one for one in found if not one.is_path and not one.anchored]
+
+    def _text_of(self, node: ast.expr) -> str | None:
+        found = self._texts_of(node)
+        return found[0].text if len(found) == 1 and found[0].is_known else None
 
     def _see_joined(self, dot: ast.expr, node: ast.Call) -> None:
         """`".".join(["models", name])` begins with a package's name."""
@@ -166,7 +194,7 @@ class _Finder:
         for name in list_imports_in_text(text):
             self.findings.mentions.append(Mention(name, node.lineno, alone=True))
             if isinstance(node, ast.JoinedStr | ast.BinOp):
-                self.findings.families.append((name, node.lineno))
+                self.findings.families.append(Family(f"{name}.*", node.lineno))
                 self.findings.unfollowed.append((node.lineno, False))
 
     def _add_scan(self, node: ast.Call) -> None:
@@ -179,9 +207,9 @@ class _Finder:
             known = self._aliases.get(head, head)
             known = head if known.startswith(f"{head}.") and rest else known
             target = ".".join(filter(None, (known, rest)))
-            self.findings.families.append((target, node.lineno))
+            self.findings.families.append(Family(f"{target}.*", node.lineno))
         elif where is not None and last_name(where) == "__path__" and self._package:
-            self.findings.families.append((self._package, node.lineno))
+            self.findings.families.append(Family(f"{self._package}.*", node.lineno))
         elif where is not None:
             self.findings.scans_what_is_named = True
 
@@ -239,7 +267,7 @@ class _Finder:
         if dots:
             name = resolve_relative(self._package, dots, start.strip(".") or None)
         if name:
-            self.findings.families.append((name, line))
+            self.findings.starts.append(Family(f"{name}.*", line))
 
     def _see_list(self, node: ast.List | ast.Tuple) -> None:
         """Keep the modules of commands: [sys.executable, "-m", "worker"]."""

@@ -41,13 +41,22 @@ class Mention:
     alone: bool = False  # it may be a module's name even without a dot
 
 
+@dataclass(frozen=True)
+class Family:
+    """Modules that are taken together: those whose dotted names match a glob."""
+
+    pattern: str  # "models.*", "cli.cmd_*"
+    line: int
+
+
 @dataclass
 class Findings:
     """What one module says about other modules and about files."""
 
     imports: list[Import] = field(default_factory=list)
     mentions: list[Mention] = field(default_factory=list)
-    families: list[tuple[str, int]] = field(default_factory=list)  # packages taken as a whole
+    families: list[Family] = field(default_factory=list)  # of computed names that are imported
+    starts: list[Family] = field(default_factory=list)  # of texts that may be imported somewhere
     unfollowed: list[tuple[int, bool]] = field(
         default_factory=list
     )  # (line, from outside for sure)

@@ -83,7 +83,8 @@ class GraphBuilder:
             near = {module.name, *importers.get(module.name, ()), *(t for t, _ in module.targets)}
             known = self._resolved & near
             for line, is_from_outside in module.findings.unfollowed:
-                has_family = any(self._locator.find(name) for name, _ in module.findings.families)
+                starts = module.findings.starts
+                has_family = any(self._locator.list_family(one.pattern) for one in starts)
                 if has_family or ((known or self.is_named_by_data) and not is_from_outside):
                     continue
                 found.append((module.path, line))
@@ -131,7 +132,7 @@ class GraphBuilder:
         if "__path__" not in source.text:
             return []
         name = dirname(path).replace("/", ".")
-        return [use.path for use in self._find(source, name).extends]
+        return [use.path for use in self._find(source, name).extends if use.path != dirname(path)]
 
     def _make_module(
         self, name: str, path: str, source: Source, extra: list[Import], files: list[str]
@@ -177,6 +178,7 @@ class GraphBuilder:
     def _find_named(self, name: str, findings: Findings) -> list[tuple[str, int]]:
         """Modules that are named by texts, or taken as a whole with their package."""
         named = [(one, m.line) for m in findings.mentions for one in self.find_mentioned(m)]
+        families = list(findings.families)
         if findings.unfollowed or any(self._imports_by_name(one) for one in findings.imports):
             words = [(one, m.line) for m in findings.words for one in self.find_mentioned(m)]
             named += words
@@ -186,21 +188,15 @@ class GraphBuilder:
                     for one, line in words
                     for inner in self._locator.list_package(one)
                 ]
-            named += [
-                (one, line)
-                for family, line in findings.families
-                for one in self._locator.list_package(family)
-            ]
+            families += findings.starts
             elsewhere = {m.name.split(".")[0] for m in (*findings.words, *findings.mentions)}
-            if named or any(self._locator.is_installed(top) for top in elsewhere):
+            if any(self._locator.is_installed(top) for top in elsewhere):
                 self._resolved.add(name)
-        else:
-            named += [
-                (one, line)
-                for family, line in findings.families
-                if "iter_modules" in self._text_of(name) or "walk_packages" in self._text_of(name)
-                for one in self._locator.list_package(family)
-            ]
+        named += [
+            (one, family.line)
+            for family in families
+            for one in self._locator.list_family(family.pattern)
+        ]
         if named:
             self._resolved.add(name)
         return named
@@ -213,10 +209,6 @@ class GraphBuilder:
         names += [f"{item.module}.{one}" for item in findings.imports for one in item.names]
         sources = [(name, self._source_of(name)) for name in names]
         return any(self._find(one, name).scans_what_is_named for name, one in sources if one)
-
-    def _text_of(self, name: str) -> str:
-        source = self._entry if name == ENTRY else self._source_of(name)
-        return source.text if source else ""
 
     def _imports_by_name(self, item: Import) -> bool:
         """Tell whether an import leads to a module that imports computed names."""
@@ -349,6 +341,7 @@ class GraphBuilder:
             name += "_"
         self._locator.mounts[name] = folder
         self._locator.search.append(name)
+        self._locator.exported.append(name)
         self._locator.forget()
         return True
 
