@@ -226,6 +226,8 @@ def _find_disk_reason(
         if module.path.endswith("/") and module.path.rstrip("/") in overlay:
             return f"other distributions share {module.path}"
         needs = module.findings.file_needs
+        if not overlay:  # what is installed tells of itself
+            needs = [need for need in needs if not need.endswith("metadata")]
         if needs and (module.name != ENTRY or len(graph.modules) > 1):
             return f"{module.path}, {needs[0]}"
     return ""

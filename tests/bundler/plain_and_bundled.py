@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from lib.bundler.bundle import build_bundle
+from lib.bundler.chapters import Arranged
 from lib.bundler.entry import Entry
+from lib.bundler.render import Layout, render_script
+from lib.bundler.sections import make_data_section, make_module_section
+from lib.bundler.sources import parse_source
 from tests.interpreters import find_python
 
 VERSIONS = ("3.11", "3.12", "3.13")
@@ -52,6 +56,29 @@ class Pair:
         script = self.alone / (out or Path(name).name)
         self.alone.mkdir(exist_ok=True)
         script.write_text(build_bundle(entry).text, encoding="utf-8")
+        return script
+
+    def render(self, name: str = "entry.py", style: str = "code", **more: Any) -> Path:
+        """Renders all files of the program as the bundle of an entry, whatever it imports."""
+        out = more.pop("out", Path(name).name)
+        paths = sorted(path for path in self.plain.rglob("*") if path.is_file())
+        sections = {}
+        for path in paths:
+            shown = path.relative_to(self.plain).as_posix()
+            if path.suffix == ".py":
+                source = parse_source(shown, path.read_bytes(), shown)
+                sections[shown] = make_module_section(source, "as text" * (style == "text"))
+            else:
+                sections[shown] = make_data_section(shown, path.read_bytes())
+        entry = sections.pop(name)
+        files = (*sections.values(), entry)
+        chapter = Arranged("", "", tuple(one.path for one in files))
+        disk = "style disk was asked for" * (style == "disk")
+        words = {"head": "", "preface": "", "disk": disk, **more}
+        layout = Layout(name=name, files=files, chapters=(chapter,), **words)
+        script = self.alone / out
+        script.parent.mkdir(parents=True, exist_ok=True)
+        script.write_text(render_script(layout)[0], encoding="utf-8")
         return script
 
     def run(
@@ -98,7 +125,7 @@ def demand_equal(
     files: Files,
     *words: str,
     styles: tuple[str, ...] = ("code",),
-    bundled: dict[str, Any] | None = None,
+    rendered: dict[str, Any] | None = None,
     **more: Any,
 ) -> Outcome:
     """Fail where a bundle says anything else than its program; the Outcome of both."""
@@ -107,6 +134,6 @@ def demand_equal(
     pair.write(files)
     expected = pair.run_plain(version, *words, **more)
     for style in styles:
-        script = pair.bundle(style=style, **(bundled or {}))
+        script = pair.render(style=style, **(rendered or {}))
         assert pair.run(version, script, *words, **more) == expected, style
     return expected

@@ -45,7 +45,7 @@ class Made:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     data, output = find_group(parser, DATA), find_group(parser, OUTPUT)
     words = "the script to bundle, or a Jupyter notebook, whose cells are read as one"
-    data.add_argument("entry", nargs="?", metavar="ENTRY", help=words)
+    data.add_argument("entry", nargs="?", metavar="ENTRY.py", help=words)
     words = "instead of ENTRY: the package or module that `python -m` would run"
     data.add_argument("-m", dest="module", metavar="PACKAGE", help=words)
     for name, metavar, words in (
@@ -59,7 +59,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         words = f"{words}; may be given several times"
         data.add_argument(name, action="append", default=[], metavar=metavar, help=words)
     words = "where the bundle goes, its manifest beside it; needed but with --explain, --analyze"
-    output.add_argument("-o", "--output", metavar="OUT", help=words)
+    output.add_argument("-o", "--output", metavar="OUT.py", help=words)
     words = tell(f"how a file stands in it: {', '.join(STYLES)}", "code")
     output.add_argument("--style", default="code", metavar="STYLE", help=words)
     words = tell(f"what is written: {', '.join(FORMS)}", "script")
@@ -228,7 +228,7 @@ def _watch(program: Program, outputs: tuple[Path, Path], options: argparse.Names
 
 BUNDLE = Command(
     "bundle",
-    "put any program and the packages beside it into one script or notebook",
+    "put any program and its packages into one script or notebook",
     _add_options,
     _run,
     (

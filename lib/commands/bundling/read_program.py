@@ -66,7 +66,7 @@ def read_program(options: argparse.Namespace, outputs: tuple[Path, ...] = ()) ->
 def _check_folder(folder: Path) -> Path:
     if not folder.is_dir():
         cure = "give a folder in which packages lie, as PYTHONPATH would"
-        raise InputError("bundle", f"--path {folder} is no folder; cure: {cure}")
+        raise InputError("bundle", f"--path {folder} is no folder", cure=cure)
     return folder.absolute().resolve()
 
 
