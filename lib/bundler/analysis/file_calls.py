@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from lib.bundler.analysis.walk_tree import dotted_name, last_name
+from lib.bundler.analysis.names import dotted_name, last_name
 
 _READS = re.compile(
     r"(?i)(load|read|open|scan|walk|glob|listdir|iterdir|discover|dataset|folder|exists|is_?dir"

@@ -9,7 +9,8 @@ from lib.bundler.analysis.evaluate_paths import Evaluator, may_hold_paths
 from lib.bundler.analysis.find_files import FileFinder
 from lib.bundler.analysis.findings import Family, Findings, Import, Mention
 from lib.bundler.analysis.path_texts import HOLE, Text
-from lib.bundler.analysis.walk_tree import When, dotted_name, last_name, walk_tree
+from lib.bundler.analysis.names import When, dotted_name, last_name
+from lib.bundler.analysis.walk_tree import walk_tree
 
 _DYNAMIC = {"import_module", "__import__", "run_module", "resolve_name", "locate", "find_spec"}
 _SCANS = {"iter_modules", "walk_packages"}
@@ -149,10 +150,10 @@ class _Finder:
                 self._add_computed(node, name, target, has_usual)
             elif not target:
                 continue
-            elif name in ("run_module", "locate") or len(texts) > 1:
-                self.findings.mentions.append(Mention(target, node.lineno, alone=True))
             elif name == "find_spec":
                 self.findings.imports.append(Import(target, (), node.lineno, "optional"))
+            elif name in ("run_module", "locate") or len(texts) > 1:
+                self.findings.mentions.append(Mention(target, node.lineno, alone=True))
             else:
                 names = self._list_of_names(node) if name == "__import__" else ()
                 self.findings.imports.append(Import(target, names, node.lineno, rank))

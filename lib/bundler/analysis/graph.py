@@ -73,6 +73,16 @@ class Graph:
                     queue.append(target)
         return certain
 
+    def list_guarded(self) -> set[str]:
+        """Names of the modules whose imports may fail: each chain to them has one that is tried."""
+        free, queue = {ENTRY}, deque([ENTRY])
+        while queue:
+            for target, how in self.modules[queue.popleft()].targets:
+                if how.when != "optional" and target not in free and target in self.modules:
+                    free.add(target)
+                    queue.append(target)
+        return self.modules.keys() - free
+
     def list_tried(self) -> set[str]:
         """Top-level names that the program knows may be absent: it tries to import them."""
         return {
