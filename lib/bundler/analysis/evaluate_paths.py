@@ -7,8 +7,8 @@ from dataclasses import replace
 from itertools import islice, product
 
 from lib.bundler.analysis.assigned_values import Value, Values
-from lib.bundler.analysis.path_texts import HOLE, MODULE, Text, call_method, find_parent, take_slice
 from lib.bundler.analysis.names import dotted_name, last_name
+from lib.bundler.analysis.path_texts import HOLE, MODULE, Text, call_method, find_parent, take_slice
 
 _SAME = {"abspath", "realpath", "normpath", "fspath", "str", "expanduser", "as_posix", "resolve"}
 _SAME |= {"absolute", "__fspath__", "normcase", "expandvars", "relpath"}

@@ -9,8 +9,8 @@ from lib.bundler.analysis.evaluate_paths import Evaluator
 from lib.bundler.analysis.file_calls import is_read, is_write, walk_written
 from lib.bundler.analysis.find_folders import FolderFinder
 from lib.bundler.analysis.findings import FileUse, Findings, Mention
+from lib.bundler.analysis.names import When, last_name
 from lib.bundler.analysis.path_texts import HOLE, Text
-from lib.bundler.analysis.names import When, dotted_name, last_name
 
 _READERS = {"importlib_resources", "importlib_metadata", "pkg_resources", "compileall"}
 _READERS |= {"importlib.resources", "importlib.metadata", "py_compile", "modulefinder"}

@@ -4,8 +4,8 @@ import ast
 
 from lib.bundler.analysis.evaluate_paths import Evaluator
 from lib.bundler.analysis.findings import FileUse, Findings
-from lib.bundler.analysis.path_texts import HOLE, Text
 from lib.bundler.analysis.names import dotted_name
+from lib.bundler.analysis.path_texts import HOLE, Text
 
 _LISTS = ("sys.path", "__path__")
 

@@ -8,8 +8,8 @@ from lib.bundler.analysis.code_texts import list_imports_in_text
 from lib.bundler.analysis.evaluate_paths import Evaluator, may_hold_paths
 from lib.bundler.analysis.find_files import FileFinder
 from lib.bundler.analysis.findings import Family, Findings, Import, Mention
-from lib.bundler.analysis.path_texts import HOLE, Text
 from lib.bundler.analysis.names import When, dotted_name, last_name
+from lib.bundler.analysis.path_texts import HOLE, Text
 from lib.bundler.analysis.walk_tree import walk_tree
 
 _DYNAMIC = {"import_module", "__import__", "run_module", "resolve_name", "locate", "find_spec"}

@@ -105,8 +105,9 @@ def take_slice(text: Text, cut: ast.Slice) -> Text | None:
     upper = cut.upper
     if cut.lower is None and isinstance(upper, ast.UnaryOp):
         count = getattr(upper.operand, "value", None)
-        is_inside = isinstance(count, int) and HOLE not in text.text[-count:]
-        return replace(text, text=text.text[:-count]) if is_inside else None
+        if not isinstance(count, int) or HOLE in text.text[-count:]:
+            return None
+        return replace(text, text=text.text[:-count])
     if cut.lower is None and upper is not None:
         searches = [one for one in ast.walk(upper) if isinstance(one, ast.Attribute)]
         if any(one.attr in ("rfind", "rindex") for one in searches):
