@@ -222,7 +222,6 @@ class FileCollector:
         if what not in known:
             self._files.differences.append(told)
 
-
     def _tell_outside(self, module: Module, use: FileUse, path: str) -> None:
         """A text that names a file above the working folder."""
         if self._locator.real(path).is_file():

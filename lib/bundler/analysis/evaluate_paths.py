@@ -21,7 +21,14 @@ _WORDS = (
     "find_spec",
     "import sys as",
 )
-_PARTS = {"os.sep": "/", "os.path.sep": "/", "os.curdir": ".", "os.pardir": "..", "os.extsep": ".", "os.pathsep": ":"}
+_PARTS = {
+    "os.sep": "/",
+    "os.path.sep": "/",
+    "os.curdir": ".",
+    "os.pardir": "..",
+    "os.extsep": ".",
+    "os.pathsep": ":",
+}
 _MOST_STEPS = 2000  # of one evaluation
 _MOST = 48  # texts that one expression may stand for
 _UNKNOWN = [Text(HOLE)]
@@ -138,7 +145,11 @@ class Evaluator:
             return self._all(node.value)
         if isinstance(node, ast.IfExp):
             return _unite([self._all(node.body), self._all(node.orelse)])
-        return _unite(self._all(one) for one in node.values) if isinstance(node, ast.BoolOp) else _UNKNOWN
+        return (
+            _unite(self._all(one) for one in node.values)
+            if isinstance(node, ast.BoolOp)
+            else _UNKNOWN
+        )
 
     def _name(self, node: ast.Name) -> list[Text]:
         if node.id in self._names:
@@ -199,7 +210,9 @@ class Evaluator:
             return self._join_texts(receiver, args[0])
         if receiver is None and name not in ("split", "splitext", "basename"):
             return _UNKNOWN
-        texts = self._all(args[0] if dotted.startswith("os.path.") and args else receiver or args[0])
+        texts = self._all(
+            args[0] if dotted.startswith("os.path.") and args else receiver or args[0]
+        )
         words = [self._all(one)[0].text if isinstance(one, ast.expr) else "" for one in args]
         found = [call_method(one, name, words) for one in texts]
         return [one for one in found if one is not None] or _UNKNOWN
@@ -224,7 +237,11 @@ class Evaluator:
                 key = field.partition(":")[0].partition("!")[0]
                 value = named.get(key)
                 if not key or key.isdigit():
-                    value = node.args[int(key)] if key and int(key) < len(node.args) else next(numbered, None)
+                    value = (
+                        node.args[int(key)]
+                        if key and int(key) < len(node.args)
+                        else next(numbered, None)
+                    )
                 parts.append(value if value is not None else ast.Constant(None))
             parts.append(ast.Constant(rest if closed else field))
         return self._combine("add", parts)
@@ -270,14 +287,22 @@ class Evaluator:
         if attr in ("co_filename", "filename") or dotted in ("__spec__.origin", "__loader__.path"):
             return [self._own_file] if attr != "filename" or "stack" in ast.dump(node) else _UNKNOWN
         if attr in ("__file__", "origin"):
-            owner = node.value.value if attr == "origin" and isinstance(node.value, ast.Attribute) else node.value
+            owner = (
+                node.value.value
+                if attr == "origin" and isinstance(node.value, ast.Attribute)
+                else node.value
+            )
             if isinstance(owner, ast.Subscript):  # sys.modules[__name__]
                 return [self._own_file]
             if dotted_name(owner).partition(".")[0] in self._values.modules:
                 return self._file_of(owner)
         line = getattr(node, "lineno", 1 << 30)
         values = self._values.look_up(f".{attr}", line)
-        if not values and isinstance(node.value, ast.Name) and node.value.id not in self._values.modules:
+        if (
+            not values
+            and isinstance(node.value, ast.Name)
+            and node.value.id not in self._values.modules
+        ):
             values = self._values.look_up(attr, line)  # of a class
         return self._stand_for(values)
 
@@ -297,7 +322,9 @@ class Evaluator:
         if index == 0 and dotted in ("sys.path", "sys.argv") and self._is_entry:
             is_file = dotted == "sys.argv"
             own = self._own_file if is_file else find_parent(self._own_file)
-            return [replace(own, text=posixpath.basename(own.text), anchored=False) if is_file else own]
+            return [
+                replace(own, text=posixpath.basename(own.text), anchored=False) if is_file else own
+            ]
         if dotted == "inspect.stack" or "globals" in dotted_name(getattr(value, "func", None)):
             return [self._own_file] if index == "__file__" else _UNKNOWN
         if isinstance(key, ast.Slice):
@@ -375,7 +402,9 @@ class Evaluator:
         dotted = self.resolve(node)
         if dotted.endswith("__path__"):
             owner = node.value if isinstance(node, ast.Attribute) else None
-            return [find_parent(one) for one in (self._file_of(owner) if owner else [self._own_file])]
+            return [
+                find_parent(one) for one in (self._file_of(owner) if owner else [self._own_file])
+            ]
         if isinstance(node, ast.Name | ast.Attribute):
             name = node.id if isinstance(node, ast.Name) else f".{node.attr}"
             values = self._values.look_up(name, getattr(node, "lineno", 1 << 30))
@@ -398,7 +427,9 @@ class Evaluator:
         if name == "map" and len(node.args) == 2:
             return self._items(node.args[1])
         if name in ("iterdir", "glob", "rglob", "iglob", "scandir", "listdir"):
-            if name in ("glob", "rglob", "iglob") and (receiver is None or self.resolve(receiver) == "glob"):
+            if name in ("glob", "rglob", "iglob") and (
+                receiver is None or self.resolve(receiver) == "glob"
+            ):
                 return [replace(one, text=one.text.replace("*", HOLE)) for one in self._all(first)]
             if name == "listdir":
                 return _UNKNOWN

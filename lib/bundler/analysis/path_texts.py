@@ -92,7 +92,9 @@ def _call_on_str(text: Text, name: str, words: list[str], index: int | None) -> 
             parts = text.text.split(words[0])
             return Text(parts[index]) if -len(parts) <= index < len(parts) else None
     if name in ("removesuffix", "rstrip", "strip") and words:
-        return replace(text, text=text.text.removesuffix(words[0])) if name == "removesuffix" else text
+        return (
+            replace(text, text=text.text.removesuffix(words[0])) if name == "removesuffix" else text
+        )
     if name in ("lower", "upper", "strip", "rstrip", "lstrip") and text.is_known:
         return replace(text, text=getattr(text.text, name)()) if not text.anchored else text
     return None
