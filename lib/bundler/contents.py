@@ -238,6 +238,10 @@ def _tell_imports(builder: GraphBuilder, locator: Locator, entry: Entry) -> list
     graph = builder.graph
     # What is missing for a distribution is missing where it is installed, too.
     own = [one for one in graph.problems if not _lies_in(locator.overlay, graph, one.importer)]
+    tried = graph.list_tried()
+    own = [one for one in own if one.when == "load" or one.top not in tried]
+    guarded = graph.list_guarded()
+    own = [one for one in own if one.when == "later" or one.importer not in guarded]
     told = [one.difference for one in own if one.difference is not None]
     for path, line in builder.list_unfollowed():
         what = "imports a computed name, which cannot be followed"

@@ -8,7 +8,7 @@ from posixpath import dirname, join, normpath
 
 from lib.bundler.analysis.findings import FileUse, Mention
 from lib.bundler.analysis.graph import ENTRY, Graph, Module, matches_any
-from lib.bundler.analysis.locate import Locator
+from lib.bundler.analysis.locate import Found, Locator
 from lib.bundler.analysis.path_texts import MODULE
 from lib.bundler.differences import Difference
 
@@ -16,7 +16,12 @@ _MOST_BYTES = 20_000_000  # of a folder or file that is taken because a program 
 _MOST_OF_FOLDER = 2_000_000  # where it is not sure that the program means it
 _TEXTS = (".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".conf")
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+(?::[^\W\d]\w*)?")
+_FOLDER_TOLD = re.compile(r"^--cwd '(.*)/\*\*/\*'")
+_WORD = re.compile(r"[:=\[,\s-][ \t]*[\"']([^\W\d]\w*)[\"'](?=\s*[,\]}\n#]|$)")
 _GLOB = re.compile(r"[*?\[]")
+
+
+_NO_PACKAGE = Found("/", ())
 
 
 @dataclass
@@ -65,13 +70,26 @@ class FileCollector:
         for module in modules:
             for use in sorted(module.findings.files, key=lambda use: use.kind != "beside"):
                 self._see(module, use, written, moved)
+        self._drop_finer()
         return files
+
+    def _drop_finer(self) -> None:
+        """Where a folder of the working folder is told, its files need no lines of their own."""
+        told = self._files.differences
+        folders = [name for one in told for name in _FOLDER_TOLD.findall(one.cure)]
+        self._files.differences = [
+            one
+            for one in told
+            if _FOLDER_TOLD.match(one.cure)
+            or not any(one.cure.replace("'", "").startswith(f"--cwd {name}/") for name in folders)
+        ]
 
     def tell_writes(self, graph: Graph) -> list[Difference]:
         """Tell what an unpacked program writes into a folder that nobody looks into."""
         told = []
         for module in graph.modules.values():
-            for use in module.findings.files:
+            uses = [use for use in module.findings.files if use.kind in ("write", "moved")]
+            for use in {use.kind: use for use in reversed(uses)}.values():
                 if use.kind in ("write", "moved"):
                     what = "writes beside __file__, which in the bundle is a temporary folder"
                     if use.kind == "moved":
@@ -89,6 +107,8 @@ class FileCollector:
             if path.endswith(_TEXTS) and file.stat().st_size < _MOST_BYTES:
                 text = file.read_text(encoding="utf-8", errors="replace")
                 found += [Mention(name, 0) for name in sorted(set(_DOTTED.findall(text)))]
+                words = sorted(set(_WORD.findall(text)))
+                found += [Mention(name, 0, alone=True) for name in words]
         return found
 
     def _match_cwd(self, patterns: Iterable[str]) -> list[str]:
@@ -117,6 +137,9 @@ class FileCollector:
     def _see(self, module: Module, use: FileUse, written: set[str], moved: bool) -> None:
         if use.kind == "anchored":
             self._see_anchored(module, use)
+        elif use.kind == "resource":
+            if (self._locator.find(use.path.replace("/", ".")) or _NO_PACKAGE).path.endswith("/"):
+                self._take_all(module, use, self._match(use.path), is_sure=True)
         elif use.kind == "beside" and not module.path.endswith("/__init__.py"):
             if not use.path.startswith("..") and use.path not in (".", dirname(module.path)):
                 most = _MOST_BYTES if self._locator.real(use.path).is_file() else _MOST_OF_FOLDER

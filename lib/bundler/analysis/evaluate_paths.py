@@ -8,7 +8,7 @@ from itertools import islice, product
 
 from lib.bundler.analysis.assigned_values import Value, Values
 from lib.bundler.analysis.path_texts import HOLE, MODULE, Text, call_method, find_parent, take_slice
-from lib.bundler.analysis.walk_tree import dotted_name, last_name
+from lib.bundler.analysis.names import dotted_name, last_name
 
 _SAME = {"abspath", "realpath", "normpath", "fspath", "str", "expanduser", "as_posix", "resolve"}
 _SAME |= {"absolute", "__fspath__", "normcase", "expandvars", "relpath"}
@@ -82,6 +82,11 @@ class Evaluator:
     def list_anchored(self) -> dict[str, str]:
         """The names that stand for paths computed from __file__, and these paths."""
         found = {name: self.evaluate(ast.Name(name, ast.Load())) for name in self._values.names}
+        found |= {
+            name: self.evaluate(values[0])
+            for name, values in self._values.results.items()
+            if len(values) == 1
+        }
         return {name: one.text for name, one in found.items() if one and one.anchored}
 
     def has_taint(self, node: ast.AST) -> bool:

@@ -3,11 +3,14 @@
 import ast
 import posixpath
 import re
+from collections.abc import Callable
 
 from lib.bundler.analysis.evaluate_paths import Evaluator
+from lib.bundler.analysis.file_calls import is_read, is_write, walk_written
+from lib.bundler.analysis.find_folders import FolderFinder
 from lib.bundler.analysis.findings import FileUse, Findings, Mention
 from lib.bundler.analysis.path_texts import HOLE, Text
-from lib.bundler.analysis.walk_tree import When, dotted_name, last_name
+from lib.bundler.analysis.names import When, dotted_name, last_name
 
 _READERS = {"importlib_resources", "importlib_metadata", "pkg_resources", "compileall"}
 _READERS |= {"importlib.resources", "importlib.metadata", "py_compile", "modulefinder"}
@@ -25,14 +28,11 @@ _NEEDS = {"__path__", "submodule_search_locations", "get_filename", "co_filename
 _NEEDS |= {"getfile", "getsourcefile", "getabsfile"}
 _LISTS = {"listdir", "scandir", "iterdir"}
 _GLOBS = {"glob": "", "rglob": "**/", "iglob": ""}
-_OPENERS = {"open", "Path", "listdir", "scandir", "walk", "glob", "iglob", "isdir", "fwalk"}
-_OPENERS |= {"discover"}
 _RUNNERS = {"system", "popen", "run", "call", "check_call", "check_output", "Popen", "getoutput"}
-_WRITES = re.compile(r"(write|save|to_|dump|mkdir|makedirs|touch|unlink|rmtree|remove|rename)")
-_WRITERS = {"FileHandler", "RotatingFileHandler", "SummaryWriter", "rmdir", "imsave"}
 _STATEMENTS = {ast.Import, ast.ImportFrom, ast.Assign, ast.AugAssign, ast.Dict}
 _PARTS = {ast.Call, ast.BinOp, ast.Attribute, ast.Subscript, ast.JoinedStr}
 _FILE = re.compile(r"[\w.*?][\w ./*?\[\]@+-]*")
+_WINDOWS = re.compile(r"[\w.-]+(\\[\w.-]+)+")
 _SCRIPT = re.compile(r"(?:^|\s)([\w./-]+\.py)(?=\s|$)")
 
 
@@ -40,12 +40,20 @@ class FileFinder:
     """Sees every node of one module in source order and keeps what it says of files."""
 
     def __init__(
-        self, findings: Findings, evaluator: Evaluator | None, is_entry: bool, path: str
+        self,
+        findings: Findings,
+        evaluator: Evaluator | None,
+        make_evaluator: Callable[[], Evaluator],
+        is_entry: bool,
+        path: str,
     ) -> None:
+        """`make_evaluator` is called where one is needed after all."""
         self._findings = findings
         self._evaluator = evaluator
+        self._make_evaluator = make_evaluator
         self._is_entry = is_entry
         self._path = path
+        self._folders = FolderFinder(findings, evaluator)
         self._used: set[int] = set()  # ids of nodes that are part of what was kept
         self._opened: set[int] = set()  # ids of texts that name a file or folder for sure
         self._uses_file = False
@@ -64,6 +72,8 @@ class FileFinder:
                 self._see_call(node)
             elif isinstance(node, ast.Attribute):
                 self._see_attribute(node)
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+                self._see_division(node)
             if self._evaluator is not None:
                 self._see_path(node)  # type: ignore[arg-type]
 
@@ -74,10 +84,8 @@ class FileFinder:
         elif isinstance(node, ast.ImportFrom):
             names = tuple(alias.name for alias in node.names)
             self._see_import(node.module or "", names if not node.level else (), node.lineno, when)
-        elif isinstance(node, ast.Assign | ast.AugAssign):
-            self._see_assignment(node)
-        elif isinstance(node, ast.Dict):
-            self._see_environment(node)
+        else:
+            self._used |= self._folders.see(node)
 
     def finish(self) -> None:
         """Drop texts that can be joined to no path, once the whole module was seen."""
@@ -128,17 +136,13 @@ class FileFinder:
             first = node.args[0]
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
                 self._findings.mentions.append(Mention(first.value, first.lineno, alone=True))
+                self._keep(first.value.replace(".", "/"), first, "resource")
         for keyword in node.keywords:
             is_one = isinstance(keyword.value, ast.Constant) and keyword.value.value in (None, 1)
             if keyword.arg == "n_jobs" and not is_one:
                 self._need(node.lineno, "starts child processes")
-        if name in ("extend_path", "declare_namespace"):
-            self._findings.extends.append(FileUse("*", node.lineno, "extend"))
-        if name == "addsitedir" and node.args:
-            self._add_folder(node.args[0], "search", late=True)
+        self._used |= self._folders.see_call(node, name)
         owner = node.func.value if isinstance(node.func, ast.Attribute) else None
-        if owner is not None and name in ("insert", "append", "extend"):
-            self._see_edit(node, owner, name)
         if is_write(node):
             self._see_write(node)
         elif name == "chdir" and self._evaluator and self._evaluator.has_taint(node):
@@ -149,54 +153,32 @@ class FileFinder:
                     text = one.value if isinstance(one, ast.Constant) else ""
                     for script in _SCRIPT.findall(text) if isinstance(text, str) else ():
                         self._keep(posixpath.normpath(script), one, "literal")
-        elif name in _OPENERS:
+        elif is_read(name) and name not in _RESOURCES:
             parts = [*node.args, *([owner] if owner is not None else [])]
+            parts += [one.value for one in node.keywords]
             self._opened |= {id(one) for one in parts if isinstance(one, ast.Constant)}
+            for part in parts:
+                if isinstance(part, ast.JoinedStr | ast.BinOp | ast.Call):
+                    self._see_relative(part, "opened")
+        elif name == "join":
+            self._see_relative(node, "literal")
 
-    def _see_edit(self, node: ast.Call, owner: ast.expr, name: str) -> None:
-        """`sys.path.insert(0, x)`, `__path__.append(x)` and the like."""
-        target = self._evaluator.resolve(owner) if self._evaluator else dotted_name(owner)
-        if not node.args or target not in ("sys.path", "__path__"):
-            return
-        kind = "extend" if target == "__path__" else "search"
-        self._add_folder(node.args[-1], kind, late=name != "insert")
+    def _see_division(self, node: ast.BinOp) -> None:
+        """`Path("data") / "a.txt"`."""
+        if isinstance(node.right, ast.Constant) and isinstance(node.right.value, str):
+            self._see_relative(node, "literal")
 
-    def _see_assignment(self, node: ast.Assign | ast.AugAssign) -> None:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        for target in targets:
-            if isinstance(target, ast.Subscript) and _is_python_path(target.slice):
-                self._add_folder(node.value, "search", late=True)
-            inner = target.value if isinstance(target, ast.Subscript) else target
-            name = self._evaluator.resolve(inner) if self._evaluator else dotted_name(inner)
-            if name in ("sys.path", "__path__"):
-                kind = "extend" if name == "__path__" else "search"
-                first = node.value
-                while isinstance(first, ast.BinOp):
-                    first = first.left
-                late = isinstance(node, ast.AugAssign) or not isinstance(first, ast.List)
-                self._add_folder(node.value, kind, late)
-
-    def _see_environment(self, node: ast.Dict) -> None:
-        """`env={"PYTHONPATH": folder}` of a child process."""
-        for key, value in zip(node.keys, node.values, strict=True):
-            if _is_python_path(key):
-                self._add_folder(value, "search", late=True)
-
-    def _add_folder(self, node: ast.expr, kind: str, late: bool) -> None:
-        """Keep the folders that an expression for one, or for a list of them, may stand for."""
-        found = []
-        if self._evaluator is None:
-            items = node.elts if isinstance(node, ast.List | ast.Tuple) else [node]
-            found = [one for item in items if (one := self._evaluate(item)) is not None]
-        else:
-            found = self._evaluator.evaluate_items(node) or self._evaluator.evaluate_all(node)
-        where = self._findings.extends if kind == "extend" else self._findings.search
-        for one in found:
-            how = kind if one.anchored else f"{kind} from the working folder"
-            for path in one.text.replace(HOLE, "*").split(":"):  # as in PYTHONPATH
-                if not path.startswith(("/", "*")):
-                    self._use(node)
-                    where.append(FileUse(path, node.lineno, how, late, node.col_offset))
+    def _see_relative(self, node: ast.expr, kind: str) -> None:
+        """Keep a path that is put together, seen from the working folder."""
+        evaluator = self._make_evaluator()
+        for one in evaluator.evaluate_all(node) if id(node) not in self._used else ():
+            is_whole = one.is_known or (kind == "opened" and one.text[0] != HOLE)
+            if one.anchored or not is_whole or not re.search(r"[/.]", one.text[:-1]):
+                continue
+            path = one.text.replace(HOLE, "*")
+            if _FILE.fullmatch(path):
+                self._use(node)
+                self._keep(posixpath.normpath(path), node, kind)
 
     def _see_list_of_folders(self, node: ast.expr) -> None:
         for item in node.elts if isinstance(node, ast.List | ast.Tuple) else ():
@@ -210,15 +192,13 @@ class FileFinder:
         parts = [*node.args, *(one.value for one in node.keywords)]
         if isinstance(node.func, ast.Attribute):
             parts.append(node.func.value)
-        has_taint = False
-        for part in parts:
-            if self._evaluator and self._evaluator.has_taint(part):
-                has_taint = True
-            for one in ast.walk(part):
-                if isinstance(one, ast.Constant) and isinstance(one.value, str):
-                    self._keep(one.value, one, "written")
-            self._use(part)
-        if has_taint:
+        nodes = [one for part in parts for one in walk_written(part)]
+        for one in nodes:
+            if isinstance(one, ast.Constant) and isinstance(one.value, str):
+                self._keep(one.value, one, "written")
+        self._used |= {id(one) for one in nodes}
+        names = [one for one in nodes if isinstance(one, ast.Name)]
+        if self._evaluator and any(self._evaluator.has_taint(one) for one in names):
             self._keep("", node, "write")
 
     def _see_path(self, node: ast.expr) -> None:
@@ -269,6 +249,8 @@ class FileFinder:
 
     def _see_text(self, node: ast.Constant) -> None:
         text = node.value
+        if isinstance(text, str) and _WINDOWS.fullmatch(text):
+            text = text.replace("\\", "/")
         if not isinstance(text, str) or id(node) in self._used or not 0 < len(text) < 200:
             return
         if _FILE.fullmatch(text.removeprefix("./") or "."):
@@ -281,21 +263,3 @@ class FileFinder:
 def _is_spec(node: ast.expr) -> bool:
     called = last_name(node.func) if isinstance(node, ast.Call) else ""
     return last_name(node) in ("__spec__", "spec") or called == "find_spec"
-
-
-def _is_python_path(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Constant) and node.value == "PYTHONPATH"
-
-
-def is_write(node: ast.Call) -> bool:
-    """Tell whether a call writes the file that it names, as open(path, "w") does."""
-    name = last_name(node.func)
-    if name == "replace":  # of os or of a Path, and not a text's own
-        return dotted_name(node.func) == "os.replace" or len(node.args) + len(node.keywords) == 1
-    if name in _WRITERS or (_WRITES.match(name) and name != "write"):
-        return True
-    if name != "open":
-        return False
-    words = [*node.args, *(one.value for one in node.keywords if one.arg == "mode")]
-    modes = [one.value for one in words if isinstance(one, ast.Constant)]
-    return any(isinstance(m, str) and re.fullmatch(r"[rb+t]*[wax+][b+t]*", m) for m in modes)

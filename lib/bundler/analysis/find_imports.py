@@ -2,19 +2,22 @@
 
 import ast
 import re
+from functools import partial
 
 from lib.bundler.analysis.code_texts import list_imports_in_text
 from lib.bundler.analysis.evaluate_paths import Evaluator, may_hold_paths
 from lib.bundler.analysis.find_files import FileFinder
 from lib.bundler.analysis.findings import Family, Findings, Import, Mention
 from lib.bundler.analysis.path_texts import HOLE, Text
-from lib.bundler.analysis.walk_tree import When, dotted_name, last_name, walk_tree
+from lib.bundler.analysis.names import When, dotted_name, last_name
+from lib.bundler.analysis.walk_tree import walk_tree
 
 _DYNAMIC = {"import_module", "__import__", "run_module", "resolve_name", "locate", "find_spec"}
 _SCANS = {"iter_modules", "walk_packages"}
 _LAZY = {"attach", "attach_stub", "lazy_attach", "_LazyModule", "LazyModule"}
 _FROM_OUTSIDE = {"argv", "input"}
 _MENTION = re.compile(r"\.*[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d][\w.]*)?")
+_INLINE = re.compile(r"-c\s+(?:\"([^\"]*)\"|'[^']*')")
 _COMMAND = re.compile(r"(?:^|\s)-m[\s,\"']+([^\W\d][\w.]*)")
 
 
@@ -49,13 +52,20 @@ class _Finder:
         self._is_entry = is_entry
         self._text = text
         name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-        self._evaluator = None
+        self._evaluator: Evaluator | None = None
+        self._make = partial(Evaluator, tree, path, name, package, is_entry)
         if may_hold_paths(text):
-            self._evaluator = Evaluator(tree, path, name, package, is_entry)
-        self._files = FileFinder(self.findings, self._evaluator, is_entry, path)
+            self._make_evaluator()
+        self._files = FileFinder(
+            self.findings, self._evaluator, self._make_evaluator, is_entry, path
+        )
         self._is_lazy = text is None or "__getattr__" in text or any(one in text for one in _LAZY)
         self._docstrings: set[int] = set()
         self._aliases: dict[str, str] = {}
+
+    def _make_evaluator(self) -> Evaluator:
+        self._evaluator = self._evaluator or self._make()
+        return self._evaluator
 
     def find(self) -> None:
         for node, when in walk_tree(self._tree, self._is_entry):
@@ -79,7 +89,7 @@ class _Finder:
             elif kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
                 self._pass_over(node.returns)  # type: ignore[attr-defined]
             elif kind is ast.List or kind is ast.Tuple:
-                self._see_list(node)  # type: ignore[arg-type]
+                self._see_list(node.elts)  # type: ignore[attr-defined]
             self._files.see(node, when)
         self._files.finish()
 
@@ -121,6 +131,11 @@ class _Finder:
             self._see_joined(node.func.value, node)
         elif name in ("exec", "eval") and node.args:
             self._see_code(node.args[0])
+        elif name.startswith(("create_subprocess", "spawn", "exec")):
+            self._see_list(node.args)
+        elif name in ("system", "popen", "getoutput", "create_subprocess_shell") and node.args:
+            for found in _INLINE.findall(self._start_of(node.args[0], "python")):
+                self._see_code(ast.copy_location(ast.Constant(found), node))
         elif name in _SCANS:
             self._add_scan(node)
 
@@ -135,10 +150,10 @@ class _Finder:
                 self._add_computed(node, name, target, has_usual)
             elif not target:
                 continue
-            elif name in ("run_module", "locate") or len(texts) > 1:
-                self.findings.mentions.append(Mention(target, node.lineno, alone=True))
             elif name == "find_spec":
                 self.findings.imports.append(Import(target, (), node.lineno, "optional"))
+            elif name in ("run_module", "locate") or len(texts) > 1:
+                self.findings.mentions.append(Mention(target, node.lineno, alone=True))
             else:
                 names = self._list_of_names(node) if name == "__import__" else ()
                 self.findings.imports.append(Import(target, names, node.lineno, rank))
@@ -242,8 +257,11 @@ class _Finder:
         if re.fullmatch(r"\.*([^\W\d]\w*\.)*", start) and start.endswith("."):
             self._add_family(start, node.lineno)
 
-    def _start_of(self, node: ast.expr) -> str:
-        """A sum, an f-string or a template -> its text up to what cannot be known."""
+    def _start_of(self, node: ast.expr, unknown: str | None = None) -> str:
+        """A sum, an f-string or a template -> its text up to what cannot be known.
+
+        With `unknown` in the place of what cannot be known, all of its text.
+        """
         parts: list[ast.expr] = [node]
         while isinstance(parts[0], ast.BinOp):
             first = parts[0]
@@ -256,9 +274,9 @@ class _Finder:
         start = ""
         for part in parts:
             text = self._text_of(part)
-            if text is None:
+            if text is None and unknown is None:
                 break
-            start += text
+            start += text if text is not None else str(unknown)
         return re.split(r"%[sr]|{", start)[0]
 
     def _add_family(self, start: str, line: int) -> None:
@@ -269,9 +287,9 @@ class _Finder:
         if name:
             self.findings.starts.append(Family(f"{name}.*", line))
 
-    def _see_list(self, node: ast.List | ast.Tuple) -> None:
+    def _see_list(self, items: list[ast.expr]) -> None:
         """Keep the modules of commands: [sys.executable, "-m", "worker"]."""
-        for before, item in zip(node.elts, node.elts[1:], strict=False):
+        for before, item in zip(items, items[1:], strict=False):
             flag = before.value if isinstance(before, ast.Constant) else ""
             if flag == "-m" and isinstance(item, ast.Constant) and isinstance(item.value, str):
                 self.findings.mentions.append(Mention(item.value, item.lineno, alone=True))

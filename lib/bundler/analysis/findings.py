@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from lib.bundler.analysis.walk_tree import When
+from lib.bundler.analysis.names import When
 
 
 @dataclass(frozen=True)

@@ -324,7 +324,8 @@ class GraphBuilder:
         if name_origin(top) == "not known on Kaggle":
             problem, cure = explain_missing_package(self._locator, top)
             difference = Difference(path, item.line, problem, cure)
-            self._add_problem(importer, item, self._error(path, item, problem, cure), difference)
+            error = self._error(path, item, problem, cure)
+            self.graph.problems.append(Problem(importer, item.when, error, difference, top))
 
     def _add_source_folder(self, top: str) -> bool:
         """A package of the same project, installed in editable form -> whether it was added."""
