@@ -7,19 +7,20 @@ from dataclasses import replace
 from itertools import islice, product
 
 from lib.bundler.analysis.assigned_values import Value, Values
-from lib.bundler.analysis.path_texts import HOLE, MODULE, Text, call_method, find_parent, take_slice
 from lib.bundler.analysis.names import dotted_name, last_name
+from lib.bundler.analysis.path_texts import HOLE, MODULE, Text, call_method, find_parent, take_slice
 
 _SAME = {"abspath", "realpath", "normpath", "fspath", "str", "expanduser", "as_posix", "resolve"}
 _SAME |= {"absolute", "__fspath__", "normcase", "expandvars", "relpath"}
 _SAME_ITEMS = {"sorted", "list", "tuple", "set", "frozenset", "reversed", "iter", "values", "keys"}
 _PATHS = {"Path", "PurePath", "PosixPath", "PurePosixPath", "AnyPath"}
-_WORDS = (
-    *("__file__", "__path__", "sys.path", "argv", "import_module", "__import__", "getfile"),
-    *("chdir", "iter_modules", "walk_packages", "addsitedir", "__name__", "__package__"),
-    *("co_filename", "__spec__", "getsourcefile", "import path", "resolve_name", "__module__"),
-    "find_spec",
-    "import sys as",
+_ANCHORS = (
+    *("__file__", "__path__", "sys.path", "argv", "getfile", "getsourcefile", "co_filename"),
+    *("__spec__", "import path", "addsitedir", "import sys as", "find_spec"),
+)
+_LOADERS = (
+    *("import_module", "__import__", "iter_modules", "walk_packages", "resolve_name", "chdir"),
+    *('f"{__name__}.', "f'{__name__}.", "__name__ +", '"{__package__}', "__module__"),
 )
 _PARTS = {
     "os.sep": "/",
@@ -34,9 +35,14 @@ _MOST = 48  # texts that one expression may stand for
 _UNKNOWN = [Text(HOLE)]
 
 
-def may_hold_paths(text: str | None) -> bool:
+def may_be_anchored(text: str | None) -> bool:
+    """Tell whether a source has any of the words from which a path can be computed."""
+    return text is None or any(word in text for word in _ANCHORS)
+
+
+def is_worth_it(text: str | None) -> bool:
     """Tell whether a source has any of the words that make the evaluation worth its time."""
-    return text is None or any(word in text for word in _WORDS)
+    return may_be_anchored(text) or any(word in (text or "") for word in _LOADERS)
 
 
 class Evaluator:
@@ -320,7 +326,7 @@ class Evaluator:
             for _ in range(min(index, 20) + 1 if index >= 0 else 0):
                 found = [find_parent(one) for one in found]
             return found
-        if dotted.endswith("__path__") or dotted.endswith("submodule_search_locations"):
+        if dotted.endswith(("__path__", "submodule_search_locations")):
             owner = value.value if isinstance(value, ast.Attribute) else None
             files = self._file_of(owner) if owner is not None else [self._own_file]
             return [find_parent(one) for one in files]
