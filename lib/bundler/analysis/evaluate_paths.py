@@ -63,6 +63,8 @@ class Evaluator:
         self._values = Values(tree)
         self._busy: set[int] = set()  # ids of the expressions that are being evaluated
         self._steps = 0
+        self._cuts = 0  # times that an evaluation went no further
+        self._known: dict[tuple[int, int | None, bool], tuple[ast.AST, list[Text]]] = {}
         self._tainted = self._find_tainted(tree)
 
     def evaluate(self, node: ast.AST | None) -> Text | None:
@@ -128,14 +130,22 @@ class Evaluator:
         )
 
     def _all(self, node: ast.AST) -> list[Text]:
+        known = self._known.get((id(node), None, False))
+        if known:
+            return known[1]
         self._steps += 1
         if self._steps > _MOST_STEPS or id(node) in self._busy or len(self._busy) > 200:
+            self._cuts += 1
             return _UNKNOWN
         self._busy.add(id(node))
+        cuts = self._cuts
         try:
-            return self._look_at(node)
+            found = self._look_at(node)
         finally:
             self._busy.discard(id(node))
+        if cuts == self._cuts:
+            self._known[id(node), None, False] = node, found
+        return found
 
     def _look_at(self, node: ast.AST) -> list[Text]:
         if isinstance(node, ast.Constant):
@@ -267,15 +277,15 @@ class Evaluator:
             return self._combine("add", parts)
         if isinstance(items, ast.Subscript) and isinstance(items.slice, ast.Slice):
             upper, split = items.slice.upper, items.value
-            if isinstance(upper, ast.UnaryOp) and isinstance(upper.operand, ast.Constant):
-                if isinstance(split, ast.Call) and isinstance(split.func, ast.Attribute):
-                    found = self._all(split.func.value)
-                    for _ in range(min(int(upper.operand.value), 9)):  # type: ignore[arg-type]
-                        found = [
-                            call_method(one, "rpartition", [between.text], 0) or Text(HOLE)
-                            for one in found
-                        ]
-                    return found
+            is_cut = isinstance(upper, ast.UnaryOp) and isinstance(upper.operand, ast.Constant)
+            if is_cut and isinstance(split, ast.Call) and isinstance(split.func, ast.Attribute):
+                found = self._all(split.func.value)
+                for _ in range(min(int(upper.operand.value), 9)):  # type: ignore[union-attr]
+                    found = [
+                        call_method(one, "rpartition", [between.text], 0) or Text(HOLE)
+                        for one in found
+                    ]
+                return found
         return _UNKNOWN
 
     def _file_of(self, node: ast.expr) -> list[Text]:
@@ -386,14 +396,22 @@ class Evaluator:
 
     def _items(self, node: ast.expr, index: int | None = None) -> list[Text]:
         """An expression for a list, table or folder -> what its items, or the one, may be."""
+        known = self._known.get((id(node), index, True))
+        if known:
+            return known[1]
         self._steps += 1
         if self._steps > _MOST_STEPS or id(node) in self._busy:
+            self._cuts += 1
             return []
         self._busy.add(id(node))
+        cuts = self._cuts
         try:
-            return self._look_at_items(node, index)
+            found = self._look_at_items(node, index)
         finally:
             self._busy.discard(id(node))
+        if cuts == self._cuts:
+            self._known[id(node), index, True] = node, found
+        return found
 
     def _look_at_items(self, node: ast.expr, index: int | None) -> list[Text]:
         if isinstance(node, ast.List | ast.Tuple | ast.Set):

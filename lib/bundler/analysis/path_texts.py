@@ -87,10 +87,10 @@ def _call_on_str(text: Text, name: str, words: list[str], index: int | None) -> 
         if text.anchored and plain[0] == "/":
             return find_parent(text)
         return replace(text, text=text.text.rpartition(words[0])[0]) if text.is_known else None
-    if name in ("split", "partition", "rsplit", "rpartition") and words and index is not None:
-        if text.is_known and not text.anchored and words[0]:
-            parts = text.text.split(words[0])
-            return Text(parts[index]) if -len(parts) <= index < len(parts) else None
+    is_split = name in ("split", "partition", "rsplit", "rpartition") and words and words[0]
+    if is_split and index is not None and text.is_known and not text.anchored:
+        parts = text.text.split(words[0])
+        return Text(parts[index]) if -len(parts) <= index < len(parts) else None
     if name in ("removesuffix", "rstrip", "strip") and words:
         return (
             replace(text, text=text.text.removesuffix(words[0])) if name == "removesuffix" else text
@@ -105,8 +105,9 @@ def take_slice(text: Text, cut: ast.Slice) -> Text | None:
     upper = cut.upper
     if cut.lower is None and isinstance(upper, ast.UnaryOp):
         count = getattr(upper.operand, "value", None)
-        is_inside = isinstance(count, int) and HOLE not in text.text[-count:]
-        return replace(text, text=text.text[:-count]) if is_inside else None
+        if not isinstance(count, int) or HOLE in text.text[-count:]:
+            return None
+        return replace(text, text=text.text[:-count])
     if cut.lower is None and upper is not None:
         searches = [one for one in ast.walk(upper) if isinstance(one, ast.Attribute)]
         if any(one.attr in ("rfind", "rindex") for one in searches):
