@@ -5,11 +5,12 @@ import os
 _HELD = []  # descriptors of folders in use, never closed
 
 
-def unpack_files(entry, sha256, contents):
-    """(the entry's path, hash of the script, path -> bytes) -> the folder that now holds them.
+def unpack_files(entry, sha256, paths, read):
+    """(the entry's path, hash of the script, paths, path -> bytes) -> the folder that holds them.
 
-    The folder is named by the hash: later runs and child processes meet the same one. Folders of
-    other versions of the entry are removed where no process uses them.
+    The folder is named by the hash: later runs and child processes meet the same one. What an
+    earlier run wrote is looked at, by size and time, and not read again. Folders of other versions
+    of the entry are removed where no process uses them.
     """
     parts = entry.removesuffix(".py").removesuffix("/__main__").split("/")
     user = str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
@@ -17,8 +18,14 @@ def unpack_files(entry, sha256, contents):
         folder = os.path.join(os.path.realpath(place), f"{parts[-1]}-{sha256[:16]}-{user}")
         try:
             hold_folder(folder)
-            for path, content in contents.items():
-                write_file(os.path.join(folder, path), content)
+            stamps = read_stamps(folder)
+            now = {path: stamp(folder, path) for path in paths}
+            changed = [path for path in paths if not now[path] or now[path] != stamps.get(path)]
+            for path in changed:
+                write_file(os.path.join(folder, path), read(path))
+                stamps[path] = stamp(folder, path)
+            if changed:
+                write_stamps(folder, stamps)
         except OSError as error:
             problem = error
             continue
@@ -26,6 +33,34 @@ def unpack_files(entry, sha256, contents):
         return folder
     cure = "let TMPDIR name a folder that can be written"
     raise SystemExit(f"{entry}: its files cannot be unpacked ({problem}); cure: {cure}")
+
+
+def stamp(folder, path):
+    """A file -> its size and the time of its last change; None where it is no file."""
+    try:
+        status = os.lstat(os.path.join(folder, path))
+    except OSError:
+        return None
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
+
+
+def read_stamps(folder):
+    """A folder -> path -> stamp, as the last run left them beside the folder."""
+    try:
+        with open(f"{folder}.files", encoding="utf-8") as file:
+            rows = [line.rstrip("\n").split(" ", 3) for line in file]
+    except (OSError, ValueError):
+        return {}
+    return {row[3]: " ".join(row[:3]) for row in rows if len(row) == 4}
+
+
+def write_stamps(folder, stamps):
+    """Keep the stamps for the next run; without them it reads the files."""
+    rows = [f"{known} {path}\n" for path, known in stamps.items() if "\n" not in path]
+    try:
+        write_file(f"{folder}.files", "".join(rows).encode())
+    except OSError:
+        return
 
 
 def list_places():
@@ -80,6 +115,7 @@ def remove_others(folder, head, tail, digits):
         try:
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
             remove_folder(path)
+            os.unlink(f"{path}.files")
         except OSError:  # a process holds it, or it is another user's
             pass
         finally:

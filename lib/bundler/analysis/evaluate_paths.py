@@ -14,12 +14,13 @@ _SAME = {"abspath", "realpath", "normpath", "fspath", "str", "expanduser", "as_p
 _SAME |= {"absolute", "__fspath__", "normcase", "expandvars", "relpath"}
 _SAME_ITEMS = {"sorted", "list", "tuple", "set", "frozenset", "reversed", "iter", "values", "keys"}
 _PATHS = {"Path", "PurePath", "PosixPath", "PurePosixPath", "AnyPath"}
-_WORDS = (
-    *("__file__", "__path__", "sys.path", "argv", "import_module", "__import__", "getfile"),
-    *("chdir", "iter_modules", "walk_packages", "addsitedir", "__name__", "__package__"),
-    *("co_filename", "__spec__", "getsourcefile", "import path", "resolve_name", "__module__"),
-    "find_spec",
-    "import sys as",
+_ANCHORS = (
+    *("__file__", "__path__", "sys.path", "argv", "getfile", "getsourcefile", "co_filename"),
+    *("__spec__", "import path", "addsitedir", "import sys as", "find_spec"),
+)
+_LOADERS = (
+    *("import_module", "__import__", "iter_modules", "walk_packages", "resolve_name", "chdir"),
+    *('f"{__name__}.', "f'{__name__}.", "__name__ +", '"{__package__}', "__module__"),
 )
 _PARTS = {
     "os.sep": "/",
@@ -34,9 +35,14 @@ _MOST = 48  # texts that one expression may stand for
 _UNKNOWN = [Text(HOLE)]
 
 
-def may_hold_paths(text: str | None) -> bool:
+def may_be_anchored(text: str | None) -> bool:
+    """Tell whether a source has any of the words from which a path can be computed."""
+    return text is None or any(word in text for word in _ANCHORS)
+
+
+def is_worth_it(text: str | None) -> bool:
     """Tell whether a source has any of the words that make the evaluation worth its time."""
-    return text is None or any(word in text for word in _WORDS)
+    return may_be_anchored(text) or any(word in (text or "") for word in _LOADERS)
 
 
 class Evaluator:
@@ -57,6 +63,8 @@ class Evaluator:
         self._values = Values(tree)
         self._busy: set[int] = set()  # ids of the expressions that are being evaluated
         self._steps = 0
+        self._cuts = 0  # times that an evaluation went no further
+        self._known: dict[tuple[int, int | None, bool], tuple[ast.AST, list[Text]]] = {}
         self._tainted = self._find_tainted(tree)
 
     def evaluate(self, node: ast.AST | None) -> Text | None:
@@ -122,14 +130,22 @@ class Evaluator:
         )
 
     def _all(self, node: ast.AST) -> list[Text]:
+        known = self._known.get((id(node), None, False))
+        if known:
+            return known[1]
         self._steps += 1
         if self._steps > _MOST_STEPS or id(node) in self._busy or len(self._busy) > 200:
+            self._cuts += 1
             return _UNKNOWN
         self._busy.add(id(node))
+        cuts = self._cuts
         try:
-            return self._look_at(node)
+            found = self._look_at(node)
         finally:
             self._busy.discard(id(node))
+        if cuts == self._cuts:
+            self._known[id(node), None, False] = node, found
+        return found
 
     def _look_at(self, node: ast.AST) -> list[Text]:
         if isinstance(node, ast.Constant):
@@ -261,15 +277,15 @@ class Evaluator:
             return self._combine("add", parts)
         if isinstance(items, ast.Subscript) and isinstance(items.slice, ast.Slice):
             upper, split = items.slice.upper, items.value
-            if isinstance(upper, ast.UnaryOp) and isinstance(upper.operand, ast.Constant):
-                if isinstance(split, ast.Call) and isinstance(split.func, ast.Attribute):
-                    found = self._all(split.func.value)
-                    for _ in range(min(int(upper.operand.value), 9)):  # type: ignore[arg-type]
-                        found = [
-                            call_method(one, "rpartition", [between.text], 0) or Text(HOLE)
-                            for one in found
-                        ]
-                    return found
+            is_cut = isinstance(upper, ast.UnaryOp) and isinstance(upper.operand, ast.Constant)
+            if is_cut and isinstance(split, ast.Call) and isinstance(split.func, ast.Attribute):
+                found = self._all(split.func.value)
+                for _ in range(min(int(upper.operand.value), 9)):  # type: ignore[union-attr]
+                    found = [
+                        call_method(one, "rpartition", [between.text], 0) or Text(HOLE)
+                        for one in found
+                    ]
+                return found
         return _UNKNOWN
 
     def _file_of(self, node: ast.expr) -> list[Text]:
@@ -320,7 +336,7 @@ class Evaluator:
             for _ in range(min(index, 20) + 1 if index >= 0 else 0):
                 found = [find_parent(one) for one in found]
             return found
-        if dotted.endswith("__path__") or dotted.endswith("submodule_search_locations"):
+        if dotted.endswith(("__path__", "submodule_search_locations")):
             owner = value.value if isinstance(value, ast.Attribute) else None
             files = self._file_of(owner) if owner is not None else [self._own_file]
             return [find_parent(one) for one in files]
@@ -380,14 +396,22 @@ class Evaluator:
 
     def _items(self, node: ast.expr, index: int | None = None) -> list[Text]:
         """An expression for a list, table or folder -> what its items, or the one, may be."""
+        known = self._known.get((id(node), index, True))
+        if known:
+            return known[1]
         self._steps += 1
         if self._steps > _MOST_STEPS or id(node) in self._busy:
+            self._cuts += 1
             return []
         self._busy.add(id(node))
+        cuts = self._cuts
         try:
-            return self._look_at_items(node, index)
+            found = self._look_at_items(node, index)
         finally:
             self._busy.discard(id(node))
+        if cuts == self._cuts:
+            self._known[id(node), index, True] = node, found
+        return found
 
     def _look_at_items(self, node: ast.expr, index: int | None) -> list[Text]:
         if isinstance(node, ast.List | ast.Tuple | ast.Set):

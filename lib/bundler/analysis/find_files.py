@@ -46,10 +46,15 @@ class FileFinder:
         make_evaluator: Callable[[], Evaluator],
         is_entry: bool,
         path: str,
+        is_anchored: bool,
     ) -> None:
-        """`make_evaluator` is called where one is needed after all."""
+        """`make_evaluator` is called where one is needed after all.
+
+        Where no path can be computed from __file__ or the like (`is_anchored`), none is looked for.
+        """
         self._findings = findings
         self._evaluator = evaluator
+        self._is_anchored = is_anchored
         self._make_evaluator = make_evaluator
         self._is_entry = is_entry
         self._path = path
@@ -74,7 +79,7 @@ class FileFinder:
                 self._see_attribute(node)
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
                 self._see_division(node)
-            if self._evaluator is not None:
+            if self._is_anchored:
                 self._see_path(node)  # type: ignore[arg-type]
 
     def _see_statement(self, node: ast.AST, when: When) -> None:
@@ -223,7 +228,7 @@ class FileFinder:
         """Tell whether a path names no more than something in the module's own folder, or above."""
         start, hole, _ = path.partition(HOLE)
         own = posixpath.dirname(self._path)
-        return bool(hole) and f"{own}/".startswith(start) or start.endswith("../")
+        return (bool(hole) and f"{own}/".startswith(start)) or start.endswith("../")
 
     def _evaluate_listing(self, node: ast.Call) -> tuple[list[Text], str]:
         """`path.glob("*.py")`, `os.listdir(path)` -> (the folders, what is taken of them)."""

@@ -44,9 +44,10 @@ class FolderFinder:
             target = self._resolve(owner)
             if target in _LISTS:
                 self._add(node.args[-1], _kind_of(target), late=name != "insert")
-        elif name in ("setenv", "putenv", "setdefault", "setitem"):
-            if any(_is_python_path(one) for one in node.args[:-1]):
-                self._add(node.args[-1], "search", late=True)
+        elif name in ("setenv", "putenv", "setdefault", "setitem") and any(
+            _is_python_path(one) for one in node.args[:-1]
+        ):
+            self._add(node.args[-1], "search", late=True)
         return self._used
 
     def _see_assignment(self, target: ast.expr, value: ast.expr, is_added: bool) -> None:

@@ -3,9 +3,10 @@
 import ast
 import re
 from functools import partial
+from itertools import pairwise
 
 from lib.bundler.analysis.code_texts import list_imports_in_text
-from lib.bundler.analysis.evaluate_paths import Evaluator, may_hold_paths
+from lib.bundler.analysis.evaluate_paths import Evaluator, is_worth_it, may_be_anchored
 from lib.bundler.analysis.find_files import FileFinder
 from lib.bundler.analysis.findings import Family, Findings, Import, Mention
 from lib.bundler.analysis.names import When, dotted_name, last_name
@@ -54,10 +55,11 @@ class _Finder:
         name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         self._evaluator: Evaluator | None = None
         self._make = partial(Evaluator, tree, path, name, package, is_entry)
-        if may_hold_paths(text):
+        if is_worth_it(text):
             self._make_evaluator()
         self._files = FileFinder(
-            self.findings, self._evaluator, self._make_evaluator, is_entry, path
+            *(self.findings, self._evaluator, self._make_evaluator, is_entry, path),
+            may_be_anchored(text),
         )
         self._is_lazy = text is None or "__getattr__" in text or any(one in text for one in _LAZY)
         self._docstrings: set[int] = set()
@@ -289,7 +291,7 @@ class _Finder:
 
     def _see_list(self, items: list[ast.expr]) -> None:
         """Keep the modules of commands: [sys.executable, "-m", "worker"]."""
-        for before, item in zip(items, items[1:], strict=False):
+        for before, item in pairwise(items):
             flag = before.value if isinstance(before, ast.Constant) else ""
             if flag == "-m" and isinstance(item, ast.Constant) and isinstance(item.value, str):
                 self.findings.mentions.append(Mention(item.value, item.lineno, alone=True))

@@ -87,10 +87,10 @@ def _call_on_str(text: Text, name: str, words: list[str], index: int | None) -> 
         if text.anchored and plain[0] == "/":
             return find_parent(text)
         return replace(text, text=text.text.rpartition(words[0])[0]) if text.is_known else None
-    if name in ("split", "partition", "rsplit", "rpartition") and words and index is not None:
-        if text.is_known and not text.anchored and words[0]:
-            parts = text.text.split(words[0])
-            return Text(parts[index]) if -len(parts) <= index < len(parts) else None
+    is_split = name in ("split", "partition", "rsplit", "rpartition") and words and words[0]
+    if is_split and index is not None and text.is_known and not text.anchored:
+        parts = text.text.split(words[0])
+        return Text(parts[index]) if -len(parts) <= index < len(parts) else None
     if name in ("removesuffix", "rstrip", "strip") and words:
         return (
             replace(text, text=text.text.removesuffix(words[0])) if name == "removesuffix" else text
