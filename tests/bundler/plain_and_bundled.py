@@ -101,7 +101,7 @@ class Pair:
                 cwd=folder,
                 env=kept,
                 capture_output=True,
-                timeout=60,
+                timeout=30,
                 check=False,
                 **more,
             )
