@@ -90,8 +90,10 @@ fashion: venv  ## Fashion-MNIST as 60 shards (Debian, Ubuntu)
 
 # The bundler by itself: it bundles its own command line, and the wheel holds that script alone.
 release: venv  ## dist/: the bundler as one script, and the wheel that gives it to pip and uvx
-	$(BIN)/python build.py bundle -m lib.commands.bundling.tool -o dist/kernelpress.py \
-	  --exclude 'lib.commands.bundling.*kernel*'
+	$(BIN)/python build.py bundle -m lib.commands.bundling.kernelpress -o dist/kernelpress.py --strict \
+	  --include 'kernel_template/bundle_*' --exclude 'kernel_template/[!b]*' \
+	  --exclude kernel_template/board.html --exclude lib.commands.bundling.rebuild_kernel \
+	  --exclude lib.commands.bundling.kernel_words
 	$(BIN)/python -m hatchling build --target wheel --directory dist
 
 bench: venv  ## ratios against other tools, each measured in one run

@@ -47,6 +47,7 @@ class Place:
 
     home: Path
     case: str
+    limit_s: float = 300
 
     @property
     def plain(self) -> Path:
@@ -98,7 +99,7 @@ class Place:
             env={**kept, **more},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=self.limit_s,
             check=False,
         )
         unpacked = re.escape(str(temporary)) + r"/entry-[0-9a-f]{16}-\d+"

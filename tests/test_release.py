@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+import build
 from tests.bundled import CASES as CASES_FOLDER
 from tests.bundler.test_bundle import CASES, PLUGINS
 from tests.interpreters import find_python
-from tests.local_runs import ROOT, call, copy_sources
+from tests.local_runs import ROOT, copy_sources
 
 MORE_SOURCES = ("Makefile", "pyproject.toml", "README.md", "requirements.txt")
 VERSIONS = ("3.11", "3.12", "3.13")
@@ -55,8 +56,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     home = tmp_path_factory.mktemp("expected")
     bundles = {}
     for case in CASES:
-        done = call(ROOT, "build.py", "bundle", *list_words(case, home / f"{case}.py"))
-        assert done.returncode == 0, done.stderr
+        assert build.main(["bundle", *list_words(case, home / f"{case}.py")]) == 0
         bundles[case] = (home / f"{case}.py").read_bytes()
     return bundles
 
@@ -66,6 +66,7 @@ def list_words(case: str, output: Path) -> list[str]:
     return [str(CASES_FOLDER / case / "entry.py"), "-o", str(output), *include]
 
 
+@pytest.mark.slow
 @each_version
 def test_the_script_bundles_each_case_as_build_py_does(
     version: str, dist: Path, expected: dict[str, bytes], tmp_path: Path
@@ -138,10 +139,10 @@ def test_the_wheel_holds_the_script_alone(dist: Path) -> None:
 def test_pip_installs_the_command_and_no_package(
     version: str, dist: Path, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
-    run([find_python(version), "-m", "venv", "environment"], tmp_path)
+    run([find_python(version), "-m", "venv", "--without-pip", "environment"], tmp_path)
     python = tmp_path / "environment" / "bin" / "python"
-    install = ["-m", "pip", "install", "--no-index", "--no-deps", "--disable-pip-version-check"]
-    run([python, *install, *dist.glob("*.whl")], tmp_path)
+    install = ["--python", python, "install", "--no-index", "--no-deps"]
+    run([sys.executable, "-m", "pip", *install, *dist.glob("*.whl")], tmp_path)
     command = python.with_name("kernelpress")
     assert "kernelpress bundle" in run([command, "--help"], tmp_path).stdout
     done = run([command, "bundle", *list_words("imports", tmp_path / "out.py")], tmp_path)

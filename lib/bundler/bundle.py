@@ -1,5 +1,6 @@
 """An entry script and the packages beside it -> one script that behaves as the files would."""
 
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from lib.bundler.entry import Entry
 from lib.bundler.installed.script_metadata import make_top
 from lib.bundler.manifest import describe_bundle, too_large
 from lib.bundler.render import Layout, find_fault, render_script
-from lib.bundler.sections import STYLES, make_data_section, make_module_section
+from lib.bundler.sections import STYLES, Section, make_data_section, make_module_section
+from lib.bundler.sources import Source, explain_syntax
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,31 @@ def write_bundle(text: str, manifest: dict[str, Any], path: Path, manifest_path:
     write_json(manifest_path, manifest)
 
 
+def _show_module(contents: Contents, source: Source, fault: str) -> Section:
+    """(what a bundle holds, a module, why it is no code or "") -> its Section.
+
+    What does not compile is an error where every run imports it; elsewhere it stays as it is.
+    """
+    try:
+        if fault and not source.fault:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                compile(source.text, source.path, "exec", dont_inherit=True)
+        return make_module_section(source, fault)
+    except SyntaxError as error:
+        told = explain_syntax(contents.locator.show(source.path), error)
+        certain = contents.graph.list_certain()
+        if any(contents.graph.modules[name].source is source for name in certain):
+            raise told from None
+        return make_module_section(source, str(told))
+
+
 def _render(contents: Contents, top: tuple[str, str]) -> tuple[Layout, str, str]:
     """Contents -> (layout, script, hash); what cannot be shown as code is shown as text."""
     entry, disk = contents.entry, contents.disk
     modules = contents.list_sources()
     style = "style text was asked for" if entry.style == "text" else ""
-    files = [make_module_section(one, one.fault or style) for one in modules]
+    files = [_show_module(contents, one, one.fault or style) for one in modules]
     held = (*contents.data, *contents.passive)
     files[-1:-1] = [make_data_section(path, read_file(contents, path)) for path in held]
     named = {source.path: source for source in modules}

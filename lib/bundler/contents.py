@@ -43,9 +43,13 @@ class Contents:
     reasons: Mapping[str, str]  # paths of files that are no modules -> why they are taken
 
     def list_sources(self) -> list[Source]:
-        """List the Python files, imported ones first, the entry the last."""
+        """List the Python files, imported ones first, the entry the last.
+
+        A file may be two modules: `import pack.__init__`, or an entry that imports itself.
+        """
         modules = self.graph.modules.values()
-        return [one.source for one in modules if one.source is not None]
+        *others, main = [one.source for one in modules if one.source is not None]
+        return [*{one.path: one for one in others if one.path != main.path}.values(), main]
 
 
 def find_contents(entry: Entry) -> Contents:
@@ -56,7 +60,7 @@ def find_contents(entry: Entry) -> Contents:
     taken = take_distributions(entry.vendor, entry.root)
     locator = _make_locator(entry, home, taken)
     main = parse_source(entry.name, raw, locator.show(entry.name))
-    builder = GraphBuilder(locator, main, entry.module)
+    builder = GraphBuilder(locator, main, _name_entry(entry))
     chosen, included = _match_globs(locator, home, entry)
     excluded = (*entry.exclude, *taken.compiled, *taken.notices)
     collector = FileCollector(locator, home, excluded, entry.leave_out)
@@ -82,7 +86,7 @@ def find_contents(entry: Entry) -> Contents:
     passive = sorted({*files.cwd, *taken.notices} - held)
     return Contents(
         *(entry, graph, locator, tuple(sorted(files.data)), tuple(passive), tuple(files.cwd), disk),
-        *(tuple(locator.search), tuple(locator.late), tuple(dict.fromkeys(told))),
+        *(tuple(locator.exported), (), tuple(dict.fromkeys(told))),
         taken,
         {**dict.fromkeys(files.cwd, "--cwd"), **taken.notices, **files.data},
     )
@@ -93,6 +97,12 @@ def _make_locator(entry: Entry, home: str, taken: Taken) -> Locator:
     folders = dict.fromkeys([home, *entry.paths, *([taken.prefix] if entry.vendor else [])])
     mounts = dict(entry.mounts) | ({taken.prefix: NOWHERE} if entry.vendor else {})
     return Locator(entry.root, folders, (), mounts, taken.overlay)
+
+
+def _name_entry(entry: Entry) -> str:
+    """An Entry -> its dotted name where it runs as `python -m` does, else nothing."""
+    is_main = entry.name.endswith("/__main__.py") and not entry.module.endswith("__main__")
+    return f"{entry.module}.__main__" if entry.module and is_main else entry.module
 
 
 def _widen(entry: Entry, raw: bytes) -> Entry:
@@ -131,15 +141,14 @@ def _add_folders(locator: Locator, graph: Graph, home: str) -> bool:
     added = False
     for module in graph.modules.values():
         for use in module.findings.search:
-            path = _from_root(use, home)
-            known = {*locator.search, *locator.late}
-            if path in known or path.startswith("..") or not locator.real(path).is_dir():
-                continue
-            if use.late:
-                locator.late.append(path)
-            else:
-                locator.search.insert(0, path)
-            added = True
+            for path in locator.match_folders(_from_root(use, home)):
+                if path in (*locator.search, *locator.late):
+                    continue
+                if use.late:
+                    locator.late.append(path)
+                else:
+                    locator.search.insert(0, path)
+                added = True
     if added:
         locator.forget()
     return added
@@ -179,6 +188,7 @@ def _list_more(
         path for path in dict.fromkeys(python) if path not in known and path not in chosen.files
     ]
     mentions = collector.list_mentions([*files.data, *files.cwd])
+    builder.is_named_by_data = any(builder.find_mentioned(one) for one in mentions)
     named = taken.list_hidden(builder.graph)
     named += [name for one in mentions for name in builder.find_mentioned(one)]
     new = [
@@ -216,6 +226,8 @@ def _find_disk_reason(
         if module.path.endswith("/") and module.path.rstrip("/") in overlay:
             return f"other distributions share {module.path}"
         needs = module.findings.file_needs
+        if not overlay:  # what is installed tells of itself
+            needs = [need for need in needs if not need.endswith("metadata")]
         if needs and (module.name != ENTRY or len(graph.modules) > 1):
             return f"{module.path}, {needs[0]}"
     return ""
@@ -226,10 +238,17 @@ def _tell_imports(builder: GraphBuilder, locator: Locator, entry: Entry) -> list
     graph = builder.graph
     # What is missing for a distribution is missing where it is installed, too.
     own = [one for one in graph.problems if not _lies_in(locator.overlay, graph, one.importer)]
+    tried = graph.list_tried()
+    own = [one for one in own if one.when == "load" or one.top not in tried]
+    guarded = graph.list_guarded()
+    own = [one for one in own if one.when == "later" or one.importer not in guarded]
     told = [one.difference for one in own if one.difference is not None]
     for path, line in builder.list_unfollowed():
         what = "imports a computed name, which cannot be followed"
         told.append(Difference(path, line, what, "--include 'PACKAGE.*' takes what it may name"))
+    for path, error in builder.broken.items():
+        what = f"is taken as it is, though {str(error).split(': ', 2)[-1].split(';')[0]}"
+        told.append(Difference(path, 0, what, "correct it, or --exclude it"))
     seen: set[str] = set()
     paths = {name: module.path for name, module in graph.modules.items()}
     for top, importer, how in graph.external:

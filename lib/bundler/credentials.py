@@ -17,6 +17,7 @@ def _refuse(contents: Contents, path: str, text: str) -> None:
     if path in contents.taken.overlay:
         return  # published already
     for line, what in find_credentials(text):
-        cure = f"take it out and revoke it if it was shared, or add --exclude {path}"
+        cure = "take it out, and revoke it if it was shared"
+        cure += "" if path == contents.entry.name else f"; or add --exclude {path}"
         problem = f"this line looks like it holds {what}, and a bundle is made to be handed on"
         raise bundle_error(contents.locator.show(path), line, problem, cure)

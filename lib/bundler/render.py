@@ -2,19 +2,19 @@
 
 import dataclasses
 import json
+import pkgutil
 import warnings
 from bisect import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from string import Template
 
 from lib.base.files import sha256_bytes
 from lib.bundler.chapters import Arranged
 from lib.bundler.sections import PLAIN, Section, make_module_section
-from lib.bundler.sources import parse_source, read_bytes
+from lib.bundler.sources import parse_source
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "kernel_template"
+_TEMPLATES = "../../kernel_template"  # from this package
 _NO_HASH = "0" * 64
 _HEAD = """\
 # $name, bundled with $files behind it. Written by build.py: edit the files, not this one.
@@ -67,8 +67,16 @@ def render_script(layout: Layout) -> tuple[str, str]:
     for chapter in layout.chapters:
         firsts[chapter.title] = numbers.get(_show_title(chapter.title), 0)
     text = _show_all(layout, parts, sections, firsts)
-    sha256 = sha256_bytes(text.encode())
+    sha256 = sha256_bytes(drop_shebang(text.encode()))
     return text.replace(_NO_HASH, sha256, 1), sha256
+
+
+def drop_shebang(script: bytes) -> bytes:
+    """A script -> what its hash is of: all but a first line that names an interpreter.
+
+    Whoever installs the script, as pip does, writes another one there.
+    """
+    return script.partition(b"\n")[2] if script.startswith(b"#!") else script
 
 
 def _make_parts(layout: Layout) -> tuple[Section, ...]:
@@ -79,14 +87,21 @@ def _make_parts(layout: Layout) -> tuple[Section, ...]:
     on_disk = layout.disk != "" or layout.cwd_files != ()
     needed = {"unpack": on_disk, "errors": layout.disk == "", "seldom": True}
     needed["start_module"] = layout.module != ""
-    files = [TEMPLATES / f"bundle_{name}.py" for name, is_so in needed.items() if is_so]
+    files = [f"{_TEMPLATES}/bundle_{name}.py" for name, is_so in needed.items() if is_so]
     if on_disk or any(one.full_form not in PLAIN for one in layout.files):
-        files.append(Path(__file__).with_name("encode_text.py"))
-    shown = [f"__bundle__/{file.name.removeprefix('bundle_')}" for file in files]
+        files.append("encode_text.py")
+    shown = [f"__bundle__/{file.rpartition('/')[2].removeprefix('bundle_')}" for file in files]
     return tuple(
-        make_module_section(parse_source(path, read_bytes(file), file.name), "seldom needed")
+        make_module_section(parse_source(path, _read_own(file), file), "seldom needed")
         for path, file in zip(shown, files, strict=True)
     )
+
+
+def _read_own(path: str) -> bytes:
+    """Read a file by its path from here, also where this bundler is itself one script."""
+    raw = pkgutil.get_data("lib.bundler", path)
+    assert raw is not None, "the loader of this package reads files"
+    return raw
 
 
 def find_fault(text: str) -> tuple[int, str] | None:
@@ -185,7 +200,7 @@ def render_runtime(layout: Layout) -> str:
     lines = [line.strip() for line in layout.preface.split("\n")]
     holds["whole"] = any(line and not line.startswith("#") for line in lines)
     kept, flags = [], []
-    for line in (TEMPLATES / "bundle_runtime.py.in").read_text(encoding="utf-8").splitlines():
+    for line in _read_own(f"{_TEMPLATES}/bundle_runtime.py.in").decode().splitlines():
         if line.startswith("#if "):
             flags.append(holds[line.removeprefix("#if ")])
         elif line == "#else":

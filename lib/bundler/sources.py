@@ -65,16 +65,19 @@ def parse_source(path: str, raw: bytes, shown: str) -> Source:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(text, path)
-            compile(tree, path, "exec", dont_inherit=True)
     except SyntaxError as error:
-        problem = f"syntax error: {error.msg}"
-        own = "%d.%d" % sys.version_info[:2]  # noqa: UP031
-        cure = f"correct the line; if it is right in a newer Python than this {own}, bundle by that"
-        raise bundle_error(shown, error.lineno or 1, problem, cure) from None
+        raise explain_syntax(shown, error) from None
     except ValueError as error:
         raise bundle_error(shown, 1, f"no Python text: {error}", "correct the file") from None
     plain = codecs.lookup(codec.removesuffix("-sig")).name
     return Source(path, raw, text, plain, tree)
+
+
+def explain_syntax(shown: str, error: SyntaxError) -> InputError:
+    """(a file's path for messages, what the compiler says of it) -> an error in one line."""
+    own = "%d.%d" % sys.version_info[:2]  # noqa: UP031
+    cure = f"correct the line; if it is right in a newer Python than this {own}, bundle by that"
+    return bundle_error(shown, error.lineno or 1, f"syntax error: {error.msg}", cure)
 
 
 def show_broken(path: str, raw: bytes, fault: str) -> Source:

@@ -104,6 +104,7 @@ COMMANDS: dict[str, tuple[list[str], str, str]] = {  # words, of which one is th
         *("input", "folder"),
     ),
     "bundle ENTRY.py": (["bundle", "PLACE", "-o", "NEW"], "input", "file"),
+    "bundle --path": (["bundle", ENTRY, "--path", "PLACE", "-o", "NEW"], "input", "folder"),
     "bundle -o": (["bundle", ENTRY, "-o", "PLACE"], "output", "file"),
     "unbundle FILE": (["unbundle", "PLACE"], "input", "file"),
     "unbundle -o": (["unbundle", BUNDLE, "-o", "PLACE"], "output", "folder"),

@@ -18,6 +18,7 @@ from tests.bench.shown_as_code import measure_code
 from tests.bundled import Outcome, Place
 from tests.bundler.test_bundle import CASES
 
+_LIMIT_S = 30  # of a run; what takes longer hangs
 _HEAD = f"{'bundler':16} {'cases':>9} {'build':>8} {'start':>7} {'code':>5} {'same':>5}  fails"
 
 
@@ -67,7 +68,7 @@ def measure_costs(build: Builder, package: Path, out: Path) -> str:
 
 def _passes(case: str, build: Builder, home: Path, expected: dict[str, list[Outcome]]) -> bool:
     """Whether stdout, the lines of stderr and the exit codes are the sources' own."""
-    place = Place(home, case)
+    place = Place(home, case, _LIMIT_S)
     place.copy_sources()
     if case not in expected:
         expected[case] = [place.run_plain(*words) for words in CASES[case]]

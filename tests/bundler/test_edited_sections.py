@@ -1,5 +1,6 @@
 """Each way in which an editor changes a bundle's lines -> the file that comes back, or an error."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,15 @@ def test_line_ends_and_mark_of_an_editor_change_no_file(text: str) -> None:
     assert read(text.replace("\n", "\r\n")) == FILES
     assert read("\ufeff" + text) == FILES
     assert read(text.rstrip("\n")) == FILES
+    assert unbundle(text.encode(), "one.py").strays == ()
+
+
+def test_a_bundle_in_a_cell_of_a_notebook_is_read(text: str) -> None:
+    """As one text, or as the lines that Jupyter saves."""
+    for source in (text.rstrip("\n"), text.splitlines(keepends=True)):
+        cells = [{"cell_type": "markdown", "source": "# Mine"}]
+        cells += [{"cell_type": "code", "source": each} for each in ("import os", source)]
+        assert read(json.dumps({"cells": cells})) == FILES
 
 
 @pytest.mark.parametrize(
@@ -133,10 +143,11 @@ def test_a_line_left_of_its_section_is_named(
 def test_what_is_in_no_file_is_told_with_its_line(text: str) -> None:
     edited = change(text, "# ==== pack/tell.py ", "import os\n\n# ==== pack/tell.py ")
     edited = change(edited, "r'''\nplain\n", "# above\nr'''\nplain\n")
+    edited += "print('more')\n"
     found = unbundle(edited.encode(), "one.py")
     lines = edited.split("\n")
     assert [line for _, line in found.strays] == [lines[number - 1] for number, _ in found.strays]
-    assert {line for _, line in found.strays} == {"import os", "# above"}
+    assert {line for _, line in found.strays} == {"import os", "# above", "print('more')"}
     assert read(edited) == FILES
 
 

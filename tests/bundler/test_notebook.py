@@ -77,17 +77,14 @@ def test_notebook_of_modules_is_valid_and_runs(tmp_path: Path, is_here: bool) ->
     sources = [cell.source for cell in notebook.cells]
     assert sources[:2] == ["# What this is", "CHOICE = 5"]
     assert sources[-4::2] == ["## Run it", "## The end"]
-    headings = [source.split("\n")[0] for source in sources]
     for module in ("lib/work.py", "lib/state.py"):
-        heading = headings.index(f"### `{module}`")
+        heading = sources.index(f"### `{module}`")
         text = (CASES / "processes" / module).read_text()
         assert sources[heading + 1] == f"%%writefile {{source}}/{module}\n{text}".rstrip("\n")
-    written = sources[headings.index("### `entry.py`") + 1]
+    written = sources[sources.index("### `entry.py`") + 1]
+    assert built.sha256 in written
     assert "CHOICE = 5" not in written
-    words = (
-        ('entry.py")]', 'entry.py"), "spawn"]') if is_here else ("words = []", 'words = ["spawn"]')
-    )
-    notebook.cells[-3].source = sources[-3].replace(*words)
+    notebook.cells[-3].source = sources[-3].replace('entry.py")]', 'entry.py"), "spawn"]')
     done = _execute(notebook, path.parent)
     assert _printed(done.cells[-3]) == expected
     assert _printed(done.cells[-1]) == "5\n"
@@ -265,7 +262,7 @@ def test_every_byte_of_every_file_arrives(tmp_path: Path) -> None:
         "pack/triples.txt": b"'''\n\"\"\"\n  \n|a\n",
     }
     entry = b"""\
-import hashlib, pathlib, pack\r
+import hashlib, pathlib, pack, pack.ends, pack.page\r
 for path in sorted(pathlib.Path(pack.__file__).parent.iterdir()):\r
     if path.is_file():\r
         print(path.name, hashlib.sha256(path.read_bytes()).hexdigest())\r
@@ -307,7 +304,7 @@ def test_a_package_runs_as_with_dash_m(tmp_path: Path) -> None:
     (tmp_path / "pack" / "inner.py").write_text("WORD = 'inner'\n")
     text = "from .inner import WORD\nprint(WORD, __name__, __package__, __spec__.name)\n"
     (tmp_path / "pack" / "__main__.py").write_text(text)
-    built = build_notebook(Entry(text, "pack/__main__.py", tmp_path, module="pack"))
+    built = build_notebook(Entry(text, "pack/__main__.py", tmp_path, module="pack.__main__"))
     (tmp_path / "work" / "pack").mkdir(parents=True)
     (tmp_path / "work" / "pack" / "__init__.py").write_text("1 / 0\n")
     notebook = nbformat.reads(json.dumps(built.content), as_version=4)
@@ -326,7 +323,6 @@ def test_what_stands_above_the_entry_can_be_taken_out_again(tmp_path: Path) -> N
     """Its values and the bundle's hash, below what must stay at the top of a file."""
     top = '#!/usr/bin/env python\n"""Doc."""\n\nfrom __future__ import annotations\n'
     rest = "\n\nimport __bundle__\nprint(__bundle__.sha256, CHOICE, __doc__)\n"
-    (tmp_path / "__bundle__.py").write_text("")
     entry = Entry(top + rest, "entry.py", tmp_path, preface="CHOICE = 5\n")
     built = build_notebook(entry)
     run, error = _run_alone(built, tmp_path / "empty")
@@ -338,3 +334,22 @@ def test_what_stands_above_the_entry_can_be_taken_out_again(tmp_path: Path) -> N
     assert "\n".join(lines[:first] + lines[last + 1 :]) == top + rest
     assert "\n".join(lines[:first]) + "\n" == top
     assert path == "entry.py"
+
+
+@pytest.mark.parametrize("name", ["entry.py", "scripts/entry.py"])
+def test_files_for_the_working_folder_are_laid_there_but_never_over_one(
+    tmp_path: Path, name: str
+) -> None:
+    """Their places count from the entry's own folder, where the program would be run."""
+    home, work = tmp_path / "home" / Path(name).parent, tmp_path / "work"
+    for path in ("a.json", "conf/b.json", "conf/c.json"):
+        (home / path).parent.mkdir(parents=True, exist_ok=True)
+        (home / path).write_text(path)
+    text = "print(*(open(one).read() for one in ('a.json', 'conf/b.json', 'conf/c.json')))\n"
+    entry = Entry(text, name, tmp_path / "home", cwd=("*.json", "conf/*"))
+    notebook = nbformat.reads(json.dumps(build_notebook(entry).content), as_version=4)
+    (work / "conf").mkdir(parents=True)
+    (work / "conf" / "b.json").write_text("mine")
+    done = _execute(notebook, work)
+    assert _printed(done.cells[-1]) == "a.json mine conf/c.json\n"
+    assert sorted(path.name for path in work.rglob("*.*")) == ["a.json", "b.json", "c.json"]

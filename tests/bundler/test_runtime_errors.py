@@ -1,4 +1,4 @@
-"""What nobody catches is told as by plain Python: exceptions, threads, `__del__`, exits, signals."""
+"""What nobody catches is told as by plain Python: errors, threads, `__del__`, exits, signals."""
 
 from pathlib import Path
 
@@ -57,7 +57,8 @@ PROGRAMS: dict[str, str] = {  # name: the entry; lib/deep.py is beside it
     "in a module": FAILS,
     "in the entry": "def run():\n    x = 1\n    return x + (\n        None\n    )\n\n\nrun()\n",
     "chain": (
-        "from lib import deep\n\ntry:\n    deep.fail({'a': (1, 2)})\nexcept ArithmeticError as error:\n"
+        "from lib import deep\n\ntry:\n    deep.fail({'a': (1, 2)})\n"
+        "except ArithmeticError as error:\n"
         "    error.add_note('a note')\n    try:\n        {}['b']\n    except KeyError:\n"
         "        raise RuntimeError('chained') from error\n"
     ),

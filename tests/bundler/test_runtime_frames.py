@@ -81,7 +81,8 @@ def test_one_frame_more_at_most(
 def test_sources_are_the_programs_own(out: str, version: str, tmp_path: Path) -> None:
     """Also after the cache of lines was cleared; the entry's are those without the bundle's."""
     entry = (
-        "import inspect\nimport linecache\n\nfrom lib import frames\n\n\nclass Own:\n    x = 1\n\n\n"
+        "import inspect\nimport linecache\n\nfrom lib import frames\n\n\nclass Own:\n    x = 1"
+        "\n\n\n"
         "def own():\n    return 5\n\n\ndef look():\n    print(inspect.getsource(Own), end='')\n"
         "    print(inspect.getsource(own), inspect.getsource(frames.count), end='')\n"
         "    print(len(inspect.getsource(inspect.currentframe())), inspect.getsource(frames)[:9])\n"

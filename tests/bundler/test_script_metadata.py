@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from lib.base.errors import InputError
 from lib.bundler.analysis.find_imports import Findings, Import
 from lib.bundler.analysis.graph import ENTRY, Graph, Module
+from lib.bundler.bundle import build_bundle
+from lib.bundler.entry import Entry
 from lib.bundler.installed.distributions import Installed
 from lib.bundler.installed.import_names import find_dependencies, name_known_distribution
 from lib.bundler.installed.script_metadata import split_top, write_block
@@ -238,6 +240,7 @@ def test_a_stranger_of_the_same_name_is_never_asked_for(tmp_path: Path) -> None:
     vcs = {"url": "https://forge/x.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}}
     install(tmp_path, "from-git", {"cloned.py": ""}, info={"direct_url.json": json.dumps(vcs)})
     imports = [Import(name, (), n, "load") for n, name in enumerate(("own", "secret", "cloned"), 1)]
+    imports.append(Import("absent_here_too", (), 4, "maybe"))
     names, told = find_dependencies(graph_of(*imports), Installed([str(tmp_path)]), is_told=True)
     assert names == ["from-git @ git+https://forge/x.git@abc"]
     assert [(one.path, one.line, one.what.split(": ")[1]) for one in told] == [
@@ -245,3 +248,19 @@ def test_a_stranger_of_the_same_name_is_never_asked_for(tmp_path: Path) -> None:
         ("train.py", 2, "no distribution on PyPI is known to hold it"),
     ]
     assert find_dependencies(graph_of(*imports), Installed([str(tmp_path)]), is_told=False)[1] == []
+
+
+INNER = "X = '''\n# /// script\n# dependencies = []\n# ///\n'''\nprint(len(X))\n"
+
+
+@pytest.mark.parametrize("style", ["code", "text", "disk"])
+@pytest.mark.parametrize("text", [OWN.replace("import sklearn\n", ""), INNER, "print(1)\n"])
+def test_exactly_one_block_of_a_bundle_is_one_for_others(
+    text: str, style: str, tmp_path: Path
+) -> None:
+    made = build_bundle(Entry(text, "main.py", tmp_path, style=style, pep723=True))
+    found = read_as_specified(made.text)
+    assert found is not None
+    assert made.text.startswith(split_top(text).shebang)
+    if text.startswith("#!"):
+        assert found["tool"]["uv"]["index"] == [{"name": "inner"}]

@@ -7,8 +7,10 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from lib.bundler.bundle import build_bundle
@@ -20,7 +22,11 @@ from tests.bundler.written_modules import Written, programs, say, statements
 STYLES = ("code", "text", "disk")
 PREFACE = "# Change this.\nCONFIG = {\n    'rate': 1,  # a factor\n}\n"
 RUN = "import runpy\nrunpy.run_path('entry.py', {'CONFIG': %s}, '__main__')\n"
-SLOW = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+SLOW: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow],
+    "phases": [Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+}
 
 
 def write(folder: Path, files: dict[str, bytes]) -> None:
@@ -37,10 +43,6 @@ def make_entry(folder: Path, style: str = "code", preface: str = "") -> Entry:
     """entry.py of a folder, with all of pack/."""
     text = (folder / "entry.py").read_bytes()
     return Entry(text, "entry.py", folder, ("pack", "pack.*"), style, preface)
-
-
-def open_up(text: str) -> dict[str, bytes]:
-    return {each.path: each.content for each in unbundle(text.encode(), "one.py").files}
 
 
 def run(folder: Path, script: str) -> str:
@@ -60,7 +62,7 @@ def run(folder: Path, script: str) -> str:
     return done.stdout
 
 
-@settings(max_examples=150, **SLOW)
+@settings(max_examples=80, **SLOW)
 @given(programs(), st.sampled_from(STYLES))
 def test_every_byte_comes_back(program: dict[str, Written], style: str) -> None:
     files = {path: each.content for path, each in program.items()}
@@ -102,6 +104,23 @@ def test_a_notebook_gives_back_every_byte_and_every_edit(
     found = unbundle(json.dumps(notebook).encode(), "one.ipynb")
     assert {each.path: each.content for each in found.files} == files
     assert [each.path for each in found.files if each.is_edited] == [path]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_file_that_is_two_modules_stands_once(style: str, tmp_path: Path) -> None:
+    files = {
+        "entry.py": b"import pack.__init__, entry\nif __name__ == '__main__':\n"
+        b"    print(pack is not pack.__init__, pack.__init__.SAID, entry is not None)\n",
+        "pack/__init__.py": b"SAID = __name__\n",
+        "pack/other.py": b"",
+    }
+    write(tmp_path / "plain", files)
+    text = bundle(tmp_path / "plain", style)
+    write(tmp_path / "alone", {"one.py": text.encode()})
+    assert run(tmp_path / "alone", "one.py") == run(tmp_path / "plain", "entry.py")
+    found = unbundle(text.encode(), "one.py").files
+    assert sorted(each.path for each in found) == sorted(files)
+    assert {each.path: each.content for each in found} == files
 
 
 @dataclass(frozen=True)

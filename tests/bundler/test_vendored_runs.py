@@ -173,7 +173,9 @@ def test_a_library_of_the_standard_librarys_name_is_not_imported(
 
 
 def test_a_compiled_distribution_is_refused_at_bundling_time(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="psutil cannot be taken in: this needs its compiled part"):
+    problem = "psutil cannot be taken in: this needs its compiled part"
+    cure = "cure: leave out --vendor psutil: Kaggle's image has it"
+    with pytest.raises(InputError, match=f"{problem} .*; {cure}"):
         bundle(tmp_path, "import psutil\n", "psutil")
 
 

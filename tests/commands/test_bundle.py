@@ -97,6 +97,7 @@ def test_unreadable_file_is_one_line_and_leaves_the_old_output(entry: Path) -> N
 
 def test_watch_bundles_again_at_every_change(entry: Path) -> None:
     out = entry.parents[1] / "out.py"
+    (entry.parent / "lib" / "b.py").write_text("from .a import g as f\n")
     program = (
         "import sys\nfrom lib.commands.bundling.bundle import BUNDLE\n"
         "from lib.commands.options import parse_and_run\nparse_and_run(BUNDLE, sys.argv[1:])\n"
@@ -125,6 +126,7 @@ def test_watch_sees_a_change_that_comes_while_it_bundles(
 ) -> None:
     """Once such a change was missed until the next one, and this suite waited for ever."""
     out, source = entry.parents[1] / "out.py", entry.parent / "lib" / "a.py"
+    (entry.parent / "lib" / "b.py").write_text("from .a import g as f\n")
     changes = iter(["def g(:\n", "def g():\n    return 22\n"])
     written, pauses = bundle_command.write_bundle, iter(range(4))
 

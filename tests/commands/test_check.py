@@ -11,7 +11,7 @@ import build
 from lib.base.errors import InputError
 from lib.commands.bundling.check import CHECK
 from lib.commands.options import parse_and_run
-from tests.local_runs import call, copy_sources
+from tests.local_runs import ROOT, call, copy_sources
 
 SOURCES = {
     "src/train.py": "from lib import b\nprint(b.f(), open('data.txt').read())\n",
@@ -57,6 +57,55 @@ def test_a_project_may_move_and_be_checked_from_anywhere(
     assert len(check(capsys, "../../out/train.py", code=0)) == 1
     text = (home / "moved" / "out" / "train.manifest.json").read_text()
     assert str(home) not in text
+
+
+OPTIONS = [
+    ["src/train.py", "--style", "disk", "--limit", "900000"],
+    ["src/train.py", "--exclude", "*.txt", "--pep723"],
+    ["src/train.py", "--cwd", "*.json", "--include", "lib/*.txt"],
+    ["src/scripts/start.py", "--path", "src", "--path", "far"],
+    ["-m", "lib.tool", "--path", "src"],
+    ["src/train.py", "--external", "lib", "--format", "notebook"],
+    ["src/train.py", "--format", "notebook"],
+    ["src/work.ipynb"],
+]
+
+
+@pytest.mark.parametrize("words", OPTIONS, ids=" ".join)
+def test_every_option_that_changes_the_bundle_is_recorded(
+    home: Path,
+    words: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Checked from another folder, after all was moved; and what went in comes out."""
+    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    notebook = {"cells": [{**cell, "source": "import lib.b\nprint(lib.b.f())"}], "metadata": {}}
+    files = {
+        "src/scripts/start.py": "import far_away\nfrom lib import b\nprint(b.f())\n",
+        "far/far_away.py": "",
+        "src/lib/tool.py": "from . import b\nprint(b.f())\n",
+        "src/more.json": "{}\n",
+        "src/work.ipynb": json.dumps({**notebook, "nbformat": 4, "nbformat_minor": 5}),
+    }
+    for name, text in files.items():
+        (home / name).parent.mkdir(exist_ok=True)
+        (home / name).write_text(text)
+    output = "made/it.ipynb" if "notebook" in words else "made/it.py"
+    assert build.main(["bundle", *words, "-o", output]) == 0
+    (home / "moved").mkdir()
+    for name in ("src", "far", "made"):
+        shutil.move(home / name, home / "moved" / name)
+    monkeypatch.chdir(home / "moved" / "src")
+    assert check(capsys, f"../{output}", code=0) == [f"../{output} is what its sources make"]
+    assert str(home) not in (home / "moved" / "made" / "it.manifest.json").read_text()
+    sources = {path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+    sources |= {path.read_bytes() for path in Path("../far").iterdir()}
+    assert build.main(["unbundle", f"../{output}", "-o", "found"]) == 0
+    found = {path.name: path.read_bytes() for path in Path("found").rglob("*") if path.is_file()}
+    others = [name for name, content in found.items() if content not in sources]
+    assert others == (["work.py"] if "src/work.ipynb" in words else [])
+    assert found
 
 
 def test_each_source_that_differs_is_named(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,3 +199,9 @@ def test_a_kernel_is_checked_by_its_config(tmp_path: Path, form: str) -> None:
     assert done.returncode == 2
     assert "has no manifest beside it" in done.stderr
     assert sys.executable not in done.stdout
+
+
+def test_the_forge_and_the_commit_hooks_check_the_kernel() -> None:
+    for name in (".github/workflows/ci.yml", ".pre-commit-config.yaml"):
+        lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+        assert [line for line in lines if ".venv/bin/python build.py check" in line], name

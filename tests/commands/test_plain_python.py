@@ -80,6 +80,13 @@ def test_bundle_needs_no_package_and_gives_equal_bytes(
         done = subprocess.run(words, cwd=sources, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "0" / "out.py").read_bytes() == (tmp_path / "1" / "out.py").read_bytes()
+    out = str(tmp_path / "1" / "out.py")
+    for words in (["check", out], ["unbundle", out, "-o", str(tmp_path / "found")]):
+        done = call(sources, find_python(version), "build.py", *words)
+        assert (done.returncode, done.stderr) == (0, "")
+    for path in (CASES / "imports").rglob("*.py"):
+        found = tmp_path / "found" / path.relative_to(CASES / "imports")
+        assert found.read_bytes() == path.read_bytes()
     ran = call(tmp_path, sys.executable, str(tmp_path / "1" / "out.py"))
     assert ran.returncode == 0, ran.stderr
 

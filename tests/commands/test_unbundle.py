@@ -220,6 +220,14 @@ def test_an_edited_config_comes_back_as_words_that_build_it(
     assert {key: value for key, value in edited.items() if key not in idle} == rebuilt
 
 
+def test_another_candidate_of_a_kernel_is_named_by_its_recipe() -> None:
+    """The lines that are recipe auto's own values do not count then; edited ones do."""
+    text = set_key(set_key(make_kernel("auto"), "recipe", "r3gan"), "seed", 4)
+    assert read_kernel(text)["words"] == "python build.py --recipe r3gan --seed 4"
+    with pytest.raises(InputError, match="a recipe that this kernel does not hold"):
+        read_kernel(set_key(text, "recipe", "first-seed"))
+
+
 def test_words_name_all_that_makes_a_kernel() -> None:
     values = {"image_px": 64, "image_name": "a picture {:05d}.png"}
     config = make_config("r3gan", values, "images")

@@ -8,6 +8,8 @@ def literal_all(tree: ast.Module) -> list[str]:
     names: list[str] = []
     for node in tree.body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            targets = [getattr(node.value.func, "value", None)]  # __all__.extend(["a"])
         if any(isinstance(one, ast.Name) and one.id == "__all__" for one in targets):
             found = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant)]
             names += [one for one in found if isinstance(one, str)]

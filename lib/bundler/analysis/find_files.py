@@ -3,10 +3,14 @@
 import ast
 import posixpath
 import re
+from collections.abc import Callable
 
-from lib.bundler.analysis.evaluate_paths import Evaluator, Text
+from lib.bundler.analysis.evaluate_paths import Evaluator
+from lib.bundler.analysis.file_calls import is_read, is_write, walk_written
+from lib.bundler.analysis.find_folders import FolderFinder
 from lib.bundler.analysis.findings import FileUse, Findings, Mention
-from lib.bundler.analysis.walk_tree import When, dotted_name, last_name
+from lib.bundler.analysis.path_texts import HOLE, Text
+from lib.bundler.analysis.names import When, dotted_name, last_name
 
 _READERS = {"importlib_resources", "importlib_metadata", "pkg_resources", "compileall"}
 _READERS |= {"importlib.resources", "importlib.metadata", "py_compile", "modulefinder"}
@@ -24,60 +28,69 @@ _NEEDS = {"__path__", "submodule_search_locations", "get_filename", "co_filename
 _NEEDS |= {"getfile", "getsourcefile", "getabsfile"}
 _LISTS = {"listdir", "scandir", "iterdir"}
 _GLOBS = {"glob": "", "rglob": "**/", "iglob": ""}
-_OPENERS = {
-    "open",
-    "Path",
-    "listdir",
-    "scandir",
-    "walk",
-    "glob",
-    "iglob",
-    "isdir",
-    "chdir",
-    "fwalk",
-}
-_WRITES = re.compile(r"(write|save|to_|dump|mkdir|makedirs|touch|unlink|rmtree|remove|rename)")
-_WRITERS = {"FileHandler", "RotatingFileHandler", "SummaryWriter", "replace", "rmdir", "imsave"}
-_FILE = re.compile(r"[\w][\w ./*?\[\]@+-]*")
+_RUNNERS = {"system", "popen", "run", "call", "check_call", "check_output", "Popen", "getoutput"}
+_STATEMENTS = {ast.Import, ast.ImportFrom, ast.Assign, ast.AugAssign, ast.Dict}
+_PARTS = {ast.Call, ast.BinOp, ast.Attribute, ast.Subscript, ast.JoinedStr}
+_FILE = re.compile(r"[\w.*?][\w ./*?\[\]@+-]*")
+_WINDOWS = re.compile(r"[\w.-]+(\\[\w.-]+)+")
+_SCRIPT = re.compile(r"(?:^|\s)([\w./-]+\.py)(?=\s|$)")
 
 
 class FileFinder:
     """Sees every node of one module in source order and keeps what it says of files."""
 
     def __init__(
-        self, findings: Findings, evaluator: Evaluator | None, is_entry: bool, path: str
+        self,
+        findings: Findings,
+        evaluator: Evaluator | None,
+        make_evaluator: Callable[[], Evaluator],
+        is_entry: bool,
+        path: str,
     ) -> None:
+        """`make_evaluator` is called where one is needed after all."""
         self._findings = findings
         self._evaluator = evaluator
+        self._make_evaluator = make_evaluator
         self._is_entry = is_entry
         self._path = path
+        self._folders = FolderFinder(findings, evaluator)
         self._used: set[int] = set()  # ids of nodes that are part of what was kept
         self._opened: set[int] = set()  # ids of texts that name a file or folder for sure
         self._uses_file = False
 
     def see(self, node: ast.AST, when: When) -> None:
         """Take notice of a node, whose parents were seen before."""
+        kind = type(node)
+        if kind is ast.Name:
+            self._see_name(node)  # type: ignore[arg-type]
+        elif kind is ast.Constant:
+            self._see_text(node)  # type: ignore[arg-type]
+        elif kind in _STATEMENTS:
+            self._see_statement(node, when)
+        elif kind in _PARTS:
+            if isinstance(node, ast.Call):
+                self._see_call(node)
+            elif isinstance(node, ast.Attribute):
+                self._see_attribute(node)
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+                self._see_division(node)
+            if self._evaluator is not None:
+                self._see_path(node)  # type: ignore[arg-type]
+
+    def _see_statement(self, node: ast.AST, when: When) -> None:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 self._see_import(alias.name, (), node.lineno, when)
         elif isinstance(node, ast.ImportFrom):
             names = tuple(alias.name for alias in node.names)
             self._see_import(node.module or "", names if not node.level else (), node.lineno, when)
-        elif isinstance(node, ast.Name):
-            self._see_name(node)
-        elif isinstance(node, ast.Constant):
-            self._see_text(node)
-        elif isinstance(node, ast.Assign | ast.AugAssign):
-            self._see_assignment(node)
-        elif isinstance(node, ast.Call):
-            self._see_call(node)
-        elif isinstance(node, ast.Attribute):
-            self._see_attribute(node)
-        if isinstance(node, ast.Call | ast.BinOp | ast.Attribute | ast.Subscript | ast.JoinedStr):
-            self._see_path(node)
+        else:
+            self._used |= self._folders.see(node)
 
     def finish(self) -> None:
         """Drop texts that can be joined to no path, once the whole module was seen."""
+        if self._evaluator is not None and self._uses_file:
+            self._findings.exports = self._evaluator.list_anchored()
         if not self._uses_file:
             kept = [use for use in self._findings.files if use.kind != "beside"]
             self._findings.files[:] = kept
@@ -108,7 +121,7 @@ class FileFinder:
     def _see_attribute(self, node: ast.Attribute) -> None:
         if node.attr == "__file__" or node.attr in _NEEDS:
             self._need(node.lineno, f"uses {node.attr}")
-        elif node.attr == "origin" and last_name(node.value) in ("__spec__", "spec"):
+        elif node.attr == "origin" and _is_spec(node.value):
             self._need(node.lineno, "uses a module's origin")
         on_os = isinstance(node.value, ast.Name) and node.value.id in ("os", "asyncio")
         if on_os and (node.attr in _CHILDREN or node.attr.startswith(("exec", "spawn"))):
@@ -123,60 +136,49 @@ class FileFinder:
             first = node.args[0]
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
                 self._findings.mentions.append(Mention(first.value, first.lineno, alone=True))
+                self._keep(first.value.replace(".", "/"), first, "resource")
         for keyword in node.keywords:
             is_one = isinstance(keyword.value, ast.Constant) and keyword.value.value in (None, 1)
             if keyword.arg == "n_jobs" and not is_one:
                 self._need(node.lineno, "starts child processes")
-        if name == "addsitedir" and node.args:
-            self._add_folder(node.args[0], "search", late=True)
+        self._used |= self._folders.see_call(node, name)
         owner = node.func.value if isinstance(node.func, ast.Attribute) else None
-        if owner is not None and name in ("insert", "append", "extend"):
-            self._see_edit(node, owner, name)
         if is_write(node):
             self._see_write(node)
         elif name == "chdir" and self._evaluator and self._evaluator.has_taint(node):
             self._keep("", node, "moved")
-        elif name in _OPENERS:
+        elif name in _RUNNERS:
+            for arg in node.args[:1]:
+                for one in arg.values if isinstance(arg, ast.JoinedStr) else [arg]:
+                    text = one.value if isinstance(one, ast.Constant) else ""
+                    for script in _SCRIPT.findall(text) if isinstance(text, str) else ():
+                        self._keep(posixpath.normpath(script), one, "literal")
+        elif is_read(name) and name not in _RESOURCES:
             parts = [*node.args, *([owner] if owner is not None else [])]
+            parts += [one.value for one in node.keywords]
             self._opened |= {id(one) for one in parts if isinstance(one, ast.Constant)}
+            for part in parts:
+                if isinstance(part, ast.JoinedStr | ast.BinOp | ast.Call):
+                    self._see_relative(part, "opened")
+        elif name == "join":
+            self._see_relative(node, "literal")
 
-    def _see_edit(self, node: ast.Call, owner: ast.expr, name: str) -> None:
-        """`sys.path.insert(0, x)`, `__path__.append(x)` and the like."""
-        target = dotted_name(owner)
-        if not node.args or target not in ("sys.path", "path", "__path__"):
-            return
-        if target == "path" and name != "insert":
-            return  # some list of that name
-        kind = "extend" if target == "__path__" else "search"
-        self._add_folder(node.args[-1], kind, late=name != "insert")
+    def _see_division(self, node: ast.BinOp) -> None:
+        """`Path("data") / "a.txt"`."""
+        if isinstance(node.right, ast.Constant) and isinstance(node.right.value, str):
+            self._see_relative(node, "literal")
 
-    def _see_assignment(self, node: ast.Assign | ast.AugAssign) -> None:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        for target in targets:
-            inner = target.value if isinstance(target, ast.Subscript) else target
-            name = dotted_name(inner)
-            if name in ("sys.path", "__path__"):
-                kind = "extend" if name == "__path__" else "search"
-                first = node.value
-                while isinstance(first, ast.BinOp):
-                    first = first.left
-                late = isinstance(node, ast.AugAssign) or not isinstance(first, ast.List)
-                for one in ast.walk(node.value):
-                    if isinstance(one, ast.List | ast.Tuple):
-                        self._add_folder(one, kind, late)
-
-    def _add_folder(self, node: ast.expr, kind: str, late: bool) -> None:
-        if isinstance(node, ast.List | ast.Tuple):
-            for item in node.elts:
-                self._add_folder(item, kind, late)
-            return
-        found = self._evaluate(node)
-        if found is None or found.text.startswith("/"):
-            return
-        self._use(node)
-        where = self._findings.extends if kind == "extend" else self._findings.search
-        kind = kind if found.anchored else f"{kind} from the working folder"
-        where.append(FileUse(found.text, node.lineno, kind, late, node.col_offset))
+    def _see_relative(self, node: ast.expr, kind: str) -> None:
+        """Keep a path that is put together, seen from the working folder."""
+        evaluator = self._make_evaluator()
+        for one in evaluator.evaluate_all(node) if id(node) not in self._used else ():
+            is_whole = one.is_known or (kind == "opened" and one.text[0] != HOLE)
+            if one.anchored or not is_whole or not re.search(r"[/.]", one.text[:-1]):
+                continue
+            path = one.text.replace(HOLE, "*")
+            if _FILE.fullmatch(path):
+                self._use(node)
+                self._keep(posixpath.normpath(path), node, kind)
 
     def _see_list_of_folders(self, node: ast.expr) -> None:
         for item in node.elts if isinstance(node, ast.List | ast.Tuple) else ():
@@ -190,42 +192,51 @@ class FileFinder:
         parts = [*node.args, *(one.value for one in node.keywords)]
         if isinstance(node.func, ast.Attribute):
             parts.append(node.func.value)
-        has_taint = False
-        for part in parts:
-            if self._evaluator and self._evaluator.has_taint(part):
-                has_taint = True
-            for one in ast.walk(part):
-                if isinstance(one, ast.Constant) and isinstance(one.value, str):
-                    self._keep(one.value, one, "written")
-            self._use(part)
-        if has_taint:
+        nodes = [one for part in parts for one in walk_written(part)]
+        for one in nodes:
+            if isinstance(one, ast.Constant) and isinstance(one.value, str):
+                self._keep(one.value, one, "written")
+        self._used |= {id(one) for one in nodes}
+        names = [one for one in nodes if isinstance(one, ast.Name)]
+        if self._evaluator and any(self._evaluator.has_taint(one) for one in names):
             self._keep("", node, "write")
 
     def _see_path(self, node: ast.expr) -> None:
         """Keep the largest expression that stands for a path computed from __file__."""
         if self._evaluator is None or id(node) in self._used:
             return
-        found, pattern = self._evaluate(node), ""
-        if found is None and isinstance(node, ast.Call):
+        found, pattern = self._evaluator.evaluate_all(node), ""
+        if isinstance(node, ast.Call) and not any(one.anchored for one in found):
             found, pattern = self._evaluate_listing(node)
-        if found is None or not found.anchored:
-            return
-        self._use(node)
-        if pattern or found.text != self._path:
-            self._keep(posixpath.normpath(posixpath.join(found.text, pattern)), node, "anchored")
+        for one in found:
+            path = posixpath.normpath(posixpath.join(one.text, pattern))
+            if not one.anchored or self._is_vague(path):
+                continue
+            self._use(node)
+            if posixpath.dirname(path) in ("**", f"{posixpath.dirname(self._path)}/**"):
+                path = path.replace("**/", "")  # of its own folder only what lies in it itself
+            if path != self._path:
+                path = f"{path[:-1]}**/*" if path.endswith(f"/{HOLE}") else path
+                self._keep(path.replace(HOLE, "*"), node, "anchored")
 
-    def _evaluate_listing(self, node: ast.Call) -> tuple[Text | None, str]:
-        """`path.glob("*.py")`, `os.listdir(path)` -> (the folder, what is taken of it)."""
+    def _is_vague(self, path: str) -> bool:
+        """Tell whether a path names no more than something in the module's own folder, or above."""
+        start, hole, _ = path.partition(HOLE)
+        own = posixpath.dirname(self._path)
+        return bool(hole) and f"{own}/".startswith(start) or start.endswith("../")
+
+    def _evaluate_listing(self, node: ast.Call) -> tuple[list[Text], str]:
+        """`path.glob("*.py")`, `os.listdir(path)` -> (the folders, what is taken of them)."""
+        assert self._evaluator is not None, "seen before"
         name = last_name(node.func)
         receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
         if name in _LISTS or name in ("walk", "fwalk"):
-            folder = self._evaluate(node.args[0] if node.args else receiver)
-            return folder, "*" if name in _LISTS else "**/*"
+            folder = node.args[0] if node.args else receiver
+            return self._evaluator.evaluate_all(folder), "**/*"
         if name in _GLOBS and node.args and receiver is not None:
-            pattern, folder = self._evaluate(node.args[0]), self._evaluate(receiver)
-            if pattern is not None and not pattern.anchored:
-                return folder, _GLOBS[name] + pattern.text
-        return None, ""
+            pattern = self._evaluator.evaluate_all(node.args[0])[0]
+            return self._evaluator.evaluate_all(receiver), _GLOBS[name] + pattern.text
+        return [], ""
 
     def _evaluate(self, node: ast.AST | None) -> Text | None:
         if self._evaluator is not None:
@@ -238,22 +249,17 @@ class FileFinder:
 
     def _see_text(self, node: ast.Constant) -> None:
         text = node.value
+        if isinstance(text, str) and _WINDOWS.fullmatch(text):
+            text = text.replace("\\", "/")
         if not isinstance(text, str) or id(node) in self._used or not 0 < len(text) < 200:
             return
-        if _FILE.fullmatch(text.removeprefix("./")):
+        if _FILE.fullmatch(text.removeprefix("./") or "."):
             kind = "opened" if id(node) in self._opened else "literal"
             self._keep(posixpath.normpath(text), node, kind)
             folder = posixpath.dirname(self._path)
             self._keep(posixpath.normpath(posixpath.join(folder, text)), node, "beside")
 
 
-def is_write(node: ast.Call) -> bool:
-    """Tell whether a call writes the file that it names, as open(path, "w") does."""
-    name = last_name(node.func)
-    if name in _WRITERS or (_WRITES.match(name) and name != "write"):
-        return True
-    if name != "open":
-        return False
-    words = [*node.args, *(one.value for one in node.keywords if one.arg == "mode")]
-    modes = [one.value for one in words if isinstance(one, ast.Constant)]
-    return any(isinstance(m, str) and re.fullmatch(r"[rb+t]*[wax+][b+t]*", m) for m in modes)
+def _is_spec(node: ast.expr) -> bool:
+    called = last_name(node.func) if isinstance(node, ast.Call) else ""
+    return last_name(node) in ("__spec__", "spec") or called == "find_spec"

@@ -2,17 +2,22 @@
 
 import ast
 import re
+from functools import partial
 
-from lib.bundler.analysis.evaluate_paths import Evaluator, Text, may_hold_paths
+from lib.bundler.analysis.code_texts import list_imports_in_text
+from lib.bundler.analysis.evaluate_paths import Evaluator, may_hold_paths
 from lib.bundler.analysis.find_files import FileFinder
-from lib.bundler.analysis.findings import Findings, Import, Mention
-from lib.bundler.analysis.walk_tree import When, dotted_name, last_name, walk_tree
+from lib.bundler.analysis.findings import Family, Findings, Import, Mention
+from lib.bundler.analysis.path_texts import HOLE, Text
+from lib.bundler.analysis.names import When, dotted_name, last_name
+from lib.bundler.analysis.walk_tree import walk_tree
 
-_DYNAMIC = {"import_module", "__import__", "run_module", "resolve_name", "locate"}
+_DYNAMIC = {"import_module", "__import__", "run_module", "resolve_name", "locate", "find_spec"}
 _SCANS = {"iter_modules", "walk_packages"}
 _LAZY = {"attach", "attach_stub", "lazy_attach", "_LazyModule", "LazyModule"}
-_FROM_OUTSIDE = {"argv", "environ", "getenv", "input"}
+_FROM_OUTSIDE = {"argv", "input"}
 _MENTION = re.compile(r"\.*[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d][\w.]*)?")
+_INLINE = re.compile(r"-c\s+(?:\"([^\"]*)\"|'[^']*')")
 _COMMAND = re.compile(r"(?:^|\s)-m[\s,\"']+([^\W\d][\w.]*)")
 
 
@@ -47,11 +52,20 @@ class _Finder:
         self._is_entry = is_entry
         self._text = text
         name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-        self._evaluator = Evaluator(tree, path, name, package) if may_hold_paths(text) else None
-        self._files = FileFinder(self.findings, self._evaluator, is_entry, path)
+        self._evaluator: Evaluator | None = None
+        self._make = partial(Evaluator, tree, path, name, package, is_entry)
+        if may_hold_paths(text):
+            self._make_evaluator()
+        self._files = FileFinder(
+            self.findings, self._evaluator, self._make_evaluator, is_entry, path
+        )
         self._is_lazy = text is None or "__getattr__" in text or any(one in text for one in _LAZY)
         self._docstrings: set[int] = set()
         self._aliases: dict[str, str] = {}
+
+    def _make_evaluator(self) -> Evaluator:
+        self._evaluator = self._evaluator or self._make()
+        return self._evaluator
 
     def find(self) -> None:
         for node, when in walk_tree(self._tree, self._is_entry):
@@ -75,7 +89,7 @@ class _Finder:
             elif kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
                 self._pass_over(node.returns)  # type: ignore[attr-defined]
             elif kind is ast.List or kind is ast.Tuple:
-                self._see_list(node)  # type: ignore[arg-type]
+                self._see_list(node.elts)  # type: ignore[attr-defined]
             self._files.see(node, when)
         self._files.finish()
 
@@ -107,25 +121,61 @@ class _Finder:
 
     def _see_call(self, node: ast.Call, when: When) -> None:
         name = last_name(node.func)
+        if isinstance(node.func, ast.Name):  # from importlib import import_module as load
+            name = self._aliases.get(name, name).rpartition(".")[2]
         if name in _DYNAMIC and node.args:
             self._add_call(node, name, when)
-        elif name in _SCANS or name in _LAZY:
-            self._add_scan(node, name)
+        elif name == "format" and isinstance(node.func, ast.Attribute):
+            self._see_computed(node.func.value)
+        elif name == "join" and isinstance(node.func, ast.Attribute):
+            self._see_joined(node.func.value, node)
+        elif name in ("exec", "eval") and node.args:
+            self._see_code(node.args[0])
+        elif name.startswith(("create_subprocess", "spawn", "exec")):
+            self._see_list(node.args)
+        elif name in ("system", "popen", "getoutput", "create_subprocess_shell") and node.args:
+            for found in _INLINE.findall(self._start_of(node.args[0], "python")):
+                self._see_code(ast.copy_location(ast.Constant(found), node))
+        elif name in _SCANS:
+            self._add_scan(node)
 
     def _add_call(self, node: ast.Call, name: str, when: When) -> None:
         """Keep the module of a call such as import_module(".b", __package__) or __import__("a")."""
-        target = self._text_of(node.args[0])
-        if target is None:
-            if name != "locate":
-                names = {last_name(one) for one in ast.walk(node.args[0])}
-                self.findings.unfollowed.append((node.lineno, bool(names & _FROM_OUTSIDE)))
-            return
-        absolute = self._resolve_text(target.partition(":")[0], node)
-        if name in ("run_module", "locate"):
-            self.findings.mentions.append(Mention(absolute, node.lineno, alone=True))
-        elif absolute:
-            rank: When = "later" if when in ("load", "maybe") else when
-            self.findings.imports.append(Import(absolute, (), node.lineno, rank))
+        rank: When = "later" if when in ("load", "maybe") else when
+        texts = self._texts_of(node.args[0])
+        for text in texts:
+            target = self._resolve_text(text.text.partition(":")[0], node)
+            if not text.is_known:
+                has_usual = any(one.is_known for one in texts)
+                self._add_computed(node, name, target, has_usual)
+            elif not target:
+                continue
+            elif name == "find_spec":
+                self.findings.imports.append(Import(target, (), node.lineno, "optional"))
+            elif name in ("run_module", "locate") or len(texts) > 1:
+                self.findings.mentions.append(Mention(target, node.lineno, alone=True))
+            else:
+                names = self._list_of_names(node) if name == "__import__" else ()
+                self.findings.imports.append(Import(target, names, node.lineno, rank))
+
+    def _add_computed(self, node: ast.Call, name: str, target: str, has_usual: bool) -> None:
+        """Keep what a computed name begins with, or that nothing is known of it."""
+        start = target.partition(HOLE)[0]
+        if re.fullmatch(r"[^\W\d][\w.]*", start) and name != "find_spec":
+            self.findings.families.append(Family(target.replace(HOLE, "*"), node.lineno))
+        elif name not in ("locate", "find_spec"):
+            names = {last_name(one) for one in ast.walk(node.args[0])}
+            is_from_outside = bool(names & _FROM_OUTSIDE) and not has_usual
+            self.findings.unfollowed.append((node.lineno, is_from_outside))
+
+    def _list_of_names(self, node: ast.Call) -> tuple[str, ...]:
+        """`__import__("a", fromlist=["b"])` -> ("b",)."""
+        given = [*node.args[3:4], *(k.value for k in node.keywords if k.arg == "fromlist")]
+        if not given or self._evaluator is None:
+            return ()
+        return tuple(
+            one.text for one in self._evaluator.evaluate_items(given[0]) if one.text.isidentifier()
+        )
 
     def _resolve_text(self, target: str, node: ast.Call) -> str:
         dots = len(target) - len(target.lstrip("."))
@@ -135,26 +185,48 @@ class _Finder:
         package = (self._text_of(anchor[0]) if anchor else None) or self._package
         return resolve_relative(package, dots, target.lstrip(".") or None) or ""
 
-    def _text_of(self, node: ast.expr) -> str | None:
+    def _texts_of(self, node: ast.expr) -> list[Text]:
         if isinstance(node, ast.Constant):
-            return node.value if isinstance(node.value, str) else None
-        found = self._evaluator.evaluate(node) if self._evaluator else None
-        return found.text if isinstance(found, Text) and not found.is_path else None
+            return [Text(node.value)] if isinstance(node.value, str) else []
+        found = self._evaluator.evaluate_all(node) if self._evaluator else [Text(HOLE)]
+        return [one for one in found if not one.is_path and not one.anchored]
 
-    def _add_scan(self, node: ast.Call, name: str) -> None:
+    def _text_of(self, node: ast.expr) -> str | None:
+        found = self._texts_of(node)
+        return found[0].text if len(found) == 1 and found[0].is_known else None
+
+    def _see_joined(self, dot: ast.expr, node: ast.Call) -> None:
+        """`".".join(["models", name])` begins with a package's name."""
+        first = node.args[0] if node.args else None
+        parts = first.elts if isinstance(first, ast.List | ast.Tuple) else []
+        start = self._text_of(parts[0]) if parts else None
+        if isinstance(dot, ast.Constant) and dot.value == "." and start:
+            self._add_family(f"{start}.", node.lineno)
+
+    def _see_code(self, node: ast.expr) -> None:
+        """A text that is run as code imports what it says, and what it begins to say."""
+        text = self._start_of(node)
+        for name in list_imports_in_text(text):
+            self.findings.mentions.append(Mention(name, node.lineno, alone=True))
+            if isinstance(node, ast.JoinedStr | ast.BinOp):
+                self.findings.families.append(Family(f"{name}.*", node.lineno))
+                self.findings.unfollowed.append((node.lineno, False))
+
+    def _add_scan(self, node: ast.Call) -> None:
         """A package whose modules are listed at run time is taken as a whole."""
-        if name in _LAZY:
-            return
         where = node.args[0] if node.args else None
         if isinstance(where, ast.Attribute) and where.attr == "__path__":
             target = dotted_name(where.value)
             head, _, rest = target.partition(".")
+            self.findings.scans_what_is_named |= head not in self._aliases
             known = self._aliases.get(head, head)
             known = head if known.startswith(f"{head}.") and rest else known
             target = ".".join(filter(None, (known, rest)))
-            self.findings.families.append((target, node.lineno))
+            self.findings.families.append(Family(f"{target}.*", node.lineno))
         elif where is not None and last_name(where) == "__path__" and self._package:
-            self.findings.families.append((self._package, node.lineno))
+            self.findings.families.append(Family(f"{self._package}.*", node.lineno))
+        elif where is not None:
+            self.findings.scans_what_is_named = True
 
     def _see_constant(self, node: ast.Constant) -> None:
         text = node.value
@@ -179,31 +251,33 @@ class _Finder:
         if name := resolve_relative(self._package, dots, text.lstrip(".") or None):
             self.findings.mentions.append(Mention(name, line))
 
-    def _see_computed(self, node: ast.JoinedStr | ast.BinOp) -> None:
+    def _see_computed(self, node: ast.expr) -> None:
         """A name that begins with a package's, as f"models.{name}", takes the package."""
-        first: ast.AST = node
-        while isinstance(first, ast.BinOp):
-            first = first.left
-        if isinstance(first, ast.JoinedStr):
-            start = self._start_of(first)
-        elif isinstance(first, ast.Constant) and isinstance(first.value, str):
-            start = re.split(r"%[sr]|{", first.value)[0]
-        else:
-            start = (self._text_of(first) or "") if isinstance(first, ast.Name) else ""
-            start += "." if start and start == self._package else ""
+        start = self._start_of(node)
         if re.fullmatch(r"\.*([^\W\d]\w*\.)*", start) and start.endswith("."):
             self._add_family(start, node.lineno)
 
-    def _start_of(self, node: ast.JoinedStr) -> str:
-        """An f-string -> its text up to the first part that cannot be known."""
+    def _start_of(self, node: ast.expr, unknown: str | None = None) -> str:
+        """A sum, an f-string or a template -> its text up to what cannot be known.
+
+        With `unknown` in the place of what cannot be known, all of its text.
+        """
+        parts: list[ast.expr] = [node]
+        while isinstance(parts[0], ast.BinOp):
+            first = parts[0]
+            parts[:1] = [first.left, first.right]
+        if isinstance(parts[0], ast.JoinedStr):
+            values = [
+                one.value if isinstance(one, ast.FormattedValue) else one for one in parts[0].values
+            ]
+            parts[:1] = values
         start = ""
-        for part in node.values:
-            inner = part.value if isinstance(part, ast.FormattedValue) else part
-            text = self._text_of(inner)
-            if text is None:
+        for part in parts:
+            text = self._text_of(part)
+            if text is None and unknown is None:
                 break
-            start += text
-        return start
+            start += text if text is not None else str(unknown)
+        return re.split(r"%[sr]|{", start)[0]
 
     def _add_family(self, start: str, line: int) -> None:
         dots = len(start) - len(start.lstrip("."))
@@ -211,11 +285,13 @@ class _Finder:
         if dots:
             name = resolve_relative(self._package, dots, start.strip(".") or None)
         if name:
-            self.findings.families.append((name, line))
+            self.findings.starts.append(Family(f"{name}.*", line))
 
-    def _see_list(self, node: ast.List | ast.Tuple) -> None:
+    def _see_list(self, items: list[ast.expr]) -> None:
         """Keep the modules of commands: [sys.executable, "-m", "worker"]."""
-        for before, item in zip(node.elts, node.elts[1:], strict=False):
-            after_m = isinstance(before, ast.Constant) and before.value == "-m"
-            if after_m and isinstance(item, ast.Constant) and isinstance(item.value, str):
+        for before, item in zip(items, items[1:], strict=False):
+            flag = before.value if isinstance(before, ast.Constant) else ""
+            if flag == "-m" and isinstance(item, ast.Constant) and isinstance(item.value, str):
                 self.findings.mentions.append(Mention(item.value, item.lineno, alone=True))
+            elif flag == "-c":
+                self._see_code(item)

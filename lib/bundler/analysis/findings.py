@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from lib.bundler.analysis.walk_tree import When
+from lib.bundler.analysis.names import When
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,27 @@ class Mention:
     alone: bool = False  # it may be a module's name even without a dot
 
 
+@dataclass(frozen=True)
+class Family:
+    """Modules that are taken together: those whose dotted names match a glob."""
+
+    pattern: str  # "models.*", "cli.cmd_*"
+    line: int
+
+
 @dataclass
 class Findings:
     """What one module says about other modules and about files."""
 
     imports: list[Import] = field(default_factory=list)
     mentions: list[Mention] = field(default_factory=list)
-    families: list[tuple[str, int]] = field(default_factory=list)  # packages taken as a whole
+    families: list[Family] = field(default_factory=list)  # of computed names that are imported
+    starts: list[Family] = field(default_factory=list)  # of texts that may be imported somewhere
     unfollowed: list[tuple[int, bool]] = field(
         default_factory=list
     )  # (line, from outside for sure)
+    scans_what_is_named: bool = False  # it lists the modules of a package that it is handed
+    exports: dict[str, str] = field(default_factory=dict)  # names of paths computed from __file__
     words: list[Mention] = field(default_factory=list)  # names of a computed import, where one is
     file_needs: list[str] = field(default_factory=list)  # reasons why files must lie on disk
     files: list[FileUse] = field(default_factory=list)  # files and folders that it names

@@ -33,6 +33,7 @@ class Problem:
     when: str
     error: InputError
     difference: Difference | None  # None: the program itself would fail there in the same way
+    top: str = ""  # of a package that is not there
 
 
 @dataclass
@@ -71,6 +72,25 @@ class Graph:
                     certain.add(target)
                     queue.append(target)
         return certain
+
+    def list_guarded(self) -> set[str]:
+        """Names of the modules whose imports may fail: each chain to them has one that is tried."""
+        free, queue = {ENTRY}, deque([ENTRY])
+        while queue:
+            for target, how in self.modules[queue.popleft()].targets:
+                if how.when != "optional" and target not in free and target in self.modules:
+                    free.add(target)
+                    queue.append(target)
+        return self.modules.keys() - free
+
+    def list_tried(self) -> set[str]:
+        """Top-level names that the program knows may be absent: it tries to import them."""
+        return {
+            item.module.partition(".")[0]
+            for module in self.modules.values()
+            for item in module.findings.imports
+            if item.when == "optional"
+        }
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ class Locator:
         """
         self.root = root
         self.search = list(search)
+        self.exported = list(search)  # to these the program adds the others itself, as it runs
         self.late = list(late)
         self.mounts = dict(mounts or {})
         self.overlay = dict(overlay or {})
@@ -110,6 +111,10 @@ class Locator:
         if files:
             inner = files[0].removesuffix("/__init__.py") if files[0].endswith("t__.py") else ""
             more = self.read_extends(files[0]) if inner else []
+            if "*" in more:  # a part in each folder, as pkgutil.extend_path makes it
+                everywhere = folders if "." in name else (*self.search, *self.late)
+                parts = [join(folder, last) for folder in everywhere]
+                more = [one for one in parts if one != inner and self.real(one).is_dir()]
             return Found(files[0], tuple([inner, *more] if inner else []), tuple(files[1:]))
         is_elsewhere = "." not in name and not self.overlay.keys() & set(spaces)
         if not spaces or (is_elsewhere and self.is_installed(name)):
@@ -134,7 +139,7 @@ class Locator:
         """A top-level name -> its package's folder or its file, elsewhere than beside the entry."""
         if top not in self._installed:
             own = {self.real(folder).resolve() for folder in (*self.search, *self.late)}
-            own |= {self.root.resolve(), Path.cwd().resolve(), Path(__file__).resolve().parents[2]}
+            own |= {self.root.resolve(), Path.cwd().resolve(), Path(__file__).resolve().parents[3]}
             paths = [path for path in sys.path if Path(path or ".").resolve() not in own]
             spec = PathFinder.find_spec(top, paths)
             if spec is None:
@@ -175,6 +180,15 @@ class Locator:
         named = {one.removesuffix(".__init__") for one in names if self.find(one)}
         return sorted(one for one in named if not self._is_test(one))
 
+    def list_family(self, pattern: str) -> list[str]:
+        """A glob such as "models.*" or "plugin_*" -> the modules whose names match, sorted."""
+        package, _, rest = pattern.partition("*")[0].rpartition(".")
+        if package:
+            names = self.list_package(package)
+            whole = [package] if rest or names else []
+            return sorted({*whole, *(one for one in names if fnmatch.fnmatchcase(one, pattern))})
+        return [one for one in self.list_tops() if rest and fnmatch.fnmatchcase(one, pattern)]
+
     def _is_test(self, name: str) -> bool:
         """Tell whether a module is a test of a distribution that is taken in."""
         path = self.find_file(name) or ""
@@ -189,6 +203,16 @@ class Locator:
             return []
         inner = [path.relative_to(start).as_posix() for path in found if not _is_hidden(path)]
         return sorted(p for path in inner if self.real(p := join(folder, path)).is_file())
+
+    def match_folders(self, pattern: str) -> list[str]:
+        """A path from the root, or a glob -> the folders there, none of them above the root."""
+        if pattern.startswith(("..", "/")):
+            return []
+        if "*" not in pattern:
+            return [pattern] if self.real(pattern).is_dir() else []
+        found = sorted(path for path in self.root.glob(pattern) if path.is_dir())
+        kept = [path for path in found if not _is_hidden(path)]
+        return [path.relative_to(self.root).as_posix() for path in kept]
 
     def show(self, path: str) -> str:
         """A path from the root -> the path that a user would type."""

@@ -29,6 +29,7 @@ class GraphBuilder:
         self._findings: dict[str, Findings] = {}
         self._resolved: set[str] = set()  # modules in which a computed name could be followed
         self.graph = Graph()
+        self.is_named_by_data = False  # whether data files name modules
         self.broken: dict[str, InputError] = {}  # path -> what is wrong with its text
         locator.read_extends = self._read_extends
         self._chosen = Selection()
@@ -72,14 +73,19 @@ class GraphBuilder:
         return []
 
     def list_unfollowed(self) -> list[tuple[str, int]]:
-        """(path, line) of every import of a computed name of which nothing is known."""
+        """(path, line) of every import of a computed name of which nothing is known.
+
+        Where data files name modules, these are taken for what is imported.
+        """
         found = []
         importers = self._list_importers()
         for module in self.graph.modules.values():
-            known = self._resolved & {module.name, *importers.get(module.name, ())}
+            near = {module.name, *importers.get(module.name, ()), *(t for t, _ in module.targets)}
+            known = self._resolved & near
             for line, is_from_outside in module.findings.unfollowed:
-                has_family = any(self._locator.find(name) for name, _ in module.findings.families)
-                if has_family or (known and not is_from_outside):
+                starts = module.findings.starts
+                has_family = any(self._locator.list_family(one.pattern) for one in starts)
+                if has_family or ((known or self.is_named_by_data) and not is_from_outside):
                     continue
                 found.append((module.path, line))
         return found
@@ -126,7 +132,7 @@ class GraphBuilder:
         if "__path__" not in source.text:
             return []
         name = dirname(path).replace("/", ".")
-        return [use.path for use in self._find(source, name).extends]
+        return [use.path for use in self._find(source, name).extends if use.path != dirname(path)]
 
     def _make_module(
         self, name: str, path: str, source: Source, extra: list[Import], files: list[str]
@@ -172,31 +178,37 @@ class GraphBuilder:
     def _find_named(self, name: str, findings: Findings) -> list[tuple[str, int]]:
         """Modules that are named by texts, or taken as a whole with their package."""
         named = [(one, m.line) for m in findings.mentions for one in self.find_mentioned(m)]
+        families = list(findings.families)
         if findings.unfollowed or any(self._imports_by_name(one) for one in findings.imports):
             words = [(one, m.line) for m in findings.words for one in self.find_mentioned(m)]
             named += words
-            named += [
-                (one, line)
-                for family, line in findings.families
-                for one in self._locator.list_package(family)
-            ]
+            if self._scans_what_is_named(findings):
+                named += [
+                    (inner, line)
+                    for one, line in words
+                    for inner in self._locator.list_package(one)
+                ]
+            families += findings.starts
             elsewhere = {m.name.split(".")[0] for m in (*findings.words, *findings.mentions)}
-            if named or any(self._locator.is_installed(top) for top in elsewhere):
+            if any(self._locator.is_installed(top) for top in elsewhere):
                 self._resolved.add(name)
-        else:
-            named += [
-                (one, line)
-                for family, line in findings.families
-                if "iter_modules" in self._text_of(name) or "walk_packages" in self._text_of(name)
-                for one in self._locator.list_package(family)
-            ]
+        named += [
+            (one, family.line)
+            for family in families
+            for one in self._locator.list_family(family.pattern)
+        ]
         if named:
             self._resolved.add(name)
         return named
 
-    def _text_of(self, name: str) -> str:
-        source = self._entry if name == ENTRY else self._source_of(name)
-        return source.text if source else ""
+    def _scans_what_is_named(self, findings: Findings) -> bool:
+        """Tell whether a module, or one that it imports, lists a package that it is handed."""
+        if findings.scans_what_is_named:
+            return True
+        names = [item.module for item in findings.imports]
+        names += [f"{item.module}.{one}" for item in findings.imports for one in item.names]
+        sources = [(name, self._source_of(name)) for name in names]
+        return any(self._find(one, name).scans_what_is_named for name, one in sources if one)
 
     def _imports_by_name(self, item: Import) -> bool:
         """Tell whether an import leads to a module that imports computed names."""
@@ -312,7 +324,8 @@ class GraphBuilder:
         if name_origin(top) == "not known on Kaggle":
             problem, cure = explain_missing_package(self._locator, top)
             difference = Difference(path, item.line, problem, cure)
-            self._add_problem(importer, item, self._error(path, item, problem, cure), difference)
+            error = self._error(path, item, problem, cure)
+            self.graph.problems.append(Problem(importer, item.when, error, difference, top))
 
     def _add_source_folder(self, top: str) -> bool:
         """A package of the same project, installed in editable form -> whether it was added."""
@@ -329,6 +342,7 @@ class GraphBuilder:
             name += "_"
         self._locator.mounts[name] = folder
         self._locator.search.append(name)
+        self._locator.exported.append(name)
         self._locator.forget()
         return True
 

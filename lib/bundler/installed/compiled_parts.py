@@ -21,6 +21,8 @@ def judge_compiled(vendored: Sequence[Vendored], modules: Mapping[str, Module]) 
     does the module that does it, unless it catches the error. Where that chain ends in a handler,
     the program falls back; where it ends elsewhere, an InputError says so.
     """
+    if not vendored:
+        return []
     judge = _Judge(modules, {f"{one.prefix}/" for one in vendored})
     told: list[Difference] = []
     for one in vendored:

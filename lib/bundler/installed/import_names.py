@@ -54,7 +54,8 @@ def find_dependencies(
     """(what an entry reaches, what is installed, whether doubts are told) -> (names, doubts).
 
     The names are those of the distributions that its imports from elsewhere need, sorted. Imports
-    that the program can do without, and those for type checkers alone, need none.
+    that the program can do without, and those for type checkers alone, need none. Of a package
+    that is not installed here either, only an import that always runs is a doubt.
     """
     names: set[str] = set()
     doubts: dict[str, Difference] = {}
@@ -67,7 +68,7 @@ def find_dependencies(
             name, why = _name_distribution(module, installed)
             if name:
                 names.add(name)
-            elif is_told:
+            elif is_told and (how.when == "load" or installed.find_providers(module)):
                 what = f"the block of dependencies leaves {top} out: {why}"
                 place = graph.modules[importer].path, how.line
                 doubts.setdefault(top, Difference(*place, what, _NAME_IT))

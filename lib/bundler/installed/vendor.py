@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from lib.base.errors import InputError, find_nearest
+from lib.bundler.analysis.kaggle_packages import KAGGLE_MODULES
 from lib.bundler.installed.distributions import (
     Distribution,
     Installed,
@@ -159,6 +160,8 @@ def _is_program(file: Path) -> bool:
 
 def tell_cure(name: str, tops: tuple[str, ...] | list[str]) -> str:
     """(distribution, its top-level names) -> what to do where it cannot be taken in."""
+    if not KAGGLE_MODULES.isdisjoint(tops):
+        return f"leave out --vendor {name}: Kaggle's image has it"
     external = " ".join(f"--external {top}" for top in tops)
     told = f"leave out --vendor {name}, attach its wheel as a Kaggle dataset and pip install that"
     return f"{told}; {external} leaves it out of the bundle" if external else told

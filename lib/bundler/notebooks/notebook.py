@@ -1,22 +1,24 @@
 """An entry and the packages beside it -> a notebook that writes them as files and runs them."""
 
+import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from posixpath import dirname, relpath
 from typing import Any
 
 from lib.base.files import sha256_bytes, write_json, write_text
 from lib.bundler.analysis.graph import ENTRY
 from lib.bundler.bundle import build_bundle
 from lib.bundler.chapters import arrange
-from lib.bundler.contents import Contents, find_contents, read_file
+from lib.bundler.contents import Contents, find_contents, read_file, tell_size
+from lib.bundler.differences import Difference
 from lib.bundler.entry import Entry
 from lib.bundler.manifest import too_large
 from lib.bundler.notebooks.file_cells import write_file
 from lib.bundler.notebooks.run_cells import run_apart, run_here, set_up
 from lib.bundler.notebooks.value_block import insert_values, list_names, render_values
-from lib.bundler.sources import Source
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Notebook:
     content: dict[str, Any]
     manifest: dict[str, Any]
     sha256: str  # of the script that the same files make; __bundle__.sha256 in a cell
+    differences: tuple[Difference, ...] = ()  # what it will do otherwise than the program
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class _File:
     path: str
     raw: bytes  # as the cell writes them
     codec: str
-    remark: str  # the row that the table of a script has for it
+    row: str  # that the table of a script would have for it, with the hash of its source
 
 
 def build_notebook(entry: Entry, story: Story | None = None) -> Notebook:
@@ -56,33 +59,25 @@ def build_notebook(entry: Entry, story: Story | None = None) -> Notebook:
     the preface's values in files beside it, where these processes find them as well.
     """
     bundle, story = build_bundle(entry), story or Story()
-    contents = find_contents(entry)
+    contents = find_contents(dataclasses.replace(entry, style="disk"))  # its files are unpacked
     entry = contents.entry
     names = list_names(entry.preface)
     files = _list_files(contents, bundle.sha256)
     cells = [_markdown(story.introduction or _describe(entry, len(contents.graph.modules) - 1))]
     cells += [_code(entry.preface.removesuffix("\n"))] if names else []
-    cells += [_code(set_up(files, story.is_here))]
-    cells += _show_files(entry, contents, files)
-    if story.is_here:
-        tops = {one.split(".")[0] for one in contents.graph.modules} - {ENTRY}
-        run = run_here(entry.name, names, tops)
-    else:
-        home = "" if entry.module else entry.name.rpartition("/")[0]
-        laid = {path: path.removeprefix(f"{home}/") if home else path for path in contents.cwd}
-        search = [*contents.search, *contents.late_search]
-        run = run_apart(entry.name, entry.module, names, search, laid)
-    cells += [_markdown("## Run it"), _code(run)]
+    cells += [_code(set_up(files, story.is_here)), *_show_files(contents, files)]
+    cells += [_markdown("## Run it"), _code(_run(contents, names, story))]
     if story.closing:
         cells += [_markdown(f"## {story.closing_title}"), _code(story.closing.removesuffix("\n"))]
     content = _wrap(cells)
     size = len(json.dumps(content))
     if entry.limit is not None and size > entry.limit:
         sizes = {one["path"]: one["bytes"] for one in bundle.manifest["inputs"]}
-        raise too_large(
-            "the notebook", size, entry.limit, sizes, "build the script, or leave some of it out"
-        )
-    return Notebook(content, {**bundle.manifest, "bytes": size}, bundle.sha256)
+        cure = "build the script, or leave some of it out"
+        raise too_large("the notebook", size, entry.limit, sizes, cure)
+    told = [*contents.differences, *(tell_size(entry.name, size) if entry.limit is None else [])]
+    facts = {"bytes": size, "differences": [dataclasses.asdict(one) for one in told]}
+    return Notebook(content, {**bundle.manifest, **facts}, bundle.sha256, tuple(told))
 
 
 def render_notebook(notebook: Notebook) -> str:
@@ -119,18 +114,29 @@ def _describe(entry: Entry, count: int) -> str:
 
 def _list_files(contents: Contents, sha256: str) -> dict[str, _File]:
     """Path -> file, the imported ones first, the entry the last one."""
-    sources = [one.source for one in contents.graph.modules.values() if one.source]
-    is_known = any("__bundle__" in source.text for source in sources)
-    block = render_values(contents.entry.preface, sha256 if is_known else "")
-    files = {}
-    for source in sources:
-        files[source.path] = _make_file(source.path, source.raw, source.codec)
-    main = sources[-1]
+    sources = contents.list_sources()
+    preface = contents.entry.preface
+    is_asked = preface or any("__bundle__" in source.text for source in sources)
+    block = render_values(preface, sha256 if is_asked else "")
+    files = {one.path: _make_file(one.path, one.raw, one.codec) for one in sources}
     for path in (*contents.data, *contents.passive):
         files[path] = _make_file(path, read_file(contents, path), "utf-8")
+    main = sources[-1]
     shown = files.pop(main.path)
-    files[main.path] = _File(main.path, insert_values(main, block), main.codec, shown.remark)
+    files[main.path] = dataclasses.replace(shown, raw=insert_values(main, block))
     return files
+
+
+def _run(contents: Contents, names: list[str], story: Story) -> str:
+    """The text of the cell that runs the entry."""
+    entry = contents.entry
+    if story.is_here:
+        tops = {one.split(".")[0] for one in contents.graph.modules} - {ENTRY}
+        return run_here(entry.name, names, tops)
+    home = "" if entry.module else dirname(entry.name)  # the working folder, where it lies
+    laid_out = {path: relpath(path, home or ".") for path in contents.cwd}
+    search = [*contents.search, *contents.late_search]
+    return run_apart(entry.name, entry.module, names, search, laid_out)
 
 
 def _make_file(path: str, raw: bytes, codec: str) -> _File:
@@ -139,21 +145,22 @@ def _make_file(path: str, raw: bytes, codec: str) -> _File:
     return _File(path, raw, codec, row)
 
 
-def _show_files(entry: Entry, contents: Contents, files: dict[str, _File]) -> list[dict[str, Any]]:
+def _show_files(contents: Contents, files: dict[str, _File]) -> list[dict[str, Any]]:
     """Files -> the cells that write them, by chapters, each below its name and its row."""
-    sources: dict[str, Source] = {
-        one.source.path: one.source for one in contents.graph.modules.values() if one.source
-    }
+    sources = {one.path: one for one in contents.list_sources()}
     cells = []
-    for chapter in arrange(entry.chapters, list(files), sources):
+    for chapter in arrange(contents.entry.chapters, list(files), sources):
         is_name = "." in chapter.summary.split(" ")[0]  # of a file, which keeps its letters
         summary = chapter.summary if is_name else chapter.summary[:1].upper() + chapter.summary[1:]
         title = chapter.title.strip() or "The files"
-        cells.append(_markdown(f"## {title}\n\n{summary}".rstrip()))
-        for path in chapter.paths if chapter.title else files:
-            one = files[path]
-            cells.append(_markdown(f"### `{path}`\n\n<!-- {one.remark} -->"))
-            cells.append(_code(write_file(path, one.raw, one.codec)))
+        own = [files[path] for path in (chapter.paths if chapter.title else files)]
+        rows = [f"<!-- {one.row} -->" for one in own]  # not shown; for those who take it apart
+        cells.append(
+            _markdown("\n\n".join(filter(None, [f"## {title}", summary, "\n".join(rows)])))
+        )
+        for one in own:
+            cells.append(_markdown(f"### `{one.path}`"))
+            cells.append(_code(write_file(one.path, one.raw, one.codec)))
     return cells
 
 

@@ -35,8 +35,7 @@ import shutil
 import subprocess
 import threading
 $values
-words = []  # of the command line, behind the program's name
-command = [sys.executable, $options, *words]
+program = [$program]  # words of the command line go behind it
 environment = dict(os.environ)
 for name in ("MPLBACKEND", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR"):  # the notebook's own
     if environment.get(name) in ("module://matplotlib_inline.backend_inline", "1"):
@@ -50,12 +49,11 @@ $lay_out
 def show(pipe, stream):
     decode = codecs.getincrementaldecoder("utf-8")("replace").decode
     while piece := pipe.read1(65536):
-        stream.write(decode(piece))
-        stream.flush()
+        stream.write(decode(piece))  # it shows that by itself, five times a second
 
 
 pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
-running = subprocess.Popen(command, env=environment, **pipes)
+running = subprocess.Popen([sys.executable, $options, *program], env=environment, **pipes)
 pairs = (running.stdout, sys.stdout), (running.stderr, sys.stderr)
 readers = [threading.Thread(target=show, args=pair, daemon=True) for pair in pairs]
 for reader in readers:
@@ -115,13 +113,13 @@ def run_apart(
     options = ['"-u"']  # so that output is shown while it runs
     if module or search[0] != own:
         options.append('"-P"')  # the folders below come first
+    program = f"os.path.join(source, {json.dumps(name)})"
     if module:
-        options += ['"-m"', json.dumps(module)]
-    else:
-        options.append(f"os.path.join(source, {json.dumps(name)})")
+        program = f'"-m", {json.dumps(module.removesuffix(".__main__"))}'
     pairs = json.dumps(sorted(laid_out.items()))
     return _RUN_APART.substitute(
         values="\n".join(_leave_values(name, names)),
+        program=program,
         options=", ".join(options),
         search=json.dumps(list(search)),
         lay_out=_LAY_OUT.substitute(pairs=pairs) if laid_out else "",

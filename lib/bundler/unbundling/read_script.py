@@ -12,6 +12,7 @@ _ROW = re.compile(r"#: +(\d+) +(\d+) +(\d+) ([0-9a-f]{64}) (\S+) +(\S.*)")
 _HEAD = re.compile(r"# ==== (\S.*?) ?=*\s*")
 _FOOT = re.compile(r"# ---- end of (\S.*?) ?-*\s*")
 _TITLE = re.compile(r"# #{20} .* #+\s*")
+_START = re.compile(r"(with |exec\()__bundle__\(.*|    exec\(__loader__\..*")  # runs the entry
 _GUARD = "pass  # so that the string below"
 _ANEW = "take the whole file that build.py wrote, or download it anew"
 
@@ -148,7 +149,7 @@ def _list_strays(
 ) -> tuple[tuple[int, str], ...]:
     """(lines, banners, the preface's end) -> lines that the builder did not write, in no file.
 
-    The runtime and what stands below it is not looked at.
+    The runtime itself is not looked at, but what stands below the table at the end.
     """
     inside = {number for start, end in banners.values() for number in range(start, end + 1)}
     first = min(start for start, _ in banners.values())
@@ -161,4 +162,7 @@ def _list_strays(
         is_ours = is_contents or _TITLE.fullmatch(line) or line.startswith(_GUARD)
         if number not in inside and line.strip() and not is_ours:
             strays.append((number + 1, line))
+    last = max(number for number, line in enumerate(lines) if _ROW.fullmatch(line.rstrip()))
+    below = enumerate(lines[last + 1 :], last + 2)
+    strays += [(n, line) for n, line in below if line.strip() and not _START.fullmatch(line)]
     return tuple(strays)

@@ -42,6 +42,13 @@ def read_written_cells(raw: bytes, shown: str) -> Unbundled:
     return Unbundled(_find_entry(codes, files), files, preface, strays)
 
 
+def find_pasted(raw: bytes, shown: str) -> bytes | None:
+    """A notebook -> the script that is one cell of it, as Kaggle makes a notebook of one."""
+    _, codes = _list_cells(raw, shown)
+    found = [text for _, text in codes if "\n#  first lines " in text and "__bundle__(" in text]
+    return found[0].encode() if found else None
+
+
 def _list_cells(raw: bytes, shown: str) -> tuple[list[str], Cells]:
     """A notebook's bytes -> (the texts of its text cells, its code cells)."""
     try:

@@ -7,6 +7,7 @@ from typing import Any
 
 from lib.base.errors import InputError
 from lib.base.files import sha256_bytes
+from lib.bundler.render import drop_shebang
 from lib.bundler.unbundling.unbundle import is_notebook, unbundle
 
 _HASH = re.compile(
@@ -60,7 +61,7 @@ def _find_edits(raw: bytes, made: bytes, recorded: Mapping[str, Any], shown: str
             return [f"{shown}: edited, it tells no content sha256 any more"]
         if told[1].decode() != recorded["sha256"]:
             return [f"{shown}: not the bundle that its manifest is of"]
-        if sha256_bytes(raw.replace(told[1], b"0" * 64, 1)) == told[1].decode():
+        if sha256_bytes(drop_shebang(raw).replace(told[1], b"0" * 64, 1)) == told[1].decode():
             return []
     try:
         found, anew = unbundle(raw, shown), unbundle(made, shown)

@@ -6,16 +6,18 @@ from lib.base.errors import InputError
 from lib.bundler.unbundling.bundled_file import BundledFile, Unbundled
 from lib.bundler.unbundling.read_script import STAGE, read_script
 from lib.bundler.unbundling.read_section import list_outside, read_section
-from lib.bundler.unbundling.read_written_cells import read_written_cells
+from lib.bundler.unbundling.read_written_cells import find_pasted, read_written_cells
 
 _DRIVE = re.compile("[A-Za-z]:")
 
 
 def unbundle(raw: bytes, shown: str) -> Unbundled:
     """(the bytes of a bundle, its path for messages) -> its files; InputError where it is none."""
-    if is_notebook(raw):
+    pasted = find_pasted(raw, shown) if is_notebook(raw) else None
+    if is_notebook(raw) and pasted is None:
         found = read_written_cells(raw, shown)
     else:
+        raw = raw if pasted is None else pasted
         script = read_script(raw, shown)
         files = tuple(
             BundledFile(part.row.path, read_section(part, shown), part.row.sha256)

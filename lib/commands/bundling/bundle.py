@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.base.errors import InputError
+from lib.base.errors import InputError, nearest_name
 from lib.base.places import check_output_file
 from lib.base.terminal import paint
 from lib.bundler.analysis.graph import ENTRY
@@ -17,6 +17,12 @@ from lib.bundler.entry import Entry
 from lib.bundler.sections import STYLES
 from lib.bundler.size_table import measure_files, show_sizes
 from lib.bundler.unbundling.rebuild import Rebuilt
+from lib.commands.bundling.notebook_entry import (
+    is_notebook,
+    list_sources,
+    point_to_cells,
+    tell_cells,
+)
 from lib.commands.bundling.read_program import Program, read_program
 from lib.commands.bundling.recorded import record_options
 from lib.commands.bundling.watch_sources import watch_sources
@@ -39,7 +45,7 @@ class Made:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     data, output = find_group(parser, DATA), find_group(parser, OUTPUT)
     words = "the script to bundle, or a Jupyter notebook, whose cells are read as one"
-    data.add_argument("entry", nargs="?", metavar="ENTRY", help=words)
+    data.add_argument("entry", nargs="?", metavar="ENTRY.py", help=words)
     words = "instead of ENTRY: the package or module that `python -m` would run"
     data.add_argument("-m", dest="module", metavar="PACKAGE", help=words)
     for name, metavar, words in (
@@ -53,7 +59,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         words = f"{words}; may be given several times"
         data.add_argument(name, action="append", default=[], metavar=metavar, help=words)
     words = "where the bundle goes, its manifest beside it; needed but with --explain, --analyze"
-    output.add_argument("-o", "--output", metavar="OUT", help=words)
+    output.add_argument("-o", "--output", metavar="OUT.py", help=words)
     words = tell(f"how a file stands in it: {', '.join(STYLES)}", "code")
     output.add_argument("--style", default="code", metavar="STYLE", help=words)
     words = tell(f"what is written: {', '.join(FORMS)}", "script")
@@ -84,8 +90,7 @@ def _read_limit(word: str) -> int | None:
 def _run(options: argparse.Namespace) -> int | Answer:
     for word, known in ((options.style, STYLES), (options.format, FORMS)):
         if word not in known:
-            cure = f"choose one of {', '.join(known)}"
-            raise InputError("bundle", f"there is no {word!r}; cure: {cure}")
+            raise InputError("bundle", f"there is no {word!r}; cure: {nearest_name(word, known)}")
     if options.module and not options.path:
         options.path = ["."]  # where `python -m` looks, and what the manifest records
     if options.explain:
@@ -112,14 +117,35 @@ def _run(options: argparse.Namespace) -> int | Answer:
 
 
 def _make(program: Program, options: argparse.Namespace) -> Made:
+    if is_notebook(program.path):
+        return _make_of_cells(program, options)
+    return _make_of_script(program, options)
+
+
+def _make_of_cells(program: Program, options: argparse.Namespace) -> Made:
+    """The same as of a script, but what is told names a notebook's cells."""
+    path, text, name = program.path, str(program.entry.text), Path(program.entry.name).name
+    try:
+        made = _make_of_script(program, options)
+    except InputError as error:
+        raise point_to_cells(path, text, name, error) from None
+    told = tell_cells(path, text, name, made.differences)
+    manifest = {**made.manifest, "differences": [dataclasses.asdict(one) for one in told]}
+    sources = list_sources(path, name, made.bundle.sources)
+    bundle = dataclasses.replace(made.bundle, sources=sources)
+    return Made(bundle, made.text, manifest, told)
+
+
+def _make_of_script(program: Program, options: argparse.Namespace) -> Made:
     bundle = build_bundle(program.entry)
-    text, manifest = bundle.text, bundle.manifest
+    text, manifest, told = bundle.text, bundle.manifest, bundle.differences
     if options.format == "notebook":
         from lib.bundler.notebooks.notebook import build_notebook, render_notebook
 
         notebook = build_notebook(program.entry)
         text, manifest = render_notebook(notebook), notebook.manifest
-    told = (*program.differences, *bundle.differences)
+        told = notebook.differences
+    told = (*program.differences, *told)
     manifest = {**manifest, "differences": [dataclasses.asdict(one) for one in told]}
     return Made(bundle, text, manifest, told)
 
@@ -132,7 +158,8 @@ def _write(
     inputs = {path.resolve() for path in (program.path, *made.bundle.sources)}
     for path in outputs:
         if path.resolve() in inputs:
-            what = f"the output {path} is a file of the program"
+            own = "the entry itself" if path.resolve() == program.path.resolve() else "a file of it"
+            what = f"the output {path} would overwrite the program: it is {own}"
             raise InputError("bundle", f"{what}; cure: give another -o")
     for one in made.differences:
         print(f"{paint('warning:', 'yellow', sys.stderr)} {one}", file=sys.stderr, flush=True)
@@ -164,7 +191,7 @@ def _describe(made: Made, output: Path) -> str:
 
 
 def _analyze(made: Made, entry: Entry) -> Answer:
-    sizes = measure_files(find_contents(entry).graph, made.manifest["inputs"], made.bundle.text)
+    sizes = measure_files(find_contents(entry), made.manifest["inputs"], made.bundle.text)
     return Answer(show_sizes(sizes), sizes)
 
 
@@ -201,7 +228,7 @@ def _watch(program: Program, outputs: tuple[Path, Path], options: argparse.Names
 
 BUNDLE = Command(
     "bundle",
-    "put any program and the packages beside it into one script or notebook",
+    "put any program and its packages into one script or notebook",
     _add_options,
     _run,
     (

@@ -14,21 +14,19 @@ from lib.bundler.unbundling.rebuild import find_differences
 from lib.commands.bundling.bundle import BUNDLE, rebuild
 from lib.commands.bundling.recorded import replay_options
 from lib.commands.options import Answer, Command
-from lib.commands.terminal.help_text import DATA, find_group, tell
+from lib.commands.terminal.help_text import DATA, find_group
 
-USUAL = "build/kernel.py"
 _ANEW = "build it anew by this version"
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    words = tell("the bundle, its manifest beside it", USUAL)
+    words = "the bundle, its manifest beside it (default: the kernel, build/kernel.py)"
     find_group(parser, DATA).add_argument("file", nargs="?", metavar="FILE", help=words)
 
 
 def _run(options: argparse.Namespace) -> Answer:
     kernels = _find_kernels()
-    usual = kernels.ROOT / USUAL if kernels else Path(USUAL)
-    path = Path(options.file) if options.file else usual
+    path = Path(options.file) if options.file else _find_usual(kernels)
     check_input_file("check", path, "name a bundle, or run python build.py for the kernel")
     place, recorded = _read_manifest(path)
     try:
@@ -41,9 +39,18 @@ def _run(options: argparse.Namespace) -> Answer:
     except InputError as error:
         if error.stage == "check":
             raise
-        return _answer(path, [*_list_gone(recorded, path), f"it cannot be built now: {error}"])
+        said = "; ".join(line.strip() for line in str(error).splitlines())
+        return _answer(path, [*_list_gone(recorded, path), f"it cannot be built now: {said}"])
     found = find_differences(path.read_bytes(), recorded, made, show_path(path))
     return _answer(path, found)
+
+
+def _find_usual(kernels: ModuleType | None) -> Path:
+    """Find the kernel that was built last, where kernels are known."""
+    if kernels is None:
+        raise InputError("check", "no bundle is named", cure="give the path of one")
+    usual: Path = kernels.ROOT / kernels.USUAL
+    return usual
 
 
 def _list_gone(recorded: dict[str, Any], path: Path) -> list[str]:
@@ -57,7 +64,8 @@ def _list_gone(recorded: dict[str, Any], path: Path) -> list[str]:
     roots += [folder / each for each in options.get("path", [])]
     paths = [each["path"] for each in recorded["inputs"]]
     places = {each: [Path(os.path.normpath(root / each)) for root in roots] for each in paths}
-    return [f"{each}: gone" for each in paths if not any(p.exists() for p in places[each])]
+    places[recorded["name"]] = [folder / options["entry"]]  # which may be a notebook
+    return [f"{each}: gone" for each in sorted(paths) if not any(p.exists() for p in places[each])]
 
 
 def _find_kernels() -> ModuleType | None:
@@ -98,7 +106,7 @@ CHECK = Command(
     _add_options,
     _run,
     (
-        ("check", f"{USUAL}; exit code 1 where a source or the kernel has changed"),
+        ("check", "build/kernel.py; exit code 1 where a source or the kernel has changed"),
         ("check build/train.py", "a bundle that bundle -o build/train.py made"),
     ),
     json="bundle, agrees and differences (a line for each file)",

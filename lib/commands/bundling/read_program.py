@@ -9,7 +9,9 @@ from lib.base.errors import InputError
 from lib.base.places import check_input_file
 from lib.bundler.differences import Difference
 from lib.bundler.entry import Entry
+from lib.bundler.notebooks.read_notebook import read_notebook
 from lib.bundler.sources import read_bytes
+from lib.commands.bundling.notebook_entry import is_notebook, name_script
 
 _MOST_UP = 3  # folders above the entry's own in which its packages may lie
 _OURS = (b"# content sha256 (of this text", b'"unpacked_because"')  # in bundles and manifests
@@ -36,13 +38,13 @@ def read_program(options: argparse.Namespace, outputs: tuple[Path, ...] = ()) ->
     else:
         path = check_input_file("bundle", Path(options.entry), "give the entry's path")
         root, module = path.absolute().parent, ""
-    raw, told, name = read_bytes(path), [], path.absolute().relative_to(root).as_posix()
+    name, raw = path.absolute().relative_to(root).as_posix(), read_bytes(path)
     text: str | bytes = raw
-    if path.suffix == ".ipynb":
-        from lib.bundler.notebooks.read_notebook import read_notebook
-
+    told: list[Difference] = []
+    if is_notebook(path):
         text, told = read_notebook(raw, str(path))
-        name = f"{name.removesuffix('.ipynb')}.py"
+        script = path.with_suffix(".py")
+        name = name_script(path, not script.exists() or _is_ours(script))
     entry = Entry(
         text=text,
         name=name,
@@ -64,7 +66,7 @@ def read_program(options: argparse.Namespace, outputs: tuple[Path, ...] = ()) ->
 def _check_folder(folder: Path) -> Path:
     if not folder.is_dir():
         cure = "give a folder in which packages lie, as PYTHONPATH would"
-        raise InputError("bundle", f"--path {folder} is no folder; cure: {cure}")
+        raise InputError("bundle", f"--path {folder} is no folder", cure=cure)
     return folder.absolute().resolve()
 
 
@@ -125,7 +127,7 @@ def _join(folder: str, path: str) -> str:
 def _find_base(root: Path, folder: Path) -> Path | None:
     """Two folders -> the one that holds both, unless it is far above or holds everything."""
     for base in [root, *root.parents[:_MOST_UP]]:
-        if base in (Path(base.anchor), Path.home(), Path(base.anchor) / "tmp"):
+        if base != root and base in (Path(base.anchor), Path.home(), Path(base.anchor) / "tmp"):
             return None
         if base == folder or base in folder.parents:
             return base

@@ -12,10 +12,12 @@ from lib.bundler.notebooks.notebook import build_notebook
 from lib.bundler.unbundling.rebuild import Rebuilt
 from lib.commands.book.introduction import tell_story
 from lib.commands.kernel_build import make_entry
+from lib.kaggle.metadata import FORMS
 from lib.kaggle.workspace import ROOT
 from lib.kernel.configuration.config import Config
 
-__all__ = ["ROOT", "rebuild_kernel"]
+__all__ = ["ROOT", "USUAL", "rebuild_kernel"]
+USUAL = FORMS["script"]  # where the kernel is that was built last
 
 
 def rebuild_kernel(recorded: Mapping[str, Any], place: Path) -> Rebuilt:

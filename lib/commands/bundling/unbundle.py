@@ -83,7 +83,8 @@ def _answer(found: Unbundled, plan: Plan, kernel: dict[str, Any], shown: str) ->
     elif found.preface:
         lines.append(f"{len(found.preface.splitlines())} lines above the files are in none of them")
     if plan.refused:
-        lines = [*lines, plan.diff, *plan.refused, "nothing was written"]
+        where = f"paths count from the folder in which {found.entry} lies"
+        lines = [*lines, plan.diff, *plan.refused, f"nothing was written; {where}"]
     else:
         lines += list_done(plan.steps)
     facts = {
@@ -94,6 +95,7 @@ def _answer(found: Unbundled, plan: Plan, kernel: dict[str, Any], shown: str) ->
         ],
         "words": kernel.get("words", ""),
         "preface": found.preface,
+        "strays": [line for _, line in found.strays],
         "diff": plan.diff,
     }
     return Answer("\n".join(lines), facts, code=int(bool(plan.refused)))
@@ -109,5 +111,6 @@ UNBUNDLE = Command(
         ("unbundle one.py -o found", "its files, below found/"),
         ("unbundle build/kernel.py --into .", "the edits, into the sources they came from"),
     ),
-    json="entry, files (path, edited, done), words (that build the CONFIG), preface and diff",
+    json="entry, files (path, edited, done), words (that build the CONFIG), "
+    "preface, strays (lines in no file) and diff",
 )
