@@ -10,7 +10,8 @@ from tests.bundler.plain_and_bundled import VERSIONS, Files, Outcome, Pair
 
 FILES: Files = {
     "entry.py": (
-        "from __future__ import annotations\n\nimport __bundle__\nfrom lib import a, b, c, empty\n\n"
+        "from __future__ import annotations\n\nimport __bundle__\n"
+        "from lib import a, b, c, empty\n\n"
         "print(CONFIG['x'], a.value(), b.VALUE, c.VALUE, __bundle__.sha256)\n"
     ),
     "lib/__init__.py": "",

@@ -20,7 +20,9 @@ FILES: Files = {
         "            print(pool.map(a.double, [1]))\n"
     ),
     "lib/__init__.py": "",
-    "lib/a.py": "X = 'a'\n\n\ndef fail():\n    return X / 0\n\n\ndef double(x):\n    return x * 2\n",
+    "lib/a.py": (
+        "X = 'a'\n\n\ndef fail():\n    return X / 0\n\n\ndef double(x):\n    return x * 2\n"
+    ),
 }
 WHY = "a bundle reads its modules out of its own file, and Python was given only its text"
 CURE = "cure: save it as a file, and run python entry.py"

@@ -30,7 +30,8 @@ PROGRAMS = {
         "        print(path.relative_to(here), path.read_bytes())\n"
     ),
     "starts a worker": (
-        "import os, subprocess, sys\nworker = os.path.join(os.path.dirname(__file__), 'worker.py')\n"
+        "import os, subprocess, sys\n"
+        "worker = os.path.join(os.path.dirname(__file__), 'worker.py')\n"
         "print('first', flush=True)\nsubprocess.run([sys.executable, worker, 'x'], check=True)\n"
         "print(__file__)\n"
     ),
@@ -166,7 +167,8 @@ def test_without_a_place_one_line_says_so(tmp_path: Path) -> None:
 def test_files_for_the_working_folder(style: str, version: str, tmp_path: Path) -> None:
     """They are laid there at the start, never over one that is there."""
     pair = Pair(tmp_path)
-    entry = "for name in ('config.json', 'data/a.bin', 'there.txt'):\n    print(open(name, 'rb').read())\n"
+    names = ("config.json", "data/a.bin", "there.txt")
+    entry = f"for name in {names}:\n    print(open(name, 'rb').read())\n"
     files: Files = {
         "scripts/entry.py": entry,
         "scripts/config.json": "{}\r\n",
