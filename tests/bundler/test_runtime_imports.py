@@ -1,10 +1,12 @@
 """Imports of a bundle follow sys.path and __path__ in order, as those of separate files do."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.bundler.plain_and_bundled import VERSIONS, Files, Pair, demand_equal
+from tests.interpreters import find_python
 
 TWO = {"utils.py": "NAME = 'first'\n", "v2/utils.py": "NAME = 'second'\n"}
 SHOW = "import utils\nprint(utils.NAME, utils.__file__, utils.__spec__.origin, utils.__cached__)\n"
@@ -187,3 +189,29 @@ def test_folders_of_the_bundle_are_on_the_path_in_their_order(
     told = pair.run(version, moved, cwd=tmp_path)
     assert told.stdout.split("\n")[0] == expected.stdout.split("\n")[0]
     assert told.stderr.split("\n")[-2:] == expected.stderr.split("\n")[-2:]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("style", ["code", "disk"])
+def test_the_working_folder_stands_for_the_programs_own(
+    style: str, version: str, tmp_path: Path
+) -> None:
+    """A program is run in its own folder, its bundle in any other one."""
+    pair = Pair(tmp_path)
+    entry = "import os, sys\nsys.path.insert(0, os.path.join(os.getcwd(), 'v2'))\n" + SHOW
+    pair.write({**TWO, "entry.py": entry})
+    script = pair.render(style=style)
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    assert pair.run(version, script, cwd=folder) == pair.run_plain(version)
+
+
+def test_it_runs_in_a_folder_that_is_gone(tmp_path: Path) -> None:
+    pair = Pair(tmp_path)
+    pair.write({**PACK, "entry.py": "import pack.a\nprint(pack.a.NAME)\n"})
+    script = pair.render()
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    words = f"cd {folder} && rmdir {folder} && exec {find_python('3.11')} {script}"
+    done = subprocess.run(["sh", "-c", words], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("a\n", "")

@@ -1,6 +1,7 @@
 """Ways to start a bundle: by a link, in a zip, as a module, from its text alone."""
 
 import os
+import re
 import subprocess
 import zipapp
 from pathlib import Path
@@ -170,3 +171,20 @@ def test_as_dash_m_would(module: str, style: str, version: str, tmp_path: Path) 
     assert got.stdout == expected.stdout
     frozen = [line for line in expected.stderr.split("\n") if "<frozen" not in line]
     assert got.stderr.split("\n") == frozen
+
+
+PEP_723 = r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$"
+BLOCK = "# /// script\n# dependencies = []\n# ///"
+
+
+@pytest.mark.parametrize("style", ["code", "text", "disk"])
+def test_one_block_of_dependencies_is_found(style: str, pair: Pair) -> None:
+    """The entry's own and those in strings or data stand where nobody takes them for one."""
+    inside = f"{BLOCK}\nimport lib.a\n\nTEXT = '''\n{BLOCK}\n'''\nprint(len(TEXT))\n"
+    pair.write({"entry.py": inside, "lib/readme.txt": f"{BLOCK}\n# ==== entry.py =\n"})
+    expected = pair.run_plain("3.11")
+    script = pair.render(style=style, script_block=BLOCK, preface="# a remark\nX = 1\n")
+    text = script.read_text()
+    assert len(re.findall(PEP_723, text)) == 1
+    assert pair.run("3.11", script) == expected
+    assert not re.findall(PEP_723, pair.render(style=style).read_text())
