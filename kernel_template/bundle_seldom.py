@@ -29,8 +29,8 @@ def leave_earlier_cell():
                 del sys.modules[name]
 
 
-def write_cell(text, folder):
-    """(a cell's text, the entry's folder) -> a file of it for spawned processes, while we live."""
+def write_script(text, folder):
+    """(this script's text, the entry's folder) -> a file of it, while this process lives."""
     import tempfile
 
     _HELD.append(tempfile.TemporaryDirectory(prefix="bundle-"))

@@ -18,7 +18,7 @@ def start_module(module, main, loader, file):
     """(dotted name, globals of __main__, its loader, its file) -> whether its code runs now.
 
     As with `python -m`, its parents are imported first. A spawned process runs no package's
-    __main__ again.
+    __main__ again. It may be started by name only where that file itself is what runs.
     """
     if file.endswith("__main__.py") and not module.endswith("__main__"):
         module += ".__main__"
@@ -26,8 +26,8 @@ def start_module(module, main, loader, file):
     main["__package__"] = package
     if package:
         __import__(package)
-    main["__spec__"] = _Spec(module, loader, origin=file)
+    kind = ModuleSpec if main["__file__"] == file else _Spec
+    main["__spec__"] = kind(module, loader, origin=file)
     main["__spec__"].has_location = True
-    if main["__name__"] == "__main__":
-        sys.argv[0] = file
+    sys.argv[0] = file
     return main["__name__"] == "__main__" or not module.endswith(".__main__")

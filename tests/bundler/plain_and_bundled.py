@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.interpreters import find_python
 VERSIONS = ("3.11", "3.12", "3.13")
 ADDRESS = "0x[0-9a-f]{6,}"
 Files = dict[str, str | bytes]
+_find_python = cache(find_python)
 
 
 @dataclass(frozen=True)
@@ -97,11 +99,11 @@ class Pair:
             self.plain.rename(away)
         try:
             done = subprocess.run(
-                [find_python(version), *flags, str(script), *words],
+                [_find_python(version), *flags, str(script), *words],
                 cwd=folder,
                 env=kept,
                 capture_output=True,
-                timeout=60,
+                timeout=30,
                 check=False,
                 **more,
             )

@@ -234,7 +234,8 @@ def test_last_traceback_is_the_programs_own(version: str, tmp_path: Path) -> Non
     pair.write(with_modules(PROGRAMS["in a module"]))
     asked = (
         "import traceback\n"
-        "for one in traceback.extract_tb(sys.last_traceback): print(one.name, one.lineno, one.line)\n"
+        "for one in traceback.extract_tb(sys.last_traceback): print(one.name, one.lineno, "
+        "one.line)\n"
     )
     pair.write({"entry.py": f"import sys\n{PROGRAMS['in a module']}"})
     expected = pair.run_plain(version, flags=("-i",), input=asked.encode())

@@ -1,10 +1,12 @@
-"""Imports of a bundle follow sys.path and __path__ in their order, as those of separate files do."""
+"""Imports of a bundle follow sys.path and __path__ in order, as those of separate files do."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.bundler.plain_and_bundled import VERSIONS, Files, Pair, demand_equal
+from tests.interpreters import find_python
 
 TWO = {"utils.py": "NAME = 'first'\n", "v2/utils.py": "NAME = 'second'\n"}
 SHOW = "import utils\nprint(utils.NAME, utils.__file__, utils.__spec__.origin, utils.__cached__)\n"
@@ -20,7 +22,8 @@ PROGRAMS: dict[str, tuple[str, Files]] = {  # name: (the entry, files beside it)
     ),
     "by sys.argv": (
         "import os, sys\nhere = os.path.dirname(os.path.abspath(sys.argv[0]))\n"
-        "sys.path.insert(0, os.path.join(here, 'pack', '..', 'v2'))\nimport utils\nprint(utils.NAME)\n",
+        "sys.path.insert(0, os.path.join(here, 'pack', '..', 'v2'))\n"
+        "import utils\nprint(utils.NAME)\n",
         {**TWO, **PACK},
     ),
     "changed back": (
@@ -53,7 +56,7 @@ PROGRAMS: dict[str, tuple[str, Files]] = {  # name: (the entry, files beside it)
     ),
     "namespace": (
         "import pack.inner.b, space.part.c\nprint(type(space.__path__).__name__, space.__path__,\n"
-        "    space.__file__ if hasattr(space, '__file__') else None, space.__spec__.loader is None)\n",
+        "    getattr(space, '__file__', None), space.__spec__.loader is None)\n",
         {**PACK, "space/part/c.py": ""},
     ),
     "spread namespace": (
@@ -74,24 +77,27 @@ PROGRAMS: dict[str, tuple[str, Files]] = {  # name: (the entry, files beside it)
     ),
     "no identifier": (
         "import importlib\nfor name in ('unet-v2', 'models.1st'):\n"
-        "    module = importlib.import_module(name)\n    print(module.X, module.__name__, module)\n",
+        "    module = importlib.import_module(name)\n"
+        "    print(module.X, module.__name__, module)\n",
         {"unet-v2.py": "X = 1\n", "models/__init__.py": "", "models/1st.py": "X = 2\n"},
     ),
     "specs": (
         "import importlib.util\nfor name in ('utils', 'pack', 'pack.a', 'none', 'json'):\n"
-        "    spec = importlib.util.find_spec(name)\n    print(name, spec and spec.origin, spec and\n"
-        "          spec.submodule_search_locations, spec and spec.has_location, spec and spec.parent)\n",
+        "    spec = importlib.util.find_spec(name)\n    print(name, spec and (spec.origin,\n"
+        "          spec.submodule_search_locations, spec.has_location, spec.parent))\n",
         {**TWO, **PACK},
     ),
     "lists": (
         "import pkgutil\nimport pack\nfor one in pkgutil.iter_modules(pack.__path__, 'pack.'):\n"
         "    print(one.name, one.ispkg)\nprint([m.name for m in pkgutil.walk_packages(['v2'])])\n"
-        "names = [m.name for m in pkgutil.iter_modules()]\nprint('utils' in names, 'json' in names)\n",
+        "names = [m.name for m in pkgutil.iter_modules()]\n"
+        "print('utils' in names, 'json' in names)\n",
         {**PACK, "v2/tree/__init__.py": "", "v2/tree/leaf.py": "", **TWO},
     ),
     "sources": (
         "import pkgutil, importlib, inspect\nimport pack.a as a\n"
-        "print(a.__loader__.get_source('pack.a'), inspect.getsource(a), pkgutil.get_data('pack', 'a.py'))\n"
+        "print(a.__loader__.get_source('pack.a'), inspect.getsource(a))\n"
+        "print(pkgutil.get_data('pack', 'a.py'))\n"
         "print(a.__loader__.get_filename('pack.a'), a.__loader__.is_package('pack.a'))\n"
         "print(a.__loader__.get_data(a.__file__), pkgutil.get_data('pack', 'inner/b.py'))\n",
         PACK,
@@ -156,7 +162,7 @@ lib.deep.fail()
     "lib/__init__.py": "",
     "lib/deep.py": "import near\nX = near.X\n\n\ndef fail():\n    return X / 0\n",
     "src/tools/one.py": "X = 'src'\n",
-    "src/json/__init__.py": "raise ImportError('the first folder of PYTHONPATH hides the library')\n",
+    "src/json/__init__.py": "raise ImportError('PYTHONPATH hides the library')\n",
     "end/late.py": "X = 'late'\n",
     "end/tools/two.py": "X = 'end'\n",
     "end/queue.py": "raise ImportError('this is behind the library')\n",
@@ -183,3 +189,29 @@ def test_folders_of_the_bundle_are_on_the_path_in_their_order(
     told = pair.run(version, moved, cwd=tmp_path)
     assert told.stdout.split("\n")[0] == expected.stdout.split("\n")[0]
     assert told.stderr.split("\n")[-2:] == expected.stderr.split("\n")[-2:]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("style", ["code", "disk"])
+def test_the_working_folder_stands_for_the_programs_own(
+    style: str, version: str, tmp_path: Path
+) -> None:
+    """A program is run in its own folder, its bundle in any other one."""
+    pair = Pair(tmp_path)
+    entry = "import os, sys\nsys.path.insert(0, os.path.join(os.getcwd(), 'v2'))\n" + SHOW
+    pair.write({**TWO, "entry.py": entry})
+    script = pair.render(style=style)
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    assert pair.run(version, script, cwd=folder) == pair.run_plain(version)
+
+
+def test_it_runs_in_a_folder_that_is_gone(tmp_path: Path) -> None:
+    pair = Pair(tmp_path)
+    pair.write({**PACK, "entry.py": "import pack.a\nprint(pack.a.NAME)\n"})
+    script = pair.render()
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    words = f"cd {folder} && rmdir {folder} && exec {find_python('3.11')} {script}"
+    done = subprocess.run(["sh", "-c", words], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("a\n", "")

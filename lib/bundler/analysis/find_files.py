@@ -9,7 +9,7 @@ from lib.bundler.analysis.evaluate_paths import Evaluator
 from lib.bundler.analysis.file_calls import is_read, is_write, walk_written
 from lib.bundler.analysis.find_folders import FolderFinder
 from lib.bundler.analysis.findings import FileUse, Findings, Mention
-from lib.bundler.analysis.names import When, last_name
+from lib.bundler.analysis.names import When, dotted_name, last_name
 from lib.bundler.analysis.path_texts import HOLE, Text
 
 _READERS = {"importlib_resources", "importlib_metadata", "pkg_resources", "compileall"}
@@ -160,6 +160,8 @@ class FileFinder:
                         self._keep(posixpath.normpath(script), one, "literal")
         elif is_read(name) and name not in _RESOURCES:
             parts = [*node.args, *([owner] if owner is not None else [])]
+            if name in _GLOBS and owner is not None and dotted_name(owner) != "glob":
+                parts = [owner]  # the pattern is of that folder, which need not be the working one
             parts += [one.value for one in node.keywords]
             self._opened |= {id(one) for one in parts if isinstance(one, ast.Constant)}
             for part in parts:
