@@ -1,5 +1,6 @@
 """`build.py bundle`: its options, its messages, and bundling again at every change."""
 
+import json
 import os
 import signal
 import subprocess
@@ -172,3 +173,69 @@ def _wait_for(out: Path, text: str) -> None:
             return
         time.sleep(0.1)
     raise AssertionError(f"{text!r} never came")
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "came"),
+    [
+        ([], "import late\n", "late.py"),
+        (["--include", "plug.*"], "import plug\n", "plug/b.py"),
+        ([], "import plug\n", "plug/data.txt"),
+        (["--cwd", "conf/*"], "import plug\n", "conf/more.txt"),
+        ([], "from pathlib import Path\nx = Path(__file__).parent / 'x' / 'a.txt'\n", "x/a.txt"),
+    ],
+    ids=["an import", "a glob", "package data", "the working folder", "a named folder"],
+)
+def test_watch_sees_a_new_file(
+    words: list[str], text: str, came: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that cures an error, that a glob matches, or that is data of a package."""
+    folder, out = tmp_path / "in", tmp_path / "out.py"
+    for name in ("plug/__init__.py", "plug/a.py", "conf/one.txt", came):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if name != came:
+            (folder / name).touch()
+    entry = folder / "entry.py"
+    entry.write_text(text)
+
+    def add_or_end(_: float) -> None:
+        if (folder / came).exists():
+            raise _EnoughError
+        (folder / came).write_text("LATE = 1\n")
+
+    monkeypatch.setattr(time, "sleep", add_or_end)
+    monkeypatch.chdir(folder)
+    with pytest.raises(_EnoughError):
+        parse_and_run(BUNDLE, ["entry.py", "-o", str(out), "--watch", *words])
+    assert "LATE = 1" in out.read_text()
+
+
+def test_an_executable_entry_gives_an_executable_bundle(entry: Path) -> None:
+    out = entry.parents[1] / "o.py"
+    assert parse_and_run(BUNDLE, [str(entry), "-o", str(out)]) == 0
+    assert not out.stat().st_mode & 0o111
+    entry.write_text("#!/usr/bin/env python3\nprint('ran')\n")
+    entry.chmod(0o755)
+    assert parse_and_run(BUNDLE, [str(entry), "-o", str(out)]) == 0
+    assert out.stat().st_mode & 0o111 == 0o111
+    assert out.read_text().startswith("#!/usr/bin/env python3\n")
+
+
+def test_differences_are_warnings_and_stand_in_the_manifest(
+    entry: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(entry.parent)
+    entry.write_text("print(open('a.txt').read())\n")
+    (entry.parent / "a.txt").write_text("A")
+    out = entry.parents[1] / "o.py"
+    assert parse_and_run(BUNDLE, ["entry.py", "-o", str(out)]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: entry.py:1: names a.txt in the working folder")
+    assert line.endswith("; cure: --cwd a.txt lays it there at the start")
+    (told,) = json.loads(out.with_suffix(".manifest.json").read_text())["differences"]
+    assert line.endswith(f"entry.py:1: {told['what']}; cure: {told['cure']}")
+    out.unlink()
+    with pytest.raises(InputError, match="1 difference with --strict, nothing is written"):
+        parse_and_run(BUNDLE, ["entry.py", "-o", str(out), "--strict"])
+    assert not out.exists()
+    assert capsys.readouterr().err.splitlines() == [line]

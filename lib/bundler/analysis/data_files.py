@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from posixpath import dirname, join, normpath
 
+from lib.base.errors import InputError
 from lib.bundler.analysis.findings import FileUse, Mention
 from lib.bundler.analysis.graph import ENTRY, Graph, Module, matches_any
 from lib.bundler.analysis.locate import Found, Locator
@@ -114,7 +115,11 @@ class FileCollector:
     def _match_cwd(self, patterns: Iterable[str]) -> list[str]:
         found: set[str] = set()
         for pattern in patterns:
-            found |= set(self._match(join(self._home, normpath(pattern))))
+            matched = self._match(join(self._home, normpath(pattern)))
+            if not matched:
+                cure = "write a path or a glob from the entry's folder"
+                raise InputError("bundle", f"--cwd {pattern} matches nothing; cure: {cure}")
+            found |= set(matched)
         return sorted(path for path in found if not self._is_left_out(path))
 
     def _match(self, pattern: str) -> list[str]:

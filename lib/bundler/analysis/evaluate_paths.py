@@ -2,13 +2,19 @@
 
 import ast
 import posixpath
-from collections.abc import Iterable
 from dataclasses import replace
-from itertools import islice, product
 
-from lib.bundler.analysis.assigned_values import Value, Values
+from lib.bundler.analysis.evaluate_texts import (
+    MOST,
+    MOST_STEPS,
+    PARTS,
+    UNKNOWN,
+    TextEvaluator,
+    unite,
+)
 from lib.bundler.analysis.names import dotted_name, last_name
 from lib.bundler.analysis.path_texts import HOLE, MODULE, Text, call_method, find_parent, take_slice
+from lib.bundler.analysis.tainted_names import find_tainted, mentions
 
 _SAME = {"abspath", "realpath", "normpath", "fspath", "str", "expanduser", "as_posix", "resolve"}
 _SAME |= {"absolute", "__fspath__", "normcase", "expandvars", "relpath"}
@@ -22,17 +28,6 @@ _LOADERS = (
     *("import_module", "__import__", "iter_modules", "walk_packages", "resolve_name", "chdir"),
     *('f"{__name__}.', "f'{__name__}.", "__name__ +", '"{__package__}', "__module__"),
 )
-_PARTS = {
-    "os.sep": "/",
-    "os.path.sep": "/",
-    "os.curdir": ".",
-    "os.pardir": "..",
-    "os.extsep": ".",
-    "os.pathsep": ":",
-}
-_MOST_STEPS = 2000  # of one evaluation
-_MOST = 48  # texts that one expression may stand for
-_UNKNOWN = [Text(HOLE)]
 
 
 def may_be_anchored(text: str | None) -> bool:
@@ -45,27 +40,18 @@ def is_worth_it(text: str | None) -> bool:
     return may_be_anchored(text) or any(word in (text or "") for word in _LOADERS)
 
 
-class Evaluator:
+class Evaluator(TextEvaluator):
     """Evaluates expressions of one module."""
 
     def __init__(
         self, tree: ast.Module, path: str, name: str, package: str, is_entry: bool = False
     ) -> None:
         self._own_file = Text(path, anchored=True)
-        self._names = {
-            "__file__": self._own_file,
-            "__name__": Text(name),
-            "__package__": Text(package),
-            "__spec__.parent": Text(package),
-            "__spec__.name": Text(name),
-        }
+        names = {"__file__": self._own_file, "__name__": Text(name), "__package__": Text(package)}
+        names |= {"__spec__.parent": Text(package), "__spec__.name": Text(name)}
+        super().__init__(tree, names)
         self._is_entry = is_entry
-        self._values = Values(tree)
-        self._busy: set[int] = set()  # ids of the expressions that are being evaluated
-        self._steps = 0
-        self._cuts = 0  # times that an evaluation went no further
-        self._known: dict[tuple[int, int | None, bool], tuple[ast.AST, list[Text]]] = {}
-        self._tainted = self._find_tainted(tree)
+        self._tainted = find_tainted(tree)
 
     def evaluate(self, node: ast.AST | None) -> Text | None:
         """An expression -> its Text, or None where the source does not tell it for sure."""
@@ -99,108 +85,7 @@ class Evaluator:
 
     def has_taint(self, node: ast.AST) -> bool:
         """Tell whether an expression has something of __file__ in it."""
-        return self._mentions(node, self._tainted)
-
-    def _find_tainted(self, tree: ast.Module) -> frozenset[str]:
-        """The names whose values have something of __file__ in them."""
-        found: set[str] = set()
-        pairs: list[tuple[list[ast.expr], ast.expr]] = []
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Assign):
-                pairs.append((node.targets, node.value))
-            elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value is not None:
-                pairs.append(([node.target], node.value))
-            elif isinstance(node, ast.For):
-                pairs.append(([node.target], node.iter))
-        before = -1
-        while before != len(found):
-            before = len(found)
-            for targets, value in pairs:
-                if self._mentions(value, found):
-                    found |= {
-                        one.id for t in targets for one in ast.walk(t) if type(one) is ast.Name
-                    }
-        return frozenset(found)
-
-    def _mentions(self, node: ast.AST, names: "set[str] | frozenset[str]") -> bool:
-        return any(
-            one.id == "__file__" or one.id in names
-            for one in ast.walk(node)
-            if isinstance(one, ast.Name)
-        )
-
-    def _all(self, node: ast.AST) -> list[Text]:
-        known = self._known.get((id(node), None, False))
-        if known:
-            return known[1]
-        self._steps += 1
-        if self._steps > _MOST_STEPS or id(node) in self._busy or len(self._busy) > 200:
-            self._cuts += 1
-            return _UNKNOWN
-        self._busy.add(id(node))
-        cuts = self._cuts
-        try:
-            found = self._look_at(node)
-        finally:
-            self._busy.discard(id(node))
-        if cuts == self._cuts:
-            self._known[id(node), None, False] = node, found
-        return found
-
-    def _look_at(self, node: ast.AST) -> list[Text]:
-        if isinstance(node, ast.Constant):
-            return [Text(node.value)] if isinstance(node.value, str) else _UNKNOWN
-        if isinstance(node, ast.Name):
-            return self._name(node)
-        if isinstance(node, ast.Call):
-            return self._call(node)
-        if isinstance(node, ast.Attribute):
-            return self._attribute(node)
-        if isinstance(node, ast.Subscript):
-            return self._subscript(node)
-        if isinstance(node, ast.BinOp):
-            return self._operate(node)
-        if isinstance(node, ast.JoinedStr):
-            return self._combine("add", node.values)
-        if isinstance(node, ast.FormattedValue | ast.NamedExpr | ast.Starred | ast.Await):
-            return self._all(node.value)
-        if isinstance(node, ast.IfExp):
-            return _unite([self._all(node.body), self._all(node.orelse)])
-        return (
-            _unite(self._all(one) for one in node.values)
-            if isinstance(node, ast.BoolOp)
-            else _UNKNOWN
-        )
-
-    def _name(self, node: ast.Name) -> list[Text]:
-        if node.id in self._names:
-            return [self._names[node.id]]
-        resolved = self._values.modules.get(node.id, "")
-        if resolved in _PARTS:
-            return [Text(_PARTS[resolved])]
-        return self._stand_for(self._values.look_up(node.id, getattr(node, "lineno", 1 << 30)))
-
-    def _stand_for(self, values: list[Value]) -> list[Text]:
-        found = []
-        for value in values:
-            if value.node is None:
-                found.append(_UNKNOWN)
-            elif value.is_item:
-                found.append(self._items(value.node) or _UNKNOWN)
-            elif id(value.node) not in self._busy:
-                found.append(self._all(value.node))
-        return _unite(found) or _UNKNOWN
-
-    def _combine(self, how: str, nodes: Iterable[ast.AST]) -> list[Text]:
-        """Join or add what the nodes stand for, in every way."""
-        found = []
-        parts = [self._all(node) for node in nodes]
-        for texts in islice(product(*parts), _MOST):
-            whole = texts[0] if texts else Text("")
-            for text in texts[1:]:
-                whole = whole.join(text) if how == "join" else whole.add(text)
-            found.append(whole)
-        return _unite([found])
+        return mentions(node, self._tainted)
 
     def _call(self, node: ast.Call) -> list[Text]:
         func, args = node.func, node.args
@@ -222,7 +107,7 @@ class Evaluator:
         if name in ("getfile", "getsourcefile", "getabsfile") and args:
             return self._file_of(args[0])
         if name in self._values.results and not dotted.partition(".")[2]:
-            return _unite(self._all(one) for one in self._values.results[name])
+            return unite(self._all(one) for one in self._values.results[name])
         if name in ("get", "getenv", "setdefault", "pop") and args:
             return self._get(receiver, args)
         if name == "format" and receiver is not None:
@@ -230,63 +115,21 @@ class Evaluator:
         if name == "join" and receiver is not None and len(args) == 1:
             return self._join_texts(receiver, args[0])
         if receiver is None and name not in ("split", "splitext", "basename"):
-            return _UNKNOWN
+            return UNKNOWN
         texts = self._all(
             args[0] if dotted.startswith("os.path.") and args else receiver or args[0]
         )
         words = [self._all(one)[0].text if isinstance(one, ast.expr) else "" for one in args]
         found = [call_method(one, name, words) for one in texts]
-        return [one for one in found if one is not None] or _UNKNOWN
+        return [one for one in found if one is not None] or UNKNOWN
 
     def _get(self, receiver: ast.expr | None, args: list[ast.expr]) -> list[Text]:
         """`table.get(key, default)`, `os.environ.get(name, default)`."""
         found = [self._all(args[1])] if len(args) > 1 else []
         if receiver is not None and not self.resolve(receiver).startswith("os."):
             found.append(self._items(receiver))
-            return _unite(found) or _UNKNOWN
-        return _unite([*found, _UNKNOWN])
-
-    def _format(self, receiver: ast.expr, node: ast.Call) -> list[Text]:
-        """`"{}.{name}".format(a, name=b)` -> the text with its parts."""
-        named = {one.arg: one.value for one in node.keywords}
-        parts: list[ast.AST] = []
-        pattern = self._all(receiver)[0].text
-        numbered = iter(node.args)
-        for piece in pattern.replace("{{", "").replace("}}", "").split("{"):
-            field, closed, rest = piece.partition("}")
-            if closed:
-                key = field.partition(":")[0].partition("!")[0]
-                value = named.get(key)
-                if not key or key.isdigit():
-                    value = (
-                        node.args[int(key)]
-                        if key and int(key) < len(node.args)
-                        else next(numbered, None)
-                    )
-                parts.append(value if value is not None else ast.Constant(None))
-            parts.append(ast.Constant(rest if closed else field))
-        return self._combine("add", parts)
-
-    def _join_texts(self, receiver: ast.expr, items: ast.expr) -> list[Text]:
-        """`".".join(["a", b])`; `os.sep.join(__file__.split(os.sep)[:-1])` is a folder."""
-        between = self._all(receiver)[0]
-        if isinstance(items, ast.List | ast.Tuple):
-            parts: list[ast.AST] = []
-            for one in items.elts:
-                parts += [ast.Constant(between.text), one] if parts else [one]
-            return self._combine("add", parts)
-        if isinstance(items, ast.Subscript) and isinstance(items.slice, ast.Slice):
-            upper, split = items.slice.upper, items.value
-            is_cut = isinstance(upper, ast.UnaryOp) and isinstance(upper.operand, ast.Constant)
-            if is_cut and isinstance(split, ast.Call) and isinstance(split.func, ast.Attribute):
-                found = self._all(split.func.value)
-                for _ in range(min(int(upper.operand.value), 9)):  # type: ignore[union-attr]
-                    found = [
-                        call_method(one, "rpartition", [between.text], 0) or Text(HOLE)
-                        for one in found
-                    ]
-                return found
-        return _UNKNOWN
+            return unite(found) or UNKNOWN
+        return unite([*found, UNKNOWN])
 
     def _file_of(self, node: ast.expr) -> list[Text]:
         """What `inspect.getfile` is given -> the file: this one, or that of an imported module."""
@@ -299,14 +142,14 @@ class Evaluator:
         dotted, attr = self.resolve(node), node.attr
         if dotted in self._names:
             return [self._names[dotted]]
-        if dotted in _PARTS:
-            return [Text(_PARTS[dotted])]
+        if dotted in PARTS:
+            return [Text(PARTS[dotted])]
         if attr in ("parent", "name", "stem", "suffix"):
             return [call_method(one, f".{attr}", []) or Text(HOLE) for one in self._all(node.value)]
         if attr == "__module__":
             return [self._names["__name__"]]
         if attr in ("co_filename", "filename") or dotted in ("__spec__.origin", "__loader__.path"):
-            return [self._own_file] if attr != "filename" or "stack" in ast.dump(node) else _UNKNOWN
+            return [self._own_file] if attr != "filename" or "stack" in ast.dump(node) else UNKNOWN
         if attr in ("__file__", "origin"):
             owner = (
                 node.value.value
@@ -347,14 +190,14 @@ class Evaluator:
                 replace(own, text=posixpath.basename(own.text), anchored=False) if is_file else own
             ]
         if dotted == "inspect.stack" or "globals" in dotted_name(getattr(value, "func", None)):
-            return [self._own_file] if index == "__file__" else _UNKNOWN
+            return [self._own_file] if index == "__file__" else UNKNOWN
         if isinstance(key, ast.Slice):
             return [take_slice(one, key) or Text(HOLE) for one in self._all(value)]
         if isinstance(value, ast.Call) and isinstance(index, int | type(None)):
             return self._part_of_call(value, index)
         if isinstance(value, ast.Call | ast.Name | ast.Attribute | ast.Dict | ast.List | ast.Tuple):
-            return self._items(value, index if isinstance(index, int) else None) or _UNKNOWN
-        return _UNKNOWN
+            return self._items(value, index if isinstance(index, int) else None) or UNKNOWN
+        return UNKNOWN
 
     def _part_of_call(self, call: ast.Call, index: int | None) -> list[Text]:
         """`os.path.split(path)[0]`, `name.rsplit(".", 1)[0]`."""
@@ -367,32 +210,7 @@ class Evaluator:
             name, args = f"path.{name}", []
         words = [self._all(one)[0].text for one in args]
         found = [call_method(one, name, words, index) for one in texts]
-        return [one or Text(HOLE) for one in found] or _UNKNOWN
-
-    def _operate(self, node: ast.BinOp) -> list[Text]:
-        if isinstance(node.op, ast.Mod):
-            return self._percent(node)
-        if not isinstance(node.op, ast.Div | ast.Add):
-            return _UNKNOWN
-        parts: list[ast.AST] = []  # a sum of a thousand terms is a tree a thousand deep
-        inner: ast.expr = node
-        while isinstance(inner, ast.BinOp) and type(inner.op) is type(node.op) and len(parts) < 50:
-            parts.append(inner.right)
-            inner = inner.left
-        how = "join" if isinstance(node.op, ast.Div) else "add"
-        return self._combine(how, [inner, *reversed(parts)]) if len(parts) < 50 else _UNKNOWN
-
-    def _percent(self, node: ast.BinOp) -> list[Text]:
-        """`"nets.%s" % kind`."""
-        if not (isinstance(node.left, ast.Constant) and isinstance(node.left.value, str)):
-            return _UNKNOWN
-        items = iter(node.right.elts if isinstance(node.right, ast.Tuple) else [node.right])
-        parts: list[ast.AST] = []
-        for number, piece in enumerate(node.left.value.split("%")):
-            if number:
-                parts.append(next(items, ast.Constant(None)))
-            parts.append(ast.Constant(piece[1:] if number else piece))
-        return self._combine("add", parts)
+        return [one or Text(HOLE) for one in found] or UNKNOWN
 
     def _items(self, node: ast.expr, index: int | None = None) -> list[Text]:
         """An expression for a list, table or folder -> what its items, or the one, may be."""
@@ -400,7 +218,7 @@ class Evaluator:
         if known:
             return known[1]
         self._steps += 1
-        if self._steps > _MOST_STEPS or id(node) in self._busy:
+        if self._steps > MOST_STEPS or id(node) in self._busy:
             self._cuts += 1
             return []
         self._busy.add(id(node))
@@ -416,16 +234,16 @@ class Evaluator:
     def _look_at_items(self, node: ast.expr, index: int | None) -> list[Text]:
         if isinstance(node, ast.List | ast.Tuple | ast.Set):
             chosen = node.elts if index is None else node.elts[index : index + 1 or None]
-            return _unite(
+            return unite(
                 self._items(one.value) if isinstance(one, ast.Starred) else self._all(one)
-                for one in chosen[:_MOST]
+                for one in chosen[:MOST]
             )
         if isinstance(node, ast.Dict):
-            return _unite(self._all(one) for one in node.values[:_MOST])
+            return unite(self._all(one) for one in node.values[:MOST])
         if isinstance(node, ast.ListComp | ast.GeneratorExp | ast.SetComp):
             return self._all(node.elt)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-            return _unite([self._items(node.left), self._items(node.right)])
+            return unite([self._items(node.left), self._items(node.right)])
         if isinstance(node, ast.Call):
             return self._items_of_call(node)
         dotted = self.resolve(node)
@@ -439,7 +257,7 @@ class Evaluator:
             values = self._values.look_up(name, getattr(node, "lineno", 1 << 30))
             if not values and isinstance(node, ast.Attribute):
                 values = self._values.look_up(node.attr, node.lineno)
-            return _unite(
+            return unite(
                 self._items(one.node, index) if one.node and not one.is_item else []
                 for one in values
             )
@@ -461,12 +279,7 @@ class Evaluator:
             ):
                 return [replace(one, text=one.text.replace("*", HOLE)) for one in self._all(first)]
             if name == "listdir":
-                return _UNKNOWN
+                return UNKNOWN
             folder = first if name == "scandir" else receiver
             return [one.join(Text(HOLE)) for one in self._all(folder)] if folder else []
         return []
-
-
-def _unite(found: Iterable[list[Text]]) -> list[Text]:
-    """Lists of texts -> one without repetition."""
-    return list(dict.fromkeys(text for one in found for text in one))[:_MOST]

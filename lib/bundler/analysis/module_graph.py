@@ -146,7 +146,8 @@ class GraphBuilder:
             found[".".join(parents[:end])] = Import("", (), 1, "load")
         for item in (*findings.imports, *extra):
             for target in self._find_targets(path, name, item):
-                _keep_surest(found, target, item)
+                if target not in found or (found[target].when != "load" and item.when == "load"):
+                    found[target] = item  # the first, or a later one that always runs
         for target, line in self._find_named(name, findings):
             found.setdefault(target, Import(target, (), line, "later"))
         for file in files:
@@ -345,9 +346,3 @@ class GraphBuilder:
         self._locator.exported.append(name)
         self._locator.forget()
         return True
-
-
-def _keep_surest(found: dict[str, Import], target: str, item: Import) -> None:
-    """Keep the first import of a module, or a later one that always runs."""
-    if target not in found or (found[target].when != "load" and item.when == "load"):
-        found[target] = item
