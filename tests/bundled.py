@@ -47,6 +47,7 @@ class Place:
 
     home: Path
     case: str
+    python: str = sys.executable
     limit_s: float = 300
 
     @property
@@ -94,7 +95,7 @@ class Place:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
         more = {"TMPDIR": str(temporary), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
         done = subprocess.run(
-            [*prefix, sys.executable, *flags, str(script), *words],
+            [*prefix, self.python, *flags, str(script), *words],
             cwd=folder,
             env={**kept, **more},
             capture_output=True,

@@ -65,6 +65,8 @@ def build_kernel(
     for place in (path, manifest_path):
         check_output_file("build", place)
     bundle = build_bundle(entry)
+    for one in bundle.differences:
+        warn(str(one))
     bundle = dataclasses.replace(bundle, manifest={**bundle.manifest, **facts})
     write_bundle(bundle.text, bundle.manifest, path, manifest_path)
     if fields != read_fields(root / FILE_NAME):

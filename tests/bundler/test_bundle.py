@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.bundled import Place
+from tests.interpreters import find_python
 
 PLUGINS = ("lib.plugins.*",)
 # case: the words after the script's name, one run each
@@ -50,3 +51,13 @@ def test_bundle_behaves_as_its_sources(case: str, tmp_path: Path) -> None:
         got = [place.run_bundle(*words) for words in CASES[case]]
         assert got == expected, style
         (place.home / "moved away").rename(place.plain)
+
+
+@pytest.mark.parametrize("version", ["3.12", "3.13"])
+@pytest.mark.parametrize("case", CASES)
+def test_bundle_behaves_so_on_another_python(case: str, version: str, tmp_path: Path) -> None:
+    place = Place(tmp_path, case, find_python(version))
+    place.copy_sources()
+    expected = [place.run_plain(*words) for words in CASES[case]]
+    place.bundle("code", PLUGINS if case == "dynamic" else ())
+    assert [place.run_bundle(*words) for words in CASES[case]] == expected
