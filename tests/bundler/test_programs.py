@@ -4,6 +4,7 @@ The tables stand in the folder `programs`. Names with `fault_`, `silence_` and `
 what once failed, by its number; the others are relatives of these.
 """
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,31 @@ def test_silence_5_credentials_are_refused_and_may_be_left_out(tmp_path: Path) -
     assert find_faults(refused, try_program(refused, tmp_path / "1")) == []
     left_out = Program("key", {"options": ["--exclude pk/kaggle.json"]}, files)
     assert find_faults(left_out, try_program(left_out, tmp_path / "2")) == []
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python reads the newer syntax")
+def test_syntax_of_a_newer_python(tmp_path: Path) -> None:
+    """An error where every run imports it; elsewhere it stays, and is told."""
+    new = "type Pair = tuple[int, int]\n\ndef first[T](items: list[T]) -> T:\n    return items[0]\n"
+    files = {"entry.py": "import new\n", "new.py": new}
+    certain = Program("new", {"refused": [r"new\.py:1: .*newer Python"]}, files)
+    assert find_faults(certain, try_program(certain, tmp_path / "1")) == []
+    files = {"entry.py": "def f():\n    import new\nprint(1)\n", "new.py": new}
+    doubtful = Program("new", {"told": [r"new\.py:0: is taken as it is"]}, files)
+    assert find_faults(doubtful, try_program(doubtful, tmp_path / "2")) == []
+
+
+def test_linked_files_and_a_linked_entry(tmp_path: Path) -> None:
+    """Links are followed, as Python follows them: beside the entry's own file."""
+    own, other = tmp_path / "source", tmp_path / "elsewhere"
+    for folder in (own, other):
+        folder.mkdir()
+    (other / "real.py").write_text("X = 'linked'\n")
+    (other / "real.txt").write_text("text")
+    (own / "link.py").symlink_to(other / "real.py")
+    (own / "pk").symlink_to(other)
+    (own / "link.txt").symlink_to(other / "real.txt")
+    text = "import link, pk.real\nfrom pathlib import Path\n"
+    text += "print(link.X, pk.real.X, (Path(__file__).parent / 'link.txt').read_text())\n"
+    program = Program("links", {}, {"entry.py": text})
+    assert find_faults(program, try_program(program, tmp_path)) == []

@@ -27,6 +27,7 @@ class Values:
     def __init__(self, tree: ast.Module) -> None:
         self.modules: dict[str, str] = {}  # name -> the dotted name of what was imported
         self.results: dict[str, list[ast.expr]] = {}  # of functions
+        self.classes: dict[str, list[str]] = {}  # class -> the names that its body assigns
         self._values: dict[tuple[Scope, str], list[Value]] = {}
         self._scopes: dict[int, Scope] = {}  # id of a name in the tree -> the function around it
         self._above: dict[Scope, Scope] = {}
@@ -100,6 +101,11 @@ class Values:
         elif isinstance(node, ast.Return) and node.value is not None:
             name = next((n for n, (own, _, _) in self._functions.items() if own == scope), "")
             self.results.setdefault(name, []).append(node.value)
+        elif isinstance(node, ast.ClassDef):
+            inner = [one for one in node.body if isinstance(one, ast.Assign | ast.AnnAssign)]
+            targets = [t for one in inner for t in getattr(one, "targets", [])]
+            targets += [one.target for one in inner if isinstance(one, ast.AnnAssign)]
+            self.classes[node.name] = [one.id for one in targets if isinstance(one, ast.Name)]
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 name = alias.name if alias.asname else alias.name.partition(".")[0]

@@ -179,7 +179,7 @@ class FileCollector:
         for folder in sorted(folders):
             for use in module.findings.files:
                 path = normpath(join(folder, use.path))
-                is_name = use.kind in ("literal", "opened") and not _GLOB.match(use.path)
+                is_name = use.kind in ("literal", "opened", "joined") and not _GLOB.match(use.path)
                 if is_name and path not in (".", folder):
                     is_file = not path.startswith("..") and self._locator.real(path).is_file()
                     most = _MOST_BYTES if is_file else _MOST_OF_FOLDER

@@ -79,7 +79,11 @@ class Evaluator(TextEvaluator):
             for name, values in self._values.results.items()
             if len(values) == 1
         }
-        return {name: one.text for name, one in found.items() if one and one.anchored}
+        paths = {name: one.text for name, one in found.items() if one and one.anchored}
+        for name, attributes in self._values.classes.items():
+            inner = [paths[one] for one in attributes if one in paths]
+            paths.update({name: inner[0]} if inner else {})
+        return paths
 
     def may_be_anchored(self, node: ast.AST) -> bool:
         """Tell whether an expression may stand for a path computed from __file__."""

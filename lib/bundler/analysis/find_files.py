@@ -61,6 +61,7 @@ class FileFinder:
         self._folders = FolderFinder(findings, evaluator)
         self._used: set[int] = set()  # ids of nodes that are part of what was kept
         self._opened: set[int] = set()  # ids of texts that name a file or folder for sure
+        self._joined: set[int] = set()  # ids of texts that are joined to a folder not known
         self._uses_file = False
 
     def see(self, node: ast.AST, when: When) -> None:
@@ -182,7 +183,10 @@ class FileFinder:
     def _see_relative(self, node: ast.expr, kind: str) -> None:
         """Keep a path that is put together, seen from the working folder."""
         evaluator = self._make_evaluator()
-        for one in evaluator.evaluate_all(node) if id(node) not in self._used else ():
+        found = evaluator.evaluate_all(node) if id(node) not in self._used else []
+        if kind == "literal" and found and all(one.text[:1] == HOLE for one in found):
+            self._joined |= {id(one) for one in ast.walk(node) if isinstance(one, ast.Constant)}
+        for one in found:
             is_whole = one.is_known or (kind == "opened" and one.text[0] != HOLE)
             if one.anchored or not is_whole or not re.search(r"[/.]", one.text[:-1]):
                 continue
@@ -266,6 +270,7 @@ class FileFinder:
             return
         if _FILE.fullmatch(text.removeprefix("./") or "."):
             kind = "opened" if id(node) in self._opened else "literal"
+            kind = "joined" if id(node) in self._joined else kind
             self._keep(posixpath.normpath(text), node, kind)
             folder = posixpath.dirname(self._path)
             self._keep(posixpath.normpath(posixpath.join(folder, text)), node, "beside")

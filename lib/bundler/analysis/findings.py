@@ -11,6 +11,7 @@ class FileUse:
 
     Kinds: "anchored" (computed from __file__), "beside" (a text that may be joined to it),
     "literal" (relative to the working folder), "opened" (the same, and a file for sure),
+    "joined" (to a folder that is not known), "resource" (in a package's folder),
     "written", "write" (it writes beside __file__), "moved" (that is made the working folder),
     "search" and "extend" (packages lie there).
     """
