@@ -242,6 +242,7 @@ def _tell_imports(builder: GraphBuilder, locator: Locator, entry: Entry) -> list
     own = [one for one in own if one.when == "load" or one.top not in tried]
     guarded = graph.list_guarded()
     own = [one for one in own if one.when == "later" or one.importer not in guarded]
+    own = list({one.top or str(one.error): one for one in reversed(own)}.values())[::-1]
     told = [one.difference for one in own if one.difference is not None]
     for path, line in builder.list_unfollowed():
         what = "imports a computed name, which cannot be followed"

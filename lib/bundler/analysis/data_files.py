@@ -179,7 +179,8 @@ class FileCollector:
         for folder in sorted(folders):
             for use in module.findings.files:
                 path = normpath(join(folder, use.path))
-                if use.kind in ("literal", "opened") and path not in (".", folder):
+                is_name = use.kind in ("literal", "opened") and not _GLOB.match(use.path)
+                if is_name and path not in (".", folder):
                     is_file = not path.startswith("..") and self._locator.real(path).is_file()
                     most = _MOST_BYTES if is_file else _MOST_OF_FOLDER
                     paths = [] if path.startswith("..") else self._match(path)
@@ -192,7 +193,9 @@ class FileCollector:
         own = dirname(module.path)
         is_above = path in ("", ".", own) or own.startswith(f"{path}/")
         if path.startswith(".."):
-            if self._locator.real(path).is_file() or _GLOB.search(path):
+            start = path[: found.start()] if (found := _GLOB.search(path)) else path
+            there = self._locator.real(start if start == path else dirname(start))
+            if there.is_file() or (start != path and start.strip("./") and there.is_dir()):
                 what = f"names {path}, which lies outside the folder of what is bundled"
                 cure = "bundle from the folder above, or put it beside the entry"
                 self._files.differences.append(Difference(module.path, use.line, what, cure))

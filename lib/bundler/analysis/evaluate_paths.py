@@ -14,7 +14,6 @@ from lib.bundler.analysis.evaluate_texts import (
 )
 from lib.bundler.analysis.names import dotted_name, last_name
 from lib.bundler.analysis.path_texts import HOLE, MODULE, Text, call_method, find_parent, take_slice
-from lib.bundler.analysis.tainted_names import find_tainted, mentions
 
 _SAME = {"abspath", "realpath", "normpath", "fspath", "str", "expanduser", "as_posix", "resolve"}
 _SAME |= {"absolute", "__fspath__", "normcase", "expandvars", "relpath"}
@@ -51,7 +50,6 @@ class Evaluator(TextEvaluator):
         names |= {"__spec__.parent": Text(package), "__spec__.name": Text(name)}
         super().__init__(tree, names)
         self._is_entry = is_entry
-        self._tainted = find_tainted(tree)
 
     def evaluate(self, node: ast.AST | None) -> Text | None:
         """An expression -> its Text, or None where the source does not tell it for sure."""
@@ -83,9 +81,9 @@ class Evaluator(TextEvaluator):
         }
         return {name: one.text for name, one in found.items() if one and one.anchored}
 
-    def has_taint(self, node: ast.AST) -> bool:
-        """Tell whether an expression has something of __file__ in it."""
-        return mentions(node, self._tainted)
+    def may_be_anchored(self, node: ast.AST) -> bool:
+        """Tell whether an expression may stand for a path computed from __file__."""
+        return any(one.anchored for one in self.evaluate_all(node))
 
     def _call(self, node: ast.Call) -> list[Text]:
         func, args = node.func, node.args
@@ -160,15 +158,7 @@ class Evaluator(TextEvaluator):
                 return [self._own_file]
             if dotted_name(owner).partition(".")[0] in self._values.modules:
                 return self._file_of(owner)
-        line = getattr(node, "lineno", 1 << 30)
-        values = self._values.look_up(f".{attr}", line)
-        if (
-            not values
-            and isinstance(node.value, ast.Name)
-            and node.value.id not in self._values.modules
-        ):
-            values = self._values.look_up(attr, line)  # of a class
-        return self._stand_for(values)
+        return self._stand_for(self._values.look_up_attribute(node))
 
     def _subscript(self, node: ast.Subscript) -> list[Text]:
         value, key = node.value, node.slice
@@ -253,10 +243,9 @@ class Evaluator(TextEvaluator):
                 find_parent(one) for one in (self._file_of(owner) if owner else [self._own_file])
             ]
         if isinstance(node, ast.Name | ast.Attribute):
-            name = node.id if isinstance(node, ast.Name) else f".{node.attr}"
-            values = self._values.look_up(name, getattr(node, "lineno", 1 << 30))
-            if not values and isinstance(node, ast.Attribute):
-                values = self._values.look_up(node.attr, node.lineno)
+            is_name = isinstance(node, ast.Name)
+            look_up = self._values.look_up if is_name else self._values.look_up_attribute
+            values = look_up(node)  # type: ignore[arg-type]
             return unite(
                 self._items(one.node, index) if one.node and not one.is_item else []
                 for one in values

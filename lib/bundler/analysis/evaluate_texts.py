@@ -10,8 +10,8 @@ from lib.bundler.analysis.path_texts import HOLE, Text, call_method
 
 PARTS = {"os.sep": "/", "os.path.sep": "/", "os.curdir": ".", "os.pardir": ".."}
 PARTS |= {"os.extsep": ".", "os.pathsep": ":"}
-MOST_STEPS = 2000  # of one evaluation
-MOST = 48  # texts that one expression may stand for
+MOST_STEPS = 500  # of one evaluation
+MOST = 24  # texts that one expression may stand for
 UNKNOWN = [Text(HOLE)]
 
 
@@ -88,7 +88,7 @@ class TextEvaluator(ABC):
         resolved = self._values.modules.get(node.id, "")
         if resolved in PARTS:
             return [Text(PARTS[resolved])]
-        return self._stand_for(self._values.look_up(node.id, getattr(node, "lineno", 1 << 30)))
+        return self._stand_for(self._values.look_up(node))
 
     def _stand_for(self, values: list[Value]) -> list[Text]:
         found = []

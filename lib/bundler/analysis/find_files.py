@@ -150,7 +150,7 @@ class FileFinder:
         owner = node.func.value if isinstance(node.func, ast.Attribute) else None
         if is_write(node):
             self._see_write(node)
-        elif name == "chdir" and self._evaluator and self._evaluator.has_taint(node):
+        elif name == "chdir" and self._evaluator and self._is_moved(node):
             self._keep("", node, "moved")
         elif name in _RUNNERS:
             for arg in node.args[:1]:
@@ -169,6 +169,10 @@ class FileFinder:
                     self._see_relative(part, "opened")
         elif name == "join":
             self._see_relative(node, "literal")
+
+    def _is_moved(self, node: ast.Call) -> bool:
+        assert self._evaluator is not None, "seen before"
+        return any(self._evaluator.may_be_anchored(one) for one in node.args)
 
     def _see_division(self, node: ast.BinOp) -> None:
         """`Path("data") / "a.txt"`."""
@@ -204,8 +208,8 @@ class FileFinder:
             if isinstance(one, ast.Constant) and isinstance(one.value, str):
                 self._keep(one.value, one, "written")
         self._used |= {id(one) for one in nodes}
-        names = [one for one in nodes if isinstance(one, ast.Name)]
-        if self._evaluator and any(self._evaluator.has_taint(one) for one in names):
+        paths = [one for one in parts if not isinstance(one, ast.Constant)]
+        if self._evaluator and any(self._evaluator.may_be_anchored(one) for one in paths):
             self._keep("", node, "write")
 
     def _see_path(self, node: ast.expr) -> None:
