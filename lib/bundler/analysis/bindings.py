@@ -16,18 +16,23 @@ def literal_all(tree: ast.Module) -> list[str]:
     return names
 
 
-def may_bind(tree: ast.Module, name: str) -> bool:
-    """A module's tree and a name -> whether its code may give it that attribute."""
+_ANY = {"*", "__getattr__"}
+_ANY_NAMES = {"globals", "exec", "setattr", "vars", "locals", "__dict__"}
+_ALWAYS = frozenset(
+    ("__file__", "__path__", "__name__", "__doc__", "__spec__", "__all__", "__dict__")
+)
+
+
+def list_bound(tree: ast.Module) -> frozenset[str] | None:
+    """A module's tree -> the names that its code may give it; None: it may give it any name."""
+    names: set[str] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.alias):
-            if name in ("*", node.asname or node.name.partition(".")[0]) or node.name == "*":
-                return True
-        elif isinstance(node, ast.Name):
-            if node.id in (name, "globals", "exec", "setattr", "vars", "locals", "__dict__"):
-                return True
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        elif isinstance(node, ast.alias):
+            names.add(node.asname or node.name.partition(".")[0])
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            if node.name in (name, "__getattr__"):
-                return True
+            names.add(node.name)
         elif isinstance(node, ast.Attribute) and node.attr in ("modules", "__dict__"):
-            return True
-    return name in ("__file__", "__path__", "__name__", "__doc__", "__spec__", "__all__")
+            return None
+    return _ALWAYS | names if names.isdisjoint(_ANY | _ANY_NAMES) else None

@@ -6,7 +6,7 @@ from pathlib import Path
 from posixpath import dirname
 
 from lib.base.errors import InputError
-from lib.bundler.analysis.bindings import literal_all, may_bind
+from lib.bundler.analysis.bindings import list_bound, literal_all
 from lib.bundler.analysis.explain_missing import explain_missing_module, explain_missing_package
 from lib.bundler.analysis.find_imports import find_imports
 from lib.bundler.analysis.findings import Findings, Import, Mention
@@ -27,6 +27,7 @@ class GraphBuilder:
         self._own_name = module
         self._sources: dict[str, Source] = {entry.path: entry}
         self._findings: dict[str, Findings] = {}
+        self._bound: dict[str, frozenset[str] | None] = {}  # path -> names that it may bind
         self._resolved: set[str] = set()  # modules in which a computed name could be followed
         self.graph = Graph()
         self.is_named_by_data = False  # whether data files name modules
@@ -73,10 +74,7 @@ class GraphBuilder:
         return []
 
     def list_unfollowed(self) -> list[tuple[str, int]]:
-        """(path, line) of every import of a computed name of which nothing is known.
-
-        Where data files name modules, these are taken for what is imported.
-        """
+        """(path, line) of every computed import of which neither code nor data tells anything."""
         found = []
         importers = self._list_importers()
         for module in self.graph.modules.values():
@@ -299,11 +297,14 @@ class GraphBuilder:
         if path.endswith("/"):
             return False
         source = self._source_of(module)
-        return source is None or not source.is_package or may_bind(source.tree, name)
+        return source is None or not source.is_package or self._binds(module, name)
 
     def _binds(self, module: str, name: str) -> bool:
         source = self._source_of(module)
-        return source is not None and may_bind(source.tree, name)
+        if source is not None and source.path not in self._bound:
+            self._bound[source.path] = list_bound(source.tree)
+        bound = self._bound[source.path] if source is not None else frozenset()
+        return bound is None or name in bound
 
     def _error(self, path: str, item: Import, problem: str, cure: str) -> InputError:
         return bundle_error(self._locator.show(path), item.line, problem, cure)
