@@ -68,7 +68,7 @@ def measure_costs(build: Builder, package: Path, out: Path) -> str:
 
 def _passes(case: str, build: Builder, home: Path, expected: dict[str, list[Outcome]]) -> bool:
     """Whether stdout, the lines of stderr and the exit codes are the sources' own."""
-    place = Place(home, case, _LIMIT_S)
+    place = Place(home, case, limit_s=_LIMIT_S)
     place.copy_sources()
     if case not in expected:
         expected[case] = [place.run_plain(*words) for words in CASES[case]]

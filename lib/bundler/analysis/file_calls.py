@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lib.bundler.analysis.names import dotted_name, last_name
 
 _READS = re.compile(
-    r"(?i)(load|read|open|scan|walk|glob|listdir|iterdir|discover|dataset|folder|exists|is_?dir"
+    r"(?i)(load|read|open|scan|walk|glob|listdir|iterdir|discover|dataset|imagefolder|exists|is_?dir"
     r"|is_?file|chdir|getsize|run_path|spec_from_file|copy|listfiles)|^Path$"
 )
 _NO_READS = {"loads", "glob1", "isdirty", "add_folder"}
