@@ -227,9 +227,10 @@ def test_a_faulty_edit_of_a_kernels_config_ends_it_in_two_lines(
     (tmp_path / "kernel.py").write_text(kernel_text.replace(before, after))
     ended = call(tmp_path, "-I", "kernel.py", KERNEL_INPUT=str(tmp_path), KERNEL_OUTPUT="out")
     assert ended.returncode == 2
-    assert named in ended.stderr.splitlines()[0]
-    assert ended.stderr.splitlines()[1].startswith("  cure: ")
-    assert len(ended.stderr.splitlines()) == 2
+    edited, what, cure = ended.stderr.splitlines()
+    assert "this bundle's text is not the one that its header names" in edited
+    assert named in what
+    assert cure.startswith("  cure: ")
     assert not (tmp_path / "out").exists()
 
 
