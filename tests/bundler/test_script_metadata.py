@@ -235,7 +235,7 @@ def test_only_what_the_program_needs_is_a_dependency(tmp_path: Path) -> None:
 
 def test_a_stranger_of_the_same_name_is_never_asked_for(tmp_path: Path) -> None:
     """A module that nothing is known of is told; on PyPI its name may be anybody's."""
-    info = {"direct_url.json": json.dumps({"url": "file:///home/me/own", "dir_info": {}})}
+    info = {"direct_url.json": json.dumps({"url": "file:///path/to/own", "dir_info": {}})}
     install(tmp_path, "own-package", {"own.py": ""}, info=info)
     vcs = {"url": "https://forge/x.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}}
     install(tmp_path, "from-git", {"cloned.py": ""}, info={"direct_url.json": json.dumps(vcs)})

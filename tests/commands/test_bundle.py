@@ -239,3 +239,26 @@ def test_differences_are_warnings_and_stand_in_the_manifest(
         parse_and_run(BUNDLE, ["entry.py", "-o", str(out), "--strict"])
     assert not out.exists()
     assert capsys.readouterr().err.splitlines() == [line]
+
+
+def test_sources_that_are_on_the_path_where_they_lie_are_taken(tmp_path: Path) -> None:
+    """As an editable install puts them there, in a .pth file that names their folder."""
+    files = {"app/entry.py": "import own\nprint(own.X)\n", "src/own/__init__.py": "X = 5\n"}
+    for name, text in files.items():
+        (tmp_path / "project" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "project" / name).write_text(text)
+    source, out = tmp_path / "project" / "src", tmp_path / "out" / "entry.py"
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "own.pth").write_text(f"{source}\n")
+    program = (
+        f"import site, sys\nsite.addsitedir({str(tmp_path / 'site')!r})\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\nimport build\nsys.exit(build.main(sys.argv[1:]))\n"
+    )
+    words = [sys.executable, "-c", program, "bundle", "entry.py", "-o", str(out)]
+    folder = tmp_path / "project" / "app"
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    (tmp_path / "project").rename(tmp_path / "away")
+    words = [sys.executable, "-I", str(out)]
+    run = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (run.stdout, run.stderr) == ("5\n", "")

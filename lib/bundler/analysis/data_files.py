@@ -8,7 +8,7 @@ from posixpath import dirname, join, normpath
 
 from lib.base.errors import InputError
 from lib.bundler.analysis.findings import FileUse, Mention
-from lib.bundler.analysis.graph import ENTRY, Graph, Module, matches_any
+from lib.bundler.analysis.graph import Graph, Module, matches_any
 from lib.bundler.analysis.locate import Found, Locator
 from lib.bundler.analysis.path_texts import MODULE
 from lib.bundler.differences import Difference
@@ -274,6 +274,3 @@ def list_ups(findings_files: Iterable[FileUse], locator: Locator) -> int:
             exists = _GLOB.search(path) or locator.real(path).exists()
             ups = max(ups, path.split("/").count("..") if exists else 0)
     return ups
-
-
-__all__ = ["ENTRY", "FileCollector", "Files", "list_ups"]
