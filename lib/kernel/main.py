@@ -9,6 +9,7 @@ from lib.base.places import check_output_folder
 from lib.kernel.configuration.configure import list_configs
 from lib.kernel.configuration.folders import find_folders
 from lib.kernel.configuration.settings import read_block, show_settings
+from lib.kernel.device.device import GpuLostError
 from lib.kernel.device.ranks import RankLostError
 from lib.kernel.pipeline import Request
 from lib.kernel.report import provenance
@@ -48,11 +49,13 @@ def main(run: Callable[[Kernel, Request], None], kernel: Kernel, debug: bool = F
             with stage_log.heartbeat:
                 try:
                     run(as_it_is, request)
-                except RankLostError as error:
+                except (RankLostError, GpuLostError) as error:
+                    stage = "ranks" if isinstance(error, RankLostError) else "runtime"
                     if launched:  # torchrun ends the other ranks itself
                         cure = "the same command goes on here; torchrun's --max-restarts does so"
-                        raise PipelineError("ranks", str(error), cure=cure) from error
-                    log("ranks", f"{error}; this one goes on alone from the last checkpoint")
+                        raise PipelineError(stage, str(error), cure=cure) from error
+                    what = str(error).splitlines()[0]
+                    log(stage, f"{what}; this process goes on alone from the last checkpoint")
                     run(as_it_is, request.alone())
         return 0
 

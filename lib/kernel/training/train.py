@@ -47,6 +47,7 @@ def train(
     With several GPUs the other processes repeat each step (worker_rank.py); with one, `broadcast`
     does nothing.
     """
+    config = recipe.preset.sizes.settle(config, device.suits_gpu)
     device.ranks.broadcast("learn", config, images)
     trainer: Trainer = recipe.make_trainer(images, config, device)
     make_observer = recipe.observer or Observer
