@@ -17,7 +17,6 @@ from lib.kernel.report.report import PRODUCT, Findings
 from lib.kernel.report.stage_log import StageLog
 from lib.kernel.stages import Kernel
 
-
 Run = Callable[[Kernel, Request], None]
 
 
