@@ -9,15 +9,14 @@ import pytest
 from lib.base.errors import InputError
 from lib.base.files import read_json, write_json
 from lib.kernel.recipes.table import find_preset, load_recipe, make_config
+from lib.kernel.report.manifest import find_damage, write_manifest
 from lib.kernel.report.provenance import (
     check_same_run,
-    find_damage,
     hash_bundle,
     identify,
     is_finished,
     locked,
     read_identity,
-    write_manifest,
 )
 
 IDENTITY = {"config": {"seed": 1, "lr": 0.1}, "data_sha256": "ab" * 32, "state_form": 2}
