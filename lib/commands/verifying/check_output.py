@@ -38,12 +38,14 @@ class _Features:
     rows: int = 0
     deviation: float | None = None  # the largest one, in standard deviations of a feature
     damage: str = ""
+    refusal: InputError | None = None  # why none were computed, where the user can mend it
 
 
 def verify_output(output: Path, weights: Path | None, all_rows: bool) -> Answer:
     """(a run's output, Inception's file, whether to compute all features) -> what was found.
 
-    InputError where the folder holds no run, or where weights are given that the run did not have.
+    An error where the folder holds no manifest. Where the weights are missing or not the run's,
+    the answer tells of the files alone, and ends in that error.
     """
     manifest = _read(output)
     entries = list_entries(output)
@@ -55,11 +57,14 @@ def verify_output(output: Path, weights: Path | None, all_rows: bool) -> Answer:
     damage += [f"{MANIFEST} {entries[MANIFEST]}"] if entries.get(MANIFEST) else []
     features = _Features("not computed, for files were changed")
     if whole:
-        features = _check_features(output, manifest.values, weights, all_rows)
+        try:
+            features = _check_features(output, manifest.values, weights, all_rows)
+        except InputError as refusal:
+            features = _Features(f"not computed: {refusal.what}", refusal=refusal)
         damage += [features.damage] if features.damage else []
     facts = {
         "output": output,
-        "whole": not damage and not unnamed,
+        "whole": not damage and not unnamed and not features.refusal,
         "sealed": manifest.is_sealed,
         "files": len(names),
         "bytes": sum((output / name).stat().st_size for name in names if name in entries),
@@ -68,7 +73,8 @@ def verify_output(output: Path, weights: Path | None, all_rows: bool) -> Answer:
         "rows": features.rows,
         "deviation": features.deviation,
     }
-    return Answer(_format(facts, features.words), facts, failure=_make_error(damage, unnamed))
+    failure = _make_error(damage, unnamed) or features.refusal
+    return Answer(_format(facts, features.words), facts, failure=failure)
 
 
 def _read(output: Path) -> Manifest:
@@ -171,7 +177,7 @@ def _format(facts: dict[str, Any], features: str) -> str:
     ]
     if any(each.startswith(MANIFEST) for each in damage):
         rows = rows[1:]
-    return f"{format_table(rows)}\n{'whole' if facts['whole'] else 'not whole'}"
+    return f"{format_table(rows)}\n{'whole' if facts['whole'] else 'not shown to be whole'}"
 
 
 def _make_error(damage: list[str], unnamed: list[str]) -> PipelineError | None:

@@ -3,6 +3,7 @@
 Whoever changes a file and its hash alike is not found: the manifest holds no secret.
 """
 
+import errno
 import json
 import os
 import stat
@@ -44,7 +45,10 @@ def write_manifest(output: Path, facts: Mapping[str, Any]) -> None:
 
 def read_manifest(output: Path) -> Manifest:
     """Read run_manifest.json and find what of it was changed; OSError where it cannot be read."""
-    content = (output / MANIFEST).read_bytes()
+    path = output / MANIFEST
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no plain file", str(path))
+    content = path.read_bytes()
     try:
         found = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -78,7 +82,10 @@ def list_entries(output: Path) -> dict[str, str]:
     for place, folders, files in os.walk(output):  # what links lead to is not looked into
         for name in (*folders, *files):
             path = Path(place, name)
-            kind = _name_kind(os.lstat(path).st_mode)
+            try:
+                kind = _name_kind(os.lstat(path).st_mode)
+            except OSError:
+                kind = "cannot be looked at"
             if kind != "is a folder":
                 found[path.relative_to(output).as_posix()] = kind
     return dict(sorted(found.items()))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.base.errors import InputError
-from lib.base.files import read_json, sha256_bytes, sha256_file
+from lib.base.files import read_json, remove_parts, sha256_bytes, sha256_file
 from lib.base.lock_file import lock, open_lock_file
 from lib.base.log import log
 from lib.kernel.configuration.aliases import modernise_config
@@ -144,6 +144,8 @@ def is_finished(
     output: Path, scratch: Path, identity: Mapping[str, Any], bundle_sha256: str, preset: Preset
 ) -> bool:
     """Tell whether the output holds this very run, whole; raise InputError for another run."""
+    for folder in (output, scratch):
+        remove_parts(folder)
     earlier = read_identity(output, scratch, preset)
     if earlier is None:
         return False

@@ -15,7 +15,8 @@ import pytest
 import torch
 
 import build
-from lib.base.files import read_json, write_json
+from lib.base.files import read_json, sha256_file, write_json
+from lib.kernel.metrics.torchvision_import import import_torchvision
 from lib.kernel.report.manifest import read_manifest
 from tests.bundled import bound_by_permissions
 from tests.commands.verifying.small_run import make_run
@@ -215,7 +216,7 @@ def test_swapped_files_are_both_named(output: Path, capsys: Captured) -> None:
     assert "generated.png was changed" in said
 
 
-@pytest.mark.parametrize("harm", ["removed", "a link", "a folder"])
+@pytest.mark.parametrize("harm", ["removed", "a link", "a folder", "a pipe"])
 def test_a_manifest_that_is_none_is_told(output: Path, capsys: Captured, harm: str) -> None:
     HARMS[harm][0](output / MANIFEST)
     assert build.main(["verify", str(output)]) == 1
@@ -241,10 +242,11 @@ def test_files_of_others_are_named(output: Path, capsys: Captured, name: str) ->
     assert "move away what the run did not write" in said
 
 
-def test_what_cannot_be_read_is_named(output: Path) -> None:
+@pytest.mark.parametrize("mode", [0, 0o400])  # neither listed nor entered, or listed alone
+def test_what_cannot_be_read_is_named(output: Path, mode: int) -> None:
     prefix = bound_by_permissions()
     (output / "real.png").chmod(0)
-    (output / "training_state").chmod(0)
+    (output / "training_state").chmod(mode)
     command = [*prefix, sys.executable, "build.py", "verify", str(output)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     (output / "training_state").chmod(0o755)
@@ -303,6 +305,28 @@ def test_weights_of_another_run_are_refused(output: Path, capsys: Captured, tmp_
     told = verify(capsys, output, "--weights", tmp_path / "other.pth", code=2)
     assert "is not the weights file of this run" in told
     assert "its weights were random" in told
+
+
+def test_the_runs_own_weights_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured, tmp_path: Path
+) -> None:
+    """A file that no other machine has: found nowhere, of another hash, and the right one."""
+    torchvision = import_torchvision("torchvision")
+    torch.manual_seed(1)
+    weights, other = tmp_path / "own.pth", tmp_path / "other.pth"
+    network = torchvision.models.inception_v3(weights=None, aux_logits=True, init_weights=False)
+    torch.save(network.state_dict(), weights)
+    other.write_bytes(weights.read_bytes() + b"\0")
+    monkeypatch.setenv("KERNEL_WEIGHTS", str(weights))
+    named = {"weights_file": "own.pth", "weights_sha256": sha256_file(weights)}
+    output = make_run(tmp_path / "run", "gan-challenge", samples=2, **named).output
+    assert "1 of 2" not in (told := verify(capsys, output, "--weights", weights, code=0))
+    assert "2 of 2 rows computed anew" in told
+    told = verify(capsys, output, "--weights", other, code=2)
+    assert f"expected sha256 {sha256_file(weights)[:12]}, got sha256" in told
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    told = verify(capsys, output, code=2)
+    assert "own.pth was found in none of" in told
 
 
 def test_no_run_is_a_mistake(tmp_path: Path, capsys: Captured) -> None:
