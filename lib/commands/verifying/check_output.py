@@ -67,7 +67,7 @@ def verify_output(output: Path, weights: Path | None, all_rows: bool) -> Answer:
         "whole": not damage and not unnamed and not features.refusal,
         "sealed": manifest.is_sealed,
         "files": len(names),
-        "bytes": sum((output / name).stat().st_size for name in names if name in entries),
+        "bytes": sum((output / name).stat().st_size for name in names if entries.get(name) == ""),
         "damage": damage,
         "unnamed": unnamed,
         "rows": features.rows,

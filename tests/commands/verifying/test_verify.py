@@ -307,6 +307,7 @@ def test_weights_of_another_run_are_refused(output: Path, capsys: Captured, tmp_
     assert "its weights were random" in told
 
 
+@pytest.mark.slow
 def test_the_runs_own_weights_are_asked_for(
     monkeypatch: pytest.MonkeyPatch, capsys: Captured, tmp_path: Path
 ) -> None:
