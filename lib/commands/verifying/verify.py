@@ -30,7 +30,7 @@ def _run(options: argparse.Namespace) -> Answer:
 
 VERIFY = Command(
     "verify",
-    "compare a run's output with its manifest, and its features with its pictures",
+    "check a run's files and features against manifest and pictures",
     _add_options,
     _run,
     (
