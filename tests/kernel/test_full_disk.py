@@ -7,6 +7,7 @@ syncing and renaming (ENOSPC).
 
 import os
 import shutil
+import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,38 @@ def test_a_run_goes_on_from_each_file_that_found_no_room(
     for name in RESULTS:
         assert (root / "out" / name).read_bytes() == (undisturbed / "out" / name).read_bytes()
     assert find_damage(root / "out", read_manifest(root / "out").values) == []
+
+
+@pytest.mark.slow
+def test_a_small_disk_that_grows_later_gets_a_whole_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """A real one, in memory, which only root may mount."""
+    monkeypatch.setattr(pipeline, "load_extractor", cache_extractor(pipeline.load_extractor))
+    monkeypatch.setitem(RUNS["second-seed"], "epochs", 1)
+    size = 1
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}m", "none", str(tmp_path)]
+    if os.getuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a tmpfs cannot be mounted here")
+    try:
+        write_input(tmp_path / "in")
+        code, tries = 1, 0
+        while code:
+            capsys.readouterr()
+            code = call(monkeypatch, tmp_path, "second-seed")
+            told = capsys.readouterr().err
+            check_whole(tmp_path)
+            if code:
+                assert len(told.splitlines()) == 2, told
+                assert "No space left on device" in told
+                size, tries = size + 1, tries + 1
+                grow = ["mount", "-o", f"remount,size={size}m", str(tmp_path)]
+                subprocess.run(grow, check=True)
+        assert tries > 2
+        damage = find_damage(tmp_path / "out", read_manifest(tmp_path / "out").values)
+        assert damage == []
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
 
 
 def cache_extractor(load: Any) -> Any:
