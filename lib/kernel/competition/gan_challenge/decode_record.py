@@ -50,6 +50,9 @@ def decode_record(raw: bytes, policy: Policy) -> DecodedRecord | Rejection:
 def decode_parsed(record: Record, policy: Policy) -> DecodedRecord | Rejection:
     """A record -> its picture, rotated, inverted, cropped and laid on white as the policy says."""
     picture = read_picture(record.image, policy.grey16, policy.truncated)
+    for spare in record.spares if isinstance(picture, str) else ():
+        if not isinstance(other := decode_parsed(spare, policy), Rejection):
+            return other
     if isinstance(picture, str):
         return Rejection(picture, record.id)
     notes = list(record.notes)
