@@ -31,7 +31,7 @@ ROTATION_LIKE_EXIF = "exif_rot 1 to 8, turned by degrees though it looks like an
 INVERT_IGNORED = "invert unreadable, taken as false"
 
 IMAGE_KEYS = ("img_b64", "img64", "img_64")
-_SPARES = 2  # more images of one record are not tried, for each takes time
+_SPARES = 1  # more images of one record are not tried, for each takes time
 _VALUES_LIMIT = 500_000  # JSON values of a line; more would take over a second to parse
 _ID_LIMIT, _ID_END = 500, 100  # characters of an id, and how many of each end a longer one keeps
 _NUMBER_LIMIT = 400  # characters; no longer text is a number of degrees
@@ -84,11 +84,12 @@ def parse_record(raw: bytes) -> Record | Rejection:
     degrees, turn_notes = _read_field(levels, "exif_rot", _read_degrees, 0.0, ROTATION_IGNORED)
     invert, invert_notes = _read_field(levels, "invert", _read_invert, False, INVERT_IGNORED)
     notes = turn_notes + invert_notes + notes
-    records = [
-        Record(record_id, data, alpha, degrees, invert, file_notes + notes)
-        for data, file_notes in files
-    ]
-    return records[0] if len(records) == 1 else records[0]._replace(spares=tuple(records[1:]))
+    image, image_notes = files[0]
+    record = Record(record_id, image, alpha, degrees, invert, image_notes + notes)
+    if len(files) == 1:
+        return record
+    spares = [record._replace(image=image, notes=more + notes) for image, more in files[1:]]
+    return record._replace(spares=tuple(spares))
 
 
 def _parse_json(raw: bytes) -> list[dict[str, Any]] | Rejection:
@@ -109,23 +110,25 @@ def _parse_json(raw: bytes) -> list[dict[str, Any]] | Rejection:
 
 def _find_values(levels: list[dict[str, Any]], keys: tuple[str, ...]) -> list[Any]:
     """(levels, the names of one field) -> its values, the one that counts first."""
-    found = [fields[key] for fields in levels for key in keys if key in fields]
-    return [value for value in found if value is not None and value != ""]
+    found = []
+    for fields in levels:
+        for key in keys:
+            if (value := fields.get(key)) is not None and value != "":
+                found.append(value)
+    return found
 
 
 def _read_files(texts: list[Any]) -> list[tuple[bytes, tuple[str, ...]]]:
     """Values of one field -> the files that they are base64 of, with notes, in order of trial."""
+    if len(texts) == 1 and (data := decode_strictly(texts[0])):
+        return [(data, ())]
     files: dict[bytes, tuple[str, ...]] = {}
     for place, text in enumerate(texts):
         notes: tuple[str, ...] = (FIELD_REPLACED,) if place else ()
-        data = decode_strictly(text)
-        if not data:
-            data = decode_repaired(text)
-            notes += (REPAIRED_BASE64,)
-        if data and len(texts) == 1:
-            return [(data, notes)]
-        if data:
+        if data := decode_strictly(text):
             files.setdefault(data, notes)
+        elif data := decode_repaired(text):
+            files.setdefault(data, (REPAIRED_BASE64, *notes))
     ranked = sorted(files.items(), key=lambda file: find_format(file[0]) is None)
     return ranked[: 1 + _SPARES]
 
@@ -138,18 +141,22 @@ def _read_field(
     ignored: str,
 ) -> tuple[_Value, tuple[str, ...]]:
     """(levels, a field's name, its reader, its default, the note on it) -> (value, notes)."""
-    values = _find_values(levels, (key,))
-    for place, value in enumerate(values):
-        if found := read(value):
-            return found if not place else (found[0], (*found[1], FIELD_REPLACED))
-    return default, (ignored,) if values else ()
+    broken: tuple[str, ...] = ()
+    for fields in levels:
+        if (value := fields.get(key)) is not None and value != "":
+            if found := read(value):
+                return (found[0], (*found[1], FIELD_REPLACED)) if broken else found
+            broken = (ignored,)
+    return default, broken
 
 
 def _read_id(levels: list[dict[str, Any]]) -> str:
     """Levels -> the id as one printable line; "" where there is none."""
-    values = _find_values(levels, ("id",))
-    found = next((value for value in values if not isinstance(value, (dict, list))), "")
-    return as_one_line(str(found))
+    for fields in levels:
+        value = fields.get("id")
+        if value is not None and value != "" and not isinstance(value, (dict, list)):
+            return as_one_line(str(value))
+    return ""
 
 
 def as_one_line(text: str) -> str:
