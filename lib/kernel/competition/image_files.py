@@ -24,9 +24,7 @@ TRUNCATED = "truncated image"
 DAMAGED = "damaged image"
 
 _SIDE_LIMIT = 4096  # px: far above any record
-WORK_LIMIT = (
-    1 << 25
-)  # bytes of a picture's pixels, times its weight: as many as half a second takes
+WORK_LIMIT = 40_000_000  # bytes of pixels, times the weight of their decoding: under a second
 # Formats by their first bytes. Pillow's own sniffing would also try EPS, which runs ghostscript.
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -185,7 +183,7 @@ def open_image(
         try:
             with _quiet() if kind == "TIFF" else contextlib.nullcontext():
                 image = Image.open(io.BytesIO(lean.data), formats=(kind,))
-                if max(image.size) > side_limit or _weigh(image) * lean.weight > work_limit:
+                if max(image.size) > side_limit or weigh(image) * lean.weight > work_limit:
                     return TOO_LARGE
                 image.load()
             return mend_key(image, data) if kind == "PNG" and _has_key(image) else image
@@ -197,8 +195,8 @@ def open_image(
             ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def _weigh(image: Image.Image) -> int:
-    """An image, not loaded yet -> the bytes that its pixels take on the way to a picture."""
+def weigh(image: Image.Image) -> int:
+    """An image, loaded or not -> the bytes that its pixels take on the way to a picture."""
     if image.mode in ("1", "L") and not _has_key(image):
         return image.width * image.height
     has_three = image.mode in ("RGB", "P", "YCbCr") and not _has_key(image)

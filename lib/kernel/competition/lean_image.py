@@ -16,14 +16,15 @@ _PARTS_LIMIT = 4096  # segments, tags, blocks in front of pixels: far above real
 _CHUNKS_LIMIT = 20_000  # of a PNG, those with pixels included
 _PACKED_LIMIT = 64  # chunks that Pillow unpacks, each to a megabyte at most
 _SCANS_LIMIT = 64  # of a JPEG; encoders write 14 at most
-_FREE_SCANS = 8  # take no longer than the rest of a JPEG
+_FREE_SCANS = 6  # take no longer than the rest of a JPEG
 _SLOW_LIMIT = 1 << 20  # bytes of a file whose decoder takes long for each byte
-_VALUES_LIMIT = 1 << 16  # of all tags of a TIFF, mostly where its strips lie
+_VALUES_LIMIT = 1 << 15  # of all tags of a TIFF, mostly where its strips lie
 _PPM_HEAD = 4096  # bytes that hold a PPM's header with its comments
 _COMMENT = re.compile(rb"#[^\r\n]*[\r\n]?")
 _PACKED = (b"iCCP", b"zTXt", b"iTXt")
 _PIXELS = (b"IDAT", b"fdAT", b"fcTL")
-_SCAN = 0xDA
+_WIDE_COLOUR = (b"\x10\x02", b"\x10\x04", b"\x10\x06")  # 16 bits a channel, not grey alone
+_SCAN, _PADDING = 0xDA, 0xFF
 _ARITHMETIC = (0xC9, 0xCA, 0xCB)
 _METADATA = (*range(0xE1, 0xEE), 0xEF, 0xFE)  # all but JFIF's and Adobe's
 _COMPRESSION, _OFFSETS = 259, (273, 324)
@@ -51,7 +52,7 @@ def _count_chunks(data: bytes) -> Lean | str:
     for _ in range(_CHUNKS_LIMIT):
         kind = data[place + 4 : place + 8]
         if not kind or kind == b"IEND":
-            return Lean(data, 2 if data[24:25] == b"\x10" else 1)
+            return Lean(data, 2 if data[24:26] in _WIDE_COLOUR else 1)
         packed += kind in _PACKED
         others += kind not in _PIXELS
         if packed > _PACKED_LIMIT or others > _PARTS_LIMIT:
@@ -65,14 +66,14 @@ def _strip_jpeg(data: bytes) -> Lean | str:
     kept, begin, slow = [data[:2]], 2, False
     for _ in range(_PARTS_LIMIT):
         place = data.find(b"\xff", begin)
-        while place >= 0 and data[place + 1 : place + 2] == b"\xff":  # padding
-            place += 1
+        if place - begin > _PARTS_LIMIT:  # Pillow looks at each byte between two segments
+            return TOO_MANY_PARTS
         marker = data[place + 1] if 0 <= place < len(data) - 1 else _SCAN
         if marker == _SCAN:
             break
         slow = slow or marker in _ARITHMETIC
-        end = place + 2
-        if marker >= 0xC0 and not 0xD0 <= marker <= 0xD8:
+        end = place + (1 if marker == _PADDING else 2)
+        if 0xC0 <= marker < _PADDING and not 0xD0 <= marker <= 0xD8:
             end += int.from_bytes(data[end : end + 2])
         if marker not in _METADATA:
             kept.append(data[begin:end])
@@ -106,7 +107,7 @@ def _weigh_bmp(data: bytes) -> Lean | str:
     """A BMP -> itself with its weight: Pillow unpacks run lengths in Python."""
     if data[30:34] not in (b"\1\0\0\0", b"\2\0\0\0"):
         return Lean(data, 1)
-    return TOO_LARGE if len(data) > _SLOW_LIMIT else Lean(data, 4)
+    return TOO_LARGE if len(data) > _SLOW_LIMIT else Lean(data, 12)
 
 
 def _weigh_ppm(data: bytes) -> Lean | str:
@@ -115,7 +116,7 @@ def _weigh_ppm(data: bytes) -> Lean | str:
     if len(words) < 4 and len(data) > _PPM_HEAD:
         return TOO_MANY_PARTS
     common = words[:1] == [b"P4"] or words[3:4] in ([b"255"], [b"65535"])
-    return Lean(data, 1 if common else 32)
+    return Lean(data, 1 if common else 96)
 
 
 def _strip_tiff(data: bytes) -> Lean | str:

@@ -11,8 +11,8 @@ _UNSEEN = "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  
 _FOREIGN = re.compile(rb"[^A-Za-z0-9+/]")
 _BEYOND_ASCII = re.compile(r"[^\0-\x7f]")
 _PREFIX = re.compile(r"data:[^,]*,|(?:image/[\w.+-]+;)?base64[,:]", re.IGNORECASE)
-_ESCAPE = re.compile(r"\\+(?:u00([0-9a-fA-F]{2})|x([0-9a-fA-F]{2})|([nrt])|([/\"'\n]))")
-_ODD_LIMIT = 1 << 17  # odd signs in one text: repairing more of them would take too long
+_ESCAPE = re.compile(r"\\{1,4}(?:u00([0-9a-fA-F]{2})|x([0-9a-fA-F]{2})|([nrt])|([/\"'\n]))")
+_ODD_LIMIT, _ODD_LENGTH = 1 << 16, 1 << 23  # odd signs, and the length of a text that has some
 
 
 def decode_strictly(text: object) -> bytes | None:
@@ -33,8 +33,8 @@ def decode_repaired(text: object) -> bytes | None:
     if not isinstance(text, str):
         return None
     odd = len(text) - len(text.encode("ascii", "ignore")) + sum(map(text.count, "\\%&"))
-    if odd > _ODD_LIMIT:
-        return None
+    if odd > _ODD_LIMIT or (odd and len(text) > _ODD_LENGTH):
+        return None  # it would take too long
     if odd:
         text = _ESCAPE.sub(_read_escape, html.unescape(unquote(text)))
         text = _BEYOND_ASCII.sub(_drop_blank, text)
