@@ -4,8 +4,6 @@ import re
 
 _STARTS = {
     b"DDS ": "DDS",
-    b"\0\0\1\0": "ICO",
-    b"\0\0\2\0": "CUR",
     b"8BPS": "PSD",
     b"qoif": "QOI",
     b"\0\0\0\x0cjP  ": "JP2",
@@ -45,6 +43,7 @@ _STARTS = {
     b"Pf": "PFM",
     b"PF": "PFM",
 }
+_ICONS = {b"\0\0\1\0": "ICO", b"\0\0\2\0": "CUR"}
 _TEXT_STARTS = {b"P1", b"P2", b"P3", b"P7", b"Pf", b"PF"}  # these need a blank behind them
 _BRANDS = {  # of ISO files, behind "ftyp"
     **dict.fromkeys((b"avif", b"avis"), "AVIF"),
@@ -66,6 +65,8 @@ def name_format(data: bytes) -> str | None:
     for start, name in _STARTS.items():
         if data.startswith(start) and (start not in _TEXT_STARTS or data[2:3].isspace()):
             return name
+    if data[:4] in _ICONS and any(data[4:6]):  # how many there are; in a TGA it is 0
+        return _ICONS[data[:4]]
     head = data[:_LOOK]
     if _MARKUP.match(head) and b"<svg" in head.lower():
         return "SVG"

@@ -79,8 +79,9 @@ def read_mask(data: bytes, work_limit: int = WORK_LIMIT) -> Image.Image | None:
             return Image.fromarray(_narrow_mask(np.asarray(opened)))
         colour, alpha = split_alpha(opened, "high-byte")
         lows = _read_low_bands(opened, data)
+        alpha = alpha and _raise_zeros(alpha, lows[3:])
         if alpha is not None and _is_constant(colour) and not _is_constant(alpha):
-            return _raise_zeros(alpha, lows[3:])
+            return alpha
         if colour.mode == "L":
             return colour
         return _raise_zeros(colour.convert("L"), [*colour.split(), *lows[:3]])
