@@ -21,6 +21,10 @@ def mend_key(image: Image.Image, data: bytes) -> Image.Image:
         seen = ((high << 8 | low) != np.array(key, np.uint16)).any(axis=2)
         del image.info["transparency"]
         image.putalpha(Image.fromarray(np.where(seen, 255, 0).astype(np.uint8)))
+    elif image.mode == "1":  # whose key Pillow 11 overlooks
+        del image.info["transparency"]
+        image = image.convert("L")
+        image.info["transparency"] = 255 if key else 0
     elif image.mode == "RGB":
         image.info["transparency"] = tuple(value & 255 for value in key)
     elif image.mode == "L" and isinstance(key, int):
