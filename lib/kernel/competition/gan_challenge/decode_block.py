@@ -95,6 +95,7 @@ def decode_block(block: Block, policy: Policy) -> DecodedBlock:
     groups: _Groups = {}
     held = 0  # bytes of the groups' rows
     done: _Done = []
+    plain: _Parts = {}
     slots: list[_Slot] = []
     rejects: list[Reject] = []
     for file, line, raw, fault in split_block(block):
@@ -110,7 +111,8 @@ def decode_block(block: Block, policy: Policy) -> DecodedBlock:
                 rejects.append(Reject(file, line, decoded.id, decoded.reason))
                 continue
             notes = decoded.notes
-            done.append(([len(slots)], drop_equal_channels(decoded.pixels[None])))
+            picture = drop_equal_channels(decoded.pixels[None])[0]
+            plain.setdefault(picture.shape, []).append((len(slots), picture))
         else:
             kind, rows, mask_rows = read
             groups.setdefault(kind, []).append(_Member(len(slots), record, rows, mask_rows))
@@ -119,7 +121,7 @@ def decode_block(block: Block, policy: Policy) -> DecodedBlock:
         if held > _HELD_BYTES:
             done += _finish_groups(groups, policy, slots)
             groups, held = {}, 0
-    done += _finish_groups(groups, policy, slots)
+    done += [*_finish_groups(groups, policy, slots), *_stack(plain)]
     return _close_block(_gather(done, len(slots)), slots, rejects, policy)
 
 
@@ -148,6 +150,11 @@ def _finish_groups(groups: _Groups, policy: Policy, slots: list[_Slot]) -> _Done
     parts: _Parts = {}
     for kind, members in groups.items():
         _cut_group(kind, members, policy, slots, parts)
+    return _stack(parts)
+
+
+def _stack(parts: _Parts) -> _Done:
+    """Pictures by shape -> a stack of 32x32 pictures for each shape."""
     return [
         ([slot for slot, _ in members], resize_stack([part for _, part in members]))
         for members in parts.values()
