@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lib.base.one_line import as_one_line, is_cut
 from lib.kernel.competition.gan_challenge.batch_ops import (
     drop_equal_channels,
     find_boxes,
@@ -28,7 +29,6 @@ from lib.kernel.competition.gan_challenge.png_batch import PlainPngReader, PngLa
 from lib.kernel.competition.gan_challenge.records import (
     Record,
     Rejection,
-    as_one_line,
     parse_record,
 )
 from lib.kernel.competition.gan_challenge.shard_lines import Block, split_block
@@ -36,6 +36,7 @@ from lib.kernel.competition.image_files import to_eight_bits
 from lib.kernel.configuration.challenge import IMAGE_PX
 
 ID_MISSING = "id missing, named by file and line"
+ID_CUT = "id too long, cut"
 
 
 class Reject(NamedTuple):
@@ -200,5 +201,6 @@ def _close_block(
         pixels = pixels[~blank]
     notes = Counter(note for slot in slots for note in slot.notes)
     notes.update([ID_MISSING] * sum(not slot.id for slot in slots))
+    notes.update([ID_CUT] * sum(is_cut(slot.id) for slot in slots))
     ids = [slot.id or as_one_line(f"{slot.file}:{slot.line}") for slot in slots]
     return DecodedBlock(pixels, ids, sorted(rejects, key=lambda row: row.line), notes)

@@ -5,6 +5,8 @@ import json
 import math
 from typing import Any, NamedTuple
 
+from lib.base.one_line import as_one_line
+
 BROKEN_JSON = "broken JSON"
 NOT_AN_OBJECT = "not an object"
 NO_IMAGE = "no image"
@@ -95,11 +97,6 @@ def _read_id(fields: dict[str, Any]) -> str:
     if value is None or isinstance(value, (dict, list)):
         return ""
     return as_one_line(str(value))
-
-
-def as_one_line(text: str) -> str:
-    """A text -> the same, escaped where line ends or lone surrogates would break ids.txt."""
-    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 def _decode_strictly(text: object) -> bytes | None:

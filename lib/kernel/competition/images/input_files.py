@@ -8,7 +8,6 @@ import io
 import lzma
 import os
 import tarfile
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -122,8 +121,9 @@ def _walk_zip(name: str, path: Path) -> Iterator[InputFile]:
     """A zip, even one cut short -> its files, by sorted paths."""
     try:
         with path.open("rb") as file:
-            members = [each for each in list_members(file) if not each.name.endswith("/")]
-            if not zipfile.is_zipfile(path):
+            listed, is_whole = list_members(file)
+            members = list(listed)
+            if not is_whole:
                 why = "zip cut short: its directory is missing" if members else "no zip file"
                 yield InputFile(name, _read_nothing, fault=why)
             for member in sorted(members, key=lambda each: each.name):
