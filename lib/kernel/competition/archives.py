@@ -159,6 +159,8 @@ def _inflate(source: Iterator[bytes], wbits: int) -> Iterator[bytes]:
             piece = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
     if not inflater.eof:
         yield from _drain(inflater)
+        if inflater.eof:
+            return  # the last step's output was full although all input was read
         raise BrokenStreamError("the compressed data end early" if started else "the file is empty")
 
 

@@ -57,9 +57,12 @@ def is_as_written(path: Path, count: int, digest: str) -> bool:
     """Tell whether a file holds so many pictures and their pixels have that hash."""
     hashed = hashlib.sha256()
     try:
-        images = load_pixels(path)
         with path.open("rb") as file:  # not through the map, whose pages would count as memory
-            if file.read(_HEADER_BYTES) != _make_header(count, images.shape[-1]):
+            header = file.read(_HEADER_BYTES)
+            if not header.startswith(np.lib.format.MAGIC_PREFIX):
+                return False
+            images = load_pixels(path)
+            if header != _make_header(count, images.shape[-1]):
                 return False
             if path.stat().st_size != _HEADER_BYTES + images.nbytes:
                 return False

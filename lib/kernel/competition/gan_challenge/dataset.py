@@ -47,7 +47,7 @@ SUMMARY_FILE = "decode.json"
 _DECODER = 2  # raise it whenever a line decodes to something else: older results are then redone
 _LITTLE = 4 * BLOCK_BYTES  # less input than this is decoded faster than processes start
 _SHOWN, _SHEET_COLUMNS = 128, 16  # pictures on the contact sheet
-_WARNINGS = 20  # files that a warning names; rejects.csv has them all
+_WARNINGS = 100  # files that a warning names; rejects.csv has them all
 _REJECTS_BYTES = 1 << 31  # of rejects.csv; what is rejected beyond is counted alone
 _SHEET_GROUND = 96  # grey between pictures that are mostly black or white
 
@@ -274,7 +274,7 @@ def _is_whole(decoded: Decoded) -> bool:
     if not (
         all(type(count) is int for count in counts)
         and type(decoded.grey) is bool
-        and isinstance(decoded.seconds, int | float)
+        and type(decoded.seconds) in (int, float)
         and decoded.sha256.keys() == {IMAGES_FILE, IDS_FILE, REJECTS_FILE, SHEET_FILE}
     ):
         return False

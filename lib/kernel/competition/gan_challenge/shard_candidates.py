@@ -64,7 +64,8 @@ class Candidates:
         self.endings: Counter[str] = Counter()  # of all files
         self.names: list[str] = []  # of the first of them
         self._seen: set[str] = set()  # real paths
-        self._room, self._is_full, self._nested_left = _ROOM, False, NESTED_LIMIT
+        self._room, self._floor, self._is_full = _ROOM, 0, False
+        self._nested_left = NESTED_LIMIT
         if root.is_dir():
             self._walk(root)
         else:
@@ -85,9 +86,9 @@ class Candidates:
     def _fits(self, label: str) -> bool:
         """Tell whether there is room for one more; the first that does not fit is complained of."""
         self._room -= len(label) + _EACH
-        if self._room < 0 and not self._is_full:
+        if self._room < self._floor and not self._is_full:
             self._is_full = True
-            reason = "this file and those after it are too many: pack the shards into fewer files"
+            reason = "this file and those behind it are too many: pack the shards into fewer files"
             self.faults.append(FileFault(as_one_line(label), reason))
         return not self._is_full
 
@@ -154,6 +155,7 @@ class Candidates:
             elif name.endswith(_SHARDS):
                 self._add_shard(Shard(label, path, size=status.st_size))
             elif name.endswith(".zip"):
+                self._floor = self._room // 2  # one zip leaves room for the files behind it
                 with path.open("rb") as file:
                     self._add_zip(Shard(label, path, size=status.st_size), file)
             elif reason := _explain_name(name):
@@ -161,6 +163,8 @@ class Candidates:
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             self._complain(label, f"cannot be read ({as_one_line(reason)})")
+        if self._floor:
+            self._room, self._floor, self._is_full = max(self._room, self._floor), 0, False
 
     def _add_zip(self, outer: Shard, file: IO[bytes]) -> None:
         """(a zip, that zip opened): take the shards in it; of two of one name the later counts."""

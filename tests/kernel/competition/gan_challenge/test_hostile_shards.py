@@ -1,4 +1,4 @@
-"""Files that give nothing, break the reader or fill the memory: each is named, and none ends a run."""
+"""Files that give nothing, break the reader or fill the memory: each is named, none ends a run."""
 
 import bz2
 import csv
@@ -52,7 +52,7 @@ def lines(tmp_path_factory) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(folder.rglob("data.jsonl")))
 
 
-@pytest.fixture()
+@pytest.fixture
 def source(tmp_path, lines) -> Path:
     """A folder with one sound shard."""
     return _write(tmp_path / "in", {"shard_00/data.jsonl": lines})
@@ -79,7 +79,8 @@ def _zip(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes
 def _decode(source: Path, target: Path) -> list[list[str]]:
     """Decode by a process of the command; return the rows of rejects.csv."""
     done = subprocess.run(
-        [*bound_by_permissions(), sys.executable, "build.py", "decode", "--input", source, "--output", target],
+        [*bound_by_permissions(), sys.executable, "build.py", "decode",
+         "--input", source, "--output", target],
         cwd=ROOT,
         capture_output=True,
         check=False,
@@ -135,8 +136,8 @@ GAVE_NOTHING = {  # file beside a sound shard -> (its content, a part of the rea
     "in_html.zip": (_zip({"in.zip": b"<html>"}), "no zip file but HTML"),
     "in_zst.zip": (_zip({"data.jsonl.zst": b"x"}), "packed as zst"),
     "in_tar.zip": (_zip({"d/data.tar": b"x"}), "a tar: unpack it"),
-    "far.zip": (_zip({"in.zip": _end_too_far()[40:]}), "cut short"),
-    "deep.zip": (_zip({"1.zip": _zip({"2.zip": _zip({"3.zip": _zip({"4.zip": b""})})})}), "too deep"),
+    "far.zip": (_zip({"in.zip": _end_too_far()[-22:]}), "cut short"),
+    "deep.zip": (_zip({"1.zip": _zip({"2.zip": _zip({"3.zip": b""})})}), "too deep"),
     "nul.zip": (_zip({"\0dir/": b"", "\0data.jsonl": b"{}\n"}), "a file without a name"),
 }  # fmt: skip
 
@@ -156,7 +157,7 @@ def test_each_file_that_gave_nothing_has_a_row_and_a_warning(source, tmp_path):
 
 def test_ordinary_files_of_an_input_folder_are_no_faults(source):
     others = ["sample_submission.csv", "readme.txt", "a.png", "data.json", "weights.pth", "run.py"]
-    _write(source, {name: b"x" for name in others})
+    _write(source, dict.fromkeys(others, b"x"))
     assert search_shards(source).faults == ()
 
 
@@ -168,8 +169,8 @@ def test_a_bad_input_alone_names_its_fault(tmp_path):
         assert len(str(caught.value).splitlines()) == 2
 
 
-@pytest.mark.parametrize("name", ["./data.jsonl", "././a/data.jsonl", "../data.jsonl", "a/../data.jsonl",
-                                  "a\\data.jsonl", "/data.jsonl", "a//data.jsonl"])  # fmt: skip
+@pytest.mark.parametrize("name", ["./data.jsonl", "././a/data.jsonl", "../data.jsonl", "a//data.jsonl",
+                                  "a/../data.jsonl", "a\\data.jsonl", "/data.jsonl"])  # fmt: skip
 def test_dots_in_a_members_path_hide_nothing(tmp_path, lines, name):
     _write(tmp_path, {"all.zip": _zip({name: lines})})
     assert len([*read_records(find_shards(tmp_path))]) == 20
@@ -193,10 +194,6 @@ def test_an_overlong_members_name_is_read_like_any_other(tmp_path, lines, name):
     assert (line, reason) == ("21", "not an object")
     assert file.startswith(f"all.zip/{name[:100]}")
     assert len(file) == MOST
-
-
-def test_the_natural_order_is_what_comparing_numbers_gives(tmp_path):
-    pass
 
 
 @settings(max_examples=300, deadline=None)
@@ -248,11 +245,8 @@ def test_a_directory_in_zip64_is_read(tmp_path, lines, monkeypatch):
 
 
 def test_of_two_members_of_one_name_the_later_counts_and_a_row_says_so(tmp_path, lines):
-    packed = io.BytesIO()
-    with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("data.jsonl", b"[]\n")
-        archive.writestr("data.jsonl", lines)
-    _write(tmp_path, {"all.zip": packed.getvalue()})
+    packed = _zip({"data.jsonm": b"[]\n", "data.jsonl": lines})
+    _write(tmp_path, {"all.zip": packed.replace(b"data.jsonm", b"data.jsonl")})
     found = search_shards(tmp_path)
     assert len([*read_records(found.shards)]) == 20
     ((label, reason),) = found.faults
@@ -282,8 +276,8 @@ def test_no_damaged_zip_ends_the_run(tmp_path_factory, changes, cut, is_nested):
     assert len(found.shards) + len(found.faults) >= 2
 
 
-@pytest.mark.parametrize("damage", [b"", b"PK", b"PK\x03\x04" + bytes(200), b"\x93NUMPY", b"\x93NUMPY\x01\0v\0{",
-                                    b"\x80\x04]q\0.", "shape ()", "header", "folder"])  # fmt: skip
+@pytest.mark.parametrize("damage", [b"", b"PK", b"PK\x03\x04" + bytes(200), b"\x93NUMPY",
+                                    b"\x93NUMPY\x01\0v\0{", b"\x80\x04]q\0.", "shape ()", "header", "folder"])  # fmt: skip
 def test_damaged_pixels_are_decoded_again(source, tmp_path, damage):
     target = tmp_path / "out"
     decode_dataset(source, target)
@@ -404,15 +398,10 @@ def test_folders_and_links_without_a_way_in_are_named(source, tmp_path):
     os.chdir(ROOT)
     (source / "unread").mkdir()
     _write(source, {"unread/data.jsonl/data.jsonl": b"[]\n", "secret/data.jsonl": b"{}\n"})
-    prefix = bound_by_permissions()
     (source / "secret/data.jsonl").chmod(0)
     for folder, mode in (("closed", 0o400), ("unlisted", 0o300)):
         (source / folder).chmod(mode)
     (tmp_path / "else").chmod(0)
-    tmp_path.chmod(0o777)
-    for parent in tmp_path.parents:
-        if parent != Path("/tmp") and os.access(parent, os.W_OK) and prefix:
-            break
     try:
         rows = {row[0]: row[3] for row in _decode(source, tmp_path / "out")}
     finally:
@@ -434,8 +423,8 @@ def test_folders_and_links_without_a_way_in_are_named(source, tmp_path):
 def test_folders_nested_deeper_than_calls_are_read(tmp_path, lines):
     folder = tmp_path
     for _ in range(1200):
-        folder /= "d"
-    os.makedirs(folder)
+        folder = Path(f"{folder}/d")
+        folder.mkdir()
     (folder / "data.jsonl").write_bytes(lines)
     assert len(find_shards(tmp_path)) == 1
 
@@ -449,26 +438,33 @@ def test_a_gzip_beside_its_unpacked_file_counts_once_in_any_case(tmp_path, lines
     assert [shard.label for shard in find_shards(tmp_path)] == ["a/data.jsonl", f"b/{name}"]
 
 
-@pytest.mark.parametrize(
-    "length", [LINE_LIMIT - 1, LINE_LIMIT, LINE_LIMIT + 1, LINE_LIMIT + 900_000]
-)
-@pytest.mark.parametrize("before", [0, 100_000])
-def test_the_limit_of_a_line_is_the_same_however_it_is_packed(tmp_path, length, before):
-    line = b"[" + b"1" * (length - 1)
-    content = b"2\n" * (before // 2) + line + b"\n3\n"
-    plain, pressed = tmp_path / "data.jsonl", gzip.compress(content, 1)
-    number, read = before // 2 + 1, []
-    for name, packed in (
-        ("data.jsonl", content),
-        ("data.jsonl.gz", pressed),
-        ("a.zip", _zip({"data.jsonl": content})),
-    ):
-        root = _write(tmp_path / name, {name: packed})
+@pytest.mark.parametrize("more", [-1, 0, 1, 900_000])
+@pytest.mark.parametrize("before", [0, 50_000])
+def test_the_limit_of_a_line_is_the_same_however_it_is_packed(tmp_path, more, before, monkeypatch):
+    limit = 3 << 19  # the real one, 32 MiB, takes longer
+    monkeypatch.setattr(shard_lines, "LINE_LIMIT", limit)
+    content = b"2\n" * before + b"[" + b"1" * (limit + more - 1) + b"\n3\n"
+    packed = {
+        "data.jsonl": content,
+        "data.jsonl.gz": gzip.compress(content, 1),
+        "a.zip": _zip({"data.jsonl": content}),
+        "stored.zip": _zip({"data.jsonl": content}, zipfile.ZIP_STORED),
+    }
+    for name, raw in packed.items():
+        root = _write(tmp_path / name, {name: raw})
         blocks = list(read_blocks(find_shards(root), DataDigest()))
-        read.append([(block.first_line, block.fault) for block in blocks if block.fault])
-        assert sum(block.data.count(b"\n") for block in blocks) == number + (length <= LINE_LIMIT)
-    assert not plain.is_file()
-    assert read == [[(number, LINE_TOO_LONG)] if length > LINE_LIMIT else []] * 3
+        faults = [(block.first_line, block.fault) for block in blocks if block.fault]
+        assert faults == ([(before + 1, LINE_TOO_LONG)] if more > 0 else [])
+        assert sum(block.data.count(b"\n") for block in blocks) == before + 1 + (more <= 0)
+
+
+@pytest.mark.parametrize("size", range(1 << 20, (1 << 20) + 300, 13))
+def test_a_content_as_long_as_a_step_of_the_decompressor_is_whole(tmp_path, size):
+    """Its last bytes came only once the packed ones were over; that passed for a break."""
+    content = b"1" * (size - 1) + b"\n"
+    files = {"data.jsonl.gz": gzip.compress(content, 1), "a.zip": _zip({"data.jsonl": content})}
+    records = list(read_records(find_shards(_write(tmp_path, files))))
+    assert [(len(record.raw), record.fault) for record in records] == [(size - 1, "")] * 2
 
 
 def test_a_last_line_without_an_end_has_the_same_limit(tmp_path):
@@ -499,15 +495,15 @@ def _peak(call) -> int:
 
 
 def test_rejects_are_streamed_to_their_file(source, tmp_path):
-    _write(source, {"shard_01/data.jsonl": b"1\n" * 200_000})
+    _write(source, {"shard_01/data.jsonl": b"1\n" * 60_000})
     peak = _peak(lambda: decode_dataset(source, tmp_path / "out", workers=0))
-    assert len(_read_rows(tmp_path / "out")) == 200_000
-    assert peak < 12e6
+    assert len(_read_rows(tmp_path / "out")) == 60_000
+    assert peak < 9e6  # all rows at once would take 15 MB
 
 
 def test_an_inner_zip_does_not_lie_in_memory(tmp_path, lines):
     members = {f"{number}/data.jsonl": lines for number in range(5)}
-    inner = _zip({**members, "filler.bin": bytes(64 << 20)}, zipfile.ZIP_STORED)
+    inner = _zip({**members, "filler.bin": bytes(40 << 20)}, zipfile.ZIP_STORED)
     _write(tmp_path, {"outer.zip": _zip({"inner.zip": inner})})
     del inner
     copies = []
@@ -535,18 +531,19 @@ def test_inner_zips_are_copied_up_to_a_limit(tmp_path, lines, monkeypatch):
     assert any("unpack the zip around it" in reason for _, reason in found.faults)
 
 
-def test_a_zip_of_very_many_shards_is_bounded_and_named(source):
+def test_a_zip_of_very_many_shards_is_bounded_and_named(source, monkeypatch):
+    monkeypatch.setattr(shard_candidates, "_ROOM", 1 << 18)
     entry = b"PK\x01\x02" + bytes(24) + (12).to_bytes(2, "little") + bytes(16)
-    directory = b"".join(entry + b"%06d.jsonl" % number for number in range(200_000))
+    directory = b"".join(entry + b"%06d.jsonl" % number for number in range(20_000))
     end = b"PK\x05\x06" + bytes(8) + len(directory).to_bytes(4, "little") + bytes(6)
     _write(source, {"many.zip": directory + end})
     found = search_shards(source)
-    assert len(found.shards) == 1
-    assert "too many" in found.faults[-1].reason or len(found.faults) > 90_000
-    assert len(found.faults) < 200_000
+    assert [shard.label for shard in found.shards] == ["shard_00/data.jsonl"]
+    assert "too many" in found.faults[0].reason
+    assert 100 < len(found.faults) < 1000
     directory = directory.replace(b".jsonl", b".image")
     _write(source, {"many.zip": directory + end})
-    assert _peak(lambda: search_shards(source)) < 24e6
+    assert _peak(lambda: search_shards(source)) < 1e6
     assert search_shards(source).faults[0].reason == "a zip without shards"
 
 
