@@ -100,7 +100,10 @@ def _leave_out(name: str, path: Path, is_earlier: bool) -> str:
         return EARLIER
     if _is_hidden(name):
         return HIDDEN
-    return "" if path.is_file() else NO_FILE
+    try:
+        return "" if path.is_file() else NO_FILE
+    except OSError:
+        return ""  # a folder without a way in: reading the file tells why
 
 
 def _is_hidden(name: str) -> bool:
@@ -129,8 +132,9 @@ def _walk_zip(name: str, path: Path) -> Iterator[InputFile]:
             for member in sorted(members, key=lambda each: each.name):
                 read = partial(_read_member, file, member)
                 yield _make_member(name, member.name, read)
-    except OSError as error:
-        yield InputFile(name, _read_nothing, fault=f"cannot be read ({error.strerror})")
+    except (OSError, ValueError) as error:
+        words = getattr(error, "strerror", None) or "its directory is damaged"
+        yield InputFile(name, _read_nothing, fault=f"cannot be read ({words})")
 
 
 def _walk_tar(name: str, path: Path) -> Iterator[InputFile]:

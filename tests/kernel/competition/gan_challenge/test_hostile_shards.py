@@ -169,8 +169,9 @@ def test_a_bad_input_alone_names_its_fault(tmp_path):
         assert len(str(caught.value).splitlines()) == 2
 
 
-@pytest.mark.parametrize("name", ["./data.jsonl", "././a/data.jsonl", "../data.jsonl", "a//data.jsonl",
-                                  "a/../data.jsonl", "a\\data.jsonl", "/data.jsonl"])  # fmt: skip
+@pytest.mark.parametrize("name", ["./data.jsonl", "././a/data.jsonl", "../data.jsonl",
+                                  "a//data.jsonl", "a/../data.jsonl",
+                                  "a\\data.jsonl", "/data.jsonl"])  # fmt: skip
 def test_dots_in_a_members_path_hide_nothing(tmp_path, lines, name):
     _write(tmp_path, {"all.zip": _zip({name: lines})})
     assert len([*read_records(find_shards(tmp_path))]) == 20
@@ -277,7 +278,8 @@ def test_no_damaged_zip_ends_the_run(tmp_path_factory, changes, cut, is_nested):
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK", b"PK\x03\x04" + bytes(200), b"\x93NUMPY",
-                                    b"\x93NUMPY\x01\0v\0{", b"\x80\x04]q\0.", "shape ()", "header", "folder"])  # fmt: skip
+                                    b"\x93NUMPY\x01\0v\0{", b"\x80\x04]q\0.",
+                                    "shape ()", "header", "folder"])  # fmt: skip
 def test_damaged_pixels_are_decoded_again(source, tmp_path, damage):
     target = tmp_path / "out"
     decode_dataset(source, target)
