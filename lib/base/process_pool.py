@@ -21,6 +21,7 @@ from lib.base.errors import PipelineError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_END = object()  # stands for the item behind the last one
 _MOST_WEIGHT = 1 << 24  # bytes of the items that are worked on at a time, or a single item
 _WATCH_S = 0.5  # a child looks so often whether its parent still lives
 _PATIENCE_S = 1.0  # for idle children to end
@@ -160,28 +161,22 @@ def _distribute(
     results: dict[int, Any] = {}
     idle = list(crew)
     pipes = {worker.pipe: worker for worker in crew}
-    waiting: list[Any] = []  # the next item, if it is read already
-    more = True
+    item = next(items, _END)
     while True:
-        while more and idle and sent - given < 2 * len(crew):
-            if not waiting:
-                try:
-                    waiting.append(next(items))
-                except StopIteration:
-                    more = False
-                    break
-            own = weigh(waiting[0])
+        while item is not _END and idle and sent - given < 2 * len(crew):
+            own = weigh(item)
             if busy and weight + own > _MOST_WEIGHT:
                 break
             worker = idle.pop()
-            _send(worker, waiting.pop())
+            _send(worker, item)
             busy[worker.pipe] = sent, own
             sent, weight = sent + 1, weight + own
+            item = next(items, _END)
         while given in results:
             yield results.pop(given)
             given += 1
         if not busy:
-            if not more:
+            if item is _END:
                 return
             continue
         for pipe in wait(list(busy)):
