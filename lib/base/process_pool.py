@@ -1,12 +1,17 @@
 """Apply a function to items in forked processes; the results come in order."""
 
+import atexit
+import ctypes
 import multiprocessing
 import os
 import signal
 import sys
+import threading
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple, TypeVar
@@ -15,6 +20,12 @@ from lib.base.errors import PipelineError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_END = object()  # stands for the item behind the last one
+_MOST_WEIGHT = 1 << 24  # bytes of the items that are worked on at a time, or a single item
+_WATCH_S = 0.5  # a child looks so often whether its parent still lives
+_PATIENCE_S = 1.0  # for idle children to end
+_PR_SET_PDEATHSIG = 1  # Linux: prctl(2)
 
 
 class _Worker(NamedTuple):
@@ -40,34 +51,53 @@ def choose_workers(wanted: int | None) -> tuple[int, str]:
 
 
 def map_in_order(
-    function: Callable[[Item], Result], items: Iterable[Item], workers: int
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    workers: int,
+    weigh: Callable[[Item], int] = lambda item: 0,
 ) -> Iterator[Result]:
     """Yield function(item) for each item, in order; items are read as needed.
 
-    An error of the function is raised here. If a child dies, a PipelineError is raised.
+    An error of the function is raised here. If a child dies, a PipelineError is raised. `weigh`
+    gives an item's bytes: heavy ones are worked on one at a time, for memory's sake.
     """
     if workers == 0:
         yield from map(function, items)
         return
     crew: list[_Worker] = []
+    dismiss = partial(_dismiss, crew)
+    atexit.register(dismiss)  # before multiprocessing's own, which would wait for them
     try:
         for _ in range(workers):
             crew.append(_start(function, [worker.pipe for worker in crew]))
-        yield from _distribute(crew, iter(items))
+        yield from _distribute(crew, iter(items), weigh)
     finally:
-        for worker in crew:
-            worker.pipe.close()  # then the child reads the end of its input and exits
-        for worker in crew:
-            worker.process.join(timeout=5)
-            if worker.process.is_alive():
-                worker.process.kill()
+        dismiss()
+        atexit.unregister(dismiss)
+
+
+def _dismiss(crew: list[_Worker]) -> None:
+    """End the children; those in the middle of an item, whose result nobody wants, are killed."""
+    for worker in crew:
+        worker.pipe.close()  # then an idle child reads the end of its input and exits
+    until = time.monotonic() + _PATIENCE_S
+    for worker in crew:
+        worker.process.join(timeout=max(0.0, until - time.monotonic()))
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join(timeout=_PATIENCE_S)
 
 
 def _start(function: Callable[[Item], Result], siblings: list[Connection]) -> _Worker:
     context = multiprocessing.get_context("fork")
     here, there = context.Pipe()
+    # Linux sends the death signal when the thread that forked ends, and only the first one stays.
+    parent, stays = os.getpid(), threading.current_thread() is threading.main_thread()
     process = context.Process(
-        target=_serve, args=(function, there, [here, *siblings]), name="decode", daemon=True
+        target=_serve,
+        args=(function, there, [here, *siblings], parent, stays),
+        name="decode",
+        daemon=True,
     )
     with warnings.catch_warnings():
         # Python 3.12 warns of threads in the parent (torch's, a notebook's). The children use
@@ -78,9 +108,17 @@ def _start(function: Callable[[Item], Result], siblings: list[Connection]) -> _W
     return _Worker(process, here)
 
 
-def _serve(function: Callable[[Any], Any], pipe: Connection, inherited: list[Connection]) -> None:
+def _serve(
+    function: Callable[[Any], Any],
+    pipe: Connection,
+    inherited: list[Connection],
+    parent: int,
+    stays: bool,
+) -> None:
     """Compute results for items from the pipe until the parent closes it or dies; in the child."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets the signal too and ends the work
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the parent gets it too and ends the work
+    _end_with(parent, stays)
     for other in inherited:
         other.close()  # else this child would keep a killed parent's ends open
     try:
@@ -98,33 +136,54 @@ def _serve(function: Callable[[Any], Any], pipe: Connection, inherited: list[Con
         return
 
 
-def _distribute(crew: list[_Worker], items: Iterator[Any]) -> Iterator[Any]:
-    """Yield results in order; each process has at most one item at a time."""
-    sent, given = 0, 0
-    busy: dict[Connection, int] = {}
+def _end_with(parent: int, stays: bool) -> None:
+    """Let this child end with its parent, also in the middle of an item, for it holds its locks."""
+    if stays:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=_watch, args=(parent,), name="watch", daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_WATCH_S)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _distribute(
+    crew: list[_Worker], items: Iterator[Any], weigh: Callable[[Any], int]
+) -> Iterator[Any]:
+    """Yield results in order; each process has at most one item at a time.
+
+    While one item takes long, the results that wait for it are at most as many as the processes.
+    """
+    sent, given, weight = 0, 0, 0
+    busy: dict[Connection, tuple[int, int]] = {}  # the item's number and its weight
     results: dict[int, Any] = {}
     idle = list(crew)
     pipes = {worker.pipe: worker for worker in crew}
-    more = True
+    item = next(items, _END)
     while True:
-        while more and idle:
-            try:
-                item = next(items)
-            except StopIteration:
-                more = False
+        while item is not _END and idle and sent - given < 2 * len(crew):
+            own = weigh(item)
+            if busy and weight + own > _MOST_WEIGHT:
                 break
             worker = idle.pop()
             _send(worker, item)
-            busy[worker.pipe] = sent
-            sent += 1
+            busy[worker.pipe] = sent, own
+            sent, weight = sent + 1, weight + own
+            item = next(items, _END)
         while given in results:
             yield results.pop(given)
             given += 1
         if not busy:
-            return
+            if item is _END:
+                return
+            continue
         for pipe in wait(list(busy)):
             assert isinstance(pipe, Connection), "wait returns what it was given"
-            results[busy.pop(pipe)] = _receive(pipes[pipe])
+            number, own = busy.pop(pipe)
+            results[number] = _receive(pipes[pipe])
+            weight -= own
             idle.append(pipes[pipe])
 
 

@@ -30,7 +30,7 @@ def glance(source: Path, config: Config, most: int) -> Glance:
     """(input folder, config, most records to count) -> Glance, of as few blocks as will do."""
     images, records = np.empty((0, 1, IMAGE_PX, IMAGE_PX), np.uint8), 0
     for block in read_blocks(find_shards(source), DataDigest()):
-        records += block.data.count(b"\n") + (not block.data.endswith(b"\n"))
+        records += block.data.count(b"\n") + (block.data[-1:] not in (b"\n", b""))
         if not len(images):
             images = decode_block(block, get_policy(config.policy)).pixels
         if records >= most:

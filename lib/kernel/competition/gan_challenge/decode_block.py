@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lib.base.one_line import as_one_line, is_cut
 from lib.kernel.competition.gan_challenge.batch_ops import (
     drop_equal_channels,
     find_boxes,
@@ -28,7 +29,6 @@ from lib.kernel.competition.gan_challenge.png_batch import PlainPngReader, PngLa
 from lib.kernel.competition.gan_challenge.records import (
     Record,
     Rejection,
-    as_one_line,
     parse_record,
 )
 from lib.kernel.competition.gan_challenge.shard_lines import Block, split_block
@@ -37,6 +37,7 @@ from lib.kernel.configuration.challenge import IMAGE_PX
 
 _HELD_BYTES = 1 << 23  # unpacked; beyond it pictures are finished before more lines are read
 ID_MISSING = "id missing, named by file and line"
+ID_CUT = "id too long, cut"
 
 
 class Reject(NamedTuple):
@@ -224,5 +225,6 @@ def _close_block(
         pixels = pixels[~blank]
     notes = Counter(note for slot in slots for note in slot.notes)
     notes.update([ID_MISSING] * sum(not slot.id for slot in slots))
+    notes.update([ID_CUT] * sum(is_cut(slot.id) for slot in slots))
     ids = [slot.id or as_one_line(f"{slot.file}:{slot.line}") for slot in slots]
     return DecodedBlock(pixels, ids, sorted(rejects, key=lambda row: row.line), notes)

@@ -8,12 +8,12 @@ base64 of an image file goes before other base64, and if its picture cannot be r
 tried. Each field is looked up on its own: id, mask, rotation and inversion may be of other levels.
 """
 
-import hashlib
 import json
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
+from lib.base.one_line import as_one_line
 from lib.kernel.competition.gan_challenge.base64_text import decode_repaired, decode_strictly
 from lib.kernel.competition.image_files import find_format
 
@@ -33,7 +33,6 @@ INVERT_IGNORED = "invert unreadable, taken as false"
 IMAGE_KEYS = ("img_b64", "img64", "img_64")
 _SPARES = 1  # more images of one record are not tried, for each takes time
 _VALUES_LIMIT = 500_000  # JSON values of a line; more would take over a second to parse
-_ID_LIMIT, _ID_END = 500, 100  # characters of an id, and how many of each end a longer one keeps
 _NUMBER_LIMIT = 400  # characters; no longer text is a number of degrees
 _INVERT_WORDS = {
     **dict.fromkeys(("true", "t", "yes", "y", "on"), True),
@@ -157,17 +156,6 @@ def _read_id(levels: list[dict[str, Any]]) -> str:
         if value is not None and value != "" and not isinstance(value, (dict, list)):
             return as_one_line(str(value))
     return ""
-
-
-def as_one_line(text: str) -> str:
-    """A text -> the same, escaped where line ends or lone surrogates would break ids.txt.
-
-    A very long one loses its middle to a hash, so that other texts have other lines.
-    """
-    if len(text) > _ID_LIMIT:
-        digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
-        text = f"{text[:_ID_END]}...{digest}...{text[-_ID_END:]}"
-    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 def _read_degrees(value: object) -> tuple[float, tuple[str, ...]] | None:

@@ -1,151 +1,92 @@
 """An input folder -> the shards below it, each counted once, in natural order."""
 
-import os
 import re
 import zlib
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import NamedTuple
 
 from lib.base.errors import InputError
+from lib.base.one_line import as_one_line
 from lib.base.places import check_input_place
-from lib.kernel.competition.archives import (
-    BrokenStreamError,
-    Member,
-    gunzip,
-    list_members,
-    open_nested,
-    read_member,
-    read_plain,
+from lib.kernel.competition.archives import BrokenStreamError, read_plain
+from lib.kernel.competition.gan_challenge.shard_candidates import (
+    NAME,
+    Candidates,
+    FileFault,
+    Shard,
 )
 
-_NAME = "data.jsonl"
-_NESTED_ZIPS = 2  # levels below the outermost
-_NESTED_LIMIT = 1 << 30  # bytes of an inner zip, which has to lie in memory
+_PLACES = 32  # folders of a zip's member that may be missing where it was unpacked
+_TOLD = 3  # faults of files where no shard is found
 
 
-@dataclass(frozen=True)
-class Shard:
-    """One file of records: a file, or a member of a zip."""
+class Found(NamedTuple):
+    """What an input folder holds."""
 
-    label: str  # path below the input folder, with "/", through zips as if they were folders
-    path: Path  # the file on disk
-    members: tuple[Member, ...] = ()  # from the outermost zip inwards
-
-    @property
-    def name(self) -> str:
-        """The file's own name, in lower case."""
-        return self.label.rpartition("/")[2].lower()
-
-    @property
-    def unpacked_label(self) -> str:
-        """The label as if all were unpacked, so that packing does not change the order."""
-        return _unpack(self.label)
+    shards: tuple[Shard, ...]
+    faults: tuple[FileFault, ...]  # files that look like data and gave none
 
 
 def find_shards(root: Path) -> tuple[Shard, ...]:
-    """A folder, or one file -> its shards; where there is none, InputError says what was seen.
+    """A folder, or one file -> its shards; where there is none, InputError says what was seen."""
+    return search_shards(root).shards
+
+
+def search_shards(root: Path) -> Found:
+    """A folder, or one file -> its shards and the files that gave none.
 
     `data.jsonl` and every `.jsonl.gz` are shards, in folders and in zips; other `.jsonl` files
     only where there is no `data.jsonl` at all. A packed shard is dropped where it also lies
     unpacked.
     """
     check_input_place(
-        "shards", root, f"name the folder that has the {_NAME} files somewhere below it, or a zip"
+        "shards", root, f"name the folder that has the {NAME} files somewhere below it, or a zip"
     )
-    paths = list(_walk(root))
-    found = [shard for path in paths for shard in _list_candidates(path, _label(root, path))]
-    if any(shard.name.removesuffix(".gz") == _NAME for shard in found):
-        found = [s for s in found if s.name == _NAME or s.name.endswith(".gz")]
-    if not found:
+    seen = Candidates(root)
+    shards, faults = seen.shards, seen.faults
+    if any(_strip_gz(shard.name) == NAME for shard in shards):
+        reason = f"not read, for there are files of the name {NAME}"
+        others = [s for s in shards if s.name != NAME and not s.name.endswith(".gz")]
+        faults += [FileFault(as_one_line(shard.label), reason) for shard in others]
+        shards = [s for s in shards if s.name == NAME or s.name.endswith(".gz")]
+    if not shards:
         raise InputError(
             "shards",
-            f"there is no {_NAME} and no other .jsonl file below {root.absolute()}",
-            expected=f"{_NAME}, .jsonl.gz, or a .zip that holds them",
-            got=_describe(root, paths),
+            f"there is no {NAME} and no other .jsonl file below {root.absolute()}",
+            expected=f"{NAME}, .jsonl.gz, or a .zip that holds them",
+            got="; ".join([_describe(root, seen), *map(": ".join, faults[:_TOLD])]),
             cure="attach the competition's data, or name another input folder",
         )
-    return tuple(sorted(_drop_packed_copies(found), key=_natural_key))
+    return Found(tuple(sorted(_drop_packed_copies(shards), key=_natural_key)), tuple(faults))
 
 
-def open_shard(shard: Shard, file: BinaryIO) -> Iterator[bytes]:
-    """(shard, its file) -> pieces of its unpacked bytes; BrokenStreamError where they break off."""
-    for member in shard.members[:-1]:
-        file = open_nested(read_member(file, member), _NESTED_LIMIT)
-    pieces = read_member(file, shard.members[-1]) if shard.members else read_plain(file)
-    return gunzip(pieces) if shard.name.endswith(".gz") else pieces
+def _strip_gz(label: str) -> str:
+    return re.sub(r"(?i)\.gz$", "", label)
 
 
 def _unpack(label: str) -> str:
-    return re.sub(r"(?i)\.zip(?=/)", "", label).removesuffix(".gz")
-
-
-def _label(root: Path, path: Path) -> str:
-    return path.name if path == root else path.relative_to(root).as_posix()
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    """A folder -> the files below it, each real file once.
-
-    Links are followed, for Kaggle mounts data through links.
-    """
-    if root.is_file():
-        yield root
-        return
-    seen: set[str] = set()
-    for folder, names, files in os.walk(root, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:  # a link back up, or a second way to the same folder
-            names.clear()
-            continue
-        seen.add(real)
-        names[:] = sorted(n for n in names if not n.startswith(".") and n != "__MACOSX")
-        for name in sorted(files):
-            path = Path(folder, name)
-            target = os.path.realpath(path)
-            if name.startswith(".") or target in seen or not path.is_file():
-                continue
-            seen.add(target)
-            yield path
-
-
-def _list_candidates(path: Path, label: str) -> Iterator[Shard]:
-    """(file, its label) -> the shards that it is or holds."""
-    if path.name.lower().endswith((".jsonl", ".jsonl.gz")):
-        yield Shard(label, path)
-    elif path.name.lower().endswith(".zip"):
-        try:
-            with path.open("rb") as file:
-                yield from _list_zip(Shard(label, path), file)
-        except OSError:
-            return  # the error of find_shards lists it where nothing else is found
-
-
-def _list_zip(outer: Shard, file: BinaryIO) -> Iterator[Shard]:
-    """(a zip, that zip opened) -> the shards in it; of two members of one name the later counts."""
-    for member in {member.name: member for member in list_members(file)}.values():
-        parts = member.name.replace("\\", "/").split("/")
-        if any(part.startswith(".") or part == "__MACOSX" for part in parts):
-            continue
-        label = "/".join([outer.label, *(part for part in parts if part)])
-        inner = Shard(label, outer.path, (*outer.members, member))
-        if inner.name.endswith((".jsonl", ".jsonl.gz")):
-            yield inner
-        elif inner.name.endswith(".zip") and len(outer.members) < _NESTED_ZIPS:
-            nested = open_nested(read_member(file, member), _NESTED_LIMIT)
-            yield from _list_zip(inner, nested)
+    """A label -> the same as if all were unpacked, so that packing does not change the order."""
+    return _strip_gz(re.sub(r"(?i)\.zip(?=/)", "", label))
 
 
 def _drop_packed_copies(shards: list[Shard]) -> list[Shard]:
     """Shards -> the same without packed ones that also lie unpacked, where unpacking puts them."""
-    files = {shard.label: shard for shard in shards if not shard.members}
+    files = {
+        _strip_gz(s.label) + ".gz" * (_strip_gz(s.label) != s.label): s
+        for s in shards
+        if not s.members
+    }
+    checksums: dict[Path, int] = {}
     kept = []
     for shard in shards:
-        below = shard.label.removesuffix(".gz")
+        below = _strip_gz(shard.label)
         if shard.members:
-            packed = any(_is_copy(shard, files.get(place), sure) for place, sure in _places(shard))
+            packed = any(
+                _is_copy(shard, files[place], sure, checksums)
+                for place, sure in _places(shard)
+                if place in files
+            )
         else:
             packed = below != shard.label and below in files
         if not packed:
@@ -163,7 +104,7 @@ def _places(shard: Shard) -> Iterator[tuple[str, bool]]:
     folder, zip_name = shard.label[:end], shard.path.stem
     inside = _unpack(shard.label[end + len(shard.path.name) + 1 :]).split("/")
     endings = ["", ".gz"] if shard.name.endswith(".gz") else [""]
-    for skipped in range(len(inside)):
+    for skipped in [0, *range(max(1, len(inside) - _PLACES), len(inside))]:
         rest = "/".join(inside[skipped:])
         own_folder = skipped == 0
         in_place = skipped == 0 and zip_name in (rest, inside[0])
@@ -172,35 +113,44 @@ def _places(shard: Shard) -> Iterator[tuple[str, bool]]:
             yield f"{folder}{rest}{ending}", in_place
 
 
-def _is_copy(packed: Shard, file: Shard | None, sure: bool) -> bool:
+def _is_copy(packed: Shard, file: Shard, sure: bool, checksums: dict[Path, int]) -> bool:
     """(zip's member, a file of that name, whether the name proves it) -> whether it is a copy."""
-    if file is None or sure:
-        return file is not None
+    if sure:
+        return True
     member = packed.members[-1]
-    if member.size != file.path.stat().st_size:
+    if member.size != file.size:
         return False
-    crc = 0
-    try:
-        with file.path.open("rb") as opened:
-            for piece in read_plain(opened):
-                crc = zlib.crc32(piece, crc)
-    except (OSError, BrokenStreamError):
-        return False
-    return crc == member.crc
+    if file.path not in checksums:
+        crc = -1
+        try:
+            with file.path.open("rb") as opened:
+                crc = 0
+                for piece in read_plain(opened):
+                    crc = zlib.crc32(piece, crc)
+        except (OSError, BrokenStreamError):
+            crc = -1
+        checksums[file.path] = crc
+    return checksums[file.path] == member.crc >= 0
 
 
-def _natural_key(shard: Shard) -> tuple[object, ...]:
-    """A shard -> a key that puts shard_2 in front of shard_10."""
-    parts = re.findall(r"[0-9]+|[^0-9]+", shard.unpacked_label.replace("/", "\0"))
-    numbered = [(0, int(part), "") if part[0].isdecimal() else (1, 0, part) for part in parts]
-    return (numbered, shard.label)
+def _natural_key(shard: Shard) -> tuple[str, str]:
+    """A shard -> a key that puts shard_2 in front of shard_10.
+
+    A number becomes its number of digits and its digits; a folder's end comes behind all numbers.
+    """
+    text = _unpack(shard.label).replace("/", "\1")
+    return re.sub(r"[0-9]+", _pad_number, text), shard.label
 
 
-def _describe(root: Path, paths: list[Path]) -> str:
+def _pad_number(found: re.Match[str]) -> str:
+    digits = found[0].lstrip("0") or "0"
+    return f"\0{len(digits):06}{digits}"
+
+
+def _describe(root: Path, seen: Candidates) -> str:
     """The files seen -> "no files" or counts by ending and a few names."""
-    if not paths:
+    if not seen.names:
         return "no files" if any(root.iterdir()) else "an empty folder"
-    endings = Counter(path.suffix.lower() or "no ending" for path in paths)
-    counts = ", ".join(f"{count} x {ending}" for ending, count in endings.most_common(6))
-    names = ", ".join(_label(root, path) for path in paths[:5])
-    return f"{len(paths)} files ({counts}), such as {names}"
+    counts = ", ".join(f"{count} x {ending}" for ending, count in seen.endings.most_common(6))
+    names = ", ".join(map(as_one_line, seen.names))
+    return f"{seen.endings.total()} files ({counts}), such as {names}"

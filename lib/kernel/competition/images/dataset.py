@@ -16,6 +16,7 @@ from lib.base.errors import InputError
 from lib.base.files import read_json, replacing, sha256_file, write_bytes, write_json, write_text
 from lib.base.image_grid import write_grid
 from lib.base.log import Progress, log
+from lib.base.one_line import as_cell, as_one_line
 from lib.base.process_pool import choose_workers, map_in_order
 from lib.kernel.competition.images.decode import DecodedBlock, Reject, decode_block, read_blocks
 from lib.kernel.competition.images.find_pictures import Form, Pictures
@@ -77,7 +78,7 @@ class _Tally:
         """Add the next block in order, without its pixels."""
         if len(self.ids) < _SHOWN and len(block.ids):
             self.first.append(np.broadcast_to(block.pixels, (len(block.ids), 3, side, side)))
-        self.ids += [name.replace("\n", " ") for name in block.ids]
+        self.ids += block.ids
         self.rejects += block.rejects
         self.notes.update(block.notes)
         self.grey = self.grey and block.pixels.shape[1] == 1
@@ -108,7 +109,7 @@ def decode_pictures(
     where = f"{count} worker processes" if count else "this process"
     log(_STAGE, f"making squares of {side} px in {where} ({reason})")
     tally = _decode_into(target, pictures, side, count)
-    write_text(target / IDS_FILE, "".join(f"{_make_plain(name)}\n" for name in tally.ids))
+    write_text(target / IDS_FILE, "".join(f"{as_one_line(name)}\n" for name in tally.ids))
     shown = np.concatenate(tally.first)[:_SHOWN]
     scale = max(1, _SHEET_PX // side)
     write_grid(target / SHEET_FILE, shown, _SHEET_COLUMNS, scale, ground=_SHEET_GROUND)
@@ -168,32 +169,29 @@ def _tell(decoded: Decoded) -> None:
             log(_STAGE, f"{words}: {count:,} x {reason}")
 
 
-def _make_plain(name: str) -> str:
-    """A file's name -> the same in bytes that are UTF-8."""
-    return name.encode(errors="backslashreplace").decode()
-
-
 def _format_rejects(rejects: list[Reject]) -> bytes:
     """Rejects -> the bytes of a CSV: a header, then a row for each."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(Reject._fields)
-    writer.writerows(rejects)
+    for file, pictures, reason in rejects:
+        writer.writerow((as_cell(as_one_line(file)), pictures, reason))
     return text.getvalue().encode(errors="backslashreplace")
 
 
 def _find_finished(target: Path, side: int, digest: str) -> Decoded | None:
     """(output folder, S, the pictures' hash) -> the data set there, if whole and of these."""
-    saved: Any = read_json(target / SUMMARY_FILE)
     names = [item.name for item in dataclasses.fields(Decoded) if item.name != "folder"]
-    if not isinstance(saved, dict) or not set(names) <= saved.keys():
+    try:
+        saved: Any = read_json(target / SUMMARY_FILE)
+        values = {name: saved[name] for name in names}
+        for name in ("rejected", "notes"):  # sorted by name there; the most frequent comes first
+            values[name] = dict(Counter(values[name]).most_common())
+        decoded = Decoded(folder=target, **values)
+        made = (decoded.side, decoded.data_sha256, saved["decoder"])
+        return decoded if made == (side, digest, _DECODER) and _is_whole(decoded) else None
+    except Exception:  # whatever is wrong with it, a damaged data set is made anew
         return None
-    values = {name: saved[name] for name in names}
-    for name in ("rejected", "notes"):  # the file sorts them by name; the most frequent comes first
-        values[name] = dict(Counter(values[name]).most_common())
-    decoded = Decoded(folder=target, **values)
-    made = (decoded.side, decoded.data_sha256, saved.get("decoder"))
-    return decoded if made == (side, digest, _DECODER) and _is_whole(decoded) else None
 
 
 def _is_whole(decoded: Decoded) -> bool:

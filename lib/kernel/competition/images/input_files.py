@@ -8,7 +8,6 @@ import io
 import lzma
 import os
 import tarfile
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -101,7 +100,10 @@ def _leave_out(name: str, path: Path, is_earlier: bool) -> str:
         return EARLIER
     if _is_hidden(name):
         return HIDDEN
-    return "" if path.is_file() else NO_FILE
+    try:
+        return "" if path.is_file() else NO_FILE
+    except OSError:
+        return ""  # a folder without a way in: reading the file tells why
 
 
 def _is_hidden(name: str) -> bool:
@@ -122,15 +124,17 @@ def _walk_zip(name: str, path: Path) -> Iterator[InputFile]:
     """A zip, even one cut short -> its files, by sorted paths."""
     try:
         with path.open("rb") as file:
-            members = [each for each in list_members(file) if not each.name.endswith("/")]
-            if not zipfile.is_zipfile(path):
+            listed, is_whole = list_members(file)
+            members = list(listed)
+            if not is_whole:
                 why = "zip cut short: its directory is missing" if members else "no zip file"
                 yield InputFile(name, _read_nothing, fault=why)
             for member in sorted(members, key=lambda each: each.name):
                 read = partial(_read_member, file, member)
                 yield _make_member(name, member.name, read)
-    except OSError as error:
-        yield InputFile(name, _read_nothing, fault=f"cannot be read ({error.strerror})")
+    except (OSError, ValueError) as error:
+        words = getattr(error, "strerror", None) or "its directory is damaged"
+        yield InputFile(name, _read_nothing, fault=f"cannot be read ({words})")
 
 
 def _walk_tar(name: str, path: Path) -> Iterator[InputFile]:
