@@ -56,4 +56,5 @@ def main(run: Callable[[Kernel, Request], None], kernel: Kernel, debug: bool = F
                     run(as_it_is, request.alone())
         return 0
 
-    return run_for_exit_code(work, debug, shows_faults=True)
+    is_script = kernel.viewer is None  # the process of a notebook outlives its cells
+    return run_for_exit_code(work, debug, shows_faults=True, heeds_signals=is_script)
