@@ -5,11 +5,13 @@ into a library has none. So a thread hears of each signal too, and ends the proc
 end by itself. Nothing is lost by that, for every file is written whole or not at all.
 """
 
+import multiprocessing
 import os
 import select
 import signal
 import threading
 import time
+from multiprocessing.connection import wait
 from types import FrameType
 from typing import Any, Self
 
@@ -31,6 +33,17 @@ def end_until_begun() -> None:
     for number in _WORDS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
             signal.signal(number, _end)
+
+
+def end_with_parent() -> None:
+    """Let this process, if another one spawned it, end as soon as that one does, however it may."""
+    if (parent := multiprocessing.parent_process()) is not None:
+
+        def watch() -> None:
+            wait([parent.sentinel])
+            os._exit(1)
+
+        threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 def _end(number: int, frame: FrameType | None = None) -> None:
