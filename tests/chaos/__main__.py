@@ -4,12 +4,14 @@ python -m tests.chaos [--kills 100] [--runs 10] [--seed S] [--set KEY=VALUE ...]
 """
 
 import argparse
+import signal
 import tempfile
 import time
 from pathlib import Path
 
 from lib.base.tables import format_table
 from tests.chaos.small_kernel import build_small_kernel
+from tests.chaos.stops import measure_stops
 from tests.chaos.storm import STAGES, Killed, make_reference, storm
 
 
@@ -30,7 +32,11 @@ def main() -> None:
         spent = ", ".join(f"{stage} {value:.1f}" for stage, value in reference.seconds.items())
         print(f"chaos: the reference, in seconds: {spent}", flush=True)
         made = storm(kernel, reference, options.kills, each, options.seed, _tell)
-        print(_describe(made))
+        print(_describe(made), flush=True)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            spent = measure_stops(kernel, number)
+            words = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in spent.items())
+            _tell(f"seconds to stop after {number.name}: {words}")
         minutes = (time.monotonic() - started) / 60
         print(f"chaos: {len(made)} kills, all well; {minutes:.0f} minutes, seed {options.seed}")
 

@@ -55,7 +55,7 @@ def make_reference(kernel: SmallKernel) -> Reference:
     lines = []
     for line in process.stdout:
         lines.append(line)
-        if (now := _follow(stage, line)) != stage:
+        if (now := follow(stage, line)) != stage:
             reference.seconds[stage] = time.monotonic() - since
             stage, since = now, time.monotonic()
     assert process.wait() == 0, "".join(lines)
@@ -65,7 +65,7 @@ def make_reference(kernel: SmallKernel) -> Reference:
     return reference
 
 
-def _follow(stage: str, line: str) -> str:
+def follow(stage: str, line: str) -> str:
     """(the stage so far, a line of the log) -> the stage after it."""
     name, _, words = line.partition(": ")
     if words.startswith("done in ") and name in STAGES:
@@ -139,7 +139,7 @@ def _run_until(kernel: SmallKernel, run: int, kill: Kill | None) -> tuple[str, f
     children_s = _strike(process, kill, mark) if kill and kill.stage == START else 0.0
     for line in process.stdout:
         lines.append(line)
-        before, stage = stage, _follow(stage, line)
+        before, stage = stage, follow(stage, line)
         if kill and stage == kill.stage and before != stage:
             children_s = _strike(process, kill, mark)
     code = process.wait()
