@@ -29,14 +29,14 @@ def stop_in(
     """Go on with a run, send its process a signal in a stage, and wait for its end."""
     mark, at, hit = f"{name}-{time.monotonic_ns()}", START, ""
     with tempfile.TemporaryFile("w+") as errors:
-        process = kernel.start(name, mark, errors)
-        assert process.stdout is not None
-        started = _send(process, number, after_s) if stage == START else 0.0
-        for line in process.stdout:
-            before, at = at, follow(at, line)
-            if at == stage != before and not started:
-                started = _send(process, number, after_s)
-        code, seconds = process.wait(), time.monotonic() - started
+        with kernel.start(name, mark, errors) as process:
+            assert process.stdout is not None
+            started = _send(process, number, after_s) if stage == START else 0.0
+            for line in process.stdout:
+                before, at = at, follow(at, line)
+                if at == stage != before and not started:
+                    started = _send(process, number, after_s)
+        code, seconds = process.returncode, time.monotonic() - started
         wait_for_children(mark)
         hit = at if started else END
         errors.seek(0)
@@ -59,5 +59,6 @@ def measure_stops(kernel: SmallKernel, number: int) -> dict[str, float]:
         stopped = stop_in(kernel, f"stopped-{number}", stage, number)
         is_early = stage == START and stopped.code == -number  # Python itself was not up yet
         assert is_early or stopped.code in (128 + number, 0), stopped
+        assert stopped.seconds < STOP_S, stopped
         found[stage] = stopped.seconds
     return found

@@ -50,15 +50,15 @@ class Reference:
 def make_reference(kernel: SmallKernel) -> Reference:
     """Make the run that nobody stops."""
     reference, name = Reference(), "reference"
-    process, stage, since = kernel.start(name), START, time.monotonic()
-    assert process.stdout is not None
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if (now := follow(stage, line)) != stage:
-            reference.seconds[stage] = time.monotonic() - since
-            stage, since = now, time.monotonic()
-    assert process.wait() == 0, "".join(lines)
+    stage, since, lines = START, time.monotonic(), []
+    with kernel.start(name) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            if (now := follow(stage, line)) != stage:
+                reference.seconds[stage] = time.monotonic() - since
+                stage, since = now, time.monotonic()
+    assert process.returncode == 0, "".join(lines)
     reference.seconds[stage] = time.monotonic() - since
     assert list(reference.seconds) == list(STAGES), "".join(lines)
     reference.results = _read_results(kernel, name)
@@ -134,15 +134,17 @@ def _run_until(kernel: SmallKernel, run: int, kill: Kill | None) -> tuple[str, f
     Then nothing lives on, and every file is absent or whole.
     """
     name, mark = f"run-{run}", f"{os.getpid()}-{run}-{time.monotonic_ns()}"
-    process, stage, lines = kernel.start(name, mark), START, [""]
-    assert process.stdout is not None
-    children_s = _strike(process, kill, mark) if kill and kill.stage == START else 0.0
-    for line in process.stdout:
-        lines.append(line)
-        before, stage = stage, follow(stage, line)
-        if kill and stage == kill.stage and before != stage:
+    stage, lines, children_s = START, [""], 0.0
+    with kernel.start(name, mark) as process:
+        assert process.stdout is not None
+        if kill and kill.stage == START:
             children_s = _strike(process, kill, mark)
-    code = process.wait()
+        for line in process.stdout:
+            lines.append(line)
+            before, stage = stage, follow(stage, line)
+            if kill and stage == kill.stage and before != stage:
+                children_s = _strike(process, kill, mark)
+    code = process.returncode
     wait_for_children(mark)
     told = f"run {run}, exit code {code}: {''.join(lines[-12:])}"
     assert code in (0, -signal.SIGKILL), told

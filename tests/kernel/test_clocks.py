@@ -31,6 +31,8 @@ CONFIG = make_config(
         "steps": 16,
         "batch": 4,
         "width": 8,
+        "depth": 1,
+        "real_limit": 20,
     },
 )
 WEEK = 60.0 * 24 * 7  # min: the run's deadline, which alone may end training, is out of reach

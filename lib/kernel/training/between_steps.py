@@ -121,7 +121,8 @@ class BetweenSteps:
             self._save()
 
     def save_whole(self) -> None:
-        """Save the state; roll back before if its weights are not finite."""
+        """Save the state of a run that is stopped; roll back before if it is not finite."""
+        log("train", "a signal asks for the end: saves a checkpoint and leaves")
         self._look()
         self._save()
 

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.base.log import log
 from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
 from lib.kernel.metrics.validation_fid import ValidationFid
@@ -65,7 +64,6 @@ def train(
                 losses = trainer.train_step(step, progress)
                 between.after_step(losses, progress, time.monotonic() - started)
             if signals.requested:
-                log("train", "a signal asks for the end: saves a checkpoint and leaves")
                 between.save_whole()
                 signals.leave()  # raises
         return between.finish(recipe)
