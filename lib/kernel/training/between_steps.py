@@ -214,6 +214,8 @@ class BetweenSteps:
     def _close(self) -> None:
         """Make the last record, the snapshot of the partial epoch and a checkpoint."""
         log("train", f"ends: {self.state.ended}")
+        if self._config.steps and self.state.step < self._last_step and self._find_left_s() <= 0.0:
+            log("train", "warning: a clock ended a run bounded by steps: --minutes were too few")
         if self.state.step == 0 or not self._look():
             return
         if self.state.has_unread():
