@@ -14,9 +14,9 @@ import pytest
 from tests.chaos.look import find_torn, wait_for_children
 from tests.chaos.small_kernel import MARK
 from tests.kernel.device.test_distributed import find_spawned
-from tests.local_runs import QUICK, call, copy_sources, list_options, write_input
+from tests.local_runs import QUICK, UNCURATED, call, copy_sources, list_options, write_input
 
-OPTIONS = [*list_options(QUICK), "--set", "steps=120", "--set", "ranks=2"]
+OPTIONS = [*list_options(QUICK), *UNCURATED, "--set", "steps=40", "--set", "ranks=2"]
 TOGETHER = "2 processes train together"
 ALONE = "goes on alone from the last checkpoint"
 # The line of the log after which a rank is killed -> what the log says of the loss.
@@ -24,7 +24,6 @@ MOMENTS = {
     "": "this process trains alone: another process ended before it came",
     TOGETHER: ALONE,
     "decode: done": ALONE,
-    "real features: done": ALONE,
     "train: ": ALONE,
     "train: done": ALONE,
     "features: done": "",  # it has nothing to do any more
@@ -94,7 +93,7 @@ def test_rank_0_goes_on_when_the_other_one_is_killed(
     assert find_torn(tmp_path / "output") == []
 
 
-@pytest.mark.parametrize("moment", ["", TOGETHER, "train: ", "train: done"])
+@pytest.mark.parametrize("moment", ["", TOGETHER, "train: "])
 def test_the_other_rank_ends_when_rank_0_is_killed(
     moment: str, one_file: Path, tmp_path: Path
 ) -> None:
