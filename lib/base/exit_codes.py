@@ -10,7 +10,7 @@ from collections.abc import Callable
 from lib.base.errors import InputError, PipelineError
 from lib.base.progress_bar import end_bar, erase_bar
 from lib.base.stop_signals import StopSignals, Terminated
-from lib.base.terminal import paint
+from lib.base.terminal import open_closed_streams, paint
 
 _AGAIN = "the same command goes on from here"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -30,6 +30,7 @@ def run_for_exit_code(
     `shows_faults` those do that are no user's mistake, such as a fault in a line that was edited.
     `heeds_signals` is off in a notebook, whose process must outlive the work.
     """
+    open_closed_streams()
     signals = StopSignals()
     try:
         if not heeds_signals:
