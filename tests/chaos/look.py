@@ -75,10 +75,10 @@ def list_marked(mark: str) -> list[int]:
     return found
 
 
-def wait_for_children(mark: str) -> float:
-    """Wait until no process of a run is left; return the seconds, and fail after CHILDREN_S."""
+def wait_for_children(mark: str, most_s: float = CHILDREN_S) -> float:
+    """Wait until no process of a run is left; return the seconds, and fail where they are many."""
     started = time.monotonic()
     while left := list_marked(mark):
-        assert time.monotonic() - started < CHILDREN_S, f"still there: {left}"
+        assert time.monotonic() - started < most_s, f"still there: {left}"
         time.sleep(0.02)
     return time.monotonic() - started

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.look import find_torn, wait_for_children
+from tests.chaos.look import CHILDREN_S, find_torn, wait_for_children
 from tests.chaos.small_kernel import MARK
 from tests.kernel.device.test_distributed import find_spawned
 from tests.local_runs import QUICK, UNCURATED, call, copy_sources, list_options, write_input
@@ -105,7 +105,8 @@ def test_the_other_rank_ends_when_rank_0_is_killed(
         wait_for_spawned(process.pid)
         process.kill()
         process.wait()
-        wait_for_children(str(tmp_path))  # fails where they live on
+        # A process that has just been spawned hears of it once it has read the script.
+        wait_for_children(str(tmp_path), CHILDREN_S if moment else 60.0)
     if moment != "train: ":
         return
     with running(one_file, tmp_path) as process:
