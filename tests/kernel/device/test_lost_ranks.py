@@ -126,4 +126,4 @@ def test_sigterm_lets_rank_0_save_and_all_leave(one_file: Path, tmp_path: Path) 
         said += process.stdout.read()
         wait_for_children(str(tmp_path))
     assert process.returncode == 143, said
-    assert said.splitlines()[-1] == "terminated: the same command goes on from here"
+    assert "terminated: the same command goes on from here" in said.splitlines()
