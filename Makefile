@@ -4,7 +4,8 @@ BIN := .venv/bin
 FASHION := build/fashion
 OLD := build/old-packages
 
-.PHONY: help demo demo-old test test-bundle check venv release bench quality grids compat fashion clean
+.PHONY: help demo demo-old test test-bundle check venv release bench quality grids compat fashion \
+  chaos clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -110,6 +111,11 @@ quality: venv  ## every recipe's FID at equal minutes, hours: WEIGHTS=FILE
 # The README's picture: each recipe's samples after equal minutes, nothing measured.
 grids: venv  ## the README's picture
 	$(BIN)/python -m tests.bench.grids
+
+# Seeds and each kill's stage are printed; CHAOS="--seed 18" makes the same kills again.
+CHAOS ?= --kills 100 --runs 10
+chaos: venv  ## SIGKILL at 100 random moments of whole runs, half an hour or more
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 clean:  ## remove build, dist and .venv
 	rm -rf build dist .venv

@@ -2,12 +2,14 @@
 
 import errno
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
 
 from lib.base.errors import InputError, PipelineError
 from lib.base.progress_bar import end_bar, erase_bar
+from lib.base.stop_signals import StopSignals, Terminated
 from lib.base.terminal import open_closed_streams, paint
 
 _AGAIN = "the same command goes on from here"
@@ -18,27 +20,45 @@ _PLACES = (  # reasons why a file or folder that the user named cannot be used
 )
 
 
-def run_for_exit_code(work: Callable[[], int], debug: bool, shows_faults: bool = False) -> int:
+def run_for_exit_code(
+    work: Callable[[], int], debug: bool, shows_faults: bool = False, heeds_signals: bool = True
+) -> int:
     """Do the work and return its exit code.
 
-    The code is 2 for a user's mistake, 1 for a failure, 130 for Ctrl-C, and 141, as in a shell,
-    where the reader of stdout left. With `debug` any error shows its traceback; with `shows_faults`
-    those do that are no user's mistake, such as a fault in a line that was edited.
+    The code is 2 for a user's mistake, 1 for a failure, 130 for Ctrl-C, 143 for SIGTERM, and 141,
+    as in a shell, where the reader of stdout left. With `debug` any error shows its traceback; with
+    `shows_faults` those do that are no user's mistake, such as a fault in a line that was edited.
+    `heeds_signals` is off in a notebook, whose process must outlive the work.
     """
     open_closed_streams()
+    signals = StopSignals()
+    try:
+        if not heeds_signals:
+            return _run(work, debug, shows_faults, signals)
+        with signals:
+            return _run(work, debug, shows_faults, signals)
+    except (KeyboardInterrupt, Terminated) as error:
+        end_bar()
+        number = signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
+        signals.tell(number)
+        return 128 + number
+
+
+def _run(work: Callable[[], int], debug: bool, shows_faults: bool, signals: StopSignals) -> int:
+    """Do the work and return its exit code; signals that ask for an end pass as exceptions."""
     try:
         code = work()
         erase_bar()
         sys.stdout.flush()
         return code
-    except KeyboardInterrupt:
-        end_bar()
-        print("interrupted: the same command goes on from here", file=sys.stderr)
-        return 130
     except BrokenPipeError:  # the reader of stdout left, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
         return 141
     except Exception as error:  # the last resort of every command
+        if signals.requested:  # the same signal ended a process that this one waited for
+            raise (
+                Terminated if signals.requested == signal.SIGTERM else KeyboardInterrupt
+            ) from error
         end_bar()
         told = _explain_disk(error) if isinstance(error, OSError) else error
         if debug or (shows_faults and not isinstance(told, PipelineError)):

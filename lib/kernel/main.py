@@ -52,7 +52,8 @@ def main(run: Run, kernel: Kernel, debug: bool = False) -> int:
                 _go_on_after_a_loss(run, as_it_is, request)
         return 0
 
-    return run_for_exit_code(work, debug, shows_faults=True)
+    is_script = kernel.viewer is None  # the process of a notebook outlives its cells
+    return run_for_exit_code(work, debug, shows_faults=True, heeds_signals=is_script)
 
 
 def _go_on_after_a_loss(run: Run, kernel: Kernel, request: Request) -> None:

@@ -38,6 +38,7 @@ from lib.kernel.planning.plan import (
     Plan,
     Wanted,
     bounds_training,
+    counts_rounds,
     demand_time,
     describe_plan,
     fit_pool,
@@ -73,7 +74,9 @@ class Tools:
     stage_log: StageLog
 
     def left_s(self, plan: Plan) -> float:
-        """Return the seconds until the run must close."""
+        """Return the seconds until the run must close; a run bounded by steps need not."""
+        if counts_rounds(self.config):
+            return math.inf
         deadline = self.stage_log.deadline(self.config.minutes)
         return deadline - time.monotonic() - plan.closing_s
 
@@ -142,7 +145,9 @@ def prepare_training(
     deadline -= 0.0 if bounds_training(given) else plan.reserve_s
     # The last share may be for FID as the loss; in a contest candidates reserve it themselves.
     share = 0.0 if recipe.contest else config.fid_loss
-    limit = TimeLimit(plan.train_s * (1.0 - share) + taken_over_s, deadline)
+    is_timed = not counts_rounds(config) or config.train_minutes
+    train_s = plan.train_s * (1.0 - share) + taken_over_s if is_timed else math.inf
+    limit = TimeLimit(train_s, deadline)
     exact = (tools.inception_file, tools.device, tools.extractor)
     guesses_s = (plan.image_s, max(plan.image_s - plan.feature_s, 0.0))
     return limit, make_validation_fid(recipe, config, *exact, reference, *guesses_s)
@@ -186,6 +191,7 @@ def finetune(
     if stages.finetune:
         share_s = model.config.fid_loss * plan.train_s
         left_s = min(share_s, limit.deadline - time.monotonic())
+        left_s = math.inf if counts_rounds(model.config) else left_s
         model, finetuning = stages.finetune(model, tools.device, tools.extractor, reference, left_s)
     metrics: dict[str, Any] = {
         "images_per_s": trained.images_per_s,
@@ -283,6 +289,7 @@ def choose_submitted(
     """Choose the submitted images: from a pool by FID, else the first that were drawn."""
     if stages.curate and len(features) > tools.config.samples:
         guard_s = max(min(tools.left_s(plan), _CURATE_GUARD_S), 1.0)
+        guard_s = math.inf if counts_rounds(tools.config) else guard_s
         choice = stages.curate(features, reference, tools.config, guard_s)
     else:
         choice = take_first(features[: tools.config.samples], reference, tools.config)

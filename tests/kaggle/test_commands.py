@@ -172,3 +172,21 @@ def test_mistake_exits_with_two_and_names_the_cure(
     shown = capsys.readouterr().err
     assert cure in shown
     assert len(shown.strip().splitlines()) <= 3
+
+
+def test_sigterm_leaves_the_kernel_running_too(prompt: Prompt) -> None:
+    """Once it ended without a word, with the code of a process that was killed."""
+    prompt.build("init", "--owner", "ada")
+    version = prompt.server.push("ada/kernelpress-gan-challenge", "x")
+    version.statuses = ["RUNNING"]
+    with prompt.start(sys.executable, "build.py", "watch", "1") as process:
+        end = time.monotonic() + 600
+        while not prompt.server.count("GetKernelSessionStatus") and time.monotonic() < end:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        try:
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert (process.returncode, errors) == (143, "terminated: the same command goes on from here\n")
+    assert version.status == "RUNNING"

@@ -10,10 +10,12 @@ import dataclasses
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import torch
@@ -21,10 +23,12 @@ import torch.distributed as dist
 import torch.multiprocessing
 
 from lib.base.log import log
+from lib.base.stop_signals import end_with_parent
 from lib.kernel.device.cpu_threads import pin_to_cores
 from lib.kernel.device.ranks import ALONE, RankLostError, Ranks
 
 _GATHERING = timedelta(minutes=5)  # until all ranks have started
+_LOOK_S = 0.05  # between two looks whether they have
 _PATIENCE = timedelta(hours=13)  # the others wait while rank 0 decodes and measures
 _IN_STEP = timedelta(minutes=30)  # ranks wait in a step; then NCCL ends a run that lost a rank
 
@@ -100,7 +104,7 @@ class DistributedRanks(Ranks):
         """End the spawned processes that are left after a loss, without waiting for them."""
         for child in torch.multiprocessing.active_children():
             if child.name.startswith(_NAME):
-                child.terminate()
+                child.kill()
         if dist.is_initialized():
             dist.destroy_process_group()
 
@@ -132,13 +136,17 @@ def spawn_ranks(wanted: int, gpus: int, work: Work) -> Ranks:
         port = free.getsockname()[1]
     context = torch.multiprocessing.get_context("spawn")
     threads = torch.get_num_threads()  # children do not inherit what this process has set
+    crew: list[BaseProcess] = []
     for rank in range(1, count):
         given = (rank, count, port, threads, work)
         name = f"{_NAME} {rank}"
-        context.Process(target=_serve, args=given, name=name, daemon=True).start()
+        crew.append(context.Process(target=_serve, args=given, name=name, daemon=True))
+        crew[-1].start()
     try:
-        ranks = _meet(0, count, port)
+        ranks = _meet(0, count, port, crew)
     except RuntimeError as error:
+        for process in crew:
+            process.kill()
         log("ranks", f"this process trains alone: {str(error).splitlines()[0]}")
         return ALONE
     log("ranks", f"{count} processes train together ({'one a GPU' if gpus else 'config'})")
@@ -147,17 +155,27 @@ def spawn_ranks(wanted: int, gpus: int, work: Work) -> Ranks:
 
 def _serve(rank: int, count: int, port: int, threads: int, work: Work) -> None:
     """Be rank `rank`, in a spawned process, until rank 0 lets it leave."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # rank 0 saves, then lets the others leave
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.setpgrp()  # a signal to rank 0's group lets it save; the others leave when it tells them
     torch.set_num_threads(threads)
     ranks = _meet(rank, count, port)
     work(ranks)
     dist.destroy_process_group()
 
 
-def _meet(rank: int, count: int, port: int) -> Ranks:
-    """(rank, ranks, port on this machine) -> Ranks, once all have come."""
+def _meet(rank: int, count: int, port: int, crew: Sequence[BaseProcess] = ()) -> Ranks:
+    """(rank, ranks, port on this machine, processes of the others) -> Ranks, once all have come."""
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    store = dist.TCPStore("127.0.0.1", port, count, rank == 0, timeout=_GATHERING)
+    store = dist.TCPStore(
+        "127.0.0.1", port, count, rank == 0, timeout=_GATHERING, wait_for_workers=False
+    )
+    store.set(f"rank {rank}", "is here")
+    until = time.monotonic() + _GATHERING.total_seconds()
+    while not store.check([f"rank {each}" for each in range(count)]):
+        if time.monotonic() > until or any(not process.is_alive() for process in crew):
+            raise RuntimeError("another process ended before it came, or came too late")
+        time.sleep(_LOOK_S)
     return _introduce(
         DistributedRanks(rank, count, rank, count), store=store, rank=rank, world_size=count
     )

@@ -48,6 +48,11 @@ class Wanted:
     unseen: int  # that are set aside
 
 
+def counts_rounds(config: Config) -> bool:
+    """Tell whether steps bound the run: then no size and no choice depends on a clock."""
+    return config.steps > 0
+
+
 def bounds_training(config: Config) -> bool:
     """Tell whether the user set steps or minutes of training, which training then keeps."""
     return bool(config.steps or config.train_minutes)
@@ -90,7 +95,7 @@ def plan_run(
     Sizes come from the configuration. Where they would leave training less than half of the time,
     they shrink: first the sweep, then the pool, then the real images. The plan says why. Where
     recipes compete, `candidates` are their names. Steps and minutes that the user set for training
-    are kept, even if they take all the time.
+    are kept, even if they take all the time. In a run bounded by steps nothing shrinks.
     Long because the order in which sizes shrink is one idea.
     """
     wanted_train_s = config.train_minutes * 60 or math.inf
@@ -112,7 +117,7 @@ def plan_run(
 
     own_s = speeds.closing_s + speeds.cost_s(config.samples)
     least_train_s = _TRAINING_SHARE * (remaining_s - own_s)
-    least_train_s = min(wanted_train_s, least_train_s)
+    least_train_s = -math.inf if counts_rounds(config) else min(wanted_train_s, least_train_s)
     trial = _fit_trial(config, speeds, trials, least_train_s)
     if trial < config.trial and trials:
         kept = f"trials of {trial} images for each FID" if trial else f"no trials, {candidates[0]}"
@@ -188,7 +193,7 @@ def fit_unseen(there: int, on_gpu: bool, config: Config, left_s: float, feature_
     In a run bounded by steps the time left does not matter.
     """
     wanted = there if on_gpu else min(there, UNSEEN_ON_CPU)
-    if config.steps:
+    if counts_rounds(config):
         return wanted
     fitting = min(wanted, int(_UNSEEN_SHARE * max(left_s, 0.0) / feature_s))
     return fitting if fitting >= min(_LEAST_UNSEEN, wanted) else 0
@@ -218,7 +223,7 @@ def _fit_trial(config: Config, speeds: Speeds, trials: int, train_s: float) -> i
 
     In a run bounded by steps the time does not matter.
     """
-    if not trials or config.steps:
+    if not trials or counts_rounds(config):
         return config.trial
     allowed_s = _TRIAL_SHARE * train_s / trials
     trial = config.trial

@@ -1,12 +1,15 @@
 """What is due between two training steps: log, checkpoints, measures, clock, rollback.
 
-Rollback goes to the last checkpoint when a loss or weight is not finite.
+Rollback goes to the last checkpoint when a loss or weight is not finite. In a run bounded by steps
+it goes to the last record instead, so that no clock chooses the step: checkpoints hold that too.
 The loop itself is in lib/kernel/training/train.py.
 """
 
+import copy
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -15,7 +18,7 @@ from lib.base.log import Progress, format_seconds, log
 from lib.kernel.device.plain_steps import Losses
 from lib.kernel.recipe import Recipe
 from lib.kernel.sampling.model_file import Model, write_model
-from lib.kernel.training.checkpoint import load_checkpoint, save_checkpoint
+from lib.kernel.training.checkpoint import forget_after, load_checkpoint, save_checkpoint
 from lib.kernel.training.observer import Observer
 from lib.kernel.training.preview import Preview
 from lib.kernel.training.result import TrainResult
@@ -53,6 +56,7 @@ class BetweenSteps:
         self._preview = preview
         self._last_step = self._find_last_step()
         self._save_seconds = 0.0
+        self._recorded: dict[str, Any] = {}  # the state at the last record, in a run by steps
         self._validated = 0  # the step of the last validation
         self._next_look = self._next_save = 0.0
         by_steps = math.isfinite(self._last_step)
@@ -63,8 +67,11 @@ class BetweenSteps:
         """Restore the newest intact checkpoint; where there is none, save the first one."""
         saved = load_checkpoint(self._work, _CPU)
         if saved is None:
+            self._keep_record()
             self._save()  # a divergence in the first minute needs a checkpoint
             return
+        recorded = saved.pop("recorded", None) or copy.deepcopy(saved)
+        self._recorded = recorded if self._config.steps else {}
         self._restore(saved)
         state = self.state
         if state.ended and not state.gave_up and not self._find_end():
@@ -108,11 +115,14 @@ class BetweenSteps:
             self._observer.leave_epoch(self._trainer, state, is_last=False)
         if records:
             self._show(is_last=False)
-        if now >= self._next_save:
+        if records:
+            self._keep_record()
+        if now >= self._next_save and self._look():
             self._save()
 
     def save_whole(self) -> None:
-        """Save the state; roll back before if its weights are not finite."""
+        """Save the state of a run that is stopped; roll back before if it is not finite."""
+        log("train", "a signal asks for the end: saves a checkpoint and leaves")
         self._look()
         self._save()
 
@@ -178,10 +188,12 @@ class BetweenSteps:
     def _roll_back(self) -> None:
         """Restore the last good state with a smaller learning rate; after a few times, end."""
         bad_step, times = self.state.step, self.state.rollbacks + 1
-        saved = load_checkpoint(self._work, _CPU)
+        by_steps = self._config.steps > 0
+        saved = copy.deepcopy(self._recorded) if by_steps else load_checkpoint(self._work, _CPU)
         if saved is None:
             raise PipelineError("train", f"diverged by step {bad_step} and no checkpoint is whole")
         self._restore(saved)
+        forget_after(self._work, self.state.step)
         self.state.rollbacks = times
         self._trainer.lr_scale = SHRINK**times
         log("train", f"not finite by step {bad_step:,}: back to step {self.state.step:,}")
@@ -202,6 +214,8 @@ class BetweenSteps:
     def _close(self) -> None:
         """Make the last record, the snapshot of the partial epoch and a checkpoint."""
         log("train", f"ends: {self.state.ended}")
+        if self._config.steps and self.state.step < self._last_step and self._find_left_s() <= 0.0:
+            log("train", "warning: a clock ended a run bounded by steps: --minutes were too few")
         if self.state.step == 0 or not self._look():
             return
         if self.state.has_unread():
@@ -221,10 +235,20 @@ class BetweenSteps:
         self._trainer.load_state_dict(saved["learner"])
         self.state = TrainState.from_dict(saved["standing"], self._trainer.device.torch_device)
 
+    def _keep_record(self) -> None:
+        """Keep the state for a rollback, where steps and not the clock choose it."""
+        if self._config.steps:
+            self._recorded = copy.deepcopy(self._describe())
+
+    def _describe(self) -> dict[str, Any]:
+        return {"learner": self._trainer.state_dict(), "standing": self.state.as_dict()}
+
     def _save(self) -> None:
         """Save a checkpoint; set the next one so late that saving costs little time."""
         started = time.monotonic()
-        state = {"learner": self._trainer.state_dict(), "standing": self.state.as_dict()}
+        state = self._describe()
+        if self._recorded and self._recorded["standing"]["step"] != self.state.step:
+            state["recorded"] = self._recorded
         save_checkpoint(self._work, self.state.step, state)
         now = time.monotonic()
         self._save_seconds = now - started

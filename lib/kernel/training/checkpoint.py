@@ -14,7 +14,7 @@ KEPT = 2
 
 def save_checkpoint(folder: Path, step: int, state: dict[str, Any]) -> Path:
     """Write the state after a step to a new file and return its path; keep only the newest two."""
-    path = folder / f"checkpoint_{step:09d}.pt"
+    path = folder / _name(step)
     write_state(path, state)
     for old in list_checkpoints(folder)[KEPT:]:
         old.unlink(missing_ok=True)
@@ -33,6 +33,17 @@ def load_checkpoint(folder: Path, device: torch.device) -> dict[str, Any] | None
     return None
 
 
+def forget_after(folder: Path, step: int) -> None:
+    """Delete the checkpoints of later steps, which led to a divergence."""
+    for path in list_checkpoints(folder):
+        if path.name > _name(step):
+            path.unlink(missing_ok=True)
+
+
 def list_checkpoints(folder: Path) -> list[Path]:
     """List a folder's checkpoints, the newest first; none if the folder does not exist."""
     return sorted(folder.glob("checkpoint_*.pt"), reverse=True)
+
+
+def _name(step: int) -> str:
+    return f"checkpoint_{step:09d}.pt"

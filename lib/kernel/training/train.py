@@ -10,6 +10,7 @@ Between two steps between_steps.py does what is due; its constants say how often
 Training ends by epochs, steps, training minutes or the run's deadline, whichever comes first.
 """
 
+import math
 import time
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def train(
     device.ranks.broadcast("learn", config, images)
     trainer: Trainer = recipe.make_trainer(images, config, device)
     make_observer = recipe.observer or Observer
-    observer = make_observer(recipe, config, output, limit.deadline, validation)
+    measured_until = math.inf if config.steps else limit.deadline  # steps choose without a clock
+    observer = make_observer(recipe, config, output, measured_until, validation)
     draw_s = validation.draw_s if validation else 0.0
     preview = Preview(recipe, trainer, observer, watch, draw_s, limit.deadline) if watch else None
     between = BetweenSteps(trainer, work, limit, observer, preview)
