@@ -1,0 +1,102 @@
+"""Answers in memory in place of the network, for the real kagglesdk client and requests."""
+
+import io
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+from unittest.mock import patch
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from lib.kaggle.session import KaggleSession, open_session
+from lib.kaggle.timeouts import Patience
+
+USER, KEY = "ada", "feedface0123456789abcdef00c0ffee"
+PAIR = "YWRhOmZlZWRmYWNlMDEyMzQ1Njc4OWFiY2RlZjAwYzBmZmVl"  # base64 of USER:KEY
+SECRETS = (KEY, PAIR)
+HASTY = Patience(
+    *(1.0, 1.0, 2, 0.0, 0.0),
+    poll_s=0.0,
+    longest_poll_s=0.0,
+    grace_s=0.0,
+    run_s=0.002,
+    score_s=0.002,
+)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer of the server."""
+
+    body: bytes
+    code: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Wire:
+    """Gives out replies in their order, the last one for ever."""
+
+    def __init__(self, replies: list[Reply]) -> None:
+        self._replies = replies or [Reply(b"")]
+        self.count = 0  # requests so far
+        self.leaks: list[str] = []  # other hosts that were sent a credential
+
+    def send(self, request: requests.PreparedRequest, **more: Any) -> requests.Response:
+        """Answer a request as HTTPAdapter.send does."""
+        host = (request.url or "").partition("://")[2].partition("/")[0]
+        sent = f"{request.headers}"
+        if not host.startswith("localhost") and any(secret in sent for secret in SECRETS):
+            self.leaks.append(host)
+        reply = self._replies[min(self.count, len(self._replies) - 1)]
+        self.count += 1
+        raw = urllib3.HTTPResponse(
+            io.BytesIO(reply.body),
+            headers=reply.headers,
+            status=reply.code,
+            preload_content=False,
+        )
+        return HTTPAdapter().build_response(request, raw)
+
+    def __enter__(self) -> Self:
+        def send(adapter: HTTPAdapter, request: Any, *rest: Any, **more: Any) -> requests.Response:
+            return self.send(request)
+
+        self._patch = patch.object(HTTPAdapter, "send", send)
+        self._patch.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._patch.stop()
+
+
+@cache
+def open_once() -> KaggleSession:
+    """Sign in with an invented key, in an empty home; the session lasts as long as the process."""
+    with invented_home():
+        return open_session(HASTY).__enter__()
+
+
+@contextmanager
+def invented_home() -> Iterator[Path]:
+    """Set the variables of an invented user for a block."""
+    home = Path(tempfile.gettempdir()) / f"kernelpress-fuzz-home-{os.getpid()}"
+    home.mkdir(exist_ok=True)
+    others = [name for name in os.environ if name.startswith("KAGGLE_")]
+    values = {
+        "HOME": str(home),
+        "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
+        "KAGGLE_USERNAME": USER,
+        "KAGGLE_KEY": KEY,
+    }
+    with patch.dict(os.environ):
+        for name in others:
+            del os.environ[name]
+        os.environ.update(values)
+        yield home
