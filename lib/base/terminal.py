@@ -1,4 +1,4 @@
-"""Tell whether a stream is a terminal, and colour words on it, unless NO_COLOR is set."""
+"""Tell whether a stream is a terminal, colour words on it, and keep foreign text off its cursor."""
 
 import os
 from typing import TextIO
@@ -9,6 +9,14 @@ _CODES = {"red": "31", "yellow": "33", "green": "32", "bold": "1"}
 def is_terminal(stream: TextIO) -> bool:
     """Tell whether a stream is a terminal that can move its cursor; TERM=dumb cannot."""
     return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def as_printable(text: str) -> str:
+    """A text of anybody's -> one line that moves no cursor: all that does not print is escaped."""
+    if text.isprintable():
+        return text
+    escaped = (c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return "".join(escaped)
 
 
 def paint(text: str, colour: str, stream: TextIO) -> str:

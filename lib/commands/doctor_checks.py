@@ -187,25 +187,23 @@ def _examine_quota(session: "KaggleSession") -> Iterator[Finding]:
 
     from lib.kaggle.errors import KaggleError
 
-    method = session.kernels.get_accelerator_quota_statistics
+    def read(request: Any) -> Finding:
+        answer = session.kernels.get_accelerator_quota_statistics(request)
+        quota = answer.gpu_quota
+        if quota is None or quota.total_time_allowed is None:
+            return Finding("gpu hours", "Kaggle does not tell")
+        used = quota.time_used.total_seconds() / 3600 if quota.time_used else 0.0
+        total = quota.total_time_allowed.total_seconds() / 3600
+        left = max(0.0, total - used)
+        refresh = answer.quota_refresh_time
+        when = f", renewed {refresh:%Y-%m-%d %H:%M} UTC" if refresh else ""
+        cure = "" if left >= 1 else f"wait for the weekly reset{when}"
+        return Finding("gpu hours", f"{left:.1f} of {total:.1f} h left{when}", cure)
+
     try:
-        answer: Any = session.ask(
-            "the GPU hours", method, ApiGetAcceleratorQuotaStatisticsRequest()
-        )
+        yield session.ask("the GPU hours", read, ApiGetAcceleratorQuotaStatisticsRequest())
     except KaggleError as error:
         yield Finding("gpu hours", f"Kaggle does not tell ({error.got})")
-        return
-    quota = answer.gpu_quota
-    if quota is None or quota.total_time_allowed is None:
-        yield Finding("gpu hours", "Kaggle does not tell")
-        return
-    used = quota.time_used.total_seconds() / 3600 if quota.time_used else 0.0
-    total = quota.total_time_allowed.total_seconds() / 3600
-    left = max(0.0, total - used)
-    refresh = answer.quota_refresh_time
-    when = f", renewed {refresh:%Y-%m-%d %H:%M} UTC" if refresh else ""
-    cure = "" if left >= 1 else f"wait for the weekly reset{when}"
-    yield Finding("gpu hours", f"{left:.1f} of {total:.1f} h left{when}", cure)
 
 
 def _examine_limits(session: "KaggleSession", metadata: Metadata) -> Iterator[Finding]:

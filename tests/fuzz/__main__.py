@@ -7,6 +7,7 @@ Cases are shared out among the targets. Each target is a process of its own, one
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def main() -> int:
     parser.add_argument("--target", choices=sorted(SHARES), help="only this one")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=_FOLDER, help="corpora and findings/")
-    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)  # one target's process
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.here:
         return _run_here(options.target, options.cases, options.seed, options.folder)
@@ -56,15 +57,25 @@ def _run_target(name: str, cases: int, seed: int, folder: Path) -> tuple[int, bo
     started = time.monotonic()
     with (folder / f"{name}.log").open("wb") as log:
         command = [sys.executable, "-m", "tests.fuzz", *words, "--folder", str(folder)]
-        code = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+        ended = subprocess.run(
+            command, stdout=log, stderr=subprocess.STDOUT, check=False, env=_make_environment()
+        )
     seconds = time.monotonic() - started
     told = json.loads(numbers.read_text()) if numbers.is_file() else {"cases": 0, "kinds": {}}
     done, by = told["cases"], told.get("by", "nothing")
     rate = f"{done:,} cases in {seconds:.0f} s, {done / seconds:,.0f} a second"
-    print(f"fuzz: {name}: {rate}, by {by}, seed {seed}, exit code {code}", flush=True)
+    print(f"fuzz: {name}: {rate}, by {by}, seed {seed}, exit code {ended.returncode}", flush=True)
     for kind in told["kinds"]:
         print(f"fuzz: {name}: {kind}", flush=True)
-    return done, code == 0 and done >= cases
+    return done, ended.returncode == 0 and done >= cases
+
+
+def _make_environment() -> dict[str, str]:
+    """The variables of a target's process: few, for each request looks through all of them."""
+    kept = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
+    return {name: os.environ[name] for name in kept if name in os.environ} | {
+        "OMP_NUM_THREADS": "1"
+    }
 
 
 def _run_here(name: str, cases: int, seed: int, folder: Path) -> int:

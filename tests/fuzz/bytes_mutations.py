@@ -47,7 +47,9 @@ def mutate_json(value: Any, draw: random.Random, keys: tuple[str, ...] = ()) -> 
             return {**value, key: mutate_json(value[key], draw, keys)}
         kept = {name: item for name, item in value.items() if name != key}
         chosen = draw.choice(keys) if keys else key
-        return draw.choice((kept, {**value, chosen: _draw_value(draw)}, {**kept, chosen: value[key]}))
+        return draw.choice(
+            (kept, {**value, chosen: _draw_value(draw)}, {**kept, chosen: value[key]})
+        )
     if isinstance(value, list) and value and draw.random() < 0.8:
         place = draw.randrange(len(value))
         changed = mutate_json(value[place], draw, keys)

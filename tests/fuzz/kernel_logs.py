@@ -13,8 +13,28 @@ from tests.fuzz.wire import KEY, PAIR, SECRETS, Reply, Wire, open_once
 
 KEYS = ("data", "time", "stream_name")
 TOKENS = (
-    *(b"data:", b"data: END_OF_LOG\n\n", b"\n\n", b"\r", b"\x85", b"\xc2\x9b", b"\x1b[31m", b"1e999"),
-    *(b"NaN", b"Infinity", b"9" * 400, b"\xff", b"\\ud800", b"\\u2028", b'{"data":', b"[", b"]"),
+    *(
+        b"data:",
+        b"data: END_OF_LOG\n\n",
+        b"\n\n",
+        b"\r",
+        b"\x85",
+        b"\xc2\x9b",
+        b"\x1b[31m",
+        b"1e999",
+    ),
+    *(
+        b"1e999",
+        b"NaN",
+        b"Infinity",
+        b"9" * 400,
+        b"\xff",
+        b"\\ud800",
+        b"\\u2028",
+        b'{"data":',
+        b"[",
+        b"]",
+    ),
     *(KEY.encode(), PAIR.encode(), b"https://storage.example/x?sig=SIGNED", b"\xe2\x80\xae"),
 )
 

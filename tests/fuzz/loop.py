@@ -76,7 +76,9 @@ class Findings:
         self.folder.mkdir(parents=True, exist_ok=True)
         stem = self.folder / f"{self.name}-{len(self.kinds)}"
         stem.with_suffix(".bin").write_bytes(data)
-        stem.with_suffix(".txt").write_text(f"{kind}\n\n{data[:600]!r}\n\n{told}", "utf-8", "replace")
+        stem.with_suffix(".txt").write_text(
+            f"{kind}\n\n{data[:600]!r}\n\n{told}", "utf-8", "replace"
+        )
         print(f"fuzz: {self.name}: {kind} ({len(data)} bytes, {stem.name})", file=sys.stderr)
 
 
@@ -123,7 +125,11 @@ def run_guided(findings: Findings, cases: int, seed: int, work: Path) -> None:
 
     options = [
         *(f"-runs={cases}", f"-seed={seed}", f"-max_len={_LONGEST}", "-timeout=60"),
-        *("-rss_limit_mb=3000", f"-artifact_prefix={findings.folder}/{findings.name}-", "-verbosity=1"),
+        *(
+            "-rss_limit_mb=3000",
+            f"-artifact_prefix={findings.folder}/{findings.name}-",
+            "-verbosity=1",
+        ),
         *(f"-dict={dictionary}", "-len_control=0", str(corpus)),
     ]
     findings.folder.mkdir(parents=True, exist_ok=True)
@@ -162,5 +168,8 @@ def _name_fault(error: Exception) -> str:
 
 def _list_places(trace: TracebackType | None) -> Iterator[str]:
     for frame, line in traceback.walk_tb(trace):
-        if "site-packages" not in frame.f_code.co_filename and "/python3" not in frame.f_code.co_filename:
+        if (
+            "site-packages" not in frame.f_code.co_filename
+            and "/python3" not in frame.f_code.co_filename
+        ):
             yield f"{frame.f_code.co_filename}:{line}"

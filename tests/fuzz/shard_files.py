@@ -99,10 +99,13 @@ def check(data: bytes) -> None:
     if with_sound:
         (folder / "sound").mkdir()
         (folder / "sound/data.jsonl").write_bytes(_SOUND)
+    refusal = ""
     try:
         shards = find_shards(folder)
     except InputError as error:
-        assert len(str(error).splitlines()) == 2, "an error of other than two lines"
+        refusal = str(error)
+    if refusal:
+        assert len(refusal.splitlines()) == 2, "an error of other than two lines"
         assert not with_sound, "one file hides the sound shard beside it"
         return
     digest, lines, faults, total, after = DataDigest(), {}, set(), 0, {}
@@ -122,6 +125,8 @@ def check(data: bytes) -> None:
     assert digest.hexdigest() == hash_shards(shards), "the second reading differs"
     if with_sound:
         assert lines.get("sound/data.jsonl") == _SOUND.splitlines(), "the sound shard lost lines"
+    if with_sound and name == "other.jsonl":
+        return  # it counts only where there is no data.jsonl
     for label, expected in _read_plainly(name, body):
         assert label not in faults, f"{name}: called broken although it is whole"
         assert lines.get(label, []) == expected, f"{name}: lines differ from the standard library's"
