@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib.base.errors import PipelineError
-from lib.base.files import read_json
+from lib.base.files import read_object
 from lib.base.kaggle_limits import SOURCE_BYTES
 from lib.base.missing_packages import CURE as INSTALL
 from lib.base.missing_packages import explain_missing
@@ -126,7 +126,7 @@ def _examine_bundle(work: Workspace, metadata: Metadata) -> Iterator[Finding]:
     refuse_secrets(FILE_NAME, json.dumps(asdict(metadata), indent=1), list_secrets())
     cure = "bundle fewer modules" if size > SOURCE_BYTES else ""
     detail = f"{size:,} of {SOURCE_BYTES:,} bytes, no secrets"
-    built = read_json(work.root / BUILD_MANIFEST) or {}
+    built = read_object(work.root / BUILD_MANIFEST)
     if built.get("config", {}).get("weights_file") == RANDOM_WEIGHTS:
         detail += "; RANDOM WEIGHTS, a smoke test that scores nothing"
         cure = cure or "build it without --weights random before a push"
@@ -137,7 +137,7 @@ def _examine_weights(root: Path, metadata: Metadata) -> Finding:
     attached = [*metadata.dataset_sources, *metadata.model_sources]
     if attached:
         return Finding("weights", f"from {', '.join(attached)}, if it holds them")
-    name = (read_json(root / BUILD_MANIFEST) or {}).get("config", {}).get("weights_file", "")
+    name = read_object(root / BUILD_MANIFEST).get("config", {}).get("weights_file", "")
     if name not in ("", RANDOM_WEIGHTS, Config().weights_file):
         cure = f"attach a data set that holds {name}: dataset_sources of {FILE_NAME}"
         return Finding("weights", f"{name} cannot be downloaded, and no data set is attached", cure)
@@ -218,7 +218,7 @@ def _examine_limits(session: "KaggleSession", metadata: Metadata) -> Iterator[Fi
 
 def _examine_push(work: Workspace, metadata: Metadata, version: int) -> Iterator[Finding]:
     git = read_git_state(work.root)
-    built = read_json(work.root / BUILD_MANIFEST) or {}
+    built = read_object(work.root / BUILD_MANIFEST)
     bundle = str(built.get("sha256") or "none")
     detail = f"would make {metadata.ref} version {version + 1} of commit {git.commit[:7]}"
     detail += f", last bundle built here {bundle[:12]}"

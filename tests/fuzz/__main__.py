@@ -73,9 +73,8 @@ def _run_target(name: str, cases: int, seed: int, folder: Path) -> tuple[int, bo
 def _make_environment() -> dict[str, str]:
     """The variables of a target's process: few, for each request looks through all of them."""
     kept = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {
-        "OMP_NUM_THREADS": "1"
-    }
+    given = {name: os.environ[name] for name in kept if name in os.environ}
+    return {**given, "OMP_NUM_THREADS": "1"}
 
 
 def _run_here(name: str, cases: int, seed: int, folder: Path) -> int:

@@ -15,7 +15,7 @@ class Target(NamedTuple):
     tokens: tuple[bytes, ...]
 
 
-SHARES = {"records": 4, "shard_files": 2, "kernel_logs": 2, "api_answers": 2}
+SHARES = {"records": 30, "shard_files": 25, "kernel_logs": 35, "api_answers": 10}
 
 
 def load_target(name: str) -> Target:

@@ -31,6 +31,9 @@ HASTY = Patience(
 )
 
 
+_ADAPTER = HTTPAdapter()
+
+
 @dataclass(frozen=True)
 class Reply:
     """One answer of the server."""
@@ -41,9 +44,14 @@ class Reply:
 
 
 class Wire:
-    """Gives out replies in their order, the last one for ever."""
+    """Gives out replies in their order, the last one for ever.
 
-    def __init__(self, replies: list[Reply], most: int = 1000) -> None:
+    It takes the place of requests' transport, or of all of requests, which is faster: then nothing
+    is redirected and no cookie is kept.
+    """
+
+    def __init__(self, replies: list[Reply], most: int = 1000, whole: bool = True) -> None:
+        self._whole = whole
         self._replies = replies or [Reply(b"")]
         self._most = most  # requests; then the connection fails
         self.count = 0  # requests so far
@@ -66,13 +74,18 @@ class Wire:
             status=reply.code,
             preload_content=False,
         )
-        return HTTPAdapter().build_response(request, raw)
+        return _ADAPTER.build_response(request, raw)
 
     def __enter__(self) -> Self:
-        def send(adapter: HTTPAdapter, request: Any, *rest: Any, **more: Any) -> requests.Response:
+        def send(self_there: object, request: Any, *rest: Any, **more: Any) -> requests.Response:
             return self.send(request)
 
-        self._patch = patch.object(HTTPAdapter, "send", send)
+        def get(session: requests.Session, url: str, **more: Any) -> requests.Response:
+            return self.send(requests.Request("GET", url).prepare())
+
+        self._patch = patch.multiple(requests.Session, send=send, get=get)
+        if self._whole:
+            self._patch = patch.object(HTTPAdapter, "send", send)
         self._patch.start()
         return self
 

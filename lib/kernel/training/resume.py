@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from lib.base.files import read_json, write_json
+from lib.base.files import read_object, write_json
 from lib.base.log import format_seconds, log
 from lib.base.run_files import MANIFEST
 from lib.kernel.competition.contract import UNSEEN_MARK
@@ -56,7 +56,7 @@ def import_state(
     """
     note = work / "continued.json"
     if any(work.rglob("checkpoint_*.pt")):
-        return float((read_json(note) or {}).get("seconds", 0.0))
+        return float(read_object(note).get("seconds", 0.0))
     best, seconds = None, 0.0
     for manifest in sorted(source.rglob(MANIFEST)):
         state = manifest.parent / STATE
@@ -79,7 +79,7 @@ def import_state(
 
 def _is_same(manifest: Path, recipe: Recipe, identity: dict[str, Any], on_gpu: bool) -> bool:
     """Tell whether a manifest's data and networks are those of this run; print what differs."""
-    earlier = read_json(manifest) or {}
+    earlier = read_object(manifest)
     config = modernise_config(earlier.get("config", {}))
     wanted = {name: identity["config"][name] for name in _DECISIVE}
     # A field that the earlier version did not know had no effect there.
