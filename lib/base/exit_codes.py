@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from lib.base.errors import InputError, PipelineError
 from lib.base.progress_bar import end_bar, erase_bar
-from lib.base.terminal import as_printable, paint
+from lib.base.terminal import paint
 
 _AGAIN = "the same command goes on from here"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -66,4 +66,4 @@ def _describe(error: Exception) -> str:
         return str(error)
     first = (str(error).splitlines() or ["no message"])[0]
     cure = "see where with --debug, and please report it; the same command resumes"
-    return f"{type(error).__name__}: {as_printable(first)}\n  cure: {cure}"
+    return str(PipelineError(type(error).__name__, first, cure=cure))

@@ -49,7 +49,7 @@ def read_json(path: Path) -> Any:
     """Read a JSON file; None where it is absent or broken."""
     try:
         return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError):  # the last one: nested a thousand deep
         return None
 
 

@@ -1,4 +1,4 @@
-"""Tell whether a stream is a terminal, colour words on it, and keep foreign text off its cursor."""
+"""Tell whether a stream is a terminal, and colour words on it, unless NO_COLOR is set."""
 
 import os
 from typing import TextIO
@@ -11,14 +11,6 @@ def is_terminal(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
-def as_printable(text: str) -> str:
-    """A text of anybody's -> one line that moves no cursor: all that does not print is escaped."""
-    if text.isprintable():
-        return text
-    escaped = (c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    return "".join(escaped)
-
-
 def paint(text: str, colour: str, stream: TextIO) -> str:
     """Return the text in a colour, or as it is where the stream or NO_COLOR forbids it.
 
@@ -27,3 +19,10 @@ def paint(text: str, colour: str, stream: TextIO) -> str:
     if os.environ.get("NO_COLOR") or not is_terminal(stream):
         return text
     return f"\x1b[{_CODES[colour]}m{text}\x1b[0m"
+
+
+def as_printable(text: str) -> str:
+    """A text of anybody's -> one line that moves no cursor: all that does not print is escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -35,8 +35,8 @@ def make_seeds() -> list[bytes]:
     """Records as the competition has them, damaged ones, and one of each kind of image file."""
     with tempfile.TemporaryDirectory() as folder:
         write_shards(look_alike(60, 5), Path(folder), 5, chaos=0.3)
-        lines = [line for path in Path(folder).rglob("*.jsonl") for line in path.open("rb")]
-    lines = [line.rstrip(b"\n") for line in lines]
+        texts = [path.read_bytes() for path in sorted(Path(folder).rglob("*.jsonl"))]
+    lines = [line for text in texts for line in text.splitlines()]
     draw = random.Random(5)
     for number, image in enumerate(make_images(draw)):
         fields = {"id": f"made-{number}", "img_b64": _encode(image), "exif_rot": 90 * (number % 4)}

@@ -10,6 +10,7 @@ import random
 import shutil
 import struct
 import tempfile
+import warnings
 import zipfile
 import zlib
 from functools import cache
@@ -135,7 +136,8 @@ def check(data: bytes) -> None:
 def make_zip(members: list[tuple[str, bytes]], method: int = zipfile.ZIP_STORED) -> bytes:
     """(name, content) of each member -> a zip; names stand in it as they are given."""
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
+    with warnings.catch_warnings(), zipfile.ZipFile(file, "w") as archive:
+        warnings.simplefilter("ignore")  # that two have one name
         for name, content in members:
             info = zipfile.ZipInfo("x")
             info.filename = name
@@ -210,7 +212,13 @@ def _read_plainly(name: str, body: bytes) -> list[tuple[str, list[bytes]]]:
             head = struct.unpack("<4s5H3I2H", body[infos[0].header_offset :][:30])
             if head[3] != infos[0].compress_type or head[2] != infos[0].flag_bits:
                 return []  # two headers that contradict each other
-            return [(f"{name}/data.jsonl", _split(archive.read(infos[0])))]
+            content = archive.read(infos[0])
+            if len(content) != infos[0].file_size or head[6:9] not in (
+                (infos[0].CRC, infos[0].compress_size, len(content)),
+                (0, 0, 0),  # they stand behind the content
+            ):
+                return []
+            return [(f"{name}/data.jsonl", _split(content))]
     except Exception:  # zipfile raises errors of many kinds
         return []
 

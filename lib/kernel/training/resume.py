@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from lib.base.files import read_object, write_json
+from lib.base.files import read_json, write_json
 from lib.base.log import format_seconds, log
 from lib.base.run_files import MANIFEST
 from lib.kernel.competition.contract import UNSEEN_MARK
@@ -56,7 +56,7 @@ def import_state(
     """
     note = work / "continued.json"
     if any(work.rglob("checkpoint_*.pt")):
-        return float(read_object(note).get("seconds", 0.0))
+        return float((read_json(note) or {}).get("seconds", 0.0))
     best, seconds = None, 0.0
     for manifest in sorted(source.rglob(MANIFEST)):
         state = manifest.parent / STATE
@@ -79,8 +79,11 @@ def import_state(
 
 def _is_same(manifest: Path, recipe: Recipe, identity: dict[str, Any], on_gpu: bool) -> bool:
     """Tell whether a manifest's data and networks are those of this run; print what differs."""
-    earlier = read_object(manifest)
-    config = modernise_config(earlier.get("config", {}))
+    earlier = read_json(manifest)
+    if not isinstance(earlier, dict) or not isinstance(earlier.get("config"), dict):
+        log("train", f"{manifest.parent.name}: not taken up, its manifest is none")
+        return False
+    config = modernise_config(earlier["config"])
     wanted = {name: identity["config"][name] for name in _DECISIVE}
     # A field that the earlier version did not know had no effect there.
     differing = [name for name, value in wanted.items() if config.get(name, value) != value]
@@ -106,4 +109,7 @@ def _count_seconds(state: Path) -> float:
     """Read the optimiser seconds of the newest intact checkpoint in a state folder."""
     folders = {path.parent for path in state.rglob("checkpoint_*.pt")}
     found = [load_checkpoint(folder, torch.device("cpu")) for folder in sorted(folders)]
-    return max((float(each["standing"]["seconds"]) for each in found if each), default=0.0)
+    try:
+        return max((float(each["standing"]["seconds"]) for each in found if each), default=0.0)
+    except (LookupError, TypeError, ValueError):
+        return 0.0  # states of another program
