@@ -44,9 +44,10 @@ def clean_line(line: str, secrets: Iterable[str]) -> str:
 
     What would move a terminal's cursor is escaped.
     """
+    line = as_printable(line)  # first, for an escape can complete a secret
     if names := _name_secrets(line, secrets):
         return f"[line withheld: it holds {names[0]}]"
-    return as_printable(hide_queries(_HOME.sub("~", line.replace(_own_home(), "~/"))))
+    return hide_queries(_HOME.sub("~", line.replace(_own_home(), "~/")))
 
 
 def clean_words(text: str, secrets: Iterable[str]) -> str:

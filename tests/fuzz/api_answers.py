@@ -104,6 +104,7 @@ KEYS = (
     *("gpuQuota", "timeUsed", "totalTimeAllowed", "quotaRefreshTime", "privateScore"),
     *("Location", "Retry-After", "Range", "Content-Range", "Content-Type", "Set-Cookie"),
 )
+LONGEST = 1 << 13  # bytes of a case
 TOKENS = (
     *(f'"{key}"'.encode() for key in KEYS),
     *(KEY.encode(), PAIR.encode(), b"\\u001b[2J", b"\\u2028", b"\\ud800", b"\\n", b"null", b"[]"),

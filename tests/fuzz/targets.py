@@ -13,9 +13,10 @@ class Target(NamedTuple):
     mutate: Callable[[bytes, random.Random], bytes]
     check: Callable[[bytes], None]  # raises where the reader did wrong
     tokens: tuple[bytes, ...]
+    longest: int = 1 << 16  # bytes of a case
 
 
-SHARES = {"records": 30, "shard_files": 25, "kernel_logs": 35, "api_answers": 10}
+SHARES = {"records": 25, "shard_files": 20, "kernel_logs": 50, "api_answers": 5}  # logs take least
 
 
 def load_target(name: str) -> Target:
@@ -23,7 +24,8 @@ def load_target(name: str) -> Target:
     import importlib
 
     module: ModuleType = importlib.import_module(f"tests.fuzz.{name}")
-    return Target(module.make_seeds, module.mutate, module.check, module.TOKENS)
+    longest: int = getattr(module, "LONGEST", 1 << 16)
+    return Target(module.make_seeds, module.mutate, module.check, module.TOKENS, longest)
 
 
 def share_out(cases: int, names: list[str]) -> dict[str, int]:

@@ -20,6 +20,7 @@ LOGS = {
     "a line that clears the screen": json.dumps([{"data": "\x1b[2J"}]),
     "a line that clears the screen in one sign": json.dumps([{"data": "\x9b2J"}]),
     "a line that turns the direction of writing": json.dumps([{"data": "\u202eabc"}]),
+    "a key that an escape completes": f"\x7f{KEY[1:]}",
     "half of a surrogate pair, which stdout refuses": '[{"data": "\\ud800"}]',
 }
 ERRORS = {"status": "ERROR", "failureMessage": f"a\nb\nc \x1b[2J {KEY}"}
