@@ -9,6 +9,7 @@ from lib.base.places import check_output_folder
 from lib.kernel.configuration.configure import list_configs
 from lib.kernel.configuration.folders import find_folders
 from lib.kernel.configuration.settings import read_block, show_settings
+from lib.kernel.device.device import GpuLostError
 from lib.kernel.device.ranks import RankLostError
 from lib.kernel.pipeline import Request
 from lib.kernel.report import provenance
@@ -16,8 +17,10 @@ from lib.kernel.report.report import PRODUCT, Findings
 from lib.kernel.report.stage_log import StageLog
 from lib.kernel.stages import Kernel
 
+Run = Callable[[Kernel, Request], None]
 
-def main(run: Callable[[Kernel, Request], None], kernel: Kernel, debug: bool = False) -> int:
+
+def main(run: Run, kernel: Kernel, debug: bool = False) -> int:
     """Run pipeline.run with what the entry names; return the exit code.
 
     Under torchrun this process is one of its ranks. Otherwise it is rank 0, which starts the other
@@ -46,14 +49,22 @@ def main(run: Callable[[Kernel, Request], None], kernel: Kernel, debug: bool = F
             stage_log = StageLog(findings, template, *places, viewer=kernel.viewer)
             request = Request(recipe, given, folders, stage_log, launched)
             with stage_log.heartbeat:
-                try:
-                    run(as_it_is, request)
-                except RankLostError as error:
-                    if launched:  # torchrun ends the other ranks itself
-                        cure = "the same command goes on here; torchrun's --max-restarts does so"
-                        raise PipelineError("ranks", str(error), cure=cure) from error
-                    log("ranks", f"{error}; this one goes on alone from the last checkpoint")
-                    run(as_it_is, request.alone())
+                _go_on_after_a_loss(run, as_it_is, request)
         return 0
 
     return run_for_exit_code(work, debug, shows_faults=True)
+
+
+def _go_on_after_a_loss(run: Run, kernel: Kernel, request: Request) -> None:
+    """Run; where another rank or the GPU is lost, run on alone with what still works."""
+    try:
+        run(kernel, request)
+    except (RankLostError, GpuLostError) as error:
+        stage, what = ("ranks", str(error))
+        if isinstance(error, GpuLostError):
+            stage, what = error.stage, f"{error.what}, got {error.got}"
+        if request.launched:  # torchrun ends the other ranks itself
+            cure = "the same command goes on here; torchrun's --max-restarts does so"
+            raise PipelineError(stage, what, cure=cure) from error
+        log(stage, f"{what}; this process goes on alone from the last checkpoint")
+        run(kernel, request.alone())

@@ -26,7 +26,7 @@ from lib.kernel.configuration.folders import (
     name_address,
 )
 from lib.kernel.configuration.rules import Rules
-from lib.kernel.device.device import Device, choose_device
+from lib.kernel.device.device import Device, GpuLostError, choose_device, find_gpu_fault
 from lib.kernel.device.ranks import ALONE, RankLostError, Ranks
 from lib.kernel.metrics.choice import Drawn
 from lib.kernel.metrics.features import load_extractor
@@ -103,16 +103,17 @@ def run(kernel: Kernel, request: Request) -> None:
         return
     inception_file = locate_inception(given, folders, stage_log)
     with start_device(stages, request) as device:
+        device = keep_sizes(device, folders)
         config = resolve(given, recipe, device)
         extractor = load_extractor(
             config, inception_file, device, use_tf_layout=stages.use_tf_layout
         )
         # Inception's file could be loaded: from here on it belongs to the run's identity.
-        facts = {**identity, "bundle_sha256": kernel.bundle_sha256}
+        facts = {**identity, "bundle_sha256": kernel.bundle_sha256, "on_gpu": device.suits_gpu}
         write_json(folders.scratch / IDENTITY_FILE, facts)
         tools = Tools(recipe, config, device, extractor, inception_file, folders, stage_log)
         if recipe.contest:
-            candidates = recipe.contest.tell(recipe, config, device.is_cuda)
+            candidates = recipe.contest.tell(recipe, config, device.suits_gpu)
             stage_log.add(Found({"candidates": candidates}))
 
         plan = read_plan(folders)
@@ -223,13 +224,30 @@ def start_device(stages: Stages, request: Request) -> Iterator[Device]:
     except RankLostError:
         ranks.abandon()
         raise
+    except RuntimeError as error:
+        if not (fault := find_gpu_fault(error)):
+            raise
+        ranks.abandon()
+        cure = "the same command goes on from the last checkpoint; or choose another accelerator"
+        raise GpuLostError("runtime", f"{device.name} failed", got=fault, cure=cure) from error
     finally:
         ranks.shutdown()
 
 
+def keep_sizes(device: Device, folders: Folders) -> Device:
+    """Let sizes left open be those that a training already begun has, on a GPU or a CPU."""
+    if not any((folders.scratch / TRAIN_FOLDER).rglob("checkpoint_*.pt")):
+        return device
+    began_on_gpu = (read_json(folders.scratch / IDENTITY_FILE) or {}).get("on_gpu")
+    if began_on_gpu not in (None, device.is_cuda):
+        kind = "a GPU" if began_on_gpu else "a CPU"
+        log("train", f"its networks keep the sizes of {kind}, where the run began")
+    return dataclasses.replace(device, began_on_gpu=began_on_gpu)
+
+
 def resolve(given: Config, recipe: Recipe, device: Device) -> Config:
     """Fill in the automatic values by the device, and print why."""
-    config, reasons = fill_defaults(given, recipe.preset, device.is_cuda)
+    config, reasons = fill_defaults(given, recipe.preset, device.suits_gpu)
     for reason in reasons:
         log("config", reason)
     return config

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,13 +11,14 @@ import torch
 
 from lib.base.errors import InputError
 from lib.base.files import sha256_file
-from lib.base.log import log
+from lib.base.log import format_seconds, log
 from lib.kernel.configuration.config import TORCHVISION_WEIGHTS
 
 _DOWNLOADS = {
     TORCHVISION_WEIGHTS: f"https://download.pytorch.org/models/{TORCHVISION_WEIGHTS}",
 }
 _TIMEOUT_S = 30.0  # of one socket operation: without internet, Kaggle's name lookup fails at once
+_DOWNLOAD_S = 600.0  # of a whole download, 104 MB: a server that sends a little now and then hangs
 
 
 def find_weights(
@@ -96,8 +98,22 @@ def _download(url: str | None, target: Path, sha256: str) -> list[Path]:
         raise OSError("no address is known for a file of that name")
     log("weights", f"downloading {url}")
     target.parent.mkdir(parents=True, exist_ok=True)
+    failed: list[BaseException] = []
+
+    def fetch() -> None:
+        try:
+            torch.hub.download_url_to_file(url, str(target), sha256 or None, progress=False)
+        except BaseException as error:  # raised again below, in the run's own thread
+            failed.append(error)
+
+    thread = threading.Thread(target=fetch, name="download", daemon=True)
     with _socket_timeout(_TIMEOUT_S):
-        torch.hub.download_url_to_file(url, str(target), sha256 or None, progress=False)
+        thread.start()
+        thread.join(_DOWNLOAD_S)
+    if thread.is_alive():
+        raise OSError(f"it did not end within {format_seconds(_DOWNLOAD_S)}")
+    if failed:
+        raise failed[0]
     return [target]
 
 

@@ -89,7 +89,7 @@ def _time_recipe(recipe: Recipe, config: Config, device: Device, channels: int) 
         ]
         each_s = [_time_recipe(one, own, device, channels) for one, own in pairs]
         return sum(each_s) / len(each_s)
-    sized = recipe.preset.sizes.resolve(config, device.is_cuda)
+    sized = recipe.preset.sizes.resolve(config, device.suits_gpu)
     network = recipe.build_network(sized, channels)
     network.to(device.torch_device).eval().requires_grad_(False)
     return time_drawing(recipe, network, sized, device)

@@ -43,10 +43,9 @@ def train(
 
     The same call again resumes. `validation` measures samples where weights or an epoch are chosen
     by FID. A public recipe leaves its snapshots in `output`. `watch` sees the records as they grow,
-    and samples.
-    With several GPUs the other processes repeat each step (worker_rank.py); with one, `broadcast`
-    does nothing.
+    and samples. Other ranks repeat each step (worker_rank.py); without them `broadcast` is empty.
     """
+    config = recipe.preset.sizes.settle(config, device.suits_gpu)
     device.ranks.broadcast("learn", config, images)
     trainer: Trainer = recipe.make_trainer(images, config, device)
     make_observer = recipe.observer or Observer

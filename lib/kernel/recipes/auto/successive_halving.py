@@ -89,7 +89,7 @@ def train_candidates(
     def train_one(candidate: Recipe, own: Config, folder: Path, part: TimeLimit) -> TrainResult:
         return train(images, candidate, own, device, folder, output, part, validation, watch)
 
-    find_fid, on_gpu = TrialFid(config, device, limit, validation), device.is_cuda
+    find_fid, on_gpu = TrialFid(config, device, limit, validation), device.suits_gpu
     return halve_successively(images, recipe, config, work, limit, train_one, find_fid, on_gpu)
 
 
