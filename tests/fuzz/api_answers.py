@@ -160,7 +160,9 @@ def mutate(data: bytes, draw: random.Random) -> bytes:
         replies = [*replies[:place], draw.choice(other), *replies[place + draw.randrange(2) :]]
         return _write(step, replies)
     elif isinstance(body, str) and body.startswith("raw:"):
-        body = "raw:" + mutate_bytes(body[4:].encode(), draw, TOKENS).decode("utf-8", "replace")
+        body = "raw:" + mutate_bytes(body[4:].encode("utf-8", "replace"), draw, TOKENS).decode(
+            "utf-8", "replace"
+        )
     else:
         body = mutate_json(body, draw, KEYS)
     return _write(step, [*replies[:place], [code, headers, body], *replies[place + 1 :]])
