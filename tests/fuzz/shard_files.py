@@ -112,6 +112,11 @@ def check(data: bytes) -> None:
     digest, lines, faults, total, after = DataDigest(), {}, set(), 0, {}
     for block in read_blocks(shards, digest):
         assert len(block.data) <= LINE_LIMIT + BLOCK_BYTES + (1 << 21), "a block that is too large"
+        if not block.first_line:  # a fault of the whole file, which has no lines
+            assert block.fault, "a block without lines and without a fault"
+            assert not block.data, "a block without lines that has bytes"
+            faults.add(block.file)
+            continue
         assert block.first_line == after.get(block.file, 1), "lines were lost or read twice"
         count = block.data.count(b"\n") + (block.data[-1:] not in (b"\n", b"")) + bool(block.fault)
         after[block.file] = block.first_line + count
@@ -129,7 +134,7 @@ def check(data: bytes) -> None:
     if with_sound and name == "other.jsonl":
         return  # it counts only where there is no data.jsonl
     for label, expected in _read_plainly(name, body):
-        assert label not in faults, f"{name}: called broken although it is whole"
+        assert (label in faults) == (not expected), f"{name}: broken or empty, but not both"
         assert lines.get(label, []) == expected, f"{name}: lines differ from the standard library's"
 
 
