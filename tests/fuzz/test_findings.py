@@ -1,14 +1,17 @@
 """What the fuzzer found, each by name with the smallest input that showed it."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lib.base.errors import PipelineError
 from lib.kaggle.kernel_log import find_log_seconds, parse_log
 from tests.fuzz import api_answers, kernel_logs
 from tests.fuzz.wire import KEY, PAIR
+from tests.kaggle_place import REF, open_place
 
 DEEP = "[" * 2000
 LOGS = {
@@ -113,7 +116,42 @@ def test_times_that_are_none_are_left_out() -> None:
     assert parse_log(DEEP) == [DEEP]
 
 
-def test_the_reproducers_are_named_once() -> None:
-    names = [*LOGS, *ANSWERS]
-    assert len(names) == len(set(names))
-    assert Path(__file__).name == "test_findings.py"
+CALLS = {  # the call of Kaggle that a step makes first
+    "status": "GetKernelSessionStatus",
+    "watch": "GetKernelSessionStatus",
+    "latest": "GetKernel",
+    "arrived": "GetKernel",
+    "push": "SaveKernel",
+    "find": "ListSubmissions",
+    "left": "GetSubmissionLimits",
+    "quota": "GetAcceleratorQuotaStatistics",
+    "outputs": "ListKernelSessionOutput",
+    "score": "GetSubmission",
+}
+
+
+def test_the_same_answers_over_http(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By a server of this machine, to which the real client speaks."""
+    done = 0
+    for number, (name, (step, bodies)) in enumerate(ANSWERS.items()):
+        if step not in CALLS or not isinstance(bodies[0], dict):
+            continue
+        with open_place(tmp_path / str(number), monkeypatch) as place:
+            place.server.push(REF, "x").statuses = ["COMPLETE"]
+            place.server.fail(CALLS[step], answer=bodies[0], times=99)
+            session = place.with_patience(run_s=0.1, score_s=0.1, grace_s=0.0)
+            session = dataclasses.replace(session, secrets=[*session.secrets, KEY, PAIR])
+            told = ""
+            try:
+                api_answers.STEPS[step](session, place.work)
+            except PipelineError as error:
+                told = str(error)
+            assert len(told.splitlines()) <= 2, name
+            shown = told + capsys.readouterr().out
+            assert not any(secret in shown for secret in (KEY, PAIR)), name
+            assert shown.replace("\n", "").isprintable(), name
+            assert place.server.count(CALLS[step]) >= 1, name
+            done += 1
+    assert done >= 15
