@@ -9,7 +9,7 @@ import pytest
 
 from lib.base.errors import PipelineError
 from lib.kaggle.kernel_log import find_log_seconds, parse_log
-from tests.fuzz import api_answers, kernel_logs
+from tests.fuzz import api_answers, kernel_logs, shard_files
 from tests.fuzz.wire import KEY, PAIR
 from tests.kaggle_place import REF, open_place
 
@@ -81,6 +81,21 @@ ANSWERS: dict[str, tuple[str, list[Any]]] = {
     "hours that no duration holds": ("quota", [{"gpuQuota": {"totalTimeAllowed": "9" * 20}}]),
     "an address for the upload that is none": ("submit", [{"createUrl": "x:\n", "token": "t"}]),
 }
+_LINES = b'{"id": "1"}\n{"id": "2"}\n'
+FILES = {
+    "two members that get one label": (
+        shard_files.make_zip([("a/data.jsonl", _LINES), ("a\\data.jsonl", _LINES * 2)])
+    ),
+    "two zips of one name in a zip without its directory": (
+        shard_files.make_zip(
+            [("in.zip", shard_files.make_zip([("data.jsonl", _LINES)]))]
+        ).partition(b"PK\x05\x06")[0]
+        * 2
+    ),
+    "sizes in the directory that are not the content's": (
+        shard_files.make_zip([("data.jsonl", _LINES)])[:-60] + b"\xff" * 60
+    ),
+}
 PAGES = [{"files": [FILE], "nextPageToken": str(number)} for number in range(300)]
 
 
@@ -97,6 +112,12 @@ def test_answer(name: str, code: int) -> None:
     case = json.dumps({"step": step, "replies": replies}).encode()
     assert api_answers._parse(case)[0] == step
     api_answers.check(case)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("form", [2, 66])  # shards.zip, without and with a sound shard beside it
+def test_shard_file(name: str, form: int) -> None:
+    shard_files.check(bytes([form]) + FILES[name])
 
 
 def test_pages_that_never_end_are_given_up() -> None:
