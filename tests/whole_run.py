@@ -4,6 +4,7 @@ from typing import Any
 
 from lib.base.files import read_json
 from lib.kernel import pipeline
+from lib.kernel.competition.contract import Competition
 from lib.kernel.competition.gan_challenge.competition import COMPETITION
 from lib.kernel.configuration.config import Config
 from lib.kernel.configuration.folders import Folders
@@ -35,15 +36,19 @@ STAGES = Stages(
 )
 
 
-def make_kernel(block: dict[str, Any], recipe: Recipe) -> Kernel:
+def make_kernel(
+    block: dict[str, Any], recipe: Recipe, competition: Competition = COMPETITION
+) -> Kernel:
     """CONFIG and a recipe -> what the entry of a kernel names."""
     template = (ROOT / "kernel_template" / "report.html.j2").read_text()
-    return Kernel(block, (recipe,), COMPETITION, STAGES, template, "0" * 64)
+    return Kernel(block, (recipe,), competition, STAGES, template, "0" * 64)
 
 
-def run_kernel(config: Config, recipe: Recipe, folders: Folders) -> dict[str, Any]:
+def run_kernel(
+    config: Config, recipe: Recipe, folders: Folders, competition: Competition = COMPETITION
+) -> dict[str, Any]:
     """A Config as it was given, in a whole run -> metrics.json."""
-    kernel = make_kernel({}, recipe)
+    kernel = make_kernel({}, recipe, competition)
     findings = Findings("a run of a test", show_settings(config, recipe.preset))
     stage_log = StageLog(findings, kernel.report_template, folders.output, folders.scratch)
     pipeline.run(kernel, pipeline.Request(recipe, config, folders, stage_log))

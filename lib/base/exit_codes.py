@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from lib.base.errors import InputError, PipelineError
 from lib.base.progress_bar import end_bar, erase_bar
-from lib.base.terminal import paint
+from lib.base.terminal import open_closed_streams, paint
 
 _AGAIN = "the same command goes on from here"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -25,6 +25,7 @@ def run_for_exit_code(work: Callable[[], int], debug: bool, shows_faults: bool =
     where the reader of stdout left. With `debug` any error shows its traceback; with `shows_faults`
     those do that are no user's mistake, such as a fault in a line that was edited.
     """
+    open_closed_streams()
     try:
         code = work()
         erase_bar()

@@ -3,11 +3,15 @@
 import hashlib
 import json
 import os
+import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+
+_PART = re.compile(r"\..+\.\w{8}\.part")  # as `replacing` names a file until it is whole
 
 
 @contextmanager
@@ -43,6 +47,20 @@ def write_text(path: Path, content: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON atomically, with sorted keys and an indent of one."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file's bytes; the copy is there as a whole or not at all."""
+    with source.open("rb") as file, replacing(target) as copy:
+        shutil.copyfileobj(file, copy)
+
+
+def remove_parts(folder: Path) -> None:
+    """Delete what killed processes left of unfinished files in a folder that nobody else uses."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            if _PART.fullmatch(name):
+                Path(place, name).unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> Any:

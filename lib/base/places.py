@@ -3,6 +3,8 @@
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lib.base.errors import InputError
@@ -15,6 +17,21 @@ _KINDS = (  # what a path can be besides a file or a folder
 )
 _READ = "name a place that you may read"
 _WRITE = "name another place, or mend that one's rights"
+
+
+@contextmanager
+def explain_lost(stage: str, folder: Path) -> Iterator[None]:
+    """Raise InputError where a file of an input that was there is missing within the block."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if error.filename is None or not Path(error.filename).is_relative_to(folder):
+            raise
+        what, cure = (
+            "the input went away while it was read",
+            "bring it back; the same command goes on",
+        )
+        raise InputError(stage, what, got=str(error.filename), cure=cure) from None
 
 
 def check_input_file(stage: str, path: Path, cure: str = _READ) -> Path:

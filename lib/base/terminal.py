@@ -1,6 +1,7 @@
 """Tell whether a stream is a terminal, and colour words on it, unless NO_COLOR is set."""
 
 import os
+import sys
 from typing import TextIO
 
 _CODES = {"red": "31", "yellow": "33", "green": "32", "bold": "1"}
@@ -9,6 +10,13 @@ _CODES = {"red": "31", "yellow": "33", "green": "32", "bold": "1"}
 def is_terminal(stream: TextIO) -> bool:
     """Tell whether a stream is a terminal that can move its cursor; TERM=dumb cannot."""
     return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def open_closed_streams() -> None:
+    """Let stdout and stderr lead nowhere where the caller closed them, as `>&-` does."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
 
 
 def paint(text: str, colour: str, stream: TextIO) -> str:

@@ -15,7 +15,7 @@ from lib.commands.terminal.help_text import find_width, format_examples
 GROUPS = {
     "on this machine": ("build", "run", "synth", "decode"),
     "on Kaggle": ("init", "doctor", "push", "watch", "fetch", "submit", "runs", "board", "sweep"),
-    "measure": ("score", "features", "curate", "audit"),
+    "measure": ("verify", "score", "features", "curate", "audit"),
     "more": ("bundle", "unbundle", "check", "new"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
@@ -23,6 +23,7 @@ _FOLDERS = {
     "bundle": "bundling.bundle",
     "unbundle": "bundling.unbundle",
     "check": "bundling.check",
+    "verify": "verifying.verify",
 }  # commands whose modules lie in a folder of their own
 _LIKE = 0.6  # the least likeness of a mistyped command to the one that was meant
 _WHAT = (

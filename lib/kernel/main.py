@@ -5,7 +5,7 @@ from collections.abc import Callable
 from lib.base.errors import PipelineError
 from lib.base.exit_codes import run_for_exit_code
 from lib.base.log import log
-from lib.base.places import check_output_folder
+from lib.base.places import check_output_folder, explain_lost
 from lib.kernel.configuration.configure import list_configs
 from lib.kernel.configuration.folders import find_folders
 from lib.kernel.configuration.settings import read_block, show_settings
@@ -48,7 +48,7 @@ def main(run: Run, kernel: Kernel, debug: bool = False) -> int:
             template, places = kernel.report_template, (folders.output, folders.scratch)
             stage_log = StageLog(findings, template, *places, viewer=kernel.viewer)
             request = Request(recipe, given, folders, stage_log, launched)
-            with stage_log.heartbeat:
+            with stage_log.heartbeat, explain_lost("input", folders.input):
                 _go_on_after_a_loss(run, as_it_is, request)
         return 0
 

@@ -41,6 +41,7 @@ from lib.kernel.planning.plan import (
 from lib.kernel.planning.speeds import count_verified
 from lib.kernel.recipe import Recipe
 from lib.kernel.report import provenance
+from lib.kernel.report.manifest import write_manifest
 from lib.kernel.report.report import Found
 from lib.kernel.report.stage_log import StageLog
 from lib.kernel.report.summary import summarise, write_metrics
@@ -276,7 +277,7 @@ def finish(tools: Tools, given: Config, identity: dict[str, Any], rules: Rules) 
     findings.add(Found({"verdict": verdict.as_dict()}))
     write_metrics(output, given, findings, tools.extractor.describe())
     tools.stage_log.write_report()
-    provenance.write_manifest(output, {**identity, **findings.provenance})
+    write_manifest(output, {**identity, **findings.provenance})
     for name in (*rules.files, METRICS):
         log("done", str(output / name))
     log("done", name_address(output / REPORT))

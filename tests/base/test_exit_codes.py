@@ -50,3 +50,25 @@ def test_a_fault_shows_where_it_is_and_a_user_s_mistake_does_not(
     assert "in fail" in told
     assert run_for_exit_code(refuse, False, shows_faults=True) == 2
     assert capsys.readouterr().err.splitlines()[0] == "error: config: a mistake"
+
+
+@pytest.mark.parametrize("closed", [(1,), (2,), (1, 2), (0, 1, 2)])
+def test_closed_streams_end_a_command_quietly(closed: tuple[int, ...]) -> None:
+    """Past failure: AttributeError, as Python has no stdout where the caller closed it."""
+    program = PROGRAM.format(size=10).replace("print", "__import__('sys').stdout.isatty() or print")
+    shell = " ".join(["exec", '"$@"', *(f"{number}>&-" for number in closed)])
+    words = ["sh", "-c", shell, "sh", sys.executable, "-c", program]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_full_stdout_is_told_in_two_lines() -> None:
+    for size in (10, 10**6):
+        command = [sys.executable, "-c", PROGRAM.format(size=size)]
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            )
+        assert done.returncode == 1
+        assert "No space left on device" in done.stderr
+        assert len(done.stderr.splitlines()) == 2

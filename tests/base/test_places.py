@@ -129,6 +129,8 @@ COMMANDS: dict[str, tuple[list[str], str, str]] = {  # words, of which one is th
         ["features", "SHARDS", "-o", "NEW", "--weights", "PLACE"],
         *("input", "file"),
     ),
+    "verify OUTPUT": (["verify", "PLACE"], "input", "folder"),
+    "verify --weights": (["verify", "SHARDS", "--weights", "PLACE"], "input", "file"),
     "board --output": (["board", "--output", "PLACE"], "output", "file"),
     "build --weights": (["build", "--weights", "PLACE"], "input", "file"),
 }

@@ -17,7 +17,7 @@ from lib.base.tables import format_table
 from tests.bench.peak_memory import run_and_watch
 from tests.local_runs import ROOT
 
-_FEW = ["steps=20", "real_limit=2000", "floor_draws=2", "sweep=false", "trial=50"]
+_FEW = ["steps=20", "real_limit=2000", "floor_draws=2", "sweep=false"]
 _WAYS = {  # goal in MB, settings
     "with curation": (2800, ["pool=3000"]),
     "without": (1500, ["curate=false"]),

@@ -127,6 +127,7 @@ def test_runs_lists_and_says_of_a_pending_push_that_it_cannot_ask(sources: Path)
         ["audit", "--input", "lib"],
         ["score", "build.py", "--real", "build.py"],
         ["curate", "build.py", "--real", "build.py", "-o", "x.npy"],
+        ["verify", "lib"],
         ["push"],
         ["sweep"],
         ["watch"],

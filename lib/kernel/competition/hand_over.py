@@ -1,10 +1,11 @@
-"""What every competition does after decoding: one channel of grey images, and metrics of it all."""
+"""What every competition does after decoding: check the data, keep channels, tell metrics."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
 
+from lib.base.errors import InputError
 from lib.base.log import log
 from lib.kernel.recipe import Recipe
 
@@ -27,6 +28,21 @@ class Decoding(Protocol):
     @property
     def grey(self) -> bool:
         """Whether R = G = B in every pixel."""
+
+
+def check_unchanged(before: str, now: str) -> None:
+    """(hash of the data as the run began, of what was decoded) -> InputError where they differ.
+
+    An input that went away meanwhile would pass for damaged, and the run would train on the rest.
+    """
+    if before != now:
+        raise InputError(
+            "input",
+            "it changed, or went away, while it was read",
+            expected=f"data of hash {before[:12]}",
+            got=now[:12],
+            cure="bring it back; the same command goes on",
+        )
 
 
 def keep_channels(

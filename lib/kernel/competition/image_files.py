@@ -1,12 +1,20 @@
 """The bytes of an image file -> its colour and alpha as 8-bit pictures, or why there is none."""
 
+import contextlib
 import io
+import logging
+import os
 import threading
 import warnings
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFile
+
+from lib.kernel.competition.foreign_formats import name_format
+from lib.kernel.competition.lean_image import TOO_LARGE, Lean, make_lean
+from lib.kernel.competition.png_depth import mend_key, read_low_bytes
 
 Grey16 = Literal["min-max", "high-byte", "clip"]  # how 16-bit grey becomes 8-bit
 Truncated = Literal["reject", "keep"]  # what becomes of a picture with missing rows
@@ -14,16 +22,15 @@ Truncated = Literal["reject", "keep"]  # what becomes of a picture with missing 
 NOT_AN_IMAGE = "no image file"
 TRUNCATED = "truncated image"
 DAMAGED = "damaged image"
-TOO_LARGE = "image too large"
 
-_SIDE_LIMIT = 4096  # px: far above any record; even turned by 45 degrees it fits the memory
+_SIDE_LIMIT = 4096  # px: far above any record
+WORK_LIMIT = 40_000_000  # bytes of pixels, times the weight of their decoding: under a second
 # Formats by their first bytes. Pillow's own sniffing would also try EPS, which runs ghostscript.
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"\xff\xd8", "JPEG"),
     (b"GIF8", "GIF"),
     (b"BM", "BMP"),
-    (b"RIFF", "WEBP"),
     (b"II*\0", "TIFF"),
     (b"MM\0*", "TIFF"),
     (b"P4", "PPM"),
@@ -31,7 +38,7 @@ _SIGNATURES = (
     (b"P6", "PPM"),
 )
 _LAST_BYTES = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9", "GIF": b";"}
-_ORIENTATION = 0x0112  # Exif's tag
+_WIDE_MODES = ("I", "F")
 _switch_lock = threading.Lock()
 
 
@@ -42,12 +49,14 @@ class Picture(NamedTuple):
     alpha: Image.Image | None  # mode L: 0 transparent .. 255 opaque
 
 
-def read_picture(data: bytes, grey16: Grey16, truncated: Truncated) -> Picture | str:
+def read_picture(
+    data: bytes, grey16: Grey16, truncated: Truncated, work_limit: int = WORK_LIMIT
+) -> Picture | str:
     """An image file's bytes -> its picture (of several frames the first), or a reject's reason.
 
     An orientation tag inside the file is left alone: a record's own exif_rot says how to turn it.
     """
-    opened = open_image(data, keep_truncated=truncated == "keep")
+    opened = open_image(data, keep_truncated=truncated == "keep", work_limit=work_limit)
     if isinstance(opened, str):
         return opened
     try:
@@ -56,10 +65,62 @@ def read_picture(data: bytes, grey16: Grey16, truncated: Truncated) -> Picture |
         return DAMAGED
 
 
-def read_mask(data: bytes) -> Image.Image | None:
-    """An image file's bytes -> the mask (mode L) that it shows; None where it cannot be read."""
-    picture = read_picture(data, "high-byte", "reject")
-    return None if isinstance(picture, str) else picture.colour.convert("L")
+def read_mask(data: bytes, work_limit: int = WORK_LIMIT) -> Image.Image | None:
+    """An image file's bytes -> the mask (mode L) that it shows; None where it cannot be read.
+
+    The mask is the picture in grey; where its colour is constant, the mask is its alpha. What is
+    not 0 in the file stays so, for a crop asks for that.
+    """
+    opened = open_image(data, work_limit=work_limit)
+    if isinstance(opened, str):
+        return None
+    try:
+        if opened.mode in _WIDE_MODES or opened.mode.startswith("I;16"):
+            return Image.fromarray(_narrow_mask(np.asarray(opened)))
+        colour, alpha = split_alpha(opened, "high-byte")
+        lows = _read_low_bands(opened, data)
+        alpha = alpha and _raise_zeros(alpha, lows[3:])
+        if alpha is not None and _is_constant(colour) and not _is_constant(alpha):
+            return alpha
+        if colour.mode == "L":
+            return colour
+        return _raise_zeros(colour.convert("L"), [*colour.split(), *lows[:3]])
+    except Exception:  # as above
+        return None
+
+
+def _narrow_mask(values: np.ndarray) -> np.ndarray:
+    """(H, W) numbers of more than 8 bits -> (H, W) uint8.
+
+    Values that fit 8 bits stay as they are, and shares of 1 become shares of 255. Of all others the
+    high byte is taken, and at least 1.
+    """
+    wide = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=65535.0, neginf=0.0)
+    highest = wide.max()
+    if values.dtype.kind == "f" and highest <= 1:
+        wide *= 255
+    elif highest > 255:
+        wide /= 256
+    return np.where(wide > 0, np.clip(wide, 1, 255), 0).astype(np.uint8)
+
+
+def _raise_zeros(mask: Image.Image, bands: list[Image.Image]) -> Image.Image:
+    """(a mask, bands that it was made of) -> the mask, 1 where it is 0 and a band is not."""
+    values = np.array(mask)
+    for band in bands:
+        values[(values == 0) & (np.asarray(band) > 0)] = 1
+    return Image.fromarray(values)
+
+
+def _read_low_bands(image: Image.Image, data: bytes) -> list[Image.Image]:
+    """(a loaded image, its file) -> the lower 8 bits of each band, if the file has 16."""
+    is_wide = image.format == "PNG" and data[24:26] in (b"\x10\2", b"\x10\6")
+    return list(read_low_bytes(data).split()) if is_wide else []
+
+
+def _is_constant(image: Image.Image) -> bool:
+    low_high = image.getextrema()
+    return all(low == high for low, high in np.reshape(low_high, (-1, 2)))
 
 
 def to_eight_bits(values: np.ndarray, grey16: Grey16) -> np.ndarray:
@@ -89,29 +150,44 @@ def _take_high_byte(values: np.ndarray) -> np.ndarray:
     return (np.clip(values, 0, 65535).astype(np.int64) >> 8).astype(np.uint8)
 
 
+def find_format(data: bytes) -> str | None:
+    """A file's bytes -> Pillow's name of its format, if that is one of those that are taken."""
+    if data[:4] == b"RIFF" and b"WEBP".startswith(data[8:12]):
+        return "WEBP"
+    return next((kind for start, kind in _SIGNATURES if data.startswith(start)), None)
+
+
 def open_image(
-    data: bytes, *, keep_truncated: bool = False, turn: bool = False, side_limit: int = _SIDE_LIMIT
+    data: bytes,
+    *,
+    keep_truncated: bool = False,
+    turn: bool = False,
+    side_limit: int = _SIDE_LIMIT,
+    work_limit: int = WORK_LIMIT,
 ) -> Image.Image | str:
     """An image file's bytes -> the image with its pixels read, or a reject's reason.
 
-    `turn` lets Pillow turn a TIFF by its orientation tag as it reads it; of other formats it turns
-    none.
+    `turn` is for pictures that are few and large: Pillow then turns a TIFF by its orientation tag,
+    all of a file's metadata are kept, and work_limit does not count.
     """
-    kind = next((kind for start, kind in _SIGNATURES if data.startswith(start)), None)
+    kind = find_format(data)
     if kind is None:
-        return NOT_AN_IMAGE
+        name = name_format(data)
+        return NOT_AN_IMAGE if name is None else f"a format that is not taken ({name})"
+    lean = Lean(data, 0) if turn else make_lean(kind, data)
+    if isinstance(lean, str):
+        return lean
     with _switch_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # corrupt metadata and big pictures: judged below
         before = ImageFile.LOAD_TRUNCATED_IMAGES
         ImageFile.LOAD_TRUNCATED_IMAGES = keep_truncated
         try:
-            image = Image.open(io.BytesIO(data), formats=(kind,))
-            if max(image.size) > side_limit:
-                return TOO_LARGE
-            if kind == "TIFF" and not turn:
-                _forget_orientation(image)
-            image.load()
-            return image
+            with _quiet() if kind == "TIFF" else contextlib.nullcontext():
+                image = Image.open(io.BytesIO(lean.data), formats=(kind,))
+                if max(image.size) > side_limit or weigh(image) * lean.weight > work_limit:
+                    return TOO_LARGE
+                image.load()
+            return mend_key(image, data) if kind == "PNG" and _has_key(image) else image
         except Image.DecompressionBombError:
             return TOO_LARGE
         except Exception as error:  # plug-ins raise what they like: SyntaxError, struct.error, ...
@@ -120,10 +196,35 @@ def open_image(
             ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def _forget_orientation(image: Image.Image) -> None:
-    """Remove the orientation of a TIFF before it is loaded, so that Pillow does not turn it."""
-    image.getexif().pop(_ORIENTATION, None)
-    image._tile_orientation = None  # type: ignore[attr-defined] # where Pillow 10.0 keeps it
+def weigh(image: Image.Image) -> int:
+    """An image, loaded or not -> the bytes that its pixels take on the way to a picture."""
+    if image.mode in ("1", "L") and not _has_key(image):
+        return image.width * image.height
+    has_three = image.mode in ("RGB", "P", "YCbCr") and not _has_key(image)
+    return image.width * image.height * (3 if has_three else 4)
+
+
+def _has_key(image: Image.Image) -> bool:
+    return "transparency" in image.info
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep libtiff and Pillow's logger from writing to stderr what open_image judges itself."""
+    if not (logger := logging.getLogger("PIL")).handlers:
+        logger.addHandler(logging.NullHandler())
+    try:
+        saved = os.dup(2)
+    except OSError:  # there is no stderr
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
 
 
 def _is_cut(kind: str, data: bytes, complaint: str) -> bool:
@@ -136,7 +237,7 @@ def _is_cut(kind: str, data: bytes, complaint: str) -> bool:
 def split_alpha(image: Image.Image, grey16: Grey16) -> Picture:
     """A loaded image of any mode -> its 8-bit colour and alpha."""
     transparent = image.info.get("transparency")
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+    if image.mode in _WIDE_MODES or image.mode.startswith("I;16"):
         values = np.asarray(image)
         colour = Image.fromarray(to_eight_bits(values, grey16))
         if not isinstance(transparent, int):

@@ -1,4 +1,4 @@
-"""A run's artefacts -> run_manifest.json; run_manifest.json -> whether they are still the same."""
+"""Tell what a run was made from, and whether an output holds that very run, whole."""
 
 import importlib.metadata
 import platform
@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from lib.base.errors import InputError
-from lib.base.files import read_json, sha256_bytes, sha256_file, write_json
+from lib.base.files import read_json, remove_parts, sha256_bytes, sha256_file
 from lib.base.lock_file import lock, open_lock_file
 from lib.base.log import log
-from lib.base.run_files import MANIFEST
 from lib.kernel.configuration.aliases import modernise_config
 from lib.kernel.configuration.config import Config, as_dict
 from lib.kernel.configuration.configure import differences
@@ -26,8 +25,10 @@ from lib.kernel.configuration.folders import (
 )
 from lib.kernel.configuration.preset import Preset
 from lib.kernel.recipe import Recipe
+from lib.kernel.report.manifest import Manifest, find_damage, read_manifest
 
 _BEFORE_TRAINING = ("weights_file", "weights_sha256", "minutes")  # keys that may change until then
+_IDENTITY = ("config", "data_sha256", "state_form")
 _FRESH = "for a new run name another output (--output, KERNEL_OUTPUT)"
 _BY_FID = (f"{TRAIN_FOLDER}/**/checkpoint_*.pt", SWEEP_FILE, POOL_FILE)  # in the scratch folder
 _PACKAGES = ("torch", "torchvision", "numpy", "pillow", "scipy", "pandas", "jinja2")
@@ -65,25 +66,6 @@ class Origin:
             "device": device,
             "versions": list_versions(),
         }
-
-
-def write_manifest(output: Path, facts: Mapping[str, Any]) -> None:
-    """Write run_manifest.json: the facts, and the sha256 of every other file of the output."""
-    files = sorted(path for path in output.rglob("*") if path.is_file() and path.name != MANIFEST)
-    artefacts = {path.relative_to(output).as_posix(): sha256_file(path) for path in files}
-    write_json(output / MANIFEST, {**facts, "artefacts": artefacts})
-
-
-def find_damage(output: Path, manifest: Mapping[str, Any]) -> list[str]:
-    """(output folder, its manifest) -> "name is missing" or "name was changed", one per file."""
-    damage = []
-    for name, digest in manifest["artefacts"].items():
-        path = output / name
-        if not path.is_file():
-            damage.append(f"{name} is missing")
-        elif sha256_file(path) != digest:
-            damage.append(f"{name} was changed")
-    return damage
 
 
 def hash_bundle(built: str, text: str) -> str:
@@ -125,8 +107,12 @@ def check_same_run(
 
 def read_identity(output: Path, scratch: Path, preset: Preset) -> dict[str, Any] | None:
     """(output, scratch, preset) -> the identity of the finished or started run there, or None."""
-    for path in (output / MANIFEST, scratch / IDENTITY_FILE):
-        found = read_json(path)
+    try:
+        manifest = read_manifest(output)
+    except OSError:
+        manifest = Manifest({})
+    own = {} if manifest.is_changed(*_IDENTITY) else manifest.values
+    for found in (own, read_json(scratch / IDENTITY_FILE)):
         if isinstance(found, dict) and {"config", "data_sha256"} <= found.keys():
             return {**found, "config": modernise_config(found["config"])}
     for name in preset.rules.files if preset.rules else ():
@@ -134,6 +120,7 @@ def read_identity(output: Path, scratch: Path, preset: Preset) -> dict[str, Any]
             raise InputError(
                 "output",
                 f"{output} holds a {name} that belongs to no run known here",
+                got="; ".join(manifest.tell_damage()[:3]),
                 cure="give another --output, or move that file away",
             )
     return None
@@ -157,6 +144,8 @@ def is_finished(
     output: Path, scratch: Path, identity: Mapping[str, Any], bundle_sha256: str, preset: Preset
 ) -> bool:
     """Tell whether the output holds this very run, whole; raise InputError for another run."""
+    for folder in (output, scratch):
+        remove_parts(folder)
     earlier = read_identity(output, scratch, preset)
     if earlier is None:
         return False
@@ -173,7 +162,7 @@ def is_finished(
         _check_state_form(scratch, earlier, identity)
         log("run", f"was finished, but {'; '.join(damage[:5])}: made anew from what is left")
         return False
-    if earlier["bundle_sha256"] != bundle_sha256:
+    if earlier.get("bundle_sha256") != bundle_sha256:
         log("run", f"note: another build, or an edited one, made it; {_FRESH}")
     log("run", f"finished before; its {len(earlier['artefacts'])} files are verified")
     return True

@@ -60,6 +60,7 @@ class StageLog:
         self._begun: dict[str, int] = read_object(self._begun_file)
         self._shown: Samples | None = None  # what `newest` of the findings holds
         self._next_page = 0.0  # a value of time.monotonic(), for one written in training
+        self._is_disk_told = False  # whether it was printed that the report cannot be written
         self._is_told = False  # whether the report's address was printed
 
     @property
@@ -77,7 +78,8 @@ class StageLog:
         start = time.monotonic()
         self.heartbeat.begin(name)
         self._begun[name] = self._begun.get(name, 0) + 1
-        write_json(self._begun_file, self._begun)
+        with self._sparing_disk():
+            write_json(self._begun_file, self._begun)
         self.findings.metrics["interruptions"] = max(self._begun.get("train", 0) - 1, 0)
         try:
             yield
@@ -86,9 +88,10 @@ class StageLog:
             self.findings.training = ""
             spent = time.monotonic() - start
             self._seconds[name] = round(self._seconds.get(name, 0.0) + spent, 3)
-            write_json(self._seconds_file, self._seconds)
             self.findings.metrics["seconds"] = dict(self._seconds)
-            self.write_report()
+            with self._sparing_disk():
+                write_json(self._seconds_file, self._seconds)
+                self.write_report()
         log(name, f"done in {format_seconds(spent)}")
 
     def add(self, found: Found) -> None:
@@ -115,7 +118,8 @@ class StageLog:
             return
         self.findings.history = history
         self.findings.training = self._describe_training(recipe, history[-1]["step"])
-        self.write_report()
+        with self._sparing_disk():
+            self.write_report()
         now = time.monotonic()
         self._next_page = now + max(PAGE_EVERY_S, (now - started) / PAGE_SHARE)
 
@@ -136,6 +140,18 @@ class StageLog:
         log(stage, message)
         if message not in self.findings.warnings:
             self.findings.warnings.append(message)
+
+    @contextmanager
+    def _sparing_disk(self) -> Iterator[None]:
+        """Go on where the block cannot write what a run can do without; tell it once."""
+        try:
+            yield
+        except OSError as error:
+            if not self._is_disk_told:
+                wrong = error.strerror or type(error).__name__
+                place = error.filename2 or error.filename or self._report
+                log("report", f"warning: {wrong}, {place}: not written; the run goes on")
+            self._is_disk_told = True
 
     def describe_seconds(self) -> str:
         """Say what each stage took so far, the longest first."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from lib.base.files import read_json, write_json
+from lib.base.files import copy_file, read_json, write_json
 from lib.base.log import format_seconds, log
 from lib.base.run_files import MANIFEST
 from lib.kernel.competition.contract import UNSEEN_MARK
@@ -43,8 +43,7 @@ def export_state(work: Path, trained: Path, output: Path) -> None:
     newest = list_checkpoints(trained)[:1]
     for path in [*newest, *work.glob("trials.json"), *work.glob(UNSEEN_MARK)]:
         target = output / STATE / path.relative_to(work)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, target)
+        copy_file(path, target)
 
 
 def import_state(
@@ -68,10 +67,15 @@ def import_state(
     part = work.with_name(f"{work.name}.part")  # renamed when complete, so a kill leaves no half
     for folder in (part, work):
         shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(best, part)
-    origin = str(best.parent.relative_to(source))
-    write_json(part / note.name, {"seconds": seconds, "from": origin})
-    part.rename(work)
+    try:
+        for path in filter(Path.is_file, best.rglob("*")):
+            copy_file(path, part / path.relative_to(best))
+        origin = str(best.parent.relative_to(source))
+        write_json(part / note.name, {"seconds": seconds, "from": origin})
+        part.rename(work)
+    except OSError:  # a full disk: half a copy is of no use there
+        shutil.rmtree(part, ignore_errors=True)
+        raise
     words = f"{format_seconds(seconds)} of training in {best.parent.relative_to(source)}"
     log("train", f"takes up {words}, an earlier version's output")
     return seconds

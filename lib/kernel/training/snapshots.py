@@ -7,11 +7,12 @@ from functools import partial
 import torch
 
 from lib.base import files
-from lib.base.image_grid import write_grid
+from lib.base.image_grid import encode_grid
 from lib.base.log import log
 from lib.kernel.recipe import Samples
 from lib.kernel.sampling.draw import draw_images
 from lib.kernel.training.observer import SHOWN, Observer
+from lib.kernel.training.output_room import CHECKPOINTS, GRIDS, OutputRoom
 from lib.kernel.training.state import TrainState
 from lib.kernel.training.trainer import Trainer
 
@@ -28,6 +29,8 @@ class Snapshots(Observer):
         self._evaluate = validation.measure if validation and count else None
         self._evaluate_seconds = FIRST_GUESS_S * count
         self._taken = 0
+        self._room = OutputRoom(self._output)
+        self._has_deleted = False
 
     def leave_epoch(self, trainer: Trainer, state: TrainState, is_last: bool) -> None:
         """After an epoch or the end: write files, measure the FID and keep the best weights."""
@@ -50,11 +53,15 @@ class Snapshots(Observer):
         )[0]
         network.train()
         self.newest = Samples(grid[:SHOWN], step, f"generator of epoch {epoch}")
-        write_grid(self._output / "samples_v1" / f"epoch_{epoch:03d}.png", grid)
-        buffer = io.BytesIO()
+        png, buffer = encode_grid(grid), io.BytesIO()
         torch.save({name: value.cpu() for name, value in trainer.export().items()}, buffer)
-        name = f"G_epoch_{epoch:03d}.pth"
-        files.write_bytes(self._output / "checkpoints_v1" / name, buffer.getvalue())
+        weights = buffer.getvalue()
+        gone = self._room.make(2, len(png) + len(weights))
+        if gone and not self._has_deleted:
+            log("train", f"Kaggle's limit of files or bytes is near: {gone[0]} and later ones go")
+        self._has_deleted |= bool(gone)
+        files.write_bytes(self._output / GRIDS / f"epoch_{epoch:03d}.png", png)
+        files.write_bytes(self._output / CHECKPOINTS / f"G_epoch_{epoch:03d}.pth", weights)
 
     def _measure(self, trainer: Trainer, state: TrainState, epoch: int) -> None:
         """Add the FID of this epoch's samples to the newest record, unless time is too short."""

@@ -112,6 +112,16 @@ def test_score_and_curate(tmp_path: Path) -> None:
     assert len(np.load(target)) == 20
 
 
+def test_verify(tmp_path: Path) -> None:
+    """Its values are tested where the command is."""
+    (tmp_path / "run_manifest.json").write_text('{"artefacts": {"a": "0"}}')
+    (tmp_path / "b").touch()
+    found = ask("verify", tmp_path, code=1)
+    demand_told("verify", found)
+    assert (found["damage"], found["unnamed"]) == (["a is missing"], ["b"])
+    assert (found["whole"], found["sealed"], found["files"]) == (False, False, 1)
+
+
 def test_bundle(tmp_path: Path) -> None:
     entry, target = CASES / "imports" / "entry.py", tmp_path / "out.py"
     found = ask("bundle", entry, "-o", target)

@@ -2,6 +2,7 @@
 
 import hashlib
 import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
@@ -9,15 +10,14 @@ import pytest
 from lib.base.errors import InputError
 from lib.base.files import read_json, write_json
 from lib.kernel.recipes.table import find_preset, load_recipe, make_config
+from lib.kernel.report.manifest import find_damage, write_manifest
 from lib.kernel.report.provenance import (
     check_same_run,
-    find_damage,
     hash_bundle,
     identify,
     is_finished,
     locked,
     read_identity,
-    write_manifest,
 )
 
 IDENTITY = {"config": {"seed": 1, "lr": 0.1}, "data_sha256": "ab" * 32, "state_form": 2}
@@ -119,6 +119,45 @@ def test_the_lock_excludes_others_and_ends_with_its_process(tmp_path: Path) -> N
     holder.join()
     with locked(tmp_path):
         pass
+
+
+def _hold_beside_a_child(folder: Path, ready: "multiprocessing.synchronize.Event") -> None:
+    with locked(folder):
+        if os.fork():
+            (folder / "child").write_text(str(os.getpid()))
+        ready.set()
+        multiprocessing.Event().wait(60)
+
+
+def test_a_child_that_outlives_a_killed_run_does_not_hold_its_folder(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    holder = context.Process(target=_hold_beside_a_child, args=(tmp_path, ready))
+    holder.start()
+    assert ready.wait(60)
+    with pytest.raises(InputError, match="another run"), locked(tmp_path):
+        pass
+    holder.kill()
+    holder.join()
+    with locked(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("key", ["config", "data_sha256", "state_form", "device"])
+def test_a_manifest_that_was_changed_finishes_no_run(
+    output: Path, tmp_path: Path, key: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its own keys count as files do; what it says of the run is then taken from the scratch."""
+    write_manifest(output, {**IDENTITY, "bundle_sha256": "", "device": "cpu"})
+    scratch = tmp_path / "scratch"
+    assert is_finished(output, scratch, IDENTITY, "", PRESET)
+    write_json(scratch / "identity.json", IDENTITY)
+    write_json(output / "run_manifest.json", {**read_json(output / "run_manifest.json"), key: {}})
+    assert not is_finished(output, scratch, IDENTITY, "", PRESET)
+    if key != "device":
+        (scratch / "identity.json").unlink()
+        with pytest.raises(InputError, match=f"run_manifest.json: '{key}' was changed"):
+            is_finished(output, scratch, IDENTITY, "", PRESET)
 
 
 def start(folder: Path, weights: str, *left: str) -> Path:

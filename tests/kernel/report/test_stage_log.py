@@ -105,3 +105,26 @@ def test_a_training_begun_again_counts_as_an_interruption(log: StageLog, tmp_pat
     with again.stage("train"):
         pass
     assert again.findings.metrics["interruptions"] == 1
+
+
+def test_a_page_that_cannot_be_written_ends_no_training_and_is_told_once(
+    log: StageLog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only the last page, of the whole run, must be written."""
+    (tmp_path / "out" / "report.html").mkdir(parents=True)
+    (tmp_path / "scratch" / "begun.json").mkdir(parents=True)
+    with log.stage("train"):
+        log.show_training("pixel", HISTORY[:1], False)
+        log._next_page = 0.0
+        log.show_training("pixel", HISTORY[:2], False)
+    told = capsys.readouterr().out
+    assert told.count("not written; the run goes on") == 1
+    assert "warning: Is a directory" in told
+    with pytest.raises(IsADirectoryError):
+        log.write_report()
+
+
+def test_a_full_disk_hides_no_other_failure(log: StageLog, tmp_path: Path) -> None:
+    (tmp_path / "out" / "report.html").mkdir(parents=True)
+    with pytest.raises(ZeroDivisionError), log.stage("train"):
+        raise ZeroDivisionError

@@ -13,7 +13,7 @@ from lib.kernel.competition.gan_challenge.rules import RULES
 from lib.kernel.competition.gan_challenge.shard_lines import DataDigest, hash_shards, read_blocks
 from lib.kernel.competition.gan_challenge.shards import find_shards
 from lib.kernel.competition.gan_challenge.submission import verify_files, write_files
-from lib.kernel.competition.hand_over import describe_decoding, keep_channels
+from lib.kernel.competition.hand_over import check_unchanged, describe_decoding, keep_channels
 from lib.kernel.competition.unseen import part_images, set_aside
 from lib.kernel.configuration.aliases import name_in_caches
 from lib.kernel.configuration.challenge import IMAGE_PX
@@ -47,9 +47,10 @@ def read_images(
     """
 
     def decode(policy: str) -> Decoded:
-        return decode_dataset(
-            source, cache / f"decoded-{digest[:12]}-{name_in_caches(policy)}", policy
-        )
+        folder = cache / f"decoded-{digest[:12]}-{name_in_caches(policy)}"
+        decoded = decode_dataset(source, folder, policy)
+        check_unchanged(digest, decoded.data_sha256)
+        return decoded
 
     official = decode(OFFICIAL)
     own = official if config.policy == OFFICIAL else decode(config.policy)

@@ -35,6 +35,7 @@ from lib.kernel.competition.gan_challenge.shard_lines import Block, split_block
 from lib.kernel.competition.image_files import to_eight_bits
 from lib.kernel.configuration.challenge import IMAGE_PX
 
+_HELD_BYTES = 1 << 23  # unpacked; beyond it pictures are finished before more lines are read
 ID_MISSING = "id missing, named by file and line"
 
 
@@ -84,13 +85,17 @@ class _Member(NamedTuple):
 
 _Shape = tuple[int, ...]  # channels, height, width
 _Parts = dict[_Shape, list[tuple[int, np.ndarray]]]  # slot and picture (C, H, W) by shape
+_Groups = dict[_Kind, list[_Member]]
+_Done = list[tuple[list[int], np.ndarray]]  # slots and their pictures (N, 1 or 3, 32, 32)
 
 
 def decode_block(block: Block, policy: Policy) -> DecodedBlock:
     """A block of lines -> its pictures, ids, rejects and counted notes."""
     reader = PlainPngReader()
-    groups: dict[_Kind, list[_Member]] = {}
-    parts: _Parts = {}
+    groups: _Groups = {}
+    held = 0  # bytes of the groups' rows
+    done: _Done = []
+    plain: _Parts = {}
     slots: list[_Slot] = []
     rejects: list[Reject] = []
     for file, line, raw, fault in split_block(block):
@@ -107,14 +112,17 @@ def decode_block(block: Block, policy: Policy) -> DecodedBlock:
                 continue
             notes = decoded.notes
             picture = drop_equal_channels(decoded.pixels[None])[0]
-            parts.setdefault(picture.shape, []).append((len(slots), picture))
+            plain.setdefault(picture.shape, []).append((len(slots), picture))
         else:
             kind, rows, mask_rows = read
             groups.setdefault(kind, []).append(_Member(len(slots), record, rows, mask_rows))
+            held += len(rows) + len(mask_rows)
         slots.append(_Slot(file, line, record.id, list(notes)))
-    for kind, members in groups.items():
-        _cut_group(kind, members, policy, slots, parts)
-    return _close_block(_gather(parts, len(slots)), slots, rejects, policy)
+        if held > _HELD_BYTES:
+            done += _finish_groups(groups, policy, slots)
+            groups, held = {}, 0
+    done += [*_finish_groups(groups, policy, slots), *_stack(plain)]
+    return _close_block(_gather(done, len(slots)), slots, rejects, policy)
 
 
 def _read_plainly(
@@ -135,6 +143,22 @@ def _read_plainly(
     if mask is None or mask[0].mode != "L" or (mask[0].width, mask[0].height) != size:
         return None
     return _Kind(layout, mask[0], degrees), rows, mask[1]
+
+
+def _finish_groups(groups: _Groups, policy: Policy, slots: list[_Slot]) -> _Done:
+    """Groups -> their pictures, one stack for each shape that they had before the resizing."""
+    parts: _Parts = {}
+    for kind, members in groups.items():
+        _cut_group(kind, members, policy, slots, parts)
+    return _stack(parts)
+
+
+def _stack(parts: _Parts) -> _Done:
+    """Pictures by shape -> a stack of 32x32 pictures for each shape."""
+    return [
+        ([slot for slot, _ in members], resize_stack([part for _, part in members]))
+        for members in parts.values()
+    ]
 
 
 def _cut_group(
@@ -176,12 +200,12 @@ def _unpack(
     return colour, alpha
 
 
-def _gather(parts: _Parts, count: int) -> np.ndarray:
-    """Pictures by shape -> (count, 1 or 3, 32, 32) uint8, in the order of their slots."""
-    channels = max((shape[0] for shape in parts), default=1)
+def _gather(done: _Done, count: int) -> np.ndarray:
+    """Stacks of pictures -> (count, 1 or 3, 32, 32) uint8, in the order of their slots."""
+    channels = max((stack.shape[1] for _, stack in done), default=1)
     pixels = np.empty((count, channels, IMAGE_PX, IMAGE_PX), np.uint8)
-    for members in parts.values():
-        pixels[[slot for slot, _ in members]] = resize_stack([part for _, part in members])
+    for slots, stack in done:
+        pixels[slots] = stack
     return pixels
 
 

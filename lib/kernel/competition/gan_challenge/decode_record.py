@@ -16,7 +16,14 @@ from lib.kernel.competition.gan_challenge.records import (
     Rejection,
     parse_record,
 )
-from lib.kernel.competition.image_files import Picture, read_mask, read_picture
+from lib.kernel.competition.image_files import (
+    TOO_LARGE,
+    WORK_LIMIT,
+    Picture,
+    read_mask,
+    read_picture,
+    weigh,
+)
 from lib.kernel.configuration.challenge import IMAGE_PX
 
 BLANK = "blank"
@@ -47,15 +54,25 @@ def decode_record(raw: bytes, policy: Policy) -> DecodedRecord | Rejection:
     return record if isinstance(record, Rejection) else decode_parsed(record, policy)
 
 
-def decode_parsed(record: Record, policy: Policy) -> DecodedRecord | Rejection:
-    """A record -> its picture, rotated, inverted, cropped and laid on white as the policy says."""
-    picture = read_picture(record.image, policy.grey16, policy.truncated)
+def decode_parsed(
+    record: Record, policy: Policy, work_limit: int = WORK_LIMIT
+) -> DecodedRecord | Rejection:
+    """A record -> its picture, rotated, inverted, cropped and laid on white as the policy says.
+
+    What comes on top of one picture, as a mask does, may take a part of the work alone.
+    """
+    picture = read_picture(record.image, policy.grey16, policy.truncated, work_limit)
+    for spare in record.spares if isinstance(picture, str) else ():
+        if not isinstance(other := decode_parsed(spare, policy, work_limit // 4), Rejection):
+            return other
     if isinstance(picture, str):
         return Rejection(picture, record.id)
+    if record.degrees % 90 and weigh(picture.colour) > work_limit // 3:
+        return Rejection(TOO_LARGE, record.id)
     notes = list(record.notes)
     mask = None
     if record.alpha is not None:
-        mask = read_mask(record.alpha)
+        mask = read_mask(record.alpha, work_limit // 3)
         if mask is None:
             notes.append(ALPHA_IGNORED)
     if mask is not None and policy.alpha_frame == "stored":

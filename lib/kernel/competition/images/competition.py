@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
+from lib.base.errors import InputError
 from lib.base.log import log
 from lib.kernel.competition.contract import Competition, Glance, Images
-from lib.kernel.competition.hand_over import describe_decoding, keep_channels
-from lib.kernel.competition.images.dataset import decode_pictures
+from lib.kernel.competition.hand_over import check_unchanged, describe_decoding, keep_channels
+from lib.kernel.competition.images.dataset import SUMMARY_FILE, decode_pictures
 from lib.kernel.competition.images.decode import decode_block, read_blocks
 from lib.kernel.competition.images.find_pictures import find_pictures, hash_pictures
 from lib.kernel.competition.images.rules import RULES
@@ -44,6 +45,12 @@ def read_images(
     """
     folder = cache / f"pictures-{digest[:12]}-{config.image_px}px"
     own = decode_pictures(find_pictures(source), folder, config.image_px, digest)
+    try:
+        if not folder.is_relative_to(source):  # a cache there has changed the input itself
+            check_unchanged(digest, hash_input(source))
+    except (InputError, OSError):
+        (folder / SUMMARY_FILE).unlink(missing_ok=True)  # so that it is decoded anew
+        raise
     ids = own.load_ids()
     aside = set_aside(ids, recipe, config, work)
     log("unseen", aside.note)
