@@ -5,7 +5,7 @@ FASHION := build/fashion
 OLD := build/old-packages
 
 .PHONY: help demo demo-old test test-bundle check venv release bench quality grids compat fashion \
-  chaos clean
+  chaos fuzz clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -101,6 +101,21 @@ bench: venv  ## ratios against other tools, each measured in one run
 	$(BIN)/python -m tests.bench.bundlers --real  # some ten minutes; packages come from PyPI
 	for name in curate decode features fid start team train; do \
 	  $(BIN)/python -m tests.bench.$$name || exit 1; done
+
+# Hostile input, led by coverage; atheris comes into an environment of its own. Findings lie in
+# build/fuzz/findings, and the exit code is 1 where there are any: make fuzz [FUZZ_CASES=...]
+FUZZ_CASES ?= 1000000
+FUZZ_SEED ?= 1
+FUZZ := build/fuzz-env
+fuzz: venv $(FUZZ)/installed  ## hostile input for all that reads from outside, an hour: FUZZ_CASES=...
+	$(FUZZ)/bin/python -m tests.fuzz --cases $(FUZZ_CASES) --seed $(FUZZ_SEED)
+
+$(FUZZ)/installed: requirements.txt
+	$(PYTHON) -m venv $(FUZZ)
+	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0
+	echo "$(CURDIR)/$$(echo .venv/lib/python3*/site-packages)" > \
+	  $$(echo $(FUZZ)/lib/python3*/site-packages)/all-others.pth
+	touch $@
 
 # FID of each recipe at equal minutes, hours on a CPU: make quality WEIGHTS=FILE [MINUTES=10] [RECIPES=...]
 MINUTES ?= 10

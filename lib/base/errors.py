@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+from lib.base.terminal import as_printable
+
 
 class PipelineError(Exception):
     """A stage failed although its input was in order; the process ends with exit code 1."""
@@ -25,8 +27,8 @@ class PipelineError(Exception):
             parts.append(f"expected {self.expected}")
         if self.got:
             parts.append(f"got {self.got}")
-        line = ", ".join(parts)
-        return f"{line}\n  cure: {self.cure}" if self.cure else line
+        line = as_printable(", ".join(parts))
+        return f"{line}\n  cure: {as_printable(self.cure)}" if self.cure else line
 
     def __reduce__(self) -> tuple[object, ...]:
         fields = (self.stage, self.what, self.expected, self.got, self.cure)

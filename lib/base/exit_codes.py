@@ -87,4 +87,4 @@ def _describe(error: Exception) -> str:
         return str(error)
     first = (str(error).splitlines() or ["no message"])[0]
     cure = "see where with --debug, and please report it; the same command resumes"
-    return f"{type(error).__name__}: {first}\n  cure: {cure}"
+    return str(PipelineError(type(error).__name__, first, cure=cure))

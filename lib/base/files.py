@@ -71,6 +71,12 @@ def read_json(path: Path) -> Any:
         return None
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON file's object; an empty one where it is absent, broken or of another kind."""
+    value = read_json(path)
+    return value if isinstance(value, dict) else {}
+
+
 def sha256_bytes(content: bytes) -> str:
     """Bytes -> 64 hex digits."""
     return hashlib.sha256(content).hexdigest()

@@ -6,7 +6,7 @@ import time
 from typing import Self
 
 from lib.base.progress_bar import open_bar, print_line
-from lib.base.terminal import paint
+from lib.base.terminal import as_printable, paint
 
 _EVERY_S = 5.0
 _BAR_AFTER_S, _BAR_EVERY_S = 1.0, 0.2  # of a stage that is over before, no bar is drawn
@@ -16,6 +16,7 @@ _SILENCE_S = 8.0  # of silence, then a heartbeat says that the stage is still at
 
 def log(stage: str, message: str) -> None:
     """Print a line on stdout and flush it at once (Kaggle shows logs live)."""
+    message = as_printable(message)
     if message.startswith(_WARNING):
         message = paint(_WARNING, "yellow", sys.stdout) + message.removeprefix(_WARNING)
     print_line(f"{stage}: {message}", stage)

@@ -3,11 +3,14 @@
 from collections.abc import Collection, Sequence
 from itertools import zip_longest
 
+from lib.base.terminal import as_printable
+
 
 def format_table(
     rows: Sequence[Sequence[str]], right: Collection[int] = (), least: Sequence[int] = ()
 ) -> str:
     """(rows of equal lengths, columns to align right, least widths) -> aligned lines."""
+    rows = [[as_printable(cell) for cell in row] for row in rows]
     longest = [max(map(len, column)) for column in zip(*rows, strict=True)]
     widths = [max(pair) for pair in zip_longest(longest, least, fillvalue=0)]
     lines = []

@@ -27,3 +27,10 @@ def paint(text: str, colour: str, stream: TextIO) -> str:
     if os.environ.get("NO_COLOR") or not is_terminal(stream):
         return text
     return f"\x1b[{_CODES[colour]}m{text}\x1b[0m"
+
+
+def as_printable(text: str) -> str:
+    """A text of anybody's -> one line that moves no cursor: all that does not print is escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib.base.errors import PipelineError
-from lib.base.files import read_json
+from lib.base.files import read_object
 from lib.base.kaggle_limits import SOURCE_BYTES
 from lib.base.missing_packages import CURE as INSTALL
 from lib.base.missing_packages import explain_missing
@@ -126,7 +126,7 @@ def _examine_bundle(work: Workspace, metadata: Metadata) -> Iterator[Finding]:
     refuse_secrets(FILE_NAME, json.dumps(asdict(metadata), indent=1), list_secrets())
     cure = "bundle fewer modules" if size > SOURCE_BYTES else ""
     detail = f"{size:,} of {SOURCE_BYTES:,} bytes, no secrets"
-    built = read_json(work.root / BUILD_MANIFEST) or {}
+    built = read_object(work.root / BUILD_MANIFEST)
     if built.get("config", {}).get("weights_file") == RANDOM_WEIGHTS:
         detail += "; RANDOM WEIGHTS, a smoke test that scores nothing"
         cure = cure or "build it without --weights random before a push"
@@ -137,7 +137,7 @@ def _examine_weights(root: Path, metadata: Metadata) -> Finding:
     attached = [*metadata.dataset_sources, *metadata.model_sources]
     if attached:
         return Finding("weights", f"from {', '.join(attached)}, if it holds them")
-    name = (read_json(root / BUILD_MANIFEST) or {}).get("config", {}).get("weights_file", "")
+    name = read_object(root / BUILD_MANIFEST).get("config", {}).get("weights_file", "")
     if name not in ("", RANDOM_WEIGHTS, Config().weights_file):
         cure = f"attach a data set that holds {name}: dataset_sources of {FILE_NAME}"
         return Finding("weights", f"{name} cannot be downloaded, and no data set is attached", cure)
@@ -187,25 +187,23 @@ def _examine_quota(session: "KaggleSession") -> Iterator[Finding]:
 
     from lib.kaggle.errors import KaggleError
 
-    method = session.kernels.get_accelerator_quota_statistics
+    def read(request: Any) -> Finding:
+        answer = session.kernels.get_accelerator_quota_statistics(request)
+        quota = answer.gpu_quota
+        if quota is None or quota.total_time_allowed is None:
+            return Finding("gpu hours", "Kaggle does not tell")
+        used = quota.time_used.total_seconds() / 3600 if quota.time_used else 0.0
+        total = quota.total_time_allowed.total_seconds() / 3600
+        left = max(0.0, total - used)
+        refresh = answer.quota_refresh_time
+        when = f", renewed {refresh:%Y-%m-%d %H:%M} UTC" if refresh else ""
+        cure = "" if left >= 1 else f"wait for the weekly reset{when}"
+        return Finding("gpu hours", f"{left:.1f} of {total:.1f} h left{when}", cure)
+
     try:
-        answer: Any = session.ask(
-            "the GPU hours", method, ApiGetAcceleratorQuotaStatisticsRequest()
-        )
+        yield session.ask("the GPU hours", read, ApiGetAcceleratorQuotaStatisticsRequest())
     except KaggleError as error:
         yield Finding("gpu hours", f"Kaggle does not tell ({error.got})")
-        return
-    quota = answer.gpu_quota
-    if quota is None or quota.total_time_allowed is None:
-        yield Finding("gpu hours", "Kaggle does not tell")
-        return
-    used = quota.time_used.total_seconds() / 3600 if quota.time_used else 0.0
-    total = quota.total_time_allowed.total_seconds() / 3600
-    left = max(0.0, total - used)
-    refresh = answer.quota_refresh_time
-    when = f", renewed {refresh:%Y-%m-%d %H:%M} UTC" if refresh else ""
-    cure = "" if left >= 1 else f"wait for the weekly reset{when}"
-    yield Finding("gpu hours", f"{left:.1f} of {total:.1f} h left{when}", cure)
 
 
 def _examine_limits(session: "KaggleSession", metadata: Metadata) -> Iterator[Finding]:
@@ -220,7 +218,7 @@ def _examine_limits(session: "KaggleSession", metadata: Metadata) -> Iterator[Fi
 
 def _examine_push(work: Workspace, metadata: Metadata, version: int) -> Iterator[Finding]:
     git = read_git_state(work.root)
-    built = read_json(work.root / BUILD_MANIFEST) or {}
+    built = read_object(work.root / BUILD_MANIFEST)
     bundle = str(built.get("sha256") or "none")
     detail = f"would make {metadata.ref} version {version + 1} of commit {git.commit[:7]}"
     detail += f", last bundle built here {bundle[:12]}"

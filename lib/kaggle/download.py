@@ -14,7 +14,7 @@ from lib.base.attempts import attempt
 from lib.base.errors import PipelineError
 from lib.base.files import sha256_file
 from lib.base.log import log
-from lib.kaggle.errors import KaggleError, explain
+from lib.kaggle.errors import MALFORMED, KaggleError, explain
 from lib.kaggle.kernels import OutputFile
 from lib.kaggle.timeouts import Patience
 
@@ -28,7 +28,7 @@ def check_names(files: list[OutputFile]) -> None:
     for file in files:
         path = PurePosixPath(file.name)
         odd = not file.name or path.is_absolute() or any(part == ".." for part in path.parts)
-        odd = odd or re.search(r'[\x00-\x1f\\:*?"<>|]', file.name) is not None
+        odd = odd or re.search(r'[\\:*?"<>|]', file.name) is not None or not file.name.isprintable()
         folded = str(path).casefold()  # names that some disks take for one
         if odd or folded in seen or folded == ".":
             raise PipelineError(
@@ -98,7 +98,7 @@ class Downloader:
                 with partial.open("ab" if appends else "wb") as out:
                     for piece in answer.iter_content(PIECE):
                         out.write(piece)
-        except requests.RequestException as error:
+        except MALFORMED as error:
             trouble = explain(f"downloading {file.name}", error)
             raise KaggleError(
                 trouble.what,

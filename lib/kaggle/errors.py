@@ -2,12 +2,13 @@
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import requests
 
 from lib.base.errors import PipelineError
-from lib.kaggle.secrets import hide_queries
+from lib.kaggle.secrets import clean_words
 
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
 _CURES = (  # pattern in the server's message -> what to do
@@ -48,6 +49,10 @@ _CURES_BY_CODE = {
     "together (python build.py init --slug), or wait and push again",
     429: "Kaggle asks for fewer calls: wait some minutes",
 }
+MALFORMED = (  # what an answer that is not of the protocol makes kagglesdk or its reader raise
+    *(requests.RequestException, ValueError, LookupError, TypeError, AttributeError),
+    *(ArithmeticError, RecursionError),
+)
 _LATER = "Kaggle or the network has trouble: try the same command again later"
 
 
@@ -84,19 +89,20 @@ def find_cure(message: str, code: int = 0) -> str:
     return _CURES_BY_CODE.get(code, _LATER)
 
 
-def explain(what: str, error: Exception) -> KaggleError:
-    """(what was asked, an exception of requests or kagglesdk) -> the KaggleError to raise.
+def explain(what: str, error: Exception, secrets: Sequence[str] = ()) -> KaggleError:
+    """(what was asked, an exception of MALFORMED, secrets) -> the KaggleError to raise.
 
-    The exception's own text is never shown, because it may hold a signed address.
+    The exception's own text is never shown, because it may hold a signed address. Of the server's
+    words nothing is shown that holds a secret.
     """
     if isinstance(error, requests.HTTPError) and error.response is not None:
-        return _explain_answer(what, error.response)
+        return _explain_answer(what, error.response, secrets)
     if isinstance(error, requests.Timeout):
         return _lost(what, "no answer within the deadline")
     if isinstance(error, requests.RequestException):
         return _lost(what, f"the connection failed ({type(error).__name__})")
     if isinstance(error, KeyError):  # kagglesdk raises it for a word that its enum does not have
-        word = hide_queries(str(error.args[0]))[:60] if error.args else "?"
+        word = clean_words(str(error.args[0]), secrets)[:60] if error.args else "?"
         return UnknownStatusError(
             f"{what}: Kaggle answered with a word this client does not know",
             got=repr(word),
@@ -106,11 +112,11 @@ def explain(what: str, error: Exception) -> KaggleError:
     return _lost(what, f"an answer that is not of the protocol ({type(error).__name__})")
 
 
-def read_message(response: requests.Response) -> tuple[int, str]:
+def read_message(response: requests.Response, secrets: Sequence[str]) -> tuple[int, str]:
     """An HTTP answer -> (code, the server's message); the kaggle client hides the message."""
     try:
         body: Any = response.json()
-    except (ValueError, requests.RequestException):
+    except (ValueError, RecursionError, requests.RequestException):
         body = None
     code, message = response.status_code, ""
     if isinstance(body, dict):
@@ -119,7 +125,7 @@ def read_message(response: requests.Response) -> tuple[int, str]:
         message = str(inner.get("message") or nested or "")
         if code < 400 and isinstance(inner.get("code"), int):
             code = inner["code"]
-    return code, hide_queries(" ".join(message.split()))[:400]
+    return code, clean_words(message, secrets)
 
 
 def read_retry_after(response: requests.Response) -> float:
@@ -128,8 +134,8 @@ def read_retry_after(response: requests.Response) -> float:
     return float(text) if re.fullmatch(r"\d{1,5}(\.\d+)?", text) else 0.0
 
 
-def _explain_answer(what: str, response: requests.Response) -> KaggleError:
-    code, message = read_message(response)
+def _explain_answer(what: str, response: requests.Response, secrets: Sequence[str]) -> KaggleError:
+    code, message = read_message(response, secrets)
     limit = re.search("quota|allowance|session count", message, re.IGNORECASE)
     passing = code in _PASSING and not limit
     return KaggleError(

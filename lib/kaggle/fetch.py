@@ -82,7 +82,8 @@ def _save_all(downloader: Downloader, files: list[OutputFile], part: Path) -> di
 
 def _read_digests(manifest: dict[str, Any] | None) -> dict[str, str]:
     listed = (manifest or {}).get("artefacts")
-    return {str(name): str(digest) for name, digest in (listed or {}).items()}
+    items = listed.items() if isinstance(listed, dict) else ()
+    return {str(name): str(digest) for name, digest in items}
 
 
 def _remove_strangers(part: Path, names: set[str]) -> None:

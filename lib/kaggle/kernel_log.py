@@ -7,10 +7,11 @@ from typing import Any
 
 import requests
 
-from lib.kaggle.errors import KaggleError, explain
+from lib.kaggle.errors import MALFORMED, KaggleError, explain
 from lib.kaggle.session import KaggleSession
 
 _END = "END_OF_LOG"
+_LATEST_S = 1e9  # a time beyond it is no time of a session
 
 
 def parse_log(text: str) -> list[str]:
@@ -20,9 +21,9 @@ def parse_log(text: str) -> list[str]:
 
 def find_log_seconds(text: str) -> float | None:
     """A log as for parse_log -> seconds from the session's start to its last event, or None."""
-    times = [event.get("time") for event in _parse_events(text)]
-    numbers = [float(time) for time in times if isinstance(time, (int, float))]
-    return max(numbers, default=None)
+    times: list[Any] = [event.get("time") for event in _parse_events(text)]
+    numbers = [time for time in times if type(time) in (int, float) and abs(time) < _LATEST_S]
+    return float(max(numbers)) if numbers else None
 
 
 class LogFollower:
@@ -57,7 +58,7 @@ class LogFollower:
                 if self._events is None:
                     self._open(left)
                 event = next(self._events or iter(()), None)
-            except (requests.RequestException, ValueError, KaggleError):
+            except (*MALFORMED, KaggleError):
                 self.close()
                 return
             if event is None:
@@ -98,7 +99,9 @@ class LogFollower:
         )
         self._response = answer
         if answer.status_code >= 400:
-            raise explain("the live log", requests.HTTPError(response=answer))
+            raise explain(
+                "the live log", requests.HTTPError(response=answer), self._session.secrets
+            )
         kind = answer.headers.get("Content-Type", "").lower()
         live = kind.startswith("text/event-stream")
         self._events = _read_stream(answer) if live else iter(_parse_events(answer.text))
@@ -116,7 +119,7 @@ def _read_stream(answer: requests.Response) -> Iterator[dict[str, Any]]:
             return
         try:
             event = json.loads(payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             event = payload
         yield event if isinstance(event, dict) else {"data": payload}
     raise requests.ConnectionError("the stream ended without its mark")
@@ -125,7 +128,7 @@ def _read_stream(answer: requests.Response) -> Iterator[dict[str, Any]]:
 def _parse_events(text: str) -> list[dict[str, Any]]:
     try:
         events = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return [{"data": line} for line in text.splitlines()]
     if not isinstance(events, list):
         events = [events]

@@ -1,6 +1,7 @@
 """Save a source as a new version of a kernel on Kaggle; a retry never makes it twice."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,9 +33,11 @@ def push_kernel(session: KaggleSession, metadata: Metadata, source: str, before:
     request = _make_save_request(metadata, source)
     what, was_lost = f"pushing {metadata.ref}", False
 
+    def read(request: Any) -> Pushed:
+        return _check_saved(session, session.kernels.save_kernel(request), metadata)
+
     def save() -> Pushed:
-        answer = session.ask_once(what, session.kernels.save_kernel, request)
-        return _check_saved(answer, metadata)
+        return session.ask_once(what, read, request)
 
     def recover(error: KaggleError) -> Pushed | None:
         nonlocal was_lost
@@ -62,8 +65,8 @@ def find_arrived(
         latest = find_latest_version(session, ref)
         oldest = before if latest >= before else 0  # a kernel created anew counts from one
         for version in range(latest, oldest, -1):
-            held = get_kernel(session, ref, version).blob.source
-            if source is None or is_same_source(held or "", source):
+            held = get_kernel(session, ref, version).source
+            if source is None or is_same_source(held, source):
                 return _name_arrived(ref, version)
         if not latest and _has_status(session, ref, before + 1):
             return _name_arrived(ref, before + 1)  # the source cannot be read back
@@ -81,7 +84,7 @@ def _strip_source(text: str) -> Any:
     try:
         cells = json.loads(text)["cells"]
         return [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return "\n".join(text.split("\r\n")).strip()
 
 
@@ -96,24 +99,29 @@ def find_faults(answer: Any, metadata: Metadata) -> list[str]:
         faults.append(
             f"slug drift: Kaggle named the kernel {ref!r}, kernel-metadata.json {metadata.ref!r}"
         )
-    if not answer.version_number:
+    if not _read_version(answer):
         faults.append("the answer names no version number")
     return faults
 
 
-def _check_saved(answer: Any, metadata: Metadata) -> Pushed:
-    if answer.error:
-        cure = find_cure(answer.error, 400)
-        raise KaggleError(f"pushing {metadata.ref} was refused", got=repr(answer.error), cure=cure)
-    faults = tuple(find_faults(answer, metadata))
-    ref = _read_ref(answer)
-    if not ref or ref.lower() == metadata.ref.lower():
+def _check_saved(session: KaggleSession, answer: Any, metadata: Metadata) -> Pushed:
+    if refusal := session.clean(answer.error):
+        cure = find_cure(refusal, 400)
+        raise KaggleError(f"pushing {metadata.ref} was refused", got=repr(refusal), cure=cure)
+    faults = tuple(session.clean(fault) for fault in find_faults(answer, metadata))
+    ref = session.clean(_read_ref(answer))
+    if ref.lower() == metadata.ref.lower() or not re.fullmatch(r"[^/\s]+/[^/\s]+", ref):
         ref = metadata.ref  # Kaggle's has no capital letters; the ledger keeps ours
-    return Pushed(ref, answer.version_number or 0, answer.url or "", faults)
+    url = session.clean(answer.url) if isinstance(answer.url, str) else ""
+    return Pushed(ref, _read_version(answer), url, faults)
 
 
 def _read_ref(answer: Any) -> str:
     return "/".join(str(answer.ref).strip("/").removeprefix("code/").split("/")[:2])
+
+
+def _read_version(answer: Any) -> int:
+    return answer.version_number if type(answer.version_number) is int else 0
 
 
 def _name_arrived(ref: str, version: int) -> Pushed:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from lib.base.credentials import name_credentials
 from lib.base.errors import InputError
+from lib.base.terminal import as_printable
 
 _HOME = re.compile(
     r"(?<![\w.:/-])(/home/[\w.-]+|/Users/[\w.-]+|/root(?=/)|[A-Za-z]:\\+Users\\+\w+)"
 )
+_LONGEST = 400  # characters of a server's words
 _QUERY = re.compile(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]+")
 
 
@@ -38,10 +40,19 @@ def refuse_secrets(what: str, text: str, secrets: Iterable[str]) -> None:
 
 
 def clean_line(line: str, secrets: Iterable[str]) -> str:
-    """A line to be shown -> the same without home paths and URL queries; withheld if secret."""
+    """A line to be shown -> the same without home paths and URL queries; withheld if secret.
+
+    What would move a terminal's cursor is escaped.
+    """
+    line = as_printable(line)  # first, for an escape can complete a secret
     if names := _name_secrets(line, secrets):
         return f"[line withheld: it holds {names[0]}]"
     return hide_queries(_HOME.sub("~", line.replace(_own_home(), "~/")))
+
+
+def clean_words(text: str, secrets: Iterable[str]) -> str:
+    """A server's words, perhaps several lines -> one line as of clean_line, of bounded length."""
+    return clean_line(" ".join(text.split()), secrets)[:_LONGEST]
 
 
 def hide_queries(text: str) -> str:

@@ -14,7 +14,8 @@ from lib.base.attempts import attempt
 from lib.base.errors import InputError
 from lib.base.log import log
 from lib.kaggle.credentials import CURE, Credentials, find_credentials, list_secrets
-from lib.kaggle.errors import KaggleError, explain
+from lib.kaggle.errors import MALFORMED, KaggleError, explain
+from lib.kaggle.secrets import clean_words
 from lib.kaggle.timeouts import Patience
 
 Answer = TypeVar("Answer")
@@ -68,17 +69,18 @@ class KaggleSession:
         return self.repeat(lambda: self.ask_once(what, method, request))
 
     def ask_once(self, what: str, method: Callable[[Any], Answer], request: Any) -> Answer:
-        """Call a method of kagglesdk once; raise a KaggleError for whatever it raises."""
+        """Call a method of kagglesdk once; raise a KaggleError for whatever it raises.
+
+        What reads the answer belongs into the method, for an answer may hold anything anywhere.
+        """
         try:
             return method(request)
-        except (
-            requests.RequestException,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-        ) as error:
-            raise explain(what, error) from None
+        except MALFORMED as error:
+            raise explain(what, error, self.secrets) from None
+
+    def clean(self, words: Any) -> str:
+        """The server's words -> one line that may be shown and kept; TypeError for no text."""
+        return clean_words(read_text(words), self.secrets)
 
     def repeat(
         self,
@@ -110,6 +112,24 @@ class KaggleSession:
         wait = max(pause_s, min(error.retry_after_s, self.patience.longest_pause_s))
         log("kaggle", f"{error.what}: {error.got}; trying again in {wait:.1f} s")
         time.sleep(wait)
+
+
+def read_text(value: Any) -> str:
+    """A field of an answer -> its text, "" for None; TypeError for anything else."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise TypeError("a text is expected")
+    return value
+
+
+def read_number(value: Any) -> int:
+    """A field of an answer -> its whole number, 0 for None; ValueError for anything else."""
+    if value is None:
+        return 0
+    if type(value) is not int and not (isinstance(value, str) and value.isdecimal()):
+        raise ValueError("a number is expected")
+    return int(value)
 
 
 @contextmanager
@@ -144,8 +164,8 @@ def _sign_in(credentials: Credentials, patience: Patience) -> Any:
     unsigned = _make_client(patience)
     try:
         token = KaggleCredentials.load(unsigned).get_access_token()
-    except (requests.RequestException, ValueError, KeyError) as error:
-        raise explain("refreshing the OAuth login", error) from None
+    except MALFORMED as error:
+        raise explain("refreshing the OAuth login", error, list_secrets()) from None
     finally:
         unsigned.http_client()._session.close()
     return _make_client(patience, api_token=token)

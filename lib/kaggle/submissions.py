@@ -10,7 +10,12 @@ from lib.base.attempts import attempt
 from lib.base.errors import PipelineError
 from lib.base.log import log
 from lib.kaggle.errors import KaggleError, find_cure
-from lib.kaggle.session import KaggleSession, open_plain_session
+from lib.kaggle.session import (
+    KaggleSession,
+    open_plain_session,
+    read_number,
+    read_text,
+)
 from lib.kaggle.upload import UploadGoneError, upload_file
 
 _WHAT = "creating the submission"
@@ -41,13 +46,13 @@ class Score:
     public: str = ""
     private: str = ""
     error: str = ""
+    description: str = ""
 
 
 def find_submission(session: KaggleSession, competition: str, marker: str) -> Score | None:
     """Find the latest submission without an error whose description holds the marker."""
-    for entry in _list_submissions(session, competition):
-        score = _read_score(entry)
-        if marker in (entry.description or "") and score.status != "ERROR":
+    for score in _list_submissions(session, competition):
+        if marker in score.description and score.status != "ERROR":
             return score
     return None
 
@@ -58,9 +63,12 @@ def count_left(session: KaggleSession, competition: str) -> int | None:
 
     request = ApiGetSubmissionLimitsRequest()
     request.competition_name = competition
+
+    def read(request: Any) -> int:
+        return read_number(session.competitions.get_submission_limits(request).num_allowed_now)
+
     try:
-        method = session.competitions.get_submission_limits
-        return int(session.ask("the submission limits", method, request).num_allowed_now)
+        return session.ask("the submission limits", read, request)
     except KaggleError as error:
         if error.code in (401, 403) or error.passing:
             raise
@@ -78,7 +86,7 @@ def submit_file(
     request.blob_file_tokens = _upload(session, competition, path)
     request.submission_description = description
     create = session.competitions.create_submission
-    return _create(session, competition, marker, lambda: session.ask_once(_WHAT, create, request))
+    return _create(session, competition, marker, create, request)
 
 
 def submit_kernel(
@@ -100,7 +108,7 @@ def submit_kernel(
     request.file_name = file_name
     request.submission_description = description
     create = session.competitions.create_code_submission
-    return _create(session, competition, marker, lambda: session.ask_once(_WHAT, create, request))
+    return _create(session, competition, marker, create, request)
 
 
 def wait_for_score(session: KaggleSession, number: int) -> Score:
@@ -109,11 +117,14 @@ def wait_for_score(session: KaggleSession, number: int) -> Score:
 
     request = ApiGetSubmissionRequest()
     request.ref = number
+
+    def read(request: Any) -> Score:
+        return _read_score(session, session.competitions.get_submission(request))
+
     shown = ""
     for pause in session.patience.poll(session.patience.score_s):
         try:
-            method = session.competitions.get_submission
-            score = _read_score(session.ask_once(f"the score of {number}", method, request))
+            score = session.ask_once(f"the score of {number}", read, request)
             text = score.status
         except KaggleError as error:
             if not error.passing:
@@ -144,18 +155,27 @@ def demand_score(score: Score) -> None:
         )
 
 
-def _create(session: KaggleSession, competition: str, marker: str, step: Callable[[], Any]) -> int:
-    """Create a submission by a step; after a lost answer look for it before trying again."""
-    before = {entry.ref for entry in _list_submissions(session, competition)}
+def _create(
+    session: KaggleSession,
+    competition: str,
+    marker: str,
+    method: Callable[[Any], Any],
+    request: Any,
+) -> int:
+    """Create a submission; after a lost answer look for it before trying again."""
+    before = {score.ref for score in _list_submissions(session, competition)}
+
+    def read(request: Any) -> tuple[int, str]:
+        answer = method(request)
+        return read_number(answer.ref), session.clean(answer.message)
 
     def create() -> int:
-        answer = step()
-        if answer.ref:
-            return int(answer.ref)
+        number, message = session.ask_once(_WHAT, read, request)
+        if number:
+            return number
         if found := _look_for(session, competition, marker, before):
             return found
-        cure = find_cure(answer.message or "", 400)
-        raise KaggleError(_WHAT, got=repr(answer.message), cure=cure)
+        raise KaggleError(_WHAT, got=repr(message), cure=find_cure(message, 400))
 
     def recover(error: KaggleError) -> int | None:
         if not (error.passing and error.lost):
@@ -173,19 +193,24 @@ def _look_for(
     """Look for a new submission with the marker; return its number."""
 
     def find() -> int | None:
-        for entry in _list_submissions(session, competition):
-            if entry.ref not in before and marker in (entry.description or ""):
-                return int(entry.ref)
+        for score in _list_submissions(session, competition):
+            if score.ref not in before and marker in score.description:
+                return score.ref
         return None
 
     return session.look_for("the submission", find)
 
 
-def _list_submissions(session: KaggleSession, competition: str) -> list[Any]:
+def _list_submissions(session: KaggleSession, competition: str) -> list[Score]:
     """List the user's submissions, the latest first."""
     from kagglesdk.competitions.types.competition_api_service import ApiListSubmissionsRequest
 
-    found: list[Any] = []
+    def read(request: Any) -> tuple[list[Score], str]:
+        page = session.competitions.list_submissions(request)
+        scores = [_read_score(session, entry) for entry in page.submissions or []]
+        return scores, read_text(page.next_page_token)
+
+    found: list[Score] = []
     token = ""
     for _ in range(_PAGES):
         request = ApiListSubmissionsRequest()
@@ -194,9 +219,8 @@ def _list_submissions(session: KaggleSession, competition: str) -> list[Any]:
         if token:
             request.page_token = token
         what = f"listing the submissions to {competition}"
-        page = session.ask(what, session.competitions.list_submissions, request)
-        found += page.submissions or []
-        token = page.next_page_token or ""
+        more, token = session.ask(what, read, request)
+        found += more
         if not token:
             break
     return found
@@ -212,21 +236,25 @@ def _upload(session: KaggleSession, competition: str, path: Path) -> str:
     request.content_length = path.stat().st_size
     request.last_modified_epoch_seconds = int(path.stat().st_mtime)
 
+    def read(request: Any) -> tuple[str, str]:
+        started = session.competitions.start_submission_upload(request)
+        return read_text(started.create_url), read_text(started.token)
+
     def upload() -> str:
-        method = session.competitions.start_submission_upload
-        started = session.ask("starting the upload", method, request)
+        url, token = session.ask("starting the upload", read, request)
         with open_plain_session(session.patience) as plain:
-            upload_file(plain, session.patience, started.create_url, path)
-        return str(started.token)
+            upload_file(plain, session.patience, url, path)
+        return token
 
     return attempt(upload, session.patience.list_pauses(), UploadGoneError, session.wait_out)
 
 
-def _read_score(entry: Any) -> Score:
+def _read_score(session: KaggleSession, entry: Any) -> Score:
     return Score(
-        int(entry.ref),
+        read_number(entry.ref),
         entry.status.name,
-        entry.public_score or "",
-        entry.private_score or "",
-        entry.error_description or "",
+        session.clean(entry.public_score),
+        session.clean(entry.private_score),
+        session.clean(entry.error_description),
+        read_text(entry.description),
     )

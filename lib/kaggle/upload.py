@@ -7,7 +7,7 @@ from pathlib import Path
 import requests
 
 from lib.base.log import log
-from lib.kaggle.errors import KaggleError, explain
+from lib.kaggle.errors import MALFORMED, KaggleError, explain
 from lib.kaggle.timeouts import Patience
 
 _DONE = (200, 201)
@@ -32,7 +32,7 @@ def upload_file(plain: requests.Session, patience: Patience, url: str, path: Pat
                 return
             if answer.status_code != _RESUME:
                 answer.raise_for_status()
-        except requests.RequestException as error:
+        except MALFORMED as error:
             trouble = explain(what, error)
             if trouble.code in (403, 404, 410):
                 raise _make_gone(what, trouble) from None
@@ -65,10 +65,10 @@ def _ask_reached(plain: requests.Session, url: str, size: int, what: str) -> int
         if answer.status_code in _DONE:
             return size
         if answer.status_code == _RESUME:
-            found = re.fullmatch(r"bytes=0-(\d+)", answer.headers.get("Range", ""))
+            found = re.fullmatch(r"bytes=0-(\d{1,18})", answer.headers.get("Range", ""))
             return int(found[1]) + 1 if found else 0
         answer.raise_for_status()
-    except requests.RequestException as error:
+    except MALFORMED as error:
         trouble = explain(what, error)
         if trouble.code in (403, 404, 410):
             raise _make_gone(what, trouble) from None

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.base.errors import PipelineError
-from lib.base.files import read_json, sha256_file
+from lib.base.files import read_object, sha256_file
 from lib.base.run_files import IMAGES, MANIFEST
 from lib.kaggle.submissions import Checked
 from lib.kernel.competition.gan_challenge.submission_table import read_table
@@ -14,6 +14,7 @@ from lib.kernel.competition.table import DEFAULT_COMPETITION, find_mismatch, fin
 from lib.kernel.configuration.aliases import modernise_config
 from lib.kernel.configuration.challenge import SUBMITTED
 from lib.kernel.configuration.config import RANDOM_WEIGHTS
+from lib.kernel.configuration.image_name import check_image_name
 
 
 def check_submission(
@@ -24,11 +25,12 @@ def check_submission(
     `sources` are the competitions that kernel-metadata.json attaches, where it goes. Raise
     PipelineError if anything is wrong.
     """
-    manifest = read_json(folder / MANIFEST)
-    if not isinstance(manifest, dict):
+    manifest = read_object(folder / MANIFEST)
+    written, listed = manifest.get("config") or {}, manifest.get("artefacts") or {}
+    if not manifest or not isinstance(written, dict) or not isinstance(listed, dict):
         raise _refuse("the run left no manifest, so nothing tells what made this file", "none")
-    config = modernise_config(manifest.get("config") or {})
-    competition = config.get("competition", DEFAULT_COMPETITION)
+    config = modernise_config(written)
+    competition = str(config.get("competition", DEFAULT_COMPETITION))
     if mismatch := find_mismatch(competition, sources):
         raise _refuse(f"the submission would go to another competition: {mismatch}", competition)
     name = find_rules(competition).files[0]
@@ -36,8 +38,7 @@ def check_submission(
     if not path.is_file():
         raise _refuse(f"the run left no {name}", "none")
     digest = sha256_file(path)
-    listed = (manifest.get("artefacts") or {}).get(name)
-    if listed != digest:
+    if listed.get(name) != digest:
         raise _refuse(f"{name} is not the one that the kernel wrote", digest[:12])
     contents = _check_zip(path, config) if name == IMAGES else _check_table(path)
     bundle, weights = _check_provenance(manifest, push)
@@ -52,9 +53,10 @@ def _check_table(path: Path) -> str:
 
 def _check_zip(path: Path, config: dict[str, Any]) -> str:
     """Read images.zip and compare number and names with the run's; return what is in it."""
-    images = read_zip(path, config["image_name"].format)
-    if len(images) != config["samples"]:
-        expected = f"{config['samples']}"
+    pattern, expected = str(config.get("image_name")), str(config.get("samples"))
+    check_image_name(pattern)
+    images = read_zip(path, pattern.format)
+    if str(len(images)) != expected:
         raise _refuse(f"{path.name} has another number of images", f"{len(images)}", expected)
     return f"{len(images):,} pictures of {images.shape[-1]} px"
 

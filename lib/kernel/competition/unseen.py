@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.base.files import read_json, write_json
+from lib.base.files import read_object, write_json
 from lib.base.seeds import derive_seed
 from lib.kernel.competition.contract import UNSEEN_MARK
 from lib.kernel.configuration.challenge import SUBMITTED
@@ -54,7 +54,7 @@ def set_aside(ids: Sequence[str], recipe: Recipe, config: Config, work: Path) ->
     digest = hashlib.sha256("\n".join(sorted(chosen)).encode()).hexdigest()
     if not any(work.rglob("checkpoint_*.pt")):
         write_json(work / UNSEEN_MARK, {"images": count, "sha256": digest})
-    elif (read_json(work / UNSEEN_MARK) or {}).get("sha256") != digest:
+    elif read_object(work / UNSEEN_MARK).get("sha256") != digest:
         return _keep_all("the training that this run goes on from saw all of them already")
     words = "real images, drawn at random, are kept from training and from every choice."
     return Aside(frozenset(chosen), f"{count:,} {words}")

@@ -84,9 +84,13 @@ def _read_array(path: Path) -> NDArray[Any] | None:
     except FileNotFoundError:
         return None
     except ChecksumError:
+        payload = memoryview(b"")
+    try:
+        array: NDArray[Any] = np.load(io.BytesIO(payload), allow_pickle=False)
+        return array
+    except (ValueError, EOFError):
         log("features", f"{path.name} is damaged and not taken")
         return None
-    return np.load(io.BytesIO(payload), allow_pickle=False)
 
 
 def _write_array(path: Path, array: NDArray[Any]) -> None:

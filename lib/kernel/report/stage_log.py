@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from lib.base.files import read_json, write_json
+from lib.base.files import read_object, write_json
 from lib.base.log import Heartbeat, format_seconds, log
 from lib.base.run_files import REPORT
 from lib.kernel.configuration.folders import is_on_kaggle, name_address
@@ -55,9 +55,9 @@ class StageLog:
         self._viewer = viewer
         self._report = output / REPORT
         self._seconds_file = scratch / "seconds.json"
-        self._seconds: dict[str, float] = read_json(self._seconds_file) or {}
+        self._seconds: dict[str, float] = read_object(self._seconds_file)
         self._begun_file = scratch / "begun.json"  # stage -> how often it was begun
-        self._begun: dict[str, int] = read_json(self._begun_file) or {}
+        self._begun: dict[str, int] = read_object(self._begun_file)
         self._shown: Samples | None = None  # what `newest` of the findings holds
         self._next_page = 0.0  # a value of time.monotonic(), for one written in training
         self._is_disk_told = False  # whether it was printed that the report cannot be written

@@ -15,13 +15,22 @@ from lib.kernel.sampling.model_file import Model
 def draw_pool(saved: Path, model: Model, count: int, device: Device) -> np.ndarray:
     """(file, model, count) -> (count, 3, S, S) uint8, a memory map of that file.
 
-    A resumed run finds the file and draws nothing.
+    A resumed run finds the file and draws nothing, unless it is damaged.
     """
-    if not saved.exists():
+    if not _is_pool(saved, count):
         pool = as_rgb(sample_images(model, count, device))
         with replacing(saved) as file:
             np.save(file, pool)
     return np.load(saved, mmap_mode="r")
+
+
+def _is_pool(saved: Path, count: int) -> bool:
+    """Tell whether a file holds so many pictures; a pickle is never taken."""
+    try:
+        pool = np.load(saved, mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        return False
+    return pool.dtype == np.uint8 and pool.ndim == 4 and len(pool) == count
 
 
 def extract_pool(

@@ -83,8 +83,11 @@ def import_state(
 
 def _is_same(manifest: Path, recipe: Recipe, identity: dict[str, Any], on_gpu: bool) -> bool:
     """Tell whether a manifest's data and networks are those of this run; print what differs."""
-    earlier = read_json(manifest) or {}
-    config = modernise_config(earlier.get("config", {}))
+    earlier = read_json(manifest)
+    if not isinstance(earlier, dict) or not isinstance(earlier.get("config"), dict):
+        log("train", f"{manifest.parent.name}: not taken up, its manifest is none")
+        return False
+    config = modernise_config(earlier["config"])
     wanted = {name: identity["config"][name] for name in _DECISIVE}
     # A field that the earlier version did not know had no effect there.
     differing = [name for name, value in wanted.items() if config.get(name, value) != value]
@@ -110,4 +113,7 @@ def _count_seconds(state: Path) -> float:
     """Read the optimiser seconds of the newest intact checkpoint in a state folder."""
     folders = {path.parent for path in state.rglob("checkpoint_*.pt")}
     found = [load_checkpoint(folder, torch.device("cpu")) for folder in sorted(folders)]
-    return max((float(each["standing"]["seconds"]) for each in found if each), default=0.0)
+    try:
+        return max((float(each["standing"]["seconds"]) for each in found if each), default=0.0)
+    except (LookupError, TypeError, ValueError):
+        return 0.0  # states of another program

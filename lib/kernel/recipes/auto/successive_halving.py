@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.base.errors import PipelineError
-from lib.base.files import read_json, write_json
+from lib.base.files import read_object, write_json
 from lib.base.log import log
 from lib.kernel.configuration.config import Config
 from lib.kernel.device.device import Device
@@ -46,7 +46,7 @@ class Trials:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        saved = read_json(file) or {}
+        saved = read_object(file)
         self.is_starved = False  # whether a candidate got no time for a single step
         self.scores = {key: math.inf if fid is None else fid for key, fid in saved.items()}
 
