@@ -9,17 +9,17 @@ from lib.base.errors import InputError
 from lib.base.files import sha256_file
 from lib.commands.options import HELP, Answer, Settings
 from lib.commands.terminal.help_text import DATA, OUTPUT, RECIPE, Parser, find_group, tell
+from lib.commands.terminal.parse_override import parse_override
 from lib.commands.terminal.settings_help import (
     describe_recipes,
     format_keys,
     format_recipes,
     list_keys,
 )
+from lib.commands.terminal.usual_names import name_key
 from lib.kaggle.metadata import FORMS
 from lib.kernel.competition.table import DEFAULT_COMPETITION, find_rules, list_competitions
 from lib.kernel.configuration.config import KEYS, OFFICIAL, POLICIES, RANDOM_WEIGHTS, Config
-from lib.kernel.configuration.settings import parse_override
-from lib.kernel.configuration.usual_names import name_key
 from lib.kernel.metrics.weights_kind import refuse_wrong_kind
 from lib.kernel.recipes.table import DEFAULT_RECIPE, make_config
 

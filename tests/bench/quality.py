@@ -21,9 +21,9 @@ import numpy as np
 
 from lib.base.files import sha256_file
 from lib.base.image_grid import write_grid
+from lib.commands.terminal.parse_override import parse_override
 from lib.kernel.competition.gan_challenge.dataset import decode_dataset
 from lib.kernel.configuration.config import Config
-from lib.kernel.configuration.settings import parse_override
 from lib.kernel.curation.curate import DEFAULT_ROUNDS, choose_subset
 from lib.kernel.device.device import Device, choose_device
 from lib.kernel.metrics.features import Extractor, cached_features, load_extractor

@@ -6,38 +6,13 @@ from typing import Any, NoReturn, get_type_hints
 from lib.base.errors import InputError, nearest_name
 from lib.base.log import log
 from lib.kernel.configuration.aliases import take_old_names
-from lib.kernel.configuration.config import AUTOMATIC, BAKED, KEYS, Config, show_value
+from lib.kernel.configuration.config import AUTOMATIC, KEYS, Config, show_value
 from lib.kernel.configuration.configure import configure, may_be_automatic
 from lib.kernel.configuration.preset import Preset, quote_idea
 from lib.kernel.configuration.rules import Rules
 from lib.kernel.configuration.stage_keys import STAGE_KEYS
-from lib.kernel.configuration.usual_names import name_cure
 
-_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-
-
-def parse_override(text: str, rules: Rules | None = None, option: str = "--set") -> tuple[str, Any]:
-    """A "key=value" of --set -> (field name, value of the field's type, or "auto" if allowed).
-
-    With a competition's rules, keys that only other competitions have are unknown. An error names
-    the option that was typed.
-    """
-    key, separator, value = text.partition("=")
-    key, value = take_old_names(key, value)
-    known = [name for name in (rules.list_known_keys() if rules else KEYS) if name not in BAKED]
-    if key not in known:
-        cure = name_cure(key, known, has_options=True)
-        raise InputError("config", f"--set {text}: there is no key {key!r}", cure=cure)
-    kind = get_type_hints(Config)[key]
-    try:
-        if not separator:
-            raise ValueError
-        return key, _read_automatic(key, value) if _is_automatic(value) else _parse(kind, value)
-    except (ValueError, KeyError, OverflowError):
-        typed, place = ("--set", f"--set {key}=") if option == "--set" else (option, f"{option} ")
-        said = f"{typed} {text if typed == '--set' else value}"
-        raise _refuse(said, key, value, f"write {place}VALUE") from None
 
 
 def read_block(block: Mapping[str, Any], presets: Mapping[str, Preset]) -> Config:
@@ -56,14 +31,14 @@ def read_block(block: Mapping[str, Any], presets: Mapping[str, Preset]) -> Confi
             what = f"CONFIG has {key!r} twice, once as {written!r}"
             raise InputError("config", what, cure="keep one of the two lines")
         if key not in known:
-            cure = name_cure(str(key), known, has_options=False)
+            cure = nearest_name(str(key), known)
             raise InputError("config", f"CONFIG has a key {key!r} that is none", cure=cure)
         try:
-            plain = _read_automatic(key, value) if _is_automatic(value) else value
+            plain = read_automatic(key, value) if is_automatic(value) else value
             values[key] = _convert(types[key], plain)
         except (ValueError, OverflowError):
             cure = f"edit the line of {key!r} in CONFIG at the top of the script"
-            raise _refuse(f"CONFIG[{key!r}]", key, value, cure) from None
+            raise refuse_value(f"CONFIG[{key!r}]", key, value, cure) from None
     _check_competition(values.pop("competition", None), rules)
     recipe = values.pop("recipe", next(iter(presets)))
     if recipe not in presets:
@@ -143,11 +118,12 @@ def show_settings(config: Config, preset: Preset) -> dict[str, Any]:
     }
 
 
-def _is_automatic(value: Any) -> bool:
+def is_automatic(value: Any) -> bool:
+    """Tell whether a value is the word "auto"."""
     return isinstance(value, str) and value.strip().lower() == AUTOMATIC
 
 
-def _read_automatic(key: str, value: Any) -> Any:
+def read_automatic(key: str, value: Any) -> Any:
     """(key, "auto") -> its number, or the text itself for a key of names; else ValueError."""
     number, kind = KEYS[key].auto, get_type_hints(Config)[key]
     if number is None:
@@ -157,23 +133,12 @@ def _read_automatic(key: str, value: Any) -> Any:
     return kind(number)
 
 
-def _refuse(where: str, key: str, value: Any, cure: str) -> InputError:
+def refuse_value(where: str, key: str, value: Any, cure: str) -> InputError:
+    """(what was written, its key, the value, a cure) -> the error of a value that is no such."""
     kind = _KINDS[get_type_hints(Config)[key]]
     expected = f"{kind} or auto" if KEYS[key].auto is not None else kind
     what = f"{where}: the value cannot be read"
     return InputError("config", what, expected=expected, got=repr(value), cure=cure)
-
-
-def _parse(kind: type, value: str) -> Any:
-    """(type, text) -> the value; ValueError or KeyError where it is none."""
-    if kind is bool:
-        return _BOOLEANS[value.lower()]
-    if kind is int:
-        number = float(value)  # "1e4" is a whole number too
-        if number != int(number):
-            raise ValueError
-        return int(value) if value.lstrip("+-").isdigit() else int(number)
-    return kind(value)
 
 
 def _convert(kind: type, value: Any) -> Any:

@@ -8,10 +8,10 @@ import pytest
 
 import build
 from lib.commands.terminal import settings_help
+from lib.commands.terminal.parse_override import parse_override
 from lib.commands.terminal.settings_help import FIRST, GROUPS, list_keys
 from lib.kernel.competition.table import find_rules, list_competitions
 from lib.kernel.configuration.config import BAKED, KEYS, Config, show_value
-from lib.kernel.configuration.settings import parse_override
 from lib.kernel.recipes.table import ROWS, find_preset, make_config
 
 TAKERS = ("build", "run", "push", "sweep")

@@ -11,12 +11,13 @@ import torch
 from lib.base.errors import InputError
 from lib.base.files import write_json
 from lib.base.tensor_files import read_state, write_state
+from lib.commands.terminal.parse_override import parse_override
 from lib.kernel.competition.contract import Images
 from lib.kernel.competition.gan_challenge.competition import hash_input, read_images
 from lib.kernel.competition.gan_challenge.dataset import SUMMARY_FILE
 from lib.kernel.configuration.aliases import modernise, modernise_config, name_in_caches
 from lib.kernel.configuration.config import OFFICIAL, POLICIES, PREPROCESSINGS, as_dict
-from lib.kernel.configuration.settings import parse_override, read_block
+from lib.kernel.configuration.settings import read_block
 from lib.kernel.device.device import Device
 from lib.kernel.recipes.table import load_recipe, make_config
 from lib.kernel.report.provenance import identify, is_finished

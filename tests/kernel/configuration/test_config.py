@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lib.base.errors import InputError
+from lib.commands.terminal.parse_override import parse_override
 from lib.kernel.configuration.config import KEYS, Config, as_dict
-from lib.kernel.configuration.settings import parse_override
 from lib.kernel.recipes.table import ROWS, make_config
 
 pytestmark = pytest.mark.ships

@@ -6,11 +6,12 @@ import pickle
 import pytest
 
 from lib.base.errors import InputError
+from lib.commands.terminal.parse_override import parse_override
 from lib.kernel.configuration.config import KEYS
 from lib.kernel.configuration.configure import as_candidate, configure
 from lib.kernel.configuration.preset import Preset
 from lib.kernel.configuration.rules import Rules, describe_sides
-from lib.kernel.configuration.settings import parse_override, read_block
+from lib.kernel.configuration.settings import read_block
 from lib.kernel.recipes.table import find_preset, load_recipe
 from tests.small import PRESETS
 
