@@ -1,7 +1,7 @@
 """Errors whose one or two lines name stage, what, expected, got and cure."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from lib.base.terminal import as_printable
 
@@ -12,13 +12,22 @@ class PipelineError(Exception):
     exit_code = 1
 
     def __init__(
-        self, stage: str, what: str, *, expected: str = "", got: str = "", cure: str = ""
+        self,
+        stage: str,
+        what: str,
+        *,
+        expected: str = "",
+        got: str = "",
+        cure: str = "",
+        more: Sequence[str] = (),
     ) -> None:
+        """`more` is for a list of faults alone: each has a line of its own."""
         self.stage = stage
         self.what = what
         self.expected = expected
         self.got = got
         self.cure = cure
+        self.more = more
         super().__init__(str(self))
 
     def __str__(self) -> str:
@@ -27,11 +36,11 @@ class PipelineError(Exception):
             parts.append(f"expected {self.expected}")
         if self.got:
             parts.append(f"got {self.got}")
-        line = as_printable(", ".join(parts))
-        return f"{line}\n  cure: {as_printable(self.cure)}" if self.cure else line
+        lines = [", ".join(parts), *self.more, *([f"cure: {self.cure}"] if self.cure else [])]
+        return "\n  ".join(map(as_printable, lines))
 
     def __reduce__(self) -> tuple[object, ...]:
-        fields = (self.stage, self.what, self.expected, self.got, self.cure)
+        fields = (self.stage, self.what, self.expected, self.got, self.cure, self.more)
         return _rebuild, (type(self), *fields)
 
 
@@ -42,10 +51,16 @@ class InputError(PipelineError):
 
 
 def _rebuild(
-    kind: type[PipelineError], stage: str, what: str, expected: str, got: str, cure: str
+    kind: type[PipelineError],
+    stage: str,
+    what: str,
+    expected: str,
+    got: str,
+    cure: str,
+    more: Sequence[str],
 ) -> PipelineError:
     """Make the same error again in the process that unpickles it."""
-    return kind(stage, what, expected=expected, got=got, cure=cure)
+    return kind(stage, what, expected=expected, got=got, cure=cure, more=more)
 
 
 def nearest_name(word: str, known: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from tests.commands.renew_kernels import KERNELS, build_text, list_modules
 FAMILIES = {name: row.module.split(".")[-2] for name, row in ROWS.items()}
 PUBLIC = ("first-seed", "second-seed")
 MOST_LINES = {  # share of the kernel that holds all
-    **dict.fromkeys(PUBLIC, 0.737),
+    **dict.fromkeys(PUBLIC, 0.765),  # what reads hostile input and survives kills is in all
     **dict.fromkeys(("pixel", "r3gan", "edm"), 0.87),
 }
 

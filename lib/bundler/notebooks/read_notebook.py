@@ -145,4 +145,4 @@ def _refuse(faults: list[Habit], shown: str) -> None:
     if len(lines) > _MOST_TOLD:
         lines[_MOST_TOLD:] = [f"{shown}: and {len(lines) - _MOST_TOLD} lines more"]
     if lines:
-        raise InputError("bundle", "\n  ".join(lines))
+        raise InputError("bundle", lines[0], more=lines[1:])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from lib.base.run_files import MANIFEST
 from lib.kernel.competition import unseen
 from lib.kernel.competition.contract import UNSEEN_MARK, Images
 from lib.kernel.competition.gan_challenge import submission, submission_table
@@ -21,7 +22,6 @@ from lib.kernel.configuration.config import OFFICIAL, Config
 from lib.kernel.configuration.folders import Folders
 from lib.kernel.metrics import features
 from lib.kernel.recipes.table import load_recipe, make_config
-from lib.kernel.report import provenance
 from lib.kernel.sampling import draw as drawing
 from lib.kernel.training import resume
 from lib.synthetic.look_alike import look_alike
@@ -257,7 +257,7 @@ def test_a_run_started_before_the_rule_ends_without_the_claim(
     run: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     run("older")
-    (tmp_path / "older" / provenance.MANIFEST).unlink()
+    (tmp_path / "older" / MANIFEST).unlink()
     (tmp_path / "older.scratch" / "train" / UNSEEN_MARK).unlink()
     metrics = run("older")
     assert metrics["fid_unseen"] is None
