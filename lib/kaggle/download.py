@@ -91,7 +91,7 @@ class Downloader:
         try:
             with self._plain.get(file.url, headers=headers, stream=True) as answer:
                 if answer.status_code == 416:
-                    partial.unlink()
+                    partial.unlink(missing_ok=True)
                     raise requests.ConnectionError("the partial file is longer than the file")
                 answer.raise_for_status()
                 appends = answer.status_code == 206 and _starts_at(answer, have)

@@ -125,6 +125,12 @@ def test_pages_that_never_end_are_given_up() -> None:
     api_answers.check(json.dumps({"step": "outputs", "replies": replies}).encode())
 
 
+def test_a_range_that_is_refused_though_none_was_asked_for() -> None:
+    files = {"files": [{"fileName": "at", "url": "http://localhost/at"}], "log": "[]"}
+    replies: list[Any] = [[200, {}, {"status": "ERROR"}], [200, {}, files], [416, {}, ""]]
+    api_answers.check(json.dumps({"step": "fetch", "replies": replies}).encode())
+
+
 def test_a_count_of_bytes_of_5000_digits_does_not_end_an_upload() -> None:
     replies: list[Any] = [[200, {}, {"createUrl": "http://localhost/u", "token": "t"}]]
     replies += [[308, {"Range": f"bytes=0-{'9' * 5000}"}, {}]]
