@@ -99,7 +99,7 @@ release: venv  ## dist/: the bundler as one script, and the wheel that gives it 
 
 bench: venv  ## ratios against other tools, each measured in one run
 	$(BIN)/python -m tests.bench.bundlers --real  # some ten minutes; packages come from PyPI
-	for name in curate decode features fid start team train; do \
+	for name in curate decode features fid memory decode_memory start team train; do \
 	  $(BIN)/python -m tests.bench.$$name || exit 1; done
 
 # Hostile input, led by coverage; atheris comes into an environment of its own. Findings lie in

@@ -8,7 +8,6 @@ sampled as fast as /proc gives it; pages that several share are counted once.
 
 import argparse
 import base64
-import contextlib
 import gzip
 import io
 import json
@@ -26,6 +25,7 @@ from PIL import Image
 from lib.base.tables import format_table
 from lib.synthetic.look_alike import look_alike
 from lib.synthetic.shards import write_shards
+from tests.bench.peak_memory import sum_pss
 
 _ROOT = Path(__file__).parents[2]
 _PAUSE_S = 0.02  # between two samples
@@ -84,20 +84,6 @@ def measure_decode(source: Path, target: Path, limit: int) -> tuple[int, int, st
     except ValueError:
         kept = "-"
     return peak, process.returncode, kept
-
-
-def sum_pss(root: int) -> int:
-    """A process -> bytes of memory of it and all processes below it, shared pages counted once."""
-    total, waiting = 0, [root]
-    while waiting:
-        place = Path("/proc", str(waiting.pop()))
-        with contextlib.suppress(OSError):  # it ended
-            for line in (place / "smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1]) * 1024
-            for task in (place / "task").iterdir():
-                waiting += map(int, (task / "children").read_text().split())
-    return total
 
 
 def _write_records(folder: Path, count: int) -> None:

@@ -3,6 +3,7 @@
 Counted is PSS, the proportional set size: a page that several processes share counts once.
 """
 
+import contextlib
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -29,7 +30,7 @@ def run_and_watch(
     with log.open("wb") as file:
         child = subprocess.Popen(command, stdout=file, stderr=file, env=environment, cwd=cwd)
         while child.poll() is None:
-            held = sum(map(read_pss, list_tree(child.pid)))
+            held = sum_pss(child.pid)
             if held > peak:
                 newest = log.read_text(errors="replace").splitlines()[-1:]
                 peak, stage = held, newest[0].partition(":")[0] if newest else ""
@@ -37,22 +38,15 @@ def run_and_watch(
     return Ended(child.returncode, peak / 1e6, stage, log.read_text(errors="replace"))
 
 
-def list_tree(root: int) -> list[int]:
-    """A process -> it and all below it."""
-    found = [root]
-    for pid in found:
-        for task in Path(f"/proc/{pid}/task").glob("*/children"):
-            try:
-                found += map(int, task.read_text().split())
-            except OSError:
-                continue  # it has just ended
-    return found
-
-
-def read_pss(pid: int) -> int:
-    """A process -> the bytes of its proportional set size; 0 if it has ended."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+def sum_pss(root: int) -> int:
+    """A process -> bytes of memory of it and all processes below it, shared pages counted once."""
+    total, waiting = 0, [root]
+    while waiting:
+        place = Path("/proc", str(waiting.pop()))
+        with contextlib.suppress(OSError):  # it ended
+            for line in (place / "smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1]) * 1024
+            for task in (place / "task").iterdir():
+                waiting += map(int, (task / "children").read_text().split())
+    return total
