@@ -423,12 +423,18 @@ def test_folders_and_links_without_a_way_in_are_named(source, tmp_path):
 
 
 def test_folders_nested_deeper_than_calls_are_read(tmp_path, lines):
-    folder = tmp_path
+    folders = [tmp_path]
     for _ in range(1200):
-        folder = Path(f"{folder}/d")
-        folder.mkdir()
-    (folder / "data.jsonl").write_bytes(lines)
-    assert len(find_shards(tmp_path)) == 1
+        folders.append(Path(f"{folders[-1]}/d"))
+        folders[-1].mkdir()
+    shard = folders[-1] / "data.jsonl"
+    shard.write_bytes(lines)
+    try:
+        assert len(find_shards(tmp_path)) == 1
+    finally:  # pytest itself cannot remove so deep a tree
+        shard.unlink()
+        for folder in folders[:0:-1]:
+            folder.rmdir()
 
 
 @pytest.mark.parametrize("name", ["data.jsonl.GZ", "data.jsonl.Gz", "data.jsonl.gz"])
