@@ -179,7 +179,7 @@ def _show_title(title: str) -> str:
 
 
 def _show_banner(path: str) -> str:
-    return f"# ==== {path} {'=' * max(1, 92 - len(path))}"
+    return f"# ==== {path} {'=' * max(1, 60 - len(path))}"
 
 
 def _show_section(section: Section) -> list[str]:

@@ -16,10 +16,10 @@ from lib.commands.terminal.settings_help import (
     format_recipes,
     list_keys,
 )
-from lib.commands.terminal.usual_names import name_key
 from lib.kaggle.metadata import FORMS
 from lib.kernel.competition.table import DEFAULT_COMPETITION, find_rules, list_competitions
 from lib.kernel.configuration.config import KEYS, OFFICIAL, POLICIES, RANDOM_WEIGHTS, Config
+from lib.kernel.configuration.usual_names import name_key
 from lib.kernel.metrics.weights_kind import refuse_wrong_kind
 from lib.kernel.recipes.table import DEFAULT_RECIPE, make_config
 

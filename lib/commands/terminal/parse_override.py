@@ -3,11 +3,11 @@
 from typing import Any, get_type_hints
 
 from lib.base.errors import InputError
-from lib.commands.terminal.usual_names import name_cure
 from lib.kernel.configuration.aliases import take_old_names
 from lib.kernel.configuration.config import BAKED, KEYS, Config
 from lib.kernel.configuration.rules import Rules
 from lib.kernel.configuration.settings import is_automatic, read_automatic, refuse_value
+from lib.kernel.configuration.usual_names import name_cure
 
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -22,7 +22,7 @@ def parse_override(text: str, rules: Rules | None = None, option: str = "--set")
     key, value = take_old_names(key, value)
     known = [name for name in (rules.list_known_keys() if rules else KEYS) if name not in BAKED]
     if key not in known:
-        cure = name_cure(key, known)
+        cure = name_cure(key, known, has_options=True)
         raise InputError("config", f"--set {text}: there is no key {key!r}", cure=cure)
     kind = get_type_hints(Config)[key]
     try:

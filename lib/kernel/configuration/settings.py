@@ -11,6 +11,7 @@ from lib.kernel.configuration.configure import configure, may_be_automatic
 from lib.kernel.configuration.preset import Preset, quote_idea
 from lib.kernel.configuration.rules import Rules
 from lib.kernel.configuration.stage_keys import STAGE_KEYS
+from lib.kernel.configuration.usual_names import name_cure
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
@@ -31,7 +32,7 @@ def read_block(block: Mapping[str, Any], presets: Mapping[str, Preset]) -> Confi
             what = f"CONFIG has {key!r} twice, once as {written!r}"
             raise InputError("config", what, cure="keep one of the two lines")
         if key not in known:
-            cure = nearest_name(str(key), known)
+            cure = name_cure(str(key), known, has_options=False)
             raise InputError("config", f"CONFIG has a key {key!r} that is none", cure=cure)
         try:
             plain = read_automatic(key, value) if is_automatic(value) else value

@@ -77,12 +77,12 @@ def name_key(word: str) -> str:
     return usual if usual in KEYS else _KEYS.get(usual, "")
 
 
-def name_cure(word: str, known: Iterable[str]) -> str:
-    """(an unknown key, the known ones) -> the error's cure."""
+def name_cure(word: str, known: Iterable[str], has_options: bool) -> str:
+    """(an unknown key, the known ones, whether options can be named) -> the error's cure."""
     known, usual = list(known), word.strip().lower().replace("-", "_")
     if usual in known or _KEYS.get(usual) in known:
         return f"did you mean {usual if usual in known else _KEYS[usual]!r}?"
-    if usual in _OPTIONS:
+    if has_options and usual in _OPTIONS:
         return f"that is an option of its own: {_OPTIONS[usual]}"
     if usual in _NONE:
         return f"leave it out, there is no such setting: {_NONE[usual]}"
