@@ -3,6 +3,7 @@
 import hashlib
 import multiprocessing
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -107,20 +108,6 @@ def _hold(folder: Path, ready: "multiprocessing.synchronize.Event") -> None:
         multiprocessing.Event().wait(60)
 
 
-def test_the_lock_excludes_others_and_ends_with_its_process(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    ready = context.Event()
-    holder = context.Process(target=_hold, args=(tmp_path, ready))
-    holder.start()
-    assert ready.wait(60)
-    with pytest.raises(InputError, match="another run"), locked(tmp_path):
-        pass
-    holder.kill()
-    holder.join()
-    with locked(tmp_path):
-        pass
-
-
 def _hold_beside_a_child(folder: Path, ready: "multiprocessing.synchronize.Event") -> None:
     with locked(folder):
         if os.fork():
@@ -129,10 +116,14 @@ def _hold_beside_a_child(folder: Path, ready: "multiprocessing.synchronize.Event
         multiprocessing.Event().wait(60)
 
 
-def test_a_child_that_outlives_a_killed_run_does_not_hold_its_folder(tmp_path: Path) -> None:
+@pytest.mark.parametrize("hold", [_hold, _hold_beside_a_child])
+def test_the_lock_excludes_others_and_ends_with_its_process(
+    tmp_path: Path, hold: Callable[..., None]
+) -> None:
+    """A child that outlives a killed run does not hold its folder."""
     context = multiprocessing.get_context("spawn")
     ready = context.Event()
-    holder = context.Process(target=_hold_beside_a_child, args=(tmp_path, ready))
+    holder = context.Process(target=hold, args=(tmp_path, ready))
     holder.start()
     assert ready.wait(60)
     with pytest.raises(InputError, match="another run"), locked(tmp_path):
