@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from lib.base.files import sha256_bytes
+from lib.kaggle.client.save_kernel import Pushed
+from lib.kaggle.client.session import KaggleSession, open_session
+from lib.kaggle.client.timeouts import Patience
 from lib.kaggle.git_state import GitState
 from lib.kaggle.metadata import load_metadata
 from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.push import Cargo, push_cargo
-from lib.kaggle.save_kernel import Pushed
-from lib.kaggle.session import KaggleSession, open_session
-from lib.kaggle.timeouts import Patience
 from lib.kaggle.workspace import Workspace
 from tests.kaggle_server import KaggleServer, make_environment
 from tests.kaggle_state import COMPETITION, USER, Version

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.kaggle.secrets import clean_line
+from lib.kaggle.client.secrets import clean_line
 from tests.kaggle_prompt import Prompt, open_prompt
 from tests.kaggle_state import KEY, REFRESH_TOKEN, TOKEN, USER
 from tests.local_runs import UNCURATED, list_options, write_input

@@ -17,7 +17,7 @@ import torch
 from lib.base.errors import InputError, PipelineError
 from lib.base.tensor_files import read_state
 from lib.commands.offline.submission_check import check_submission
-from lib.commands.runs import list_runs
+from lib.commands.on_kaggle.runs import list_runs
 from lib.kaggle.ledger import LEDGER
 from lib.kaggle.workspace import Workspace
 from lib.kernel.competition.images.cifar import read_cifar

@@ -10,8 +10,8 @@ from lib.commands.kernel_options import (
     add_full_option,
     read_config,
 )
+from lib.commands.on_kaggle.push import describe_quota
 from lib.commands.options import Answer, Command
-from lib.commands.push import describe_quota
 from lib.kaggle.workspace import ROOT
 from lib.kernel.configuration.config import RANDOM_WEIGHTS
 

@@ -11,15 +11,17 @@ from lib.base.tables import format_table
 from lib.commands.options import BUILD_PY, Command, parse_and_run
 from lib.commands.terminal.help_text import find_width, format_examples
 
+ON_KAGGLE = ("init", "doctor", "push", "watch", "fetch", "submit", "runs", "sweep")
 # The commands in the groups of the help, in the order of their use.
 GROUPS = {
     "on this machine": ("build", "run", "synth", "decode"),
-    "on Kaggle": ("init", "doctor", "push", "watch", "fetch", "submit", "runs", "board", "sweep"),
+    "on Kaggle": (*ON_KAGGLE, "board"),
     "measure": ("verify", "score", "features", "curate", "audit"),
     "more": ("bundle", "unbundle", "check", "new"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 _FOLDERS = {
+    **{name: f"on_kaggle.{name}" for name in ON_KAGGLE},
     "bundle": "bundling.bundle",
     "unbundle": "bundling.unbundle",
     "check": "bundling.check",

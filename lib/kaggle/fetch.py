@@ -9,11 +9,11 @@ from lib.base.errors import PipelineError
 from lib.base.files import read_json, write_text
 from lib.base.log import Progress, log
 from lib.base.run_files import MANIFEST, METRICS
-from lib.kaggle.download import Downloader, check_names, swap_folder
-from lib.kaggle.kernel_log import find_log_seconds, parse_log
-from lib.kaggle.kernels import OutputFile, list_outputs
-from lib.kaggle.secrets import clean_line
-from lib.kaggle.session import KaggleSession, open_plain_session
+from lib.kaggle.client.download import Downloader, check_names, swap_folder
+from lib.kaggle.client.kernel_log import find_log_seconds, parse_log
+from lib.kaggle.client.kernels import OutputFile, list_outputs
+from lib.kaggle.client.secrets import clean_line
+from lib.kaggle.client.session import KaggleSession, open_plain_session
 
 
 @dataclass(frozen=True)

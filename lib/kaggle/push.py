@@ -9,9 +9,12 @@ from lib.base.disk_errors import explain_disk
 from lib.base.errors import InputError, PipelineError
 from lib.base.files import sha256_bytes, write_text
 from lib.base.log import log
-from lib.kaggle.errors import KaggleError
+from lib.kaggle.client.errors import KaggleError
+from lib.kaggle.client.kernels import find_latest_version
+from lib.kaggle.client.save_kernel import Pushed, push_kernel
+from lib.kaggle.client.secrets import refuse_secrets
+from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.git_state import GitState
-from lib.kaggle.kernels import find_latest_version
 from lib.kaggle.ledger import list_pending
 from lib.kaggle.metadata import check_metadata
 from lib.kaggle.metadata_fields import Metadata
@@ -21,9 +24,6 @@ from lib.kaggle.push_records import (
     record_refusal,
     settle_pending,
 )
-from lib.kaggle.save_kernel import Pushed, push_kernel
-from lib.kaggle.secrets import refuse_secrets
-from lib.kaggle.session import KaggleSession
 from lib.kaggle.workspace import Workspace
 
 

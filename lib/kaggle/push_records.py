@@ -10,9 +10,9 @@ from typing import Any
 
 from lib.base.errors import PipelineError
 from lib.base.log import log
+from lib.kaggle.client.save_kernel import Pushed, find_arrived
+from lib.kaggle.client.session import KaggleSession, open_session
 from lib.kaggle.ledger import list_pending
-from lib.kaggle.save_kernel import Pushed, find_arrived
-from lib.kaggle.session import KaggleSession, open_session
 from lib.kaggle.workspace import Workspace
 
 _OWN = ("time", "event", "ref", "version", "push_id", "same_as")  # not facts

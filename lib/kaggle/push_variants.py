@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from lib.base.errors import PipelineError
 from lib.base.files import sha256_bytes, sha256_file
 from lib.base.log import log
-from lib.kaggle.errors import KaggleError
-from lib.kaggle.kernels import get_status
+from lib.kaggle.client.errors import KaggleError
+from lib.kaggle.client.kernels import get_status
+from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.metadata import slugify
 from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.push import Cargo, push_cargo
 from lib.kaggle.recorded_steps import fetch_and_record
 from lib.kaggle.runs_table import fold_events
-from lib.kaggle.session import KaggleSession
 from lib.kaggle.workspace import Workspace
 
 _SESSIONS = 2  # GPU batch sessions that Kaggle runs at once for one user

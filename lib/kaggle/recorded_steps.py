@@ -6,12 +6,10 @@ from lib.base.disk_errors import explain_disk
 from lib.base.errors import InputError, PipelineError
 from lib.base.log import log
 from lib.base.run_files import MANIFEST
-from lib.kaggle.fetch import fetch_version
-from lib.kaggle.kernels import get_status
-from lib.kaggle.metadata_fields import Metadata
-from lib.kaggle.secrets import refuse_secrets
-from lib.kaggle.session import KaggleSession
-from lib.kaggle.submissions import (
+from lib.kaggle.client.kernels import get_status
+from lib.kaggle.client.secrets import refuse_secrets
+from lib.kaggle.client.session import KaggleSession
+from lib.kaggle.client.submissions import (
     Check,
     Checked,
     count_left,
@@ -21,6 +19,8 @@ from lib.kaggle.submissions import (
     submit_kernel,
     wait_for_score,
 )
+from lib.kaggle.fetch import fetch_version
+from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.watch import Watched, demand_complete, watch_version
 from lib.kaggle.workspace import Workspace
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from lib.base.errors import PipelineError
 from lib.base.log import log
-from lib.kaggle.errors import KaggleError, find_cure
-from lib.kaggle.kernel_log import LogFollower, find_log_seconds, parse_log
-from lib.kaggle.kernels import Status, find_latest_version, get_status, list_outputs
-from lib.kaggle.secrets import clean_line
-from lib.kaggle.session import KaggleSession
+from lib.kaggle.client.errors import KaggleError, find_cure
+from lib.kaggle.client.kernel_log import LogFollower, find_log_seconds, parse_log
+from lib.kaggle.client.kernels import Status, find_latest_version, get_status, list_outputs
+from lib.kaggle.client.secrets import clean_line
+from lib.kaggle.client.session import KaggleSession
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from lib.base.disk_errors import explain_disk
 from lib.base.errors import InputError
 from lib.base.lock_file import lock, open_lock_file
 from lib.base.log import log
+from lib.kaggle.client.timeouts import Patience
 from lib.kaggle.ledger import LEDGER, append_event, read_events
 from lib.kaggle.metadata import demand_owner, take_form
 from lib.kaggle.metadata_fields import FILE_NAME, Metadata, parse_metadata, read_fields
-from lib.kaggle.timeouts import Patience
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -15,7 +15,7 @@ from lib.base.errors import InputError
 from lib.commands.all_runs.page import TEMPLATE, escape_json
 from lib.commands.all_runs.row import KEYS
 from lib.commands.board import write_board
-from lib.commands.fetch import tell_comparison
+from lib.commands.on_kaggle.fetch import tell_comparison
 from lib.kaggle.ledger import LEDGER
 from lib.kaggle.workspace import Workspace
 from tests.commands.all_runs.made_runs import HOSTILE, REF, fetch, push, write_run

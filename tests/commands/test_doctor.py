@@ -11,12 +11,12 @@ import pytest
 from lib.base.files import read_json, write_json
 from lib.bundler.bundle import build_bundle, write_bundle
 from lib.bundler.entry import Entry
-from lib.commands.doctor import DOCTOR
-from lib.commands.doctor_checks import Finding, examine, format_findings
-from lib.kaggle.errors import KaggleError
+from lib.commands.on_kaggle.doctor import DOCTOR
+from lib.commands.on_kaggle.doctor_checks import Finding, examine, format_findings
+from lib.kaggle.client.errors import KaggleError
+from lib.kaggle.client.session import open_session
+from lib.kaggle.client.submissions import count_left
 from lib.kaggle.fetch import fetch_version
-from lib.kaggle.session import open_session
-from lib.kaggle.submissions import count_left
 from tests.kaggle_desk import SIGNATURE
 from tests.kaggle_place import QUICK, REF, Place, open_place, play_complete
 from tests.kaggle_state import COMPETITION, KEY, REFRESH_TOKEN, TOKEN

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lib.base.errors import InputError
-from lib.commands.init import fill_metadata
+from lib.commands.on_kaggle.init import fill_metadata
 from lib.kaggle.metadata import load_metadata, slugify
 from tests.kaggle_place import METADATA
 

@@ -18,13 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from lib.base.errors import PipelineError
-from lib.commands import doctor_checks
-from lib.kaggle.kernels import find_latest_version, get_status, list_outputs
-from lib.kaggle.metadata_fields import parse_metadata
-from lib.kaggle.recorded_steps import fetch_and_record, watch_and_record
-from lib.kaggle.save_kernel import find_arrived, push_kernel
-from lib.kaggle.session import KaggleSession
-from lib.kaggle.submissions import (
+from lib.commands.on_kaggle import doctor_checks
+from lib.kaggle.client.kernels import find_latest_version, get_status, list_outputs
+from lib.kaggle.client.save_kernel import find_arrived, push_kernel
+from lib.kaggle.client.session import KaggleSession
+from lib.kaggle.client.submissions import (
     count_left,
     demand_score,
     find_submission,
@@ -32,6 +30,8 @@ from lib.kaggle.submissions import (
     submit_kernel,
     wait_for_score,
 )
+from lib.kaggle.metadata_fields import parse_metadata
+from lib.kaggle.recorded_steps import fetch_and_record, watch_and_record
 from lib.kaggle.workspace import Workspace
 from tests.fuzz.bytes_mutations import mutate_bytes, mutate_json, nest
 from tests.fuzz.wire import HASTY, KEY, PAIR, SECRETS, Reply, Wire, open_once

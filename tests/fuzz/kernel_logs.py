@@ -6,8 +6,8 @@ import random
 import time
 from functools import cache
 
-from lib.kaggle.kernel_log import LogFollower, find_log_seconds, parse_log
-from lib.kaggle.secrets import clean_line
+from lib.kaggle.client.kernel_log import LogFollower, find_log_seconds, parse_log
+from lib.kaggle.client.secrets import clean_line
 from tests.fuzz.bytes_mutations import mutate_bytes, mutate_json, nest
 from tests.fuzz.wire import KEY, PAIR, SECRETS, Reply, Wire, open_once
 

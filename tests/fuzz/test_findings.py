@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lib.base.errors import PipelineError
-from lib.kaggle.kernel_log import find_log_seconds, parse_log
+from lib.kaggle.client.kernel_log import find_log_seconds, parse_log
 from tests.fuzz import api_answers, kernel_logs, shard_files
 from tests.fuzz.wire import KEY, PAIR
 from tests.kaggle_place import REF, open_place

@@ -15,8 +15,8 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from lib.kaggle.session import KaggleSession, open_session
-from lib.kaggle.timeouts import Patience
+from lib.kaggle.client.session import KaggleSession, open_session
+from lib.kaggle.client.timeouts import Patience
 
 USER, KEY = "ada", "feedface0123456789abcdef00c0ffee"
 PAIR = "YWRhOmZlZWRmYWNlMDEyMzQ1Njc4OWFiY2RlZjAwYzBmZmVl"  # base64 of USER:KEY

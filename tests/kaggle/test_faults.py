@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from lib.base.errors import InputError, PipelineError
-from lib.kaggle.errors import KaggleError
+from lib.kaggle.client.errors import KaggleError
+from lib.kaggle.client.kernels import get_status, list_outputs
+from lib.kaggle.client.session import open_session
+from lib.kaggle.client.submissions import count_left, submit_file, submit_kernel, wait_for_score
 from lib.kaggle.fetch import fetch_version
-from lib.kaggle.kernels import get_status, list_outputs
-from lib.kaggle.session import open_session
-from lib.kaggle.submissions import count_left, submit_file, submit_kernel, wait_for_score
 from lib.kaggle.watch import watch_version
 from tests.kaggle_desk import SIGNATURE
 from tests.kaggle_place import QUICK, REF, Place, open_place, play_complete

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lib.base.errors import PipelineError
-from lib.kaggle.download import PIECE
-from lib.kaggle.errors import KaggleError
+from lib.kaggle.client.download import PIECE
+from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.fetch import fetch_version
 from lib.kaggle.recorded_steps import fetch_and_record
 from lib.kaggle.runs_table import fold_events

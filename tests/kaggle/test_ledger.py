@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.base.errors import InputError, PipelineError
-from lib.commands.runs import compare_runs, list_runs
+from lib.commands.on_kaggle.runs import compare_runs, list_runs
 from lib.kaggle.ledger import LEDGER, append_event, read_events
 from lib.kaggle.runs_table import fold_events
 from lib.kaggle.workspace import Workspace

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from slugify import slugify as client_slugify  # what the kaggle client asks
 
 from lib.base.errors import InputError
-from lib.commands.init import fill_metadata
+from lib.commands.on_kaggle.init import fill_metadata
 from lib.kaggle.metadata import check_metadata, demand_owner, load_metadata, slugify
 from lib.kaggle.metadata_fields import parse_metadata
 from tests.kaggle_place import METADATA

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lib.base.errors import InputError, PipelineError
-from lib.kaggle.errors import KaggleError
+from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.git_state import GitState, read_git_state
 from lib.kaggle.metadata import check_metadata
 from lib.kaggle.push import check_clean, choose_machine, push_cargo

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from lib.base.errors import PipelineError
-from lib.commands.runs import list_runs
-from lib.kaggle.errors import KaggleError
+from lib.commands.on_kaggle.runs import list_runs
+from lib.kaggle.client.errors import KaggleError
+from lib.kaggle.client.save_kernel import is_same_source
 from lib.kaggle.ledger import LEDGER, list_pending
 from lib.kaggle.push_records import settle_pushes
 from lib.kaggle.runs_table import fold_events
-from lib.kaggle.save_kernel import is_same_source
 from lib.kaggle.workspace import Workspace
 from lib.kernel.recipes.table import DEFAULT_RECIPE
 from tests.kaggle_place import REF, Place, open_place, play_complete

@@ -11,9 +11,9 @@ import pytest
 
 from lib.base.errors import InputError
 from lib.commands.offline.submission_check import check_submission
-from lib.kaggle.credentials import find_credentials, is_private, list_secrets
+from lib.kaggle.client.credentials import find_credentials, is_private, list_secrets
+from lib.kaggle.client.secrets import clean_line, find_secrets, hide_queries, refuse_secrets
 from lib.kaggle.recorded_steps import submit_and_record
-from lib.kaggle.secrets import clean_line, find_secrets, hide_queries, refuse_secrets
 from tests.kaggle_place import REF, Place, make_script, open_place, play_complete
 from tests.kaggle_state import KEY, TOKEN, USER
 
@@ -162,4 +162,4 @@ def test_importing_the_host_never_authenticates(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert list(home.iterdir()) == []
-    assert importlib.import_module("lib.kaggle.session")
+    assert importlib.import_module("lib.kaggle.client.session")

@@ -14,10 +14,16 @@ import pytest
 from lib.base.errors import InputError, PipelineError
 from lib.commands.offline.submission_check import check_submission
 from lib.kaggle import recorded_steps
-from lib.kaggle.errors import KaggleError
+from lib.kaggle.client.errors import KaggleError
+from lib.kaggle.client.submissions import (
+    Checked,
+    Score,
+    find_submission,
+    submit_file,
+    wait_for_score,
+)
 from lib.kaggle.recorded_steps import fetch_and_record, submit_and_record, watch_and_record
 from lib.kaggle.runs_table import fold_events
-from lib.kaggle.submissions import Checked, Score, find_submission, submit_file, wait_for_score
 from tests.kaggle_desk import SIGNATURE, score
 from tests.kaggle_place import REF, Place, make_script, open_place, play_complete
 from tests.kaggle_state import COMPETITION

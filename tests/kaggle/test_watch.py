@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.base.errors import PipelineError
-from lib.kaggle.kernel_log import LogFollower, find_log_seconds, parse_log
+from lib.kaggle.client.kernel_log import LogFollower, find_log_seconds, parse_log
+from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.recorded_steps import watch_and_record
 from lib.kaggle.runs_table import fold_events
-from lib.kaggle.session import KaggleSession
 from lib.kaggle.watch import watch_version
 from tests.kaggle_desk import SIGNATURE
 from tests.kaggle_place import QUICK, REF, Place, open_place, play_complete

@@ -7,7 +7,7 @@ from typing import Any
 from lib.base.errors import PipelineError
 from lib.base.files import read_object, sha256_file
 from lib.base.run_files import IMAGES, MANIFEST
-from lib.kaggle.submissions import Checked
+from lib.kaggle.client.submissions import Checked
 from lib.kernel.competition.gan_challenge.submission_table import read_table
 from lib.kernel.competition.image_zip import read_zip
 from lib.kernel.competition.table import DEFAULT_COMPETITION, find_mismatch, find_rules

@@ -4,7 +4,7 @@ import argparse
 
 from lib.base.log import log
 from lib.commands.all_runs.collect import collect_runs
-from lib.commands.named_version import add_version, open_version
+from lib.commands.on_kaggle.named_version import add_version, open_version
 from lib.commands.options import Command
 from lib.kaggle.workspace import Workspace
 

@@ -9,7 +9,7 @@ from lib.commands.terminal.help_text import KAGGLE, find_group, tell
 from lib.kaggle.workspace import ROOT, Workspace
 
 if TYPE_CHECKING:
-    from lib.kaggle.session import KaggleSession
+    from lib.kaggle.client.session import KaggleSession
 
 
 def add_version(parser: argparse.ArgumentParser) -> None:
@@ -22,8 +22,8 @@ def add_version(parser: argparse.ArgumentParser) -> None:
 @contextmanager
 def open_version(text: str | None) -> Iterator[tuple[Workspace, "KaggleSession", str, int]]:
     """Sign in to Kaggle and yield (workplace, session, owner/slug, version)."""
+    from lib.kaggle.client.session import open_session  # requests is slow to import
     from lib.kaggle.push_records import settle_pushes
-    from lib.kaggle.session import open_session  # requests is slow to import
 
     work = Workspace(ROOT)
     work.read_metadata()  # raises where the owner is not filled in yet

@@ -14,9 +14,9 @@ from lib.base.attempts import attempt
 from lib.base.errors import PipelineError
 from lib.base.files import sha256_file
 from lib.base.log import log
-from lib.kaggle.errors import MALFORMED, KaggleError, explain
-from lib.kaggle.kernels import OutputFile
-from lib.kaggle.timeouts import Patience
+from lib.kaggle.client.errors import MALFORMED, KaggleError, explain
+from lib.kaggle.client.kernels import OutputFile
+from lib.kaggle.client.timeouts import Patience
 
 PIECE = 1 << 16  # bytes; a partial piece is lost, so a resumed download starts at a multiple
 _STALE = (400, 401, 403, 404, 410)  # answers of a signed address that has expired

@@ -9,14 +9,14 @@ from typing import Any
 from lib.base.attempts import attempt
 from lib.base.errors import PipelineError
 from lib.base.log import log
-from lib.kaggle.errors import KaggleError, find_cure
-from lib.kaggle.session import (
+from lib.kaggle.client.errors import KaggleError, find_cure
+from lib.kaggle.client.session import (
     KaggleSession,
     open_plain_session,
     read_number,
     read_text,
 )
-from lib.kaggle.upload import UploadGoneError, upload_file
+from lib.kaggle.client.upload import UploadGoneError, upload_file
 
 _WHAT = "creating the submission"
 _PAGES = 20

@@ -13,10 +13,10 @@ from requests.adapters import HTTPAdapter
 from lib.base.attempts import attempt
 from lib.base.errors import InputError
 from lib.base.log import log
-from lib.kaggle.credentials import CURE, Credentials, find_credentials, list_secrets
-from lib.kaggle.errors import MALFORMED, KaggleError, explain
-from lib.kaggle.secrets import clean_words
-from lib.kaggle.timeouts import Patience
+from lib.kaggle.client.credentials import CURE, Credentials, find_credentials, list_secrets
+from lib.kaggle.client.errors import MALFORMED, KaggleError, explain
+from lib.kaggle.client.secrets import clean_words
+from lib.kaggle.client.timeouts import Patience
 
 Answer = TypeVar("Answer")
 _LOOKS = 3  # after a lost answer, before the request counts as not arrived

@@ -102,9 +102,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int | Answer:
+    from lib.kaggle.client.session import open_session  # requests is slow to import
     from lib.kaggle.push import push_cargo
     from lib.kaggle.recorded_steps import watch_and_record
-    from lib.kaggle.session import open_session  # requests is slow to import
 
     work, metadata, git = prepare_push(options, options.format)
     chosen = read_config(options)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib.base.log import log
-from lib.kaggle.errors import KaggleError, find_cure
-from lib.kaggle.kernels import find_latest_version, get_kernel, get_status
+from lib.kaggle.client.errors import KaggleError, find_cure
+from lib.kaggle.client.kernels import find_latest_version, get_kernel, get_status
+from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.metadata import Metadata
-from lib.kaggle.session import KaggleSession
 
 _INVALID = ("tags", "dataset_sources", "competition_sources", "kernel_sources", "model_sources")
 

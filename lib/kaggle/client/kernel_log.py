@@ -7,8 +7,8 @@ from typing import Any
 
 import requests
 
-from lib.kaggle.errors import MALFORMED, KaggleError, explain
-from lib.kaggle.session import KaggleSession
+from lib.kaggle.client.errors import MALFORMED, KaggleError, explain
+from lib.kaggle.client.session import KaggleSession
 
 _END = "END_OF_LOG"
 _LATEST_S = 1e9  # a time beyond it is no time of a session

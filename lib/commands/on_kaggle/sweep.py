@@ -7,9 +7,9 @@ from functools import partial
 from lib.base.errors import PipelineError
 from lib.base.log import log
 from lib.commands.kernel_options import SETTINGS, add_config_options, read_config
+from lib.commands.on_kaggle.push import add_push_options, describe_quota, make_cargo, prepare_push
+from lib.commands.on_kaggle.runs import list_pushes, list_runs
 from lib.commands.options import Answer, Command
-from lib.commands.push import add_push_options, describe_quota, make_cargo, prepare_push
-from lib.commands.runs import list_pushes, list_runs
 
 
 def list_points(options: argparse.Namespace) -> list[argparse.Namespace]:
@@ -30,8 +30,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> Answer:
+    from lib.kaggle.client.session import open_session  # requests is slow to import
     from lib.kaggle.push_variants import Variant, sweep
-    from lib.kaggle.session import open_session  # requests is slow to import
 
     work, metadata, git = prepare_push(options)
     points = list_points(options)

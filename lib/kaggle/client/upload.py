@@ -7,8 +7,8 @@ from pathlib import Path
 import requests
 
 from lib.base.log import log
-from lib.kaggle.errors import MALFORMED, KaggleError, explain
-from lib.kaggle.timeouts import Patience
+from lib.kaggle.client.errors import MALFORMED, KaggleError, explain
+from lib.kaggle.client.timeouts import Patience
 
 _DONE = (200, 201)
 _RESUME = 308

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from lib.kaggle.errors import KaggleError, UnknownStatusError
-from lib.kaggle.session import KaggleSession, read_number, read_text
+from lib.kaggle.client.errors import KaggleError, UnknownStatusError
+from lib.kaggle.client.session import KaggleSession, read_number, read_text
 
 _MOST_PAGES = 100  # of a list of files; Kaggle keeps 500 files
 TERMINAL = ("COMPLETE", "ERROR", "CANCEL_ACKNOWLEDGED")

@@ -2,7 +2,7 @@
 
 import argparse
 
-from lib.commands.named_version import add_version, open_version
+from lib.commands.on_kaggle.named_version import add_version, open_version
 from lib.commands.options import Command
 
 

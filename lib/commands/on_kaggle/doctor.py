@@ -14,7 +14,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> Answer:
-    from lib.commands.doctor_checks import examine, format_findings  # requests is slow to import
+    from lib.commands.on_kaggle.doctor_checks import (  # requests is slow to import
+        examine,
+        format_findings,
+    )
 
     findings = examine(Workspace(ROOT))
     is_well = not any(finding.cure for finding in findings)

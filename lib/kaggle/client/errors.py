@@ -8,7 +8,7 @@ from typing import Any
 import requests
 
 from lib.base.errors import PipelineError
-from lib.kaggle.secrets import clean_words
+from lib.kaggle.client.secrets import clean_words
 
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
 _CURES = (  # pattern in the server's message -> what to do

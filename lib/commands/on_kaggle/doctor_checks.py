@@ -15,17 +15,17 @@ from lib.base.kaggle_limits import SOURCE_BYTES
 from lib.base.missing_packages import CURE as INSTALL
 from lib.base.missing_packages import explain_missing
 from lib.base.tables import format_table
-from lib.kaggle.credentials import CURE, find_credentials, is_private, list_secrets
+from lib.kaggle.client.credentials import CURE, find_credentials, is_private, list_secrets
+from lib.kaggle.client.secrets import refuse_secrets
 from lib.kaggle.git_state import read_git_state
 from lib.kaggle.ledger import LEDGER, list_pending
 from lib.kaggle.metadata import BUILD_MANIFEST, check_metadata, load_metadata
 from lib.kaggle.metadata_fields import FILE_NAME, Metadata
-from lib.kaggle.secrets import refuse_secrets
 from lib.kaggle.workspace import Workspace
 from lib.kernel.configuration.config import RANDOM_WEIGHTS, Config
 
 if TYPE_CHECKING:
-    from lib.kaggle.session import KaggleSession
+    from lib.kaggle.client.session import KaggleSession
 
 
 @dataclass(frozen=True)
@@ -169,8 +169,8 @@ def _examine_ledger(work: Workspace) -> Iterator[Finding]:
 
 def _ask_kaggle(work: Workspace, metadata: Metadata) -> Iterator[Finding]:
     with explain_missing("kaggle", "it cannot be asked, for a package is not installed"):
-        from lib.kaggle.kernels import find_latest_version
-        from lib.kaggle.session import open_session
+        from lib.kaggle.client.kernels import find_latest_version
+        from lib.kaggle.client.session import open_session
 
         with open_session(work.patience) as session:
             version = find_latest_version(session, metadata.ref)
@@ -185,7 +185,7 @@ def _examine_quota(session: "KaggleSession") -> Iterator[Finding]:
         ApiGetAcceleratorQuotaStatisticsRequest,
     )
 
-    from lib.kaggle.errors import KaggleError
+    from lib.kaggle.client.errors import KaggleError
 
     def read(request: Any) -> Finding:
         answer = session.kernels.get_accelerator_quota_statistics(request)
@@ -207,7 +207,7 @@ def _examine_quota(session: "KaggleSession") -> Iterator[Finding]:
 
 
 def _examine_limits(session: "KaggleSession", metadata: Metadata) -> Iterator[Finding]:
-    from lib.kaggle.submissions import count_left
+    from lib.kaggle.client.submissions import count_left
 
     for competition in metadata.competition_sources[:1]:
         left = count_left(session, competition)

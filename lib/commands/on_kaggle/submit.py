@@ -3,7 +3,7 @@
 import argparse
 from functools import partial
 
-from lib.commands.named_version import add_version, open_version
+from lib.commands.on_kaggle.named_version import add_version, open_version
 from lib.commands.options import Answer, Command
 from lib.commands.terminal.help_text import KAGGLE, find_group
 
