@@ -85,6 +85,8 @@ def adopt_late(
     caller holds the lock of pushes.
     """
     ref, request = intent["ref"], intent.get("request_sha256")
+    if not work.locate_source(str(intent.get("source_sha256"))).is_file():
+        return None  # any version might be it
     pushed = _search(work, session, intent).look()
     if pushed is None:
         return None
