@@ -14,11 +14,12 @@ from lib.base.missing_packages import explain_missing
 from lib.base.terminal import paint
 from lib.commands.all_runs.collect import collect_runs
 from lib.commands.all_runs.row import RunRow
+from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
 from lib.commands.options import Command
 from lib.commands.terminal.help_text import KAGGLE, OUTPUT, find_group
 from lib.kaggle.ledger import list_pending
 from lib.kaggle.runs_table import format_runs
-from lib.kaggle.workspace import ROOT, Workspace
+from lib.kaggle.workspace import Workspace
 from lib.kernel.configuration.aliases import modernise_config
 from lib.kernel.configuration.configure import differences
 from lib.kernel.recipes.auto.preset import AUTO_PRESET
@@ -119,6 +120,7 @@ def _settle(work: Workspace) -> None:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
+    add_entry(parser)
     find_group(parser, KAGGLE).add_argument(
         "--diff", nargs=2, metavar=("A", "B"), help="what differs between two versions"
     )
@@ -128,7 +130,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    work = Workspace(ROOT)
+    work = open_workspace(options)
     with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):
         if list_pending(work.read_ledger(tell=True)):
             _settle(work)
