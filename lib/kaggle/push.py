@@ -34,9 +34,8 @@ class Cargo:
 
     source: Path  # the built kernel
     bundle_sha256: str  # as in the run's manifest
-    recipe: str
-    overrides: tuple[str, ...]  # "key=value", as the user gave them
-    config: dict[str, Any]
+    label: str  # what `runs` calls it
+    facts: dict[str, Any]  # of the project, recorded with the push
     git: GitState
     minutes: float | None = None  # of the run, as it plans them; None: Kaggle's own limit holds
 
@@ -115,17 +114,14 @@ def _push(
 
 def _list_facts(metadata: Metadata, cargo: Cargo, source: str, request: str) -> dict[str, Any]:
     return {
+        **cargo.facts,
         "commit": cargo.git.commit,
         "changed": list(cargo.git.changed),
         "bundle_sha256": cargo.bundle_sha256,
         "source_sha256": sha256_bytes(source.encode()),
         "request_sha256": request,  # of metadata and source
-        "recipe": cargo.recipe,
-        "overrides": list(cargo.overrides),
-        "config": cargo.config,
+        "label": cargo.label,
         "machine_shape": metadata.machine_shape,
-        "weights_file": cargo.config.get("weights_file", ""),
-        "weights_sha256": cargo.config.get("weights_sha256", ""),
     }
 
 

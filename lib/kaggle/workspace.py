@@ -36,15 +36,21 @@ class Workspace:
     submission: str = SUBMISSION  # the output that is submitted
     best: str = ""  # "low" or "high": which scores come first; "": the latest run does
     entry: str = ""  # as --entry named it; "": the project is this repository
+    is_overridden: bool = False  # --competition was given: it stands above all that is recorded
 
     def name_command(self, words: str) -> str:
         """Words such as "watch 3" -> the whole command line that works on this project."""
         entry = f" --entry {shlex.quote(self.entry)}" if self.entry else ""
         return f"python build.py {words}{entry}"
 
-    def read_metadata(self, form: str = "script") -> Metadata:
-        """Read kernel-metadata.json for a form; raise InputError while its owner is missing."""
-        metadata = parse_metadata(take_form(read_fields(self.root / FILE_NAME), form))
+    def read_metadata(self, form: str | None = None) -> Metadata:
+        """Read kernel-metadata.json for a form; raise InputError while its owner is missing.
+
+        Without a form it is this repository's script, or what the file of --entry's project says.
+        """
+        form = form or (None if self.entry else "script")
+        fields = read_fields(self.root / FILE_NAME)
+        metadata = parse_metadata(take_form(fields, form) if form else fields)
         demand_owner(metadata)
         return metadata
 

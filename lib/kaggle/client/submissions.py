@@ -29,8 +29,7 @@ class Checked:
     path: Path
     sha256: str
     contents: str  # a description of it, in words
-    bundle_sha256: str
-    weights: str  # file name and first hex digits of the sha256
+    origin: str  # what made it, in words
 
 
 # (folder of a fetched run, its push in the ledger) -> Checked, or PipelineError
