@@ -9,6 +9,7 @@ from lib.base.disk_errors import explain_disk
 from lib.base.errors import InputError, PipelineError
 from lib.base.files import sha256_bytes, write_text
 from lib.base.log import log
+from lib.kaggle.client.account import explain_owner
 from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.client.kernels import find_latest_version
 from lib.kaggle.client.save_kernel import Pushed, push_kernel
@@ -108,6 +109,7 @@ def _push(
     except KaggleError as error:
         if not error.lost:  # else it may have arrived, and stays pending
             record_refusal(work, push_id, ref, before, error.got)
+        explain_owner(session, ref, error)
         raise
     record_push(work, push_id, pushed, facts)
     return pushed
