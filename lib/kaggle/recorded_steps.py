@@ -21,6 +21,7 @@ from lib.kaggle.client.submissions import (
 )
 from lib.kaggle.fetch import fetch_version
 from lib.kaggle.metadata_fields import Metadata
+from lib.kaggle.running_device import check_saved_log, find_asked_shape
 from lib.kaggle.watch import Watched, demand_complete, watch_version
 from lib.kaggle.workspace import Workspace
 
@@ -33,7 +34,8 @@ def watch_and_record(work: Workspace, session: KaggleSession, ref: str, version:
     Ctrl-C leaves the kernel running: the code is then 130, and a line says how to resume.
     """
     try:
-        watched = watch_version(session, ref, version)
+        asked = find_asked_shape(work, ref, version)
+        watched = watch_version(session, ref, version, asked)
     except KeyboardInterrupt:
         log("watch", "stopped watching; the kernel goes on")
         log("watch", f"to resume: python build.py watch {ref.split('/')[1]}/{version}")
@@ -70,6 +72,7 @@ def fetch_and_record(work: Workspace, session: KaggleSession, ref: str, version:
         bundle_sha256=manifest.get("bundle_sha256"),
         random_weights=manifest.get("random_weights"),
     )
+    check_saved_log(work, ref, version, target)
     where = target.relative_to(work.root)
     log("fetch", f"{fetched.files} files in {where}")
     if fetched.unverified:

@@ -58,7 +58,7 @@ def explain(what: str, error: Exception, secrets: Sequence[str] = ()) -> KaggleE
     if isinstance(error, requests.Timeout):
         return _lost(what, "no answer within the deadline")
     if isinstance(error, HugeAnswerError):
-        return KaggleError(what, got=f"an answer of {error}", cure=_LATER, lost=True)
+        return KaggleError(what, got=f"an answer of {error}", cure=LATER, lost=True)
     if isinstance(error, StrayRedirectError):
         cure = "sign in to the network that you are in, if it asks for that; then try again"
         return KaggleError(what, got=f"{error}, which was not followed", cure=cure)
