@@ -78,7 +78,8 @@ def push_cargo(work: Workspace, session: KaggleSession, metadata: Metadata, carg
         if pushed := _settle(work, session, metadata.ref, facts["request_sha256"]):
             log("push", "that is this push: nothing new is sent")
         else:
-            pushed = _push(work, session, metadata, source, facts)
+            with explain_owner(session, metadata.ref):
+                pushed = _push(work, session, metadata, source, facts)
     _demand_faultless(pushed)
     log("push", f"{pushed.ref} version {pushed.version}, bundle {cargo.bundle_sha256[:12]}")
     log("push", f"{pushed.url}")
@@ -109,7 +110,6 @@ def _push(
     except KaggleError as error:
         if not error.lost:  # else it may have arrived, and stays pending
             record_refusal(work, push_id, ref, before, error.got)
-        explain_owner(session, ref, error)
         raise
     record_push(work, push_id, pushed, facts)
     return pushed

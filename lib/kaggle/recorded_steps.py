@@ -76,8 +76,7 @@ def fetch_and_record(work: Workspace, session: KaggleSession, ref: str, version:
     where = target.relative_to(work.root)
     log("fetch", f"{fetched.files} files in {where}")
     if fetched.unverified:
-        names = ", ".join(fetched.unverified[:5])
-        log("fetch", f"not in the kernel's manifest, so not verified: {names}")
+        log("fetch", f"not in the manifest, so not verified: {', '.join(fetched.unverified[:5])}")
     demand_complete("fetch", Watched(status, fetched.minutes), ref, version)
     if fetched.manifest is None:
         raise PipelineError(

@@ -1,6 +1,7 @@
 """Ask Kaggle whose the credentials are, and how many hours of a GPU or TPU they have left."""
 
-import contextlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -87,12 +88,13 @@ def find_owner_cure(account: str, ref: str) -> str:
     )
 
 
-def explain_owner(session: KaggleSession, ref: str, refusal: KaggleError) -> None:
-    """Give a refused push the cure of find_owner_cure, where that is the reason.
-
-    Nothing is changed where Kaggle cannot be asked now.
-    """
-    if refusal.lost or refusal.code == 401:
-        return
-    with contextlib.suppress(KaggleError):
-        refusal.cure = find_owner_cure(ask_account(session), ref) or refusal.cure
+@contextmanager
+def explain_owner(session: KaggleSession, ref: str) -> Iterator[None]:
+    """Give a refusal within the block the cure of find_owner_cure, where that is the reason."""
+    try:
+        yield
+    except KaggleError as refusal:
+        if not refusal.lost and refusal.code != 401:
+            with suppress(KaggleError):  # it cannot be asked now
+                refusal.cure = find_owner_cure(ask_account(session), ref) or refusal.cure
+        raise
