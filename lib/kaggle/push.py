@@ -9,6 +9,7 @@ from lib.base.disk_errors import explain_disk
 from lib.base.errors import InputError, PipelineError
 from lib.base.files import sha256_bytes, write_text
 from lib.base.log import log
+from lib.kaggle.client.account import explain_owner
 from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.client.kernels import find_latest_version
 from lib.kaggle.client.save_kernel import Pushed, push_kernel
@@ -76,7 +77,8 @@ def push_cargo(work: Workspace, session: KaggleSession, metadata: Metadata, carg
         if pushed := _settle(work, session, metadata.ref, facts["request_sha256"]):
             log("push", "that is this push: nothing new is sent")
         else:
-            pushed = _push(work, session, metadata, source, facts)
+            with explain_owner(session, metadata.ref):
+                pushed = _push(work, session, metadata, source, facts)
     _demand_faultless(pushed)
     log("push", f"{pushed.ref} version {pushed.version}, bundle {cargo.bundle_sha256[:12]}")
     log("push", f"{pushed.url}")

@@ -23,6 +23,7 @@ from lib.kaggle.client.submissions import (
     wait_for_score,
 )
 from lib.kaggle.fetch import fetch_version
+from lib.kaggle.running_device import check_saved_log, find_asked_shape
 from lib.kaggle.runs_table import read_number
 from lib.kaggle.watch import Watched, demand_complete, watch_version
 from lib.kaggle.workspace import Workspace
@@ -36,7 +37,8 @@ def watch_and_record(work: Workspace, session: KaggleSession, ref: str, version:
     Ctrl-C leaves the kernel running: the code is then 130, and a line says how to resume.
     """
     try:
-        watched = watch_version(session, ref, version)
+        asked = find_asked_shape(work, ref, version)
+        watched = watch_version(session, ref, version, asked)
     except KeyboardInterrupt:
         log("watch", "stopped watching; the kernel goes on")
         again = work.name_command(f"watch {ref.split('/')[1]}/{version}")
@@ -79,11 +81,11 @@ def fetch_and_record(work: Workspace, session: KaggleSession, ref: str, version:
         verified="bundle_sha256" in manifest and work.submission not in fetched.unverified,
         submission_sha256=_hash_file(target / work.submission),
     )
+    check_saved_log(work, ref, version, target)
     where = target.relative_to(work.root)
     log("fetch", f"{fetched.files} files in {where}")
     if fetched.unverified:
-        names = ", ".join(fetched.unverified[:5])
-        log("fetch", f"not in the kernel's manifest, so not verified: {names}")
+        log("fetch", f"not in the manifest, so not verified: {', '.join(fetched.unverified[:5])}")
     demand_complete("fetch", Watched(status, fetched.minutes), ref, version)
     if work.entry and "bundle_sha256" not in manifest:
         log("fetch", f"not verified: the program left no {MANIFEST} of this loop's kernels")

@@ -174,7 +174,7 @@ def _create(
             return number
         if found := _look_for(session, competition, marker, before):
             return found
-        raise KaggleError(_WHAT, got=repr(message), cure=find_cure(message, 400))
+        raise KaggleError(_WHAT, got=repr(message), cure=find_cure(message, 400, competition))
 
     def recover(error: KaggleError) -> int | None:
         if not (error.passing and error.lost):
