@@ -8,7 +8,9 @@ from typing import Any
 import requests
 
 from lib.base.errors import PipelineError
+from lib.kaggle.client.deadline import DeadlineError
 from lib.kaggle.client.secrets import clean_words
+from lib.kaggle.client.transport import HugeAnswerError, StrayRedirectError
 
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
 _CURES = (  # pattern in the server's message -> what to do
@@ -97,8 +99,18 @@ def explain(what: str, error: Exception, secrets: Sequence[str] = ()) -> KaggleE
     """
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return _explain_answer(what, error.response, secrets)
+    if (words := _find_deadline(error)) is not None:
+        return _lost(what, words)
     if isinstance(error, requests.Timeout):
         return _lost(what, "no answer within the deadline")
+    if isinstance(error, HugeAnswerError):
+        return KaggleError(what, got=f"an answer of {error}", cure=_LATER, lost=True)
+    if isinstance(error, StrayRedirectError):
+        cure = "sign in to the network that you are in, if it asks for that; then try again"
+        return KaggleError(what, got=f"{error}, which was not followed", cure=cure)
+    if isinstance(error, json.JSONDecodeError):  # requests' own is one, too
+        empty = not error.doc.strip()
+        return _lost(what, "an empty answer" if empty else "an answer that is no JSON")
     if isinstance(error, requests.RequestException):
         return _lost(what, f"the connection failed ({type(error).__name__})")
     if isinstance(error, KeyError):  # kagglesdk raises it for a word that its enum does not have
@@ -110,6 +122,13 @@ def explain(what: str, error: Exception, secrets: Sequence[str] = ()) -> KaggleE
             passing=True,
         )
     return _lost(what, f"an answer that is not of the protocol ({type(error).__name__})")
+
+
+def _find_deadline(error: BaseException | None) -> str | None:
+    """Return the words of the DeadlineError behind an exception of requests; None for another."""
+    while error is not None and not isinstance(error, DeadlineError):
+        error = error.__cause__ or error.__context__
+    return None if error is None else str(error)
 
 
 def read_message(response: requests.Response, secrets: Sequence[str]) -> tuple[int, str]:

@@ -13,6 +13,9 @@ class Patience:
 
     connect_s: float = 15.0
     answer_s: float = 90.0  # of silence on an open connection
+    call_s: float = 120.0  # of a whole call, from its first byte to its answer's last
+    slow_bytes_s: float = 10_000  # a transfer that moves fewer bytes a second for slow_s ends
+    slow_s: float = 60.0
     attempts: int = 6  # of one call, where it may be repeated
     pause_s: float = 1.0  # before the second attempt; doubled each time
     longest_pause_s: float = 60.0
