@@ -4,8 +4,8 @@ A kernel that was deleted and made anew counts its versions from one again, so a
 be of an older kernel's version of the same number.
 """
 
-import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from lib.base.errors import PipelineError
 from lib.base.run_files import MANIFEST
@@ -24,7 +24,7 @@ def demand_completed(work: Workspace, session: KaggleSession, ref: str, version:
             "submit",
             f"{ref} version {version} has not ended, so nothing was submitted",
             got=status.name,
-            cure=f"python build.py watch {ref.split('/')[1]}/{version}",
+            cure=work.name_command(f"watch {ref.split('/')[1]}/{version}"),
         )
     demand_complete("submit", Watched(status, None), ref, version)
 
@@ -32,23 +32,21 @@ def demand_completed(work: Workspace, session: KaggleSession, ref: str, version:
 def is_current(work: Workspace, session: KaggleSession, ref: str, version: int) -> bool:
     """Tell whether a fetched folder's manifest is the very file that Kaggle holds now.
 
-    The manifest names the bundle and the sha256 of each output.
+    The manifest names the bundle and the sha256 of each output. Where a program left none, the file
+    to submit is compared itself.
     """
     folder = work.locate_run(ref, version)
-    place = folder.with_name(f".{folder.name}.now")
+    name = MANIFEST if (folder / MANIFEST).is_file() else work.submission
     files = {file.name: file for file in list_outputs(session, ref, version)[0]}
-    if MANIFEST not in files:
+    if name not in files:
         return False
-    try:
-        with open_plain_session(session.patience) as plain:
-            downloader = Downloader(
-                plain, session.patience, place, lambda: list_outputs(session, ref, version)[0]
-            )
-            held = place / MANIFEST
-            downloader.save(files[MANIFEST], held, None)
-            return _read(held) == _read(folder / MANIFEST)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+    with TemporaryDirectory() as place, open_plain_session(session.patience) as plain:
+        held = Path(place) / "held"
+        downloader = Downloader(
+            plain, session.patience, Path(place), lambda: list_outputs(session, ref, version)[0]
+        )
+        downloader.save(files[name], held, None)
+        return _read(held) == _read(folder / name)
 
 
 def _read(path: Path) -> bytes | None:

@@ -30,8 +30,7 @@ class Checked:
     path: Path
     sha256: str
     contents: str  # a description of it, in words
-    bundle_sha256: str
-    weights: str  # file name and first hex digits of the sha256
+    origin: str  # what made it, in words
 
 
 # (folder of a fetched run, its push in the ledger) -> Checked, or PipelineError
@@ -188,7 +187,7 @@ def _create(
         number, message = session.ask_once(_WHAT, read, request)
         if number > 0:
             return number
-        cure = find_cure(message, 400)  # words without a number may be a refusal: no repetition
+        cure = find_cure(message, 400, competition)  # words may be a refusal: no repetition
         got = repr(message) if message else "an answer without a number"
         raise KaggleError(_WHAT, got=got, cure=cure, passing=not message, lost=True)
 
