@@ -1,5 +1,6 @@
 """Watch, fetch or submit a version on Kaggle, and record the outcome in the ledger."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from lib.base.disk_errors import explain_disk
@@ -20,11 +21,13 @@ from lib.kaggle.client.submissions import (
     wait_for_score,
 )
 from lib.kaggle.fetch import fetch_version
+from lib.kaggle.fetched_folder import list_lacking
 from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.watch import Watched, demand_complete, watch_version
 from lib.kaggle.workspace import Workspace
 
 _INTERRUPTED = 130
+_NAMED = 10  # files that were not fetched; more are counted
 
 
 def watch_and_record(work: Workspace, session: KaggleSession, ref: str, version: int) -> int:
@@ -45,8 +48,14 @@ def watch_and_record(work: Workspace, session: KaggleSession, ref: str, version:
     return 0
 
 
-def fetch_and_record(work: Workspace, session: KaggleSession, ref: str, version: int) -> None:
-    """Fetch a version's outputs and record its FID in the ledger."""
+def fetch_and_record(
+    work: Workspace,
+    session: KaggleSession,
+    ref: str,
+    version: int,
+    patterns: Sequence[str] = (),
+) -> None:
+    """Fetch a version's outputs, or those that a pattern names, and record it in the ledger."""
     status = session.repeat(lambda: get_status(session, ref, version))
     if not status.is_terminal:
         raise PipelineError(
@@ -57,7 +66,7 @@ def fetch_and_record(work: Workspace, session: KaggleSession, ref: str, version:
         )
     target = work.locate_run(ref, version)
     with explain_disk("fetch", "the outputs cannot be written", target):
-        fetched = fetch_version(session, ref, version, target)
+        fetched = fetch_version(session, ref, version, target, patterns)
     manifest = fetched.manifest or {}
     work.record(
         "fetch",
@@ -65,8 +74,7 @@ def fetch_and_record(work: Workspace, session: KaggleSession, ref: str, version:
         version,
         status=status.name,
         minutes=fetched.minutes,
-        fid=fetched.metrics.get("fid"),
-        floor=fetched.metrics.get("floor"),
+        **{key: fetched.metrics[key] for key in ("fid", "floor") if key in fetched.metrics},
         bundle_sha256=manifest.get("bundle_sha256"),
         random_weights=manifest.get("random_weights"),
     )
@@ -75,6 +83,7 @@ def fetch_and_record(work: Workspace, session: KaggleSession, ref: str, version:
     if fetched.unverified:
         names = ", ".join(fetched.unverified[:5])
         log("fetch", f"not in the kernel's manifest, so not verified: {names}")
+    _tell_left_out(fetched.left_out)
     demand_complete("fetch", Watched(status, fetched.minutes), ref, version)
     if fetched.manifest is None:
         raise PipelineError(
@@ -85,6 +94,12 @@ def fetch_and_record(work: Workspace, session: KaggleSession, ref: str, version:
         )
     _compare_bundle(work, ref, version, manifest.get("bundle_sha256"))
     log("fetch", f"next: python build.py submit {ref.split('/')[1]}/{version} -m TEXT")
+
+
+def _tell_left_out(names: Sequence[str]) -> None:
+    if names:
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        log("fetch", f"not fetched: {', '.join(names[:_NAMED])}{more}")
 
 
 def _compare_bundle(work: Workspace, ref: str, version: int, bundle: object) -> None:
@@ -139,8 +154,8 @@ def _check_run(
 ) -> Checked:
     """Fetch a version, unless it is already here, and check its CSV."""
     folder = work.locate_run(ref, version)
-    if not (folder / MANIFEST).is_file():
-        log("submit", f"version {version} is not here yet: fetching it")
+    if list_lacking(folder):
+        log("submit", f"version {version} is not here yet, or not all of it: fetching it")
         fetch_and_record(work, session, ref, version)
     checked = check(folder, work.find_push(ref, version))
     log("submit", f"{checked.path.name}: {checked.contents}, sha256 {checked.sha256[:12]}")
