@@ -58,10 +58,17 @@ def build_kernel(
     facts: dict[str, Any] = {"commit": state.commit, "changed": list(state.changed)}
     facts.update(config=as_dict(config), form=form, full=full)
     entry = make_entry(root, config, full, in_notebook=form == "notebook")
-    path = root / metadata.code_file
     if form == "notebook":
+        path = root / metadata.code_file
         return _build_notebook(entry, tell_story(config, root / "LICENSE"), path, fields, facts)
-    manifest_path = root / BUILD_MANIFEST
+    return write_script(root, entry, fields, facts)
+
+
+def write_script(
+    root: Path, entry: Entry, fields: dict[str, Any], facts: dict[str, Any]
+) -> BuiltKernel:
+    """(root, Entry, fields of the metadata, facts for its manifest) -> the script, written."""
+    path, manifest_path = root / parse_metadata(fields).code_file, root / BUILD_MANIFEST
     for place in (path, manifest_path):
         check_output_file("build", place)
     bundle = build_bundle(entry)

@@ -16,6 +16,7 @@ from lib.kaggle.client.secrets import refuse_secrets
 from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.git_state import GitState
 from lib.kaggle.ledger import list_pending
+from lib.kaggle.machine_shapes import choose_timeout, describe_shape, is_cpu, is_tpu
 from lib.kaggle.metadata import check_metadata
 from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.push_records import (
@@ -37,6 +38,7 @@ class Cargo:
     overrides: tuple[str, ...]  # "key=value", as the user gave them
     config: dict[str, Any]
     git: GitState
+    minutes: float | None = None  # of the run, as it plans them; None: Kaggle's own limit holds
 
 
 def check_clean(git: GitState, allow_dirty: bool) -> None:
@@ -60,6 +62,10 @@ def push_cargo(work: Workspace, session: KaggleSession, metadata: Metadata, carg
     A version that Kaggle accepted with faults is recorded too, because it runs nevertheless. If an
     earlier push of the same was cut off but did arrive, it is used instead of a new one.
     """
+    if cargo.minutes is not None:
+        seconds = choose_timeout(cargo.minutes, metadata.machine_shape)
+        metadata = replace(metadata, session_timeout_s=seconds)
+        log("push", f"Kaggle ends the run after {seconds / 60:g} min, even if it hangs")
     for warning in check_metadata(metadata, work.root, for_push=True):
         log("push", f"warning: {warning}")
     source = cargo.source.read_text(encoding="utf-8")
@@ -127,9 +133,10 @@ def choose_machine(metadata: Metadata, accelerator: str | None) -> Metadata:
     """(Metadata, --accelerator or None) -> Metadata with that machine_shape for this push."""
     if accelerator is None:
         return metadata
-    log("push", f"machine_shape {accelerator} (given by --accelerator)")
-    is_tpu = accelerator.lower().startswith("tpu")
-    return replace(metadata, machine_shape=accelerator, enable_gpu=not is_tpu, enable_tpu=is_tpu)
+    shape = "" if is_cpu(accelerator) else accelerator
+    log("push", f"on {describe_shape(shape)}, as --accelerator says")
+    gpu, tpu = bool(shape) and not is_tpu(shape), is_tpu(shape)
+    return replace(metadata, machine_shape=shape, enable_gpu=gpu, enable_tpu=tpu)
 
 
 def _demand_faultless(pushed: Pushed) -> None:

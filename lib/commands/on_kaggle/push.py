@@ -17,6 +17,7 @@ from lib.commands.kernel_options import (
 from lib.commands.options import Answer, Command
 from lib.commands.terminal.help_text import KAGGLE, find_group, tell
 from lib.kaggle.git_state import GitState, read_git_state
+from lib.kaggle.machine_shapes import list_usual
 from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.workspace import ROOT, Workspace
 from lib.kernel.competition.table import DEFAULT_COMPETITION, find_mismatch
@@ -39,6 +40,7 @@ def add_push_options(parser: argparse.ArgumentParser) -> None:
     add_full_option(parser)
     group = find_group(parser, KAGGLE)
     words = tell("machine_shape of this push alone", "that of kernel-metadata.json")
+    words += f": {list_usual()}"
     group.add_argument("--accelerator", metavar="SHAPE", help=words)
     group.add_argument(
         "--allow-dirty", action="store_true", help="push sources that are in no commit"
@@ -80,7 +82,8 @@ def make_cargo(
 
     built = build_kernel(ROOT, config, form, options.full)
     overrides = list_overrides(options)
-    return Cargo(built.path, built.sha256, options.recipe, overrides, as_dict(config), git)
+    facts = (options.recipe, overrides, as_dict(config), git)
+    return Cargo(built.path, built.sha256, *facts, minutes=config.minutes)
 
 
 def warn_of_weights(chosen: ChosenConfig, metadata: Metadata) -> None:

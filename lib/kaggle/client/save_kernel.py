@@ -160,4 +160,5 @@ def _make_save_request(metadata: Metadata, source: str) -> Any:
     request.docker_image_pinning_type = metadata.docker_image_pinning_type or None
     request.docker_image = metadata.docker_image or None
     request.machine_shape = metadata.machine_shape or None
+    request.session_timeout_seconds = metadata.session_timeout_s
     return request
