@@ -4,7 +4,7 @@ import io
 import json
 import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ class Fault:
     silent_s: float = 0.0
     cut: int = -1  # bytes of a body that pass before the connection breaks
     skip: int = 0  # calls that go well before
+    pieces: Iterable[bytes] | None = None  # sent as they are, instead of an answer
+    drip_s: float = 0.0  # between two of them
 
 
 @dataclass
