@@ -4,7 +4,7 @@ import io
 import json
 import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +36,8 @@ class Fault:
     cut: int = -1  # bytes of a body that pass before the connection breaks
     skip: int = 0  # calls that go well before
     late_s: float = 0.0  # the connection breaks at once, the effect comes so many seconds later
+    pieces: Iterable[bytes] | None = None  # sent as they are, instead of an answer
+    drip_s: float = 0.0  # between two of them
 
 
 @dataclass

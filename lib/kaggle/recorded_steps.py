@@ -26,6 +26,7 @@ from lib.kaggle.client.submissions import (
 )
 from lib.kaggle.current_run import demand_completed, is_current
 from lib.kaggle.fetch import fetch_version
+from lib.kaggle.fetched_folder import list_lacking
 from lib.kaggle.running_device import check_saved_log, find_asked_shape
 from lib.kaggle.runs_table import read_number
 from lib.kaggle.submit_records import keep_journal, look_once, record_submission, settle_marked
@@ -33,6 +34,7 @@ from lib.kaggle.watch import Watched, demand_complete, watch_version
 from lib.kaggle.workspace import Workspace
 
 _INTERRUPTED = 130
+_NAMED = 10  # files that were not fetched; more are counted
 
 
 def watch_and_record(work: Workspace, session: KaggleSession, ref: str, version: int) -> int:
@@ -56,11 +58,17 @@ def watch_and_record(work: Workspace, session: KaggleSession, ref: str, version:
     return 0
 
 
-def fetch_and_record(work: Workspace, session: KaggleSession, ref: str, version: int) -> None:
-    """Fetch a version's outputs; record the project's columns and the hash of what to submit.
+def fetch_and_record(
+    work: Workspace,
+    session: KaggleSession,
+    ref: str,
+    version: int,
+    patterns: Sequence[str] = (),
+) -> None:
+    """Fetch a version's outputs, or those that a pattern names, and record what they say.
 
-    A program that is no kernel of ours need not write a manifest: its outputs are then recorded as
-    not verified, and that is said.
+    The ledger gets the project's columns and the hash of what to submit. A program that is no
+    kernel of ours need not write a manifest: its outputs are then not verified, and that is said.
     """
     status = session.repeat(lambda: get_status(session, ref, version))
     if not status.is_terminal:
@@ -72,7 +80,7 @@ def fetch_and_record(work: Workspace, session: KaggleSession, ref: str, version:
         )
     target = work.locate_run(ref, version)
     with explain_disk("fetch", "the outputs cannot be written", target):
-        fetched = fetch_version(session, ref, version, target)
+        fetched = fetch_version(session, ref, version, target, patterns)
     manifest = fetched.manifest or {}
     work.record(
         "fetch",
@@ -90,6 +98,7 @@ def fetch_and_record(work: Workspace, session: KaggleSession, ref: str, version:
     log("fetch", f"{fetched.files} files in {where}")
     if fetched.unverified:
         log("fetch", f"not in the manifest, so not verified: {', '.join(fetched.unverified[:5])}")
+    _tell_left_out(fetched.left_out)
     demand_complete("fetch", Watched(status, fetched.minutes), ref, version)
     if work.entry and "bundle_sha256" not in manifest:
         log("fetch", f"not verified: the program left no {MANIFEST} of this loop's kernels")
@@ -122,6 +131,12 @@ def _pick_columns(
 
 def _hash_file(path: Path) -> str | None:
     return sha256_file(path) if path.is_file() else None
+
+
+def _tell_left_out(names: Sequence[str]) -> None:
+    if names:
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        log("fetch", f"not fetched: {', '.join(names[:_NAMED])}{more}")
 
 
 def _compare_bundle(work: Workspace, ref: str, version: int, bundle: object) -> None:
@@ -185,8 +200,11 @@ def _check_run(
 ) -> Checked:
     """Fetch a version, unless it is already here as Kaggle holds it, and check its CSV."""
     folder = work.locate_run(ref, version)
-    if not (folder / MANIFEST).is_file() and not (work.entry and folder.is_dir()):
-        log("submit", f"version {version} is not here yet: fetching it")
+    lacking = list_lacking(folder)
+    if work.entry and lacking == [MANIFEST] and (folder / work.submission).is_file():
+        lacking = []  # a program that leaves no manifest
+    if lacking:
+        log("submit", f"version {version} is not here yet, or not all of it: fetching it")
         fetch_and_record(work, session, ref, version)
     elif not is_current(work, session, ref, version):
         where = folder.relative_to(work.root)

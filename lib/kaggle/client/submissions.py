@@ -187,7 +187,7 @@ def _create(
         number, message = session.ask_once(_WHAT, read, request)
         if number > 0:
             return number
-        cure = find_cure(message, 400, competition)  # words may be a refusal: no repetition
+        cure = find_cure(message, 400, competition)  # words without a number may be a refusal
         got = repr(message) if message else "an answer without a number"
         raise KaggleError(_WHAT, got=got, cure=cure, passing=not message, lost=True)
 
