@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Self
 
 _HOST = """
-import json, os, sys, traceback
+import importlib, json, os, pkgutil, sys, traceback
 sys.path.insert(0, os.getcwd())
 from lib.commands.command_line import COMMANDS, load_command, main
 import kagglesdk.kaggle_client, kagglesdk.kaggle_creds
-import kagglesdk.competitions.types.competition_api_service
-import kagglesdk.kernels.types.kernels_api_service
-import lib.commands.offline.submission_check, lib.commands.kernel_build
-import lib.kaggle.push, lib.kaggle.push_variants, lib.kaggle.recorded_steps, lib.kaggle.settle
+for name in ("competitions.types.competition", "datasets.types.dataset", "kernels.types.kernels"):
+    importlib.import_module(f"kagglesdk.{name}_api_service")
+for name in ("lib.bundler", "lib.kaggle", "lib.commands.bundling", "lib.commands.on_kaggle"):
+    for found in pkgutil.walk_packages(importlib.import_module(name).__path__, f"{name}."):
+        importlib.import_module(found.name)
+import lib.commands.kernel_build
 for name in COMMANDS:
     load_command(name)
 told = os.fdopen(os.dup(1), "w")

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.kaggle_chaos.command_host import CommandHost
-from tests.kaggle_chaos.kills import WINDOW_S
-from tests.kaggle_chaos.storm import Storm, play_distinct
+from tests.kaggle_chaos.storm import Storm
+from tests.kaggle_chaos.tasks import play, write_project
 from tests.kaggle_prompt import Prompt
 
 
@@ -15,10 +15,10 @@ def open_storm(folder: Path, tell: Callable[[str], None]) -> Iterator[Storm]:
     """Copy the repository, start its Kaggle and the host of its commands."""
     prompt = Prompt(folder)
     try:
-        prompt.server.play = play_distinct
+        prompt.server.play = play
         prompt.server.daily_limit = 10**6
-        table = f"[tool.kernelpress]\nsettle_seconds = {WINDOW_S}\n"
-        (prompt.root / "pyproject.toml").write_text(table)
+        prompt.server.data_set_stages = ["READY"]
+        write_project(prompt)
         with CommandHost(prompt.root, prompt.environment) as host:
             host.start("init", "--owner", "ada")
             code, shown = host.wait()

@@ -1,59 +1,33 @@
 """Kills of the loop's commands, each repeated until it is done -> nothing is lost or doubled."""
 
-import json
 import os
 import random
-import re
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from lib.base.files import sha256_bytes
-from lib.kaggle.ledger import LEDGER, list_pending, read_events
+from lib.kaggle.data_set_records import DataSetRecords
+from lib.kaggle.ledger import LEDGER, PUSH, SUBMIT, list_pending, read_events
+from lib.kaggle.workspace import Workspace
 from tests.kaggle_chaos.command_host import CommandHost
 from tests.kaggle_chaos.kills import AFTER_CALL, AFTER_EFFECT, BEFORE_EFFECT, Kill, draw_kill
-from tests.kaggle_place import make_outputs
-from tests.kaggle_prompt import Prompt
-from tests.kaggle_state import Version
-
-MAIN = "ada/kernelpress-gan-challenge"
-_MOST_TRIES = 12
-
-
-@dataclass(frozen=True)
-class Task:
-    """A command of the loop, as the storm types it."""
-
-    words: tuple[str, ...]  # {round} stands for the number of the round
-    calls: int  # about as many as it makes
-    effect: str = ""  # the call that must take effect once; "": it only asks
-
-
-# A round types the tasks of its kind in turn. weights: add its row, and its check to Storm.
-TASKS = {
-    "push": Task(
-        ("push", "--allow-dirty", "--recipe", "pixel", "--set", "seed={round}"), 4, "SaveKernel"
-    ),
-    "fetch": Task(("fetch",), 8),
-    "submit": Task(("submit", "-m", "round {round}"), 9, "CreateSubmission"),
-    "submit --kernel": Task(
-        ("submit", "--kernel", "-m", "round {round}"), 8, "CreateCodeSubmission"
-    ),
-    "sweep": Task(
-        ("sweep", "--allow-dirty", "--recipe", "pixel", "--set", "seed={round}1,{round}2"),
-        16,
-        "SaveKernel",
-    ),
-}
-ROUNDS = (
-    ("push", "fetch", "submit"),
-    ("push", "fetch", "submit --kernel"),
-    ("push", "submit"),
-    ("sweep",),
+from tests.kaggle_chaos.tasks import (
+    DATA_SET,
+    PROJECT,
+    REF,
+    ROUNDS,
+    TASKS,
+    Task,
+    read_folder,
+    write_round,
 )
+from tests.kaggle_prompt import Prompt
+
+_MOST_TRIES = 12
 
 
 @dataclass
@@ -74,10 +48,13 @@ class Storm:
             numbers = random.Random(f"{seed}/{number}")
             names = ROUNDS[(number - 1) % len(ROUNDS)]
             self.too_late = 0
+            model = write_round(self.prompt, number)
             for name in names:
                 self._run_task(name, number, numbers, count)
             self.prompt.server.wait_late()
             self._check(names, number)
+            if "weights" in names:
+                self._check_data_set(model, number)
             self.tell(f"round {number}: {', '.join(names)}: nothing lost, nothing doubled")
         return Counter(kill.command for kill in self.kills)
 
@@ -86,7 +63,7 @@ class Storm:
         task = TASKS[name]
         words = [word.format(round=number) for word in task.words]
         for _ in range(numbers.choice((1, 1, 2))):
-            kill = draw_kill(numbers, name, task.calls, bool(task.effect))
+            kill = draw_kill(numbers, name, task.calls, bool(task.effects))
             if len(self.kills) < count and self._kill(words, task, kill):
                 self.kills.append(kill)
                 self.too_late += kill.is_too_late
@@ -104,15 +81,15 @@ class Storm:
         server = self.prompt.server
         usual, made = server.answer, len(server.calls)
         server.faults.clear()
-        if kill.fault:
-            server.fail(task.effect, **kill.fault)
+        for name in task.effects if kill.fault else ():
+            server.fail(name, **kill.fault)
         pid = self.host.start(*words)
 
         def strike() -> None:
             self.host.kill(pid, signal.SIGKILL)
 
         def answer(name: str, body: dict[str, Any]) -> dict[str, Any]:
-            if name != task.effect:
+            if name not in task.effects:
                 return usual(name, body)
             if kill.moment == BEFORE_EFFECT:
                 strike()
@@ -128,35 +105,53 @@ class Storm:
             strike()
         code, shown = self.host.wait()
         server.answer = usual  # type: ignore[method-assign]
+        server.faults.clear()
         assert "Traceback" not in shown, shown
         return code == -signal.SIGKILL
 
     def _check(self, names: tuple[str, ...], number: int) -> None:
-        """Compare what Kaggle holds with what was meant, and with the ledger."""
-        self.host.start("runs")
+        """Compare what Kaggle holds with what was meant, with the ledgers and the folders."""
+        folders = {"sweep": self.prompt.root}
+        for name in names:
+            root = folders.get(name, self.prompt.root / PROJECT)
+            if name not in ("push", "sweep") and not name.startswith("submit"):
+                continue
+            events = self._read_events(root)
+            self._check_versions(events, number)
+            if name.startswith("submit"):
+                self._check_submission(events, number)
+
+    def _read_events(self, root: Path) -> list[dict[str, Any]]:
+        """Let `runs` take up what turned up late; return the ledger, which is whole and settled."""
+        entry = () if root == self.prompt.root else ("--entry", f"{PROJECT}/main.py")
+        self.host.start("runs", *entry)
         code, shown = self.host.wait()
         assert code == 0, shown
-        path = self.prompt.root / LEDGER
-        events = read_events(path)
-        lines = [line for line in path.read_text().splitlines() if line]
+        events = read_events(root / LEDGER)
+        lines = [line for line in (root / LEDGER).read_text().splitlines() if line]
         assert len(events) == len(lines), "the ledger has a broken line"
-        assert not list_pending(events), shown
-        assert not list_pending(events, "submit"), shown
-        self._check_versions(events, number)
-        if any(name.startswith("submit") for name in names):
-            self._check_submission(events, number)
+        for kind in (PUSH, SUBMIT):
+            assert not list_pending(events, kind), shown
+        return events
 
     def _check_versions(self, events: list[dict[str, Any]], number: int) -> None:
-        """Each version of Kaggle's is one push of the ledger; equal ones only where too late."""
+        """Each version on Kaggle is one push of the ledger; equal ones only where one came late."""
         pushes = Counter((e["ref"], e["version"]) for e in events if e["event"] == "push")
-        server = self.prompt.server
-        held = {(each.ref, each.number) for listed in server.versions.values() for each in listed}
+        refs = {event["ref"] for event in events if event["event"] == "push"}
+        versions = self.prompt.server.versions
+        held = {(each.ref, each.number) for ref in refs for each in versions[ref]}
         assert pushes == Counter(held), f"round {number}: {pushes} instead of {held}"
-        for ref, listed in server.versions.items():
-            sources = Counter(each.request["text"] for each in listed)
-            doubled = sum(sources.values()) - len(sources)
+        for ref in refs:
+            sources = Counter(each.request["text"] for each in versions[ref])
+            doubled = sources.total() - len(sources)
             late = sum(bool(e.get("twins")) for e in events if e["ref"] == ref)
-            assert doubled <= late, f"round {number}: {doubled} of {ref} are doubled, {late} named"
+            told = f"round {number}: {doubled} of {ref} are doubled, {late} named"
+            assert doubled <= late, told
+        fetched = {(e["ref"], e["version"]) for e in events if e["event"] == "fetch"}
+        for ref, version in fetched:
+            root = self.prompt.root / PROJECT if ref == REF else self.prompt.root
+            here = read_folder(root / "runs" / ref.split("/")[1] / f"v{version}")
+            assert here == versions[ref][version - 1].outputs, f"{ref} version {version}"
 
     def _check_submission(self, events: list[dict[str, Any]], number: int) -> None:
         """The round's file was submitted once, or its late twin is named."""
@@ -172,19 +167,14 @@ class Storm:
         assert len(made) == 1 + len(named), f"round {number}: {made}"
         assert len(made) == 1 or self.too_late, f"round {number}: {made}"
 
-
-def play_distinct(version: Version) -> None:
-    """A new version -> ended at once, with outputs that no other version has."""
-    own = re.search(r"sha256[^:\n]*: ([0-9a-f]{64})", version.request["text"])
-    version.statuses = ["COMPLETE"]
-    outputs = make_outputs(own[1] if own else "")
-    mark = int(sha256_bytes(version.request["text"].encode())[:8], 16)
-    csv = outputs["submission.csv"].replace(b"dig-000000,0,", f"dig-000000,{mark},".encode())
-    manifest = json.loads(outputs["run_manifest.json"])
-    manifest["artefacts"]["submission.csv"] = sha256_bytes(csv)
-    text = json.dumps(manifest).encode()
-    version.outputs = {**outputs, "submission.csv": csv, "run_manifest.json": text}
-    version.events = [{"stream_name": "stdout", "time": 66.0, "data": "all done\n"}]
+    def _check_data_set(self, model: bytes, number: int) -> None:
+        """The round's weights are one version of the data set."""
+        made = self.prompt.server.data_sets[DATA_SET].versions
+        same = [each.number for each in made if model in each.files.values()]
+        assert same, f"round {number}: its weights are lost"
+        assert len(same) == 1 or self.too_late, f"round {number}: versions {same} are the same"
+        records = DataSetRecords(Workspace(self.prompt.root), DATA_SET)
+        assert not records.list_pending(), f"round {number}"
 
 
 def _wait_for(is_so: Callable[[], bool]) -> None:

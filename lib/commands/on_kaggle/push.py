@@ -15,6 +15,7 @@ from lib.commands.kernel_options import (
     add_full_option,
     read_config,
 )
+from lib.commands.on_kaggle.open_workspace import open_workspace
 from lib.commands.options import Answer, Command
 from lib.commands.terminal.help_text import KAGGLE, find_group, tell
 from lib.kaggle.git_state import GitState, read_git_state
@@ -62,7 +63,7 @@ def prepare_push(
     """Read metadata and git state; raise InputError where no commit holds the sources."""
     from lib.kaggle.push import check_clean, choose_machine  # requests is slow to import
 
-    work = Workspace(ROOT)
+    work = open_workspace(options)
     metadata = choose_machine(work.read_metadata(form), options.accelerator)
     git = read_git_state(ROOT)
     check_clean(git, options.allow_dirty)
