@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.kaggle_desk import RefusedError, SubmissionDesk, sign_address
+from tests.kaggle_datasets import DataSetDesk
+from tests.kaggle_desk import RefusedError, sign_address
 from tests.kaggle_sandbox import Sandbox
 
 USER, KEY, TOKEN = "ada", "0123456789abcdef0123456789abcdef", "KGAT_" + "5" * 32
@@ -59,8 +60,10 @@ class Version:
         return self.status in ("COMPLETE", "ERROR", "CANCEL_ACKNOWLEDGED")
 
 
-class KaggleState(SubmissionDesk):
-    """What Kaggle knows: versions and their runs, uploads, submissions; and what goes wrong."""
+class KaggleState(DataSetDesk):
+    """What Kaggle knows: versions, runs, data sets, submissions; and what goes wrong."""
+
+    owner = USER
 
     def __init__(self, folder: Path, data: Path | None = None) -> None:
         super().__init__()
@@ -128,6 +131,7 @@ class KaggleState(SubmissionDesk):
                 "ListSubmissions": self._list_submissions,
                 "GetSubmission": self._get_submission,
                 "GetSubmissionLimits": self._get_limits,
+                **self.list_data_set_calls(),
             }
             if name not in methods:
                 raise RefusedError(404, f"there is no {name}", "NOT_FOUND")
@@ -172,6 +176,8 @@ class KaggleState(SubmissionDesk):
         running = sum(not v.is_over for versions in self.versions.values() for v in versions)
         if body.get("enableGpu") and running >= 2:
             raise RefusedError(400, "Maximum batch GPU session count of 2 reached.")
+        if body["slug"].split("/")[0].lower() != USER:
+            raise RefusedError(404, "Notebook not found", "NOT_FOUND")
         version = self._save(body["slug"], body)
         return {
             "ref": f"/code/{version.ref}",
@@ -185,10 +191,15 @@ class KaggleState(SubmissionDesk):
         invalid = {}
         for kind in ("dataset", "competition", "kernel", "model"):
             given = body.get(f"{kind}DataSources", [])
-            unknown = [name for name in given if name not in _KNOWN_SOURCES.get(kind, set())]
+            unknown = [name for name in given if not self._knows(kind, name)]
             if unknown:
                 invalid[f"invalid{kind.title()}Sources"] = unknown
         return invalid
+
+    def _knows(self, kind: str, name: str) -> bool:
+        if name in _KNOWN_SOURCES.get(kind, set()):
+            return True
+        return kind == "dataset" and self.is_known_data_set(name)
 
     def _save(self, ref: str, body: dict[str, Any]) -> Version:
         with self._lock:
@@ -208,6 +219,8 @@ class KaggleState(SubmissionDesk):
         attached = {COMPETITION: self.data} if self.data else {}
         if self.inception and INCEPTION in version.request.get("datasetDataSources", []):
             attached["inception"] = self.inception
+        sources = version.request.get("datasetDataSources", [])
+        attached |= self.mount_data_sets(sources, self.folder / "data-sets" / str(id(version)))
         sandbox = Sandbox(place, attached)
         self._sandboxes.append(sandbox)
 

@@ -13,7 +13,7 @@ from lib.base.tables import format_table
 from lib.commands.options import BUILD_PY, Command, parse_and_run
 from lib.commands.terminal.help_text import find_width, format_examples
 
-ON_KAGGLE = ("init", "doctor", "push", "watch", "fetch", "submit", "runs", "sweep")
+ON_KAGGLE = ("init", "doctor", "weights", "push", "watch", "fetch", "submit", "runs", "sweep")
 # The commands in the groups of the help, in the order of their use.
 GROUPS = {
     "on this machine": ("build", "run", "synth", "decode"),

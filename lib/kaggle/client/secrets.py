@@ -25,10 +25,10 @@ _SEQUENCE = re.compile(
 
 def find_secrets(text: str, secrets: Iterable[str]) -> list[tuple[int, str]]:
     """(a text, known secrets) -> (line from 1, the kind of secret) for each, without the secret."""
-    finds = []
+    finds, home = [], _own_home()  # once, for a text may have a million lines
     for number, line in enumerate(text.splitlines(), start=1):
         finds += [(number, what) for what in _name_secrets(line, secrets)]
-        if _HOME.search(line) or _own_home() in line:
+        if _HOME.search(line) or home in line:
             finds.append((number, "an absolute home path"))
     return finds
 

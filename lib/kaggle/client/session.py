@@ -40,6 +40,11 @@ class KaggleSession:
         """kagglesdk's client of CompetitionApiService."""
         return self.sdk.competitions.competition_api_client
 
+    @property
+    def data_sets(self) -> Any:
+        """kagglesdk's client of DatasetApiService."""
+        return self.sdk.datasets.dataset_api_client
+
     def ask(self, what: str, method: Callable[[Any], Answer], request: Any) -> Answer:
         """Call a method of kagglesdk, again if need be; `what` names the call in messages.
 

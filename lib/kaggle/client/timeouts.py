@@ -24,6 +24,8 @@ class Patience:
     grace_s: float = 120.0  # during which a new kernel may be invisible
     run_s: float = (SESSION_MINUTES + 60) * 60.0  # a session and an hour in the queue
     score_s: float = 3600.0
+    data_set_s: float = 3600.0  # until a data set is processed
+    settle_s: float = 60.0  # in which a late effect of a lost call is still looked for
 
     def list_pauses(self) -> list[float]:
         """List the pauses before each repetition of a call."""
