@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tests.kaggle_datasets import DataSetDesk
 from tests.kaggle_desk import RefusedError, sign_address
@@ -58,6 +59,11 @@ class Version:
     @property
     def is_over(self) -> bool:
         return self.status in ("COMPLETE", "ERROR", "CANCEL_ACKNOWLEDGED")
+
+
+def quote_name(name: str) -> str:
+    """A file's name -> how it stands in an address."""
+    return quote(name, errors="surrogatepass")
 
 
 class KaggleState(DataSetDesk):
@@ -257,7 +263,7 @@ class KaggleState(DataSetDesk):
             "files": [
                 {
                     "fileName": name,
-                    "url": sign_address(f"files/{version.ref}/{version.number}/{name}"),
+                    "url": sign_address(f"files/{version.ref}/{version.number}/{quote_name(name)}"),
                 }
                 for name in names[start : start + size]
             ]
