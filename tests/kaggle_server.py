@@ -103,6 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
         self.kaggle.calls.append((name, body))
         fault = self.kaggle.take_fault(name)
+        if fault is not None and fault.late_s:
+            self.kaggle.answer_late(name, body, fault.late_s)
         if fault is not None and self._misbehave(fault):
             return
         try:
@@ -237,7 +239,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.pieces is not None:
             self._drip(fault.pieces, fault.drip_s)
             return True
-        if fault.reset == "before":
+        if fault.reset == "before" or fault.late_s:
             self._reset()
             return True
         if fault.answer is not None:
