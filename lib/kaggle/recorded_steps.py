@@ -88,7 +88,7 @@ def fetch_and_record(
         version,
         status=status.name,
         minutes=fetched.minutes,
-        metrics=_pick_columns(work.columns, fetched.metrics, manifest),
+        metrics=_pick_columns(session, work.columns, fetched.metrics, manifest),
         bundle_sha256=manifest.get("bundle_sha256"),
         verified="bundle_sha256" in manifest and work.submission not in fetched.unverified,
         submission_sha256=_hash_file(target / work.submission),
@@ -116,14 +116,17 @@ def fetch_and_record(
 
 
 def _pick_columns(
-    names: Sequence[str], metrics: dict[str, Any], manifest: dict[str, Any]
+    session: KaggleSession,
+    names: Sequence[str],
+    metrics: dict[str, Any],
+    manifest: dict[str, Any],
 ) -> dict[str, Any]:
     """(columns, metrics.json, the manifest) -> the columns' values that fit into a table."""
     picked = {}
     for name in names:
         value = metrics.get(name, manifest.get(name))
         if isinstance(value, (str, int, float)):
-            picked[name] = value[:200] if isinstance(value, str) else value
+            picked[name] = session.clean(value)[:200] if isinstance(value, str) else value
         elif (number := read_number(value)) is not None:
             picked[name] = number
     return picked
