@@ -6,8 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lib.base.tables import format_table
-from lib.kaggle.ledger import list_pending
+from lib.kaggle.ledger import list_pending, replace_nan
 
+# The keys of `runs --entry --json`, `watch --json` and `fetch --json`, in their order.
+RUN_KEYS = (
+    *("ref", "version", "status", "when", "label", "minutes", "metrics", "verified"),
+    *("submission", "public", "private", "machine_shape", "commit", "bundle_sha256"),
+)
 _TOLD = ("status", "fetch", "submitting", "submit", "unsubmitted", "score")  # about a version
 _MAKES_A_ROW = ("fetch", "submit", "score")  # also where the version was pushed elsewhere
 _GAP = 2  # spaces between two columns
@@ -43,6 +48,12 @@ class Run:
     def read(self, column: str) -> float | None:
         """The name of a column -> the number in it; None for anything else."""
         return read_number(self.metrics.get(column))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what is known of the version as JSON values, with RUN_KEYS as its keys."""
+        own = {**vars(self), "when": self.when, "label": self.label}
+        known = {**self.push, **own}
+        return {key: replace_nan(known.get(key)) for key in RUN_KEYS}
 
 
 @dataclass(frozen=True)

@@ -88,9 +88,13 @@ class Workspace:
 
     def find_push(self, ref: str, version: int) -> dict[str, Any] | None:
         """Find a version's push in the ledger; None where it was pushed from elsewhere."""
-        for event in reversed(self.read_ledger()):
-            if event["event"] == "push" and (event["ref"], event["version"]) == (ref, version):
-                return event
+        return self.find_event("push", ref, version)
+
+    def find_event(self, event: str, ref: str, version: int) -> dict[str, Any] | None:
+        """Find the last event of a kind in the ledger that is about a version; None for none."""
+        for each in reversed(self.read_ledger()):
+            if (each["event"], each["ref"], each["version"]) == (event, ref, version):
+                return each
         return None
 
     def find_last_version(self, ref: str) -> int:

@@ -9,17 +9,27 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from lib.base.errors import InputError
+from lib.base.errors import InputError, nearest_name
 from lib.base.log import log
 from lib.base.missing_packages import explain_missing
 from lib.base.terminal import paint
 from lib.commands.all_runs.collect import collect_runs
 from lib.commands.all_runs.row import RunRow
 from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
+from lib.commands.on_kaggle.runs_export import EXPORTS, export_csv
 from lib.commands.options import Command
 from lib.commands.terminal.help_text import KAGGLE, OUTPUT, find_group, find_width
 from lib.kaggle.ledger import list_pending
-from lib.kaggle.runs_table import SCORES, Column, Run, format_runs, list_columns, show_number
+from lib.kaggle.runs_table import (
+    SCORES,
+    Column,
+    Run,
+    fold_events,
+    format_runs,
+    list_columns,
+    rank_runs,
+    show_number,
+)
 from lib.kaggle.workspace import Workspace
 from lib.kernel.configuration.aliases import modernise_config
 from lib.kernel.configuration.configure import differences
@@ -33,6 +43,8 @@ def list_runs(work: Workspace) -> str:
 
     On a terminal the best one is bold, where any has a score or an FID.
     """
+    if work.entry:
+        return _list_project(work)
     rows = list_pushes(work)
     if not rows:
         return "no push is recorded yet: python build.py push"
@@ -43,6 +55,25 @@ def list_runs(work: Workspace) -> str:
         return table
     head, best, *others = table.split("\n")
     return "\n".join([head, paint(best, "bold", sys.stdout), *others])
+
+
+def list_rows(work: Workspace) -> list[dict[str, Any]]:
+    """Read a workplace's ledger and return its versions as JSON values, best first."""
+    if not work.entry:
+        return [row.as_json() for row in list_pushes(work)]
+    return [run.as_json() for run in _rank_project(work)]
+
+
+def _rank_project(work: Workspace) -> list[Run]:
+    return rank_runs(fold_events(work.read_ledger()), work.best, next(iter(work.columns), ""))
+
+
+def _list_project(work: Workspace) -> str:
+    """Return the table of a project that --entry chose."""
+    runs = _rank_project(work)
+    if not runs:
+        return f"no push is recorded yet: {work.name_command('push')}"
+    return format_runs(runs, list_columns(work.columns), find_width())
 
 
 def _list_columns(beside: Mapping[int, str]) -> list[Column]:
@@ -155,17 +186,32 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     find_group(parser, OUTPUT).add_argument(
         "--json", action="store_true", help="print JSON; keys: docs/BOARD.md"
     )
+    words = f"print all that is known of them: {', '.join(EXPORTS)}"
+    find_group(parser, OUTPUT).add_argument("--export", metavar="FORM", help=words)
+
+
+def _check_export(options: argparse.Namespace) -> None:
+    if options.export is None:
+        return
+    if options.export not in EXPORTS:
+        cure = nearest_name(options.export, EXPORTS)
+        raise InputError("runs", f"there is no form {options.export!r}", cure=cure)
+    if options.json or options.diff:
+        cure = "leave out one of both"
+        raise InputError("runs", "--export goes with neither --json nor --diff", cure=cure)
 
 
 def _run(options: argparse.Namespace) -> int:
+    _check_export(options)
     work = open_workspace(options)
-    with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):
+    with contextlib.redirect_stdout(sys.stderr if options.json or options.export else sys.stdout):
         if list_pending(work.read_ledger(tell=True)):
             _settle(work)
     if options.json:
         found: Any = find_differences(work, *options.diff) if options.diff else None
-        rows = found or [row.as_json() for row in list_pushes(work)]
-        print(json.dumps(rows, indent=1))
+        print(json.dumps(found or list_rows(work), indent=1))
+    elif options.export:
+        print(export_csv(list_rows(work)), end="")
     else:
         print(compare_runs(work, *options.diff) if options.diff else list_runs(work))
     return 0
@@ -179,5 +225,6 @@ RUNS = Command(
     (
         ("runs", "all pushes from here"),
         ("runs --diff 3 5", "what differs between two versions"),
+        ("runs --export csv", "all that is known, for a spreadsheet"),
     ),
 )
