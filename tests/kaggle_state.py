@@ -65,6 +65,7 @@ class KaggleState(SubmissionDesk):
         self.folder = folder
         self.data = data  # the competition's
         self.inception: Path | None = None  # the data set of that name
+        self.competitions: dict[str, Path] = {}  # further ones, and their data
         self.rules_accepted = True
         self.as_cell = False
         self.play: Callable[[Version], None] | None = None  # instead of running the script
@@ -183,7 +184,8 @@ class KaggleState(SubmissionDesk):
         invalid = {}
         for kind in ("dataset", "competition", "kernel", "model"):
             given = body.get(f"{kind}DataSources", [])
-            unknown = [name for name in given if name not in _KNOWN_SOURCES.get(kind, set())]
+            known = {*_KNOWN_SOURCES.get(kind, set()), *self.competitions}
+            unknown = [name for name in given if name not in known]
             if unknown:
                 invalid[f"invalid{kind.title()}Sources"] = unknown
         return invalid
@@ -204,6 +206,8 @@ class KaggleState(SubmissionDesk):
     def _run(self, version: Version) -> None:
         place = self.folder / version.ref.replace("/", "-") / f"v{version.number}"
         attached = {COMPETITION: self.data} if self.data else {}
+        asked = version.request.get("competitionDataSources", [])
+        attached |= {name: data for name, data in self.competitions.items() if name in asked}
         if self.inception and INCEPTION in version.request.get("datasetDataSources", []):
             attached["inception"] = self.inception
         sandbox = Sandbox(place, attached)

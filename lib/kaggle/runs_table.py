@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lib.base.tables import format_table
+from lib.kaggle.client.secrets import clean_line
 from lib.kaggle.ledger import list_pending, replace_nan
 
 # The keys of `runs --entry --json`, `watch --json` and `fetch --json`, in their order.
@@ -115,7 +116,8 @@ def format_runs(runs: Sequence[Run], columns: Sequence[Column], width: int) -> s
 
     Columns are left out, then cut, until the lines fit; a last line names those left out.
     """
-    shown, cells = list(columns), [[column.cell(run) for run in runs] for column in columns]
+    shown = list(columns)
+    cells = [[clean_line(column.cell(run), ()) for run in runs] for column in columns]
     gone = []
     while _measure(shown, cells, cut=True) > width:
         droppable = [column for column in shown if column.drop]

@@ -42,9 +42,9 @@ class Made:
     differences: tuple[Difference, ...]
 
 
-def add_bundler_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that decide what a bundle holds, for every command that makes one."""
-    data, output = find_group(parser, DATA), find_group(parser, OUTPUT)
+def add_bundler_options(parser: argparse.ArgumentParser, group: str = "") -> None:
+    """Add the options that decide what a bundle holds, in one group or in those of `bundle`."""
+    data, output = find_group(parser, group or DATA), find_group(parser, group or OUTPUT)
     for name, metavar, words in (
         ("--path", "DIR", "a folder in which packages lie too, as in PYTHONPATH"),
         ("--include", "GLOB", "take these modules too (lib.plugins.*), or files (assets/*.json)"),

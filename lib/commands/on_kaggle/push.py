@@ -24,7 +24,7 @@ from lib.commands.on_kaggle.push_entry import (
     load_entry,
 )
 from lib.commands.options import Answer, Command
-from lib.commands.terminal.help_text import KAGGLE, find_group, tell
+from lib.commands.terminal.help_text import BUNDLE, KAGGLE, find_group, tell
 from lib.kaggle.git_state import GitState, read_git_state
 from lib.kaggle.machine_shapes import list_usual
 from lib.kaggle.metadata_fields import Metadata
@@ -121,7 +121,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add_push_options(parser)
     add_entry(parser)
     add_project_options(parser)
-    add_bundler_options(parser)
+    add_bundler_options(parser, BUNDLE)
     words = "watch the run until it ends"
     find_group(parser, KAGGLE).add_argument("--wait", action="store_true", help=words)
 
