@@ -9,6 +9,7 @@ from typing import Any
 from lib.commands.all_runs.row import show_line
 
 EXPORTS = ("csv",)
+_COMPUTED = ("=", "+", "-", "@", "\t", "\r")
 _NESTED = "metrics"  # an object whose keys become columns of their own
 
 
@@ -45,6 +46,6 @@ def _show(value: Any) -> str:
     """A JSON value -> the text of its cell."""
     if value is None:
         return ""
-    if isinstance(value, str):
-        return show_line(value)
+    if isinstance(value, str):  # a spreadsheet would compute it, where it begins so
+        return ("'" if value[:1] in _COMPUTED else "") + show_line(value)
     return json.dumps(value, sort_keys=True)
