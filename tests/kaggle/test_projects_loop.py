@@ -150,26 +150,24 @@ def test_what_the_check_refuses_is_not_submitted(prompt: Prompt, project: Path) 
     assert "public score" in prompt.build(*words)
 
 
-@pytest.mark.parametrize(
-    ("check", "words"),
-    [
-        ("rule:verify", "there is no module rule in the project's folder"),
-        ("rules:verfy", "did you mean 'verify'?"),
-        ("rules:TEN", "TEN of rules is no function, got int"),
-        ("broken:verify", "broken cannot be imported, got ModuleNotFoundError: No module named"),
-        ("faulty:verify", "faulty cannot be imported, got SyntaxError"),
-        ("rules", 'expected a text "module:function"'),
-    ],
-)
-def test_a_check_that_is_none_is_told_before_the_push(
-    prompt: Prompt, project: Path, check: str, words: str
-) -> None:
+CHECKS = {
+    "rule:verify": "there is no module rule in the project's folder",
+    "rules:verfy": "did you mean 'verify'?",
+    "rules:TEN": "TEN of rules is no function, got int",
+    "broken:verify": "broken cannot be imported, got ModuleNotFoundError: No module named",
+    "faulty:verify": "faulty cannot be imported, got SyntaxError",
+    "rules": 'expected a text "module:function"',
+}
+
+
+def test_a_check_that_is_none_is_told_before_the_push(prompt: Prompt, project: Path) -> None:
     (project / "broken.py").write_text("import no_such_module\n")
     (project / "faulty.py").write_text("def verify(:\n")
-    write_table(project, check=json.dumps(check))
-    refused = prompt.build("push", *ENTRY, code=2)
-    assert words in refused
-    assert "cure: " in refused
+    for check, words in CHECKS.items():
+        write_table(project, check=json.dumps(check))
+        refused = prompt.build("push", *ENTRY, code=2)
+        assert words in refused
+        assert "cure: " in refused
     assert prompt.server.versions == {}
 
 

@@ -12,6 +12,7 @@ from lib.commands.on_kaggle.named_version import (
     open_version,
 )
 from lib.commands.options import Answer, Command
+from lib.commands.terminal.help_text import KAGGLE, find_group
 from lib.kaggle.workspace import Workspace
 
 
@@ -23,6 +24,14 @@ def tell_comparison(work: Workspace, ref: str, version: int) -> None:
             log("fetch", f"compared: {row.comparison.words}")
 
 
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    add_version(parser)
+    words = 'save only files of such names, as "*.csv"; can be given again'
+    find_group(parser, KAGGLE).add_argument(
+        "--file-pattern", action="append", default=[], metavar="GLOB", help=words
+    )
+
+
 def _run(options: argparse.Namespace) -> int | Answer:
     from lib.kaggle.recorded_steps import fetch_and_record  # requests is slow to import
 
@@ -30,7 +39,7 @@ def _run(options: argparse.Namespace) -> int | Answer:
     with open_version(options) as opened:
         work, _, ref, version = opened
         try:
-            fetch_and_record(*opened)
+            fetch_and_record(*opened, options.file_pattern)
             if not work.entry:
                 tell_comparison(work, ref, version)
         except PipelineError as error:
@@ -43,12 +52,13 @@ def _run(options: argparse.Namespace) -> int | Answer:
 FETCH = Command(
     "fetch",
     "save and verify a run's outputs",
-    add_version,
+    _add_options,
     _run,
     (
         ("fetch", "the outputs of the last push, into runs/"),
         ("fetch 3", "those of version 3"),
         ("fetch other-kernel/3", "those of another kernel"),
+        ('fetch 3 --file-pattern "*.csv"', "the CSV alone, verified as well"),
     ),
     json=RUN_FACTS,
 )

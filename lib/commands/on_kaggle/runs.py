@@ -19,7 +19,6 @@ from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
 from lib.commands.on_kaggle.runs_export import EXPORTS, export_csv
 from lib.commands.options import Command
 from lib.commands.terminal.help_text import KAGGLE, OUTPUT, find_group, find_width
-from lib.kaggle.ledger import list_pending
 from lib.kaggle.runs_table import (
     SCORES,
     Column,
@@ -30,6 +29,7 @@ from lib.kaggle.runs_table import (
     rank_runs,
     show_number,
 )
+from lib.kaggle.settle import is_settled, settle_all
 from lib.kaggle.workspace import Workspace
 from lib.kernel.configuration.aliases import modernise_config
 from lib.kernel.configuration.configure import differences
@@ -170,9 +170,7 @@ def _settle(work: Workspace) -> None:
     """Look up pending pushes on Kaggle, or print why that is impossible."""
     try:
         with explain_missing("push", "Kaggle cannot be asked, for a package is not installed"):
-            from lib.kaggle.push_records import settle_pushes  # requests is slow to import
-
-            settle_pushes(work)
+            settle_all(work)
     except InputError as error:
         log("push", f"whether it arrived is not known yet: {error.what}, got {error.got}")
         log("push", f"cure: {error.cure}")
@@ -205,7 +203,7 @@ def _run(options: argparse.Namespace) -> int:
     _check_export(options)
     work = open_workspace(options)
     with contextlib.redirect_stdout(sys.stderr if options.json or options.export else sys.stdout):
-        if list_pending(work.read_ledger(tell=True)):
+        if not is_settled(work.read_ledger(tell=True)):
             _settle(work)
     if options.json:
         found: Any = find_differences(work, *options.diff) if options.diff else None
