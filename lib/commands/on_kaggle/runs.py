@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from lib.base.errors import InputError, nearest_name
@@ -50,7 +50,7 @@ def list_runs(work: Workspace) -> str:
         return "no push is recorded yet: python build.py push"
     runs = [row.run for row in rows if row.run]
     beside = {id(row.run): row.comparison.short for row in rows if row.comparison}
-    table = format_runs(runs, _list_columns(beside), find_width())
+    table = format_runs(runs, _list_columns(runs, beside), find_width())
     if rows[0].public is None and rows[0].fid is None:
         return table
     head, best, *others = table.split("\n")
@@ -76,8 +76,12 @@ def _list_project(work: Workspace) -> str:
     return format_runs(runs, list_columns(work.columns), find_width())
 
 
-def _list_columns(beside: Mapping[int, str]) -> list[Column]:
-    """(a Run's id -> how its FID stands beside the best before) -> the columns of our kernel."""
+def _list_columns(runs: Sequence[Run], beside: Mapping[int, str]) -> list[Column]:
+    """(Runs, the id of each -> how its FID stands beside the best before) -> our kernel's columns.
+
+    Overrides that all runs have stand last, where they are cut first.
+    """
+    common = set.intersection(*(set(_list_overrides(run)) for run in runs))
     usual = {column.title: column for column in list_columns(())}
 
     def show_recipe(run: Run) -> str:
@@ -86,7 +90,7 @@ def _list_columns(beside: Mapping[int, str]) -> list[Column]:
     return [
         *(usual[name] for name in ("kernel", "version", "commit", "bundle")),
         Column("recipe", show_recipe, least=12),
-        Column("overrides", _show_overrides, least=9, drop=9),
+        Column("overrides", lambda run: _show_overrides(run, common), least=9, drop=9),
         *(usual[name] for name in ("status", "minutes")),
         Column("FID", lambda run: show_number(run.read("fid")), right=True),
         Column("floor", lambda run: show_number(run.read("floor")), right=True, drop=8),
@@ -95,11 +99,15 @@ def _list_columns(beside: Mapping[int, str]) -> list[Column]:
     ]
 
 
-def _show_overrides(run: Run) -> str:
+def _show_overrides(run: Run, common: Collection[str]) -> str:
+    return " ".join(sorted(_list_overrides(run), key=lambda text: text in common)) or "-"
+
+
+def _list_overrides(run: Run) -> list[str]:
     """A Run -> its "key=value", of a path its file's name alone."""
     given = run.push.get("overrides")
     texts = map(str, given) if isinstance(given, list) else ()
-    return " ".join(re.sub(r"=\S*[/\\]", "=", text) for text in texts) or "-"
+    return [re.sub(r"=\S*[/\\]", "=", text) for text in texts]
 
 
 def list_pushes(work: Workspace) -> list[RunRow]:
