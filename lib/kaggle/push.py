@@ -21,7 +21,7 @@ from lib.kaggle.ledger import list_lost, list_pending
 from lib.kaggle.machine_shapes import choose_timeout, describe_shape, is_cpu, is_tpu
 from lib.kaggle.metadata import check_metadata
 from lib.kaggle.metadata_fields import Metadata
-from lib.kaggle.notebook_source import read_source
+from lib.kaggle.projects.notebook_source import read_source
 from lib.kaggle.push_records import (
     adopt_late,
     record_intent,

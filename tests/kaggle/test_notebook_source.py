@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lib.base.errors import InputError
-from lib.kaggle.notebook_source import read_source
+from lib.kaggle.projects.notebook_source import read_source
 from lib.kaggle.push import push_cargo
 from tests.kaggle_place import REF, open_place, play_complete
 

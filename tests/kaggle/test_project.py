@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lib.base.errors import InputError
-from lib.kaggle.project import Project, find_root, read_check, read_project, read_slug
+from lib.kaggle.projects.project import Project, find_root, read_check, read_project, read_slug
 
 
 def write_table(root: Path, *lines: str) -> Path:

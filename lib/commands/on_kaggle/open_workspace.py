@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lib.commands.terminal.help_text import KAGGLE, find_group
 from lib.kaggle.client.timeouts import Patience
-from lib.kaggle.project import find_root, read_check, read_project, read_slug
+from lib.kaggle.projects.project import find_root, read_check, read_project, read_slug
 from lib.kaggle.workspace import ROOT, Workspace
 from lib.kernel.competition.table import DEFAULT_COMPETITION
 

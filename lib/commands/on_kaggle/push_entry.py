@@ -58,7 +58,7 @@ def load_entry(options: argparse.Namespace) -> Loaded:
 
     The project's check is imported first, so that a run is not made for nothing.
     """
-    from lib.kaggle.project_check import try_check  # requests is slow to import
+    from lib.kaggle.projects.check_output import try_check  # requests is slow to import
     from lib.kaggle.push import Cargo, check_clean, choose_machine
 
     work = open_workspace(options)

@@ -10,7 +10,7 @@ from lib.commands.on_kaggle.named_version import Opened, add_version, open_versi
 from lib.commands.on_kaggle.push_entry import add_project_options
 from lib.commands.options import Answer, Command
 from lib.commands.terminal.help_text import KAGGLE, find_group
-from lib.kaggle.project import read_check
+from lib.kaggle.projects.project import read_check
 
 if TYPE_CHECKING:
     from lib.kaggle.client.submissions import Check
@@ -31,7 +31,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 def _choose_check(options: argparse.Namespace, opened: Opened) -> "Check":
     """Return the check of this repository's kernel, or with --entry of that project."""
     from lib.commands.offline.submission_check import check_submission
-    from lib.kaggle.project_check import check_output, try_check
+    from lib.kaggle.projects.check_output import check_output, try_check
 
     work, session, ref, version = opened
     if options.entry is None:
