@@ -174,6 +174,8 @@ class KaggleState(DataSetDesk):
         running = sum(not v.is_over for versions in self.versions.values() for v in versions)
         if body.get("enableGpu") and running >= 2:
             raise RefusedError(400, "Maximum batch GPU session count of 2 reached.")
+        if body["slug"].split("/")[0].lower() != USER:
+            raise RefusedError(404, "Notebook not found", "NOT_FOUND")
         version = self._save(body["slug"], body)
         return {
             "ref": f"/code/{version.ref}",

@@ -9,6 +9,7 @@ from lib.base.disk_errors import explain_disk
 from lib.base.errors import InputError, PipelineError
 from lib.base.files import sha256_bytes, write_text
 from lib.base.log import log
+from lib.kaggle.client.account import explain_owner
 from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.client.kernels import find_latest_version
 from lib.kaggle.client.save_kernel import Pushed, push_kernel
@@ -34,9 +35,8 @@ class Cargo:
 
     source: Path  # the built kernel
     bundle_sha256: str  # as in the run's manifest
-    recipe: str
-    overrides: tuple[str, ...]  # "key=value", as the user gave them
-    config: dict[str, Any]
+    label: str  # what `runs` calls it
+    facts: dict[str, Any]  # of the project, recorded with the push
     git: GitState
     minutes: float | None = None  # of the run, as it plans them; None: Kaggle's own limit holds
 
@@ -77,7 +77,8 @@ def push_cargo(work: Workspace, session: KaggleSession, metadata: Metadata, carg
         if pushed := _settle(work, session, metadata.ref, facts["request_sha256"]):
             log("push", "that is this push: nothing new is sent")
         else:
-            pushed = _push(work, session, metadata, source, facts)
+            with explain_owner(session, metadata.ref):
+                pushed = _push(work, session, metadata, source, facts)
     _demand_faultless(pushed)
     log("push", f"{pushed.ref} version {pushed.version}, bundle {cargo.bundle_sha256[:12]}")
     log("push", f"{pushed.url}")
@@ -115,17 +116,14 @@ def _push(
 
 def _list_facts(metadata: Metadata, cargo: Cargo, source: str, request: str) -> dict[str, Any]:
     return {
+        **cargo.facts,
         "commit": cargo.git.commit,
         "changed": list(cargo.git.changed),
         "bundle_sha256": cargo.bundle_sha256,
         "source_sha256": sha256_bytes(source.encode()),
         "request_sha256": request,  # of metadata and source
-        "recipe": cargo.recipe,
-        "overrides": list(cargo.overrides),
-        "config": cargo.config,
+        "label": cargo.label,
         "machine_shape": metadata.machine_shape,
-        "weights_file": cargo.config.get("weights_file", ""),
-        "weights_sha256": cargo.config.get("weights_sha256", ""),
     }
 
 

@@ -1,9 +1,12 @@
 """Watch, fetch or submit a version on Kaggle, and record the outcome in the ledger."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from lib.base.disk_errors import explain_disk
 from lib.base.errors import InputError, PipelineError
+from lib.base.files import sha256_file
 from lib.base.log import log
 from lib.base.run_files import MANIFEST
 from lib.kaggle.client.kernels import get_status
@@ -20,7 +23,8 @@ from lib.kaggle.client.submissions import (
     wait_for_score,
 )
 from lib.kaggle.fetch import fetch_version
-from lib.kaggle.metadata_fields import Metadata
+from lib.kaggle.running_device import check_saved_log, find_asked_shape
+from lib.kaggle.runs_table import read_number
 from lib.kaggle.watch import Watched, demand_complete, watch_version
 from lib.kaggle.workspace import Workspace
 
@@ -33,27 +37,34 @@ def watch_and_record(work: Workspace, session: KaggleSession, ref: str, version:
     Ctrl-C leaves the kernel running: the code is then 130, and a line says how to resume.
     """
     try:
-        watched = watch_version(session, ref, version)
+        asked = find_asked_shape(work, ref, version)
+        watched = watch_version(session, ref, version, asked)
     except KeyboardInterrupt:
         log("watch", "stopped watching; the kernel goes on")
-        log("watch", f"to resume: python build.py watch {ref.split('/')[1]}/{version}")
+        again = work.name_command(f"watch {ref.split('/')[1]}/{version}")
+        log("watch", f"to resume: {again}")
         return _INTERRUPTED
     facts = {"status": watched.status.name, "message": watched.status.message}
     work.record("status", ref, version, **facts, minutes=watched.minutes)
     demand_complete("watch", watched, ref, version)
-    log("watch", f"complete; next: python build.py fetch {ref.split('/')[1]}/{version}")
+    step = work.name_command(f"fetch {ref.split('/')[1]}/{version}")
+    log("watch", f"complete; next: {step}")
     return 0
 
 
 def fetch_and_record(work: Workspace, session: KaggleSession, ref: str, version: int) -> None:
-    """Fetch a version's outputs and record its FID in the ledger."""
+    """Fetch a version's outputs; record the project's columns and the hash of what to submit.
+
+    A program that is no kernel of ours need not write a manifest: its outputs are then recorded as
+    not verified, and that is said.
+    """
     status = session.repeat(lambda: get_status(session, ref, version))
     if not status.is_terminal:
         raise PipelineError(
             "fetch",
             f"{ref} version {version} has not ended",
             got=status.name,
-            cure=f"python build.py watch {ref.split('/')[1]}/{version}",
+            cure=work.name_command(f"watch {ref.split('/')[1]}/{version}"),
         )
     target = work.locate_run(ref, version)
     with explain_disk("fetch", "the outputs cannot be written", target):
@@ -65,26 +76,48 @@ def fetch_and_record(work: Workspace, session: KaggleSession, ref: str, version:
         version,
         status=status.name,
         minutes=fetched.minutes,
-        fid=fetched.metrics.get("fid"),
-        floor=fetched.metrics.get("floor"),
+        metrics=_pick_columns(work.columns, fetched.metrics, manifest),
         bundle_sha256=manifest.get("bundle_sha256"),
-        random_weights=manifest.get("random_weights"),
+        verified="bundle_sha256" in manifest and work.submission not in fetched.unverified,
+        submission_sha256=_hash_file(target / work.submission),
     )
+    check_saved_log(work, ref, version, target)
     where = target.relative_to(work.root)
     log("fetch", f"{fetched.files} files in {where}")
     if fetched.unverified:
-        names = ", ".join(fetched.unverified[:5])
-        log("fetch", f"not in the kernel's manifest, so not verified: {names}")
+        log("fetch", f"not in the manifest, so not verified: {', '.join(fetched.unverified[:5])}")
     demand_complete("fetch", Watched(status, fetched.minutes), ref, version)
-    if fetched.manifest is None:
+    if work.entry and "bundle_sha256" not in manifest:
+        log("fetch", f"not verified: the program left no {MANIFEST} of this loop's kernels")
+    elif fetched.manifest is None:
         raise PipelineError(
             "fetch",
             f"the run left no {MANIFEST}, so nothing is verified",
             got=str(where),
             cure="look at its log there; a run of this project's bundle always leaves one",
         )
-    _compare_bundle(work, ref, version, manifest.get("bundle_sha256"))
-    log("fetch", f"next: python build.py submit {ref.split('/')[1]}/{version} -m TEXT")
+    else:
+        _compare_bundle(work, ref, version, manifest.get("bundle_sha256"))
+    step = work.name_command(f"submit {ref.split('/')[1]}/{version} -m TEXT")
+    log("fetch", f"next: {step}")
+
+
+def _pick_columns(
+    names: Sequence[str], metrics: dict[str, Any], manifest: dict[str, Any]
+) -> dict[str, Any]:
+    """(columns, metrics.json, the manifest) -> the columns' values that fit into a table."""
+    picked = {}
+    for name in names:
+        value = metrics.get(name, manifest.get(name))
+        if isinstance(value, (str, int, float)):
+            picked[name] = value[:200] if isinstance(value, str) else value
+        elif (number := read_number(value)) is not None:
+            picked[name] = number
+    return picked
+
+
+def _hash_file(path: Path) -> str | None:
+    return sha256_file(path) if path.is_file() else None
 
 
 def _compare_bundle(work: Workspace, ref: str, version: int, bundle: object) -> None:
@@ -115,7 +148,7 @@ def submit_and_record(
     The description ends in a mark made from version and CSV. By this mark a submission is found
     whose answer was lost, so that it is not repeated.
     """
-    competition = _read_competition(work.read_metadata())
+    competition = _read_competition(work, ref, version)
     checked = _check_run(work, session, ref, version, check)
     kind = " kernel" if as_kernel else ""
     mark = f"[{ref.split('/')[1]} v{version}{kind} {checked.sha256[:12]}]"
@@ -139,12 +172,12 @@ def _check_run(
 ) -> Checked:
     """Fetch a version, unless it is already here, and check its CSV."""
     folder = work.locate_run(ref, version)
-    if not (folder / MANIFEST).is_file():
+    if not (folder / MANIFEST).is_file() and not (work.entry and folder.is_dir()):
         log("submit", f"version {version} is not here yet: fetching it")
         fetch_and_record(work, session, ref, version)
     checked = check(folder, work.find_push(ref, version))
     log("submit", f"{checked.path.name}: {checked.contents}, sha256 {checked.sha256[:12]}")
-    log("submit", f"made by bundle {checked.bundle_sha256[:12]} with weights {checked.weights}")
+    log("submit", checked.origin)
     return checked
 
 
@@ -179,7 +212,14 @@ def _create(
     return number
 
 
-def _read_competition(metadata: Metadata) -> str:
+def _read_competition(work: Workspace, ref: str, version: int) -> str:
+    """Return the competition that this version goes to; raise InputError where it is not clear."""
+    pushed = (work.find_push(ref, version) or {}).get("competition")
+    if isinstance(pushed, str) and pushed and not work.is_overridden:
+        return pushed
+    if work.competition:
+        return work.competition
+    metadata = work.read_metadata()
     if len(metadata.competition_sources) != 1:
         raise InputError(
             "submit",

@@ -20,7 +20,7 @@ def tell_comparison(work: Workspace, ref: str, version: int) -> None:
 def _run(options: argparse.Namespace) -> int:
     from lib.kaggle.recorded_steps import fetch_and_record  # requests is slow to import
 
-    with open_version(options.version) as opened:
+    with open_version(options) as opened:
         fetch_and_record(*opened)
         work, _, ref, version = opened
         tell_comparison(work, ref, version)

@@ -1,7 +1,8 @@
 """`build.py push`: build a bundle, run it on Kaggle and record the push in the ledger."""
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from lib.base.errors import InputError
 from lib.base.kaggle_limits import SESSION_MINUTES, WEEK_HOURS
@@ -81,9 +82,19 @@ def make_cargo(
         raise InputError("push", mismatch, cure=cure)
 
     built = build_kernel(ROOT, config, form, options.full)
-    overrides = list_overrides(options)
-    facts = (options.recipe, overrides, as_dict(config), git)
-    return Cargo(built.path, built.sha256, *facts, minutes=config.minutes)
+    facts = describe_kernel(options.recipe, list_overrides(options), config)
+    return Cargo(built.path, built.sha256, options.recipe, facts, git, minutes=config.minutes)
+
+
+def describe_kernel(recipe: str, overrides: Sequence[str], config: Config) -> dict[str, Any]:
+    """(a recipe's name, "key=value" as given, the Config) -> what the ledger records of a push."""
+    return {
+        "recipe": recipe,
+        "overrides": list(overrides),
+        "config": as_dict(config),
+        "weights_file": config.weights_file,
+        "weights_sha256": config.weights_sha256,
+    }
 
 
 def warn_of_weights(chosen: ChosenConfig, metadata: Metadata) -> None:

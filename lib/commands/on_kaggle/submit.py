@@ -21,7 +21,7 @@ def _run(options: argparse.Namespace) -> int | Answer:
     from lib.commands.offline.submission_check import check_submission
     from lib.kaggle.recorded_steps import submit_and_record  # requests is slow to import
 
-    with open_version(options.version) as opened:
+    with open_version(options) as opened:
         sources = opened[0].read_metadata().competition_sources
         check = partial(check_submission, sources=sources)
         found = submit_and_record(*opened, options.message, options.kernel, check)

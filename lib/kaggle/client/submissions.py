@@ -29,8 +29,7 @@ class Checked:
     path: Path
     sha256: str
     contents: str  # a description of it, in words
-    bundle_sha256: str
-    weights: str  # file name and first hex digits of the sha256
+    origin: str  # what made it, in words
 
 
 # (folder of a fetched run, its push in the ledger) -> Checked, or PipelineError
@@ -175,7 +174,7 @@ def _create(
             return number
         if found := _look_for(session, competition, marker, before):
             return found
-        raise KaggleError(_WHAT, got=repr(message), cure=find_cure(message, 400))
+        raise KaggleError(_WHAT, got=repr(message), cure=find_cure(message, 400, competition))
 
     def recover(error: KaggleError) -> int | None:
         if not (error.passing and error.lost):
