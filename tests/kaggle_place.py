@@ -35,6 +35,7 @@ QUICK = Patience(
     grace_s=5,
     run_s=20,
     score_s=5,
+    settle_s=0.4,
 )
 METADATA = {
     "id": REF,

@@ -4,7 +4,8 @@ import io
 import json
 import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,9 @@ class Fault:
     silent_s: float = 0.0
     cut: int = -1  # bytes of a body that pass before the connection breaks
     skip: int = 0  # calls that go well before
+    late_s: float = 0.0  # the connection breaks at once, the effect comes so many seconds later
+    pieces: Iterable[bytes] | None = None  # sent as they are, instead of an answer
+    drip_s: float = 0.0  # between two of them
 
 
 @dataclass
@@ -78,11 +82,14 @@ class KaggleState(DataSetDesk):
         self.connects: list[str] = []
         self._sandboxes: list[Sandbox] = []
         self._threads: list[threading.Thread] = []
+        self._late: list[threading.Timer] = []
         self._lock = threading.RLock()
         self.is_closing = False
 
     def close(self) -> None:
         self.is_closing = True
+        for timer in self._late:
+            timer.cancel()
         for sandbox in self._sandboxes:
             sandbox.stop()
         for thread in self._threads:
@@ -111,6 +118,22 @@ class KaggleState(DataSetDesk):
                     fault.times -= 1
                     return fault
         return None
+
+    def answer_late(self, name: str, body: dict[str, Any], after_s: float) -> None:
+        """(RPC, its JSON, seconds) -> its effect after these seconds, and no answer."""
+
+        def take_effect() -> None:
+            with suppress(RefusedError):
+                self.answer(name, body)
+
+        timer = threading.Timer(after_s, take_effect)
+        self._late.append(timer)
+        timer.start()
+
+    def wait_late(self) -> None:
+        """Nothing -> all late effects have come."""
+        for timer in self._late:
+            timer.join()
 
     def answer(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
         """(RPC, its JSON) -> the answer's JSON; RefusedError for an error."""

@@ -1,5 +1,7 @@
 """Run the command that the command line names; import no other one."""
 
+import io
+import sys
 import textwrap
 from collections.abc import Sequence
 from importlib import import_module
@@ -58,7 +60,15 @@ def load_command(name: str) -> Command:
     return command
 
 
+def fit_streams() -> None:
+    """Let stdout and stderr escape what their encoding cannot hold, and never raise for it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _dispatch(words: Sequence[str]) -> int:
+    fit_streams()
     if len(words) == 2 and words[0] == "help" and words[1] in COMMANDS:
         words = [words[1], "--help"]
     if words and words[0] in ("-h", "--help", "help"):

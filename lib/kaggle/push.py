@@ -1,6 +1,7 @@
 """Push a built bundle to Kaggle as a new version, and record what it was made from."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,18 @@ from lib.base.errors import InputError, PipelineError
 from lib.base.files import sha256_bytes, write_text
 from lib.base.log import log
 from lib.kaggle.client.account import explain_owner
-from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.client.kernels import find_latest_version
+from lib.kaggle.client.late_effects import Journal
 from lib.kaggle.client.save_kernel import Pushed, push_kernel
 from lib.kaggle.client.secrets import refuse_secrets
 from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.git_state import GitState
-from lib.kaggle.ledger import list_pending
+from lib.kaggle.ledger import list_lost, list_pending
 from lib.kaggle.machine_shapes import choose_timeout, describe_shape, is_cpu, is_tpu
 from lib.kaggle.metadata import check_metadata
 from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.push_records import (
+    adopt_late,
     record_intent,
     record_push,
     record_refusal,
@@ -87,29 +89,37 @@ def push_cargo(work: Workspace, session: KaggleSession, metadata: Metadata, carg
 
 def _settle(work: Workspace, session: KaggleSession, ref: str, request: str) -> Pushed | None:
     """Look up the kernel's pushes that were cut off; return the one that equals this request."""
-    same = None
-    for event in list_pending(work.read_ledger()):
-        if event["ref"] == ref and (arrived := settle_pending(work, session, event)):
-            same = arrived[0] if arrived[1] == request else same
-    return same
+    found = [
+        settle_pending(work, session, event)
+        for event in list_pending(work.read_ledger())
+        if event["ref"] == ref
+    ]
+    found += [
+        adopt_late(work, session, intent)
+        for intent in list_lost(work.read_ledger())
+        if intent["ref"] == ref
+    ]
+    return next((each[0] for each in reversed(found) if each and each[1] == request), None)
 
 
 def _push(
     work: Workspace, session: KaggleSession, metadata: Metadata, source: str, facts: dict[str, Any]
 ) -> Pushed:
     """Push a script as a new version; record it in the ledger before and after."""
-    ref = metadata.ref
-    before = max(find_latest_version(session, ref), work.find_last_version(ref))
+    ref, push_id = metadata.ref, ""
+    before = find_latest_version(session, ref) or work.find_last_version(ref)
     kept = work.locate_source(facts["source_sha256"])
     with explain_disk("push", "the script cannot be kept, so it was not pushed", kept):
         write_text(kept, source)
-    push_id = record_intent(work, ref, before, facts)
-    try:
-        pushed = push_kernel(session, metadata, source, before)
-    except KaggleError as error:
-        if not error.lost:  # else it may have arrived, and stays pending
-            record_refusal(work, push_id, ref, before, error.got)
-        raise
+
+    def intend(known: Sequence[int]) -> None:
+        nonlocal push_id
+        push_id = record_intent(work, ref, before, facts)
+
+    def give_up(reason: str, lost: bool) -> None:
+        record_refusal(work, push_id, ref, before, reason, lost)
+
+    pushed = push_kernel(session, metadata, source, before, Journal(intend, give_up))
     record_push(work, push_id, pushed, facts)
     return pushed
 

@@ -1,6 +1,7 @@
 """Watch, fetch or submit a version on Kaggle, and record the outcome in the ledger."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from lib.base.files import sha256_file
 from lib.base.log import log
 from lib.base.run_files import MANIFEST
 from lib.kaggle.client.kernels import get_status
+from lib.kaggle.client.late_effects import Journal
 from lib.kaggle.client.secrets import refuse_secrets
 from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.client.submissions import (
@@ -22,13 +24,17 @@ from lib.kaggle.client.submissions import (
     submit_kernel,
     wait_for_score,
 )
+from lib.kaggle.current_run import demand_completed, is_current
 from lib.kaggle.fetch import fetch_version
+from lib.kaggle.fetched_folder import list_lacking
 from lib.kaggle.running_device import check_saved_log, find_asked_shape
 from lib.kaggle.runs_table import read_number
+from lib.kaggle.submit_records import keep_journal, look_once, record_submission, settle_marked
 from lib.kaggle.watch import Watched, demand_complete, watch_version
 from lib.kaggle.workspace import Workspace
 
 _INTERRUPTED = 130
+_NAMED = 10  # files that were not fetched; more are counted
 
 
 def watch_and_record(work: Workspace, session: KaggleSession, ref: str, version: int) -> int:
@@ -52,11 +58,17 @@ def watch_and_record(work: Workspace, session: KaggleSession, ref: str, version:
     return 0
 
 
-def fetch_and_record(work: Workspace, session: KaggleSession, ref: str, version: int) -> None:
-    """Fetch a version's outputs; record the project's columns and the hash of what to submit.
+def fetch_and_record(
+    work: Workspace,
+    session: KaggleSession,
+    ref: str,
+    version: int,
+    patterns: Sequence[str] = (),
+) -> None:
+    """Fetch a version's outputs, or those that a pattern names, and record what they say.
 
-    A program that is no kernel of ours need not write a manifest: its outputs are then recorded as
-    not verified, and that is said.
+    The ledger gets the project's columns and the hash of what to submit. A program that is no
+    kernel of ours need not write a manifest: its outputs are then not verified, and that is said.
     """
     status = session.repeat(lambda: get_status(session, ref, version))
     if not status.is_terminal:
@@ -68,7 +80,7 @@ def fetch_and_record(work: Workspace, session: KaggleSession, ref: str, version:
         )
     target = work.locate_run(ref, version)
     with explain_disk("fetch", "the outputs cannot be written", target):
-        fetched = fetch_version(session, ref, version, target)
+        fetched = fetch_version(session, ref, version, target, patterns)
     manifest = fetched.manifest or {}
     work.record(
         "fetch",
@@ -86,6 +98,7 @@ def fetch_and_record(work: Workspace, session: KaggleSession, ref: str, version:
     log("fetch", f"{fetched.files} files in {where}")
     if fetched.unverified:
         log("fetch", f"not in the manifest, so not verified: {', '.join(fetched.unverified[:5])}")
+    _tell_left_out(fetched.left_out)
     demand_complete("fetch", Watched(status, fetched.minutes), ref, version)
     if work.entry and "bundle_sha256" not in manifest:
         log("fetch", f"not verified: the program left no {MANIFEST} of this loop's kernels")
@@ -120,6 +133,12 @@ def _hash_file(path: Path) -> str | None:
     return sha256_file(path) if path.is_file() else None
 
 
+def _tell_left_out(names: Sequence[str]) -> None:
+    if names:
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        log("fetch", f"not fetched: {', '.join(names[:_NAMED])}{more}")
+
+
 def _compare_bundle(work: Workspace, ref: str, version: int, bundle: object) -> None:
     push = work.find_push(ref, version)
     if push is None:
@@ -149,31 +168,49 @@ def submit_and_record(
     whose answer was lost, so that it is not repeated.
     """
     competition = _read_competition(work, ref, version)
+    demand_completed(work, session, ref, version)
     checked = _check_run(work, session, ref, version, check)
     kind = " kernel" if as_kernel else ""
     mark = f"[{ref.split('/')[1]} v{version}{kind} {checked.sha256[:12]}]"
     description = f"{message} {mark}"
     refuse_secrets("the message", description, session.secrets)
+    facts = {"competition": competition, "mark": mark, "csv_sha256": checked.sha256}
+    journal = keep_journal(work, ref, version, {**facts, "description": description})
+    wanted = _Wanted(competition, ref, version, checked, description, mark, as_kernel)
     with work.hold("submit", wait=True):  # the later of two processes finds the earlier's
-        number = _create(session, competition, ref, version, checked, description, mark, as_kernel)
-        work.record("submit", ref, version, submission=number, csv_sha256=checked.sha256)
+        number = settle_marked(work, session, mark)
+        if number is None:
+            look_once(work, session)
+            number = _create(session, wanted, journal)
+        else:
+            log("submit", "that is this submission: nothing new is sent")
+        record_submission(work, ref, version, number, facts)
     score = wait_for_score(session, number)
     shown = {"public": score.public, "private": score.private}
     work.record("score", ref, version, submission=number, result=score.status, **shown)
     demand_score(score)
     log("submit", f"public score   {score.public or 'not shown'}")
     log("submit", f"private score  {score.private or 'not shown (as usual before the end)'}")
-    facts = {"ref": ref, "version": version, "submission": number, "csv_sha256": checked.sha256}
-    return {**facts, "status": score.status, **{key: shown[key] or None for key in shown}}
+    told = {"ref": ref, "version": version, "submission": number, "csv_sha256": checked.sha256}
+    return {**told, "status": score.status, **{key: shown[key] or None for key in shown}}
 
 
 def _check_run(
     work: Workspace, session: KaggleSession, ref: str, version: int, check: Check
 ) -> Checked:
-    """Fetch a version, unless it is already here, and check its CSV."""
+    """Fetch a version, unless it is already here as Kaggle holds it, and check its CSV."""
     folder = work.locate_run(ref, version)
-    if not (folder / MANIFEST).is_file() and not (work.entry and folder.is_dir()):
-        log("submit", f"version {version} is not here yet: fetching it")
+    lacking = list_lacking(folder)
+    if work.entry and lacking == [MANIFEST] and (folder / work.submission).is_file():
+        lacking = []  # a program that leaves no manifest
+    if lacking:
+        log("submit", f"version {version} is not here yet, or not all of it: fetching it")
+        fetch_and_record(work, session, ref, version)
+    elif not is_current(work, session, ref, version):
+        log("submit", f"{folder.relative_to(work.root)} is of another run than Kaggle's version")
+        log(
+            "submit", f"{version}, as of a kernel that was deleted and made anew: fetching it again"
+        )
         fetch_and_record(work, session, ref, version)
     checked = check(folder, work.find_push(ref, version))
     log("submit", f"{checked.path.name}: {checked.contents}, sha256 {checked.sha256[:12]}")
@@ -181,17 +218,22 @@ def _check_run(
     return checked
 
 
-def _create(
-    session: KaggleSession,
-    competition: str,
-    ref: str,
-    version: int,
-    checked: Checked,
-    description: str,
-    mark: str,
-    as_kernel: bool,
-) -> int:
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be submitted."""
+
+    competition: str
+    ref: str
+    version: int
+    checked: Checked
+    description: str
+    mark: str
+    as_kernel: bool
+
+
+def _create(session: KaggleSession, wanted: _Wanted, journal: Journal) -> int:
     """Find the submission with that mark, or create one; return its number."""
+    competition, mark = wanted.competition, wanted.mark
     if found := find_submission(session, competition, mark):
         log("submit", f"submission {found.ref} is this very file already: nothing new is sent")
         return found.ref
@@ -203,11 +245,12 @@ def _create(
             cure="the allowance returns at midnight UTC; nothing was submitted",
         )
     log("submit", f"submissions left today: {'unknown' if left is None else left}")
-    if as_kernel:
-        name = checked.path.name
-        number = submit_kernel(session, competition, ref, version, name, description, mark)
+    path, words = wanted.checked.path, (wanted.description, mark, journal)
+    if wanted.as_kernel:
+        version = (wanted.ref, wanted.version, path.name)
+        number = submit_kernel(session, competition, *version, *words)
     else:
-        number = submit_file(session, competition, checked.path, description, mark)
+        number = submit_file(session, competition, path, *words)
     log("submit", f"submission {number} to {competition}")
     return number
 

@@ -94,9 +94,17 @@ class Workspace:
         return None
 
     def find_last_version(self, ref: str) -> int:
-        """Find a kernel's latest version in the ledger; 0 for none."""
-        pushes = (event for event in self.read_ledger() if event["event"] == "push")
-        return max((event["version"] for event in pushes if event["ref"] == ref), default=0)
+        """Find a kernel's latest version in the ledger; 0 for none.
+
+        Versions of a kernel made anew count from one again, so it is that of the last push, but
+        one that turned up late may be older than the last.
+        """
+        last = 0
+        for event in self.read_ledger():
+            if event["event"] == "push" and event["ref"] == ref:
+                number = event["version"]
+                last = max(last, number) if event.get("late") else number
+        return last
 
     def choose_version(self, text: str | None) -> tuple[str, int]:
         """ "3", "v3", "slug/3" or None for the last push -> (owner/slug, version)."""

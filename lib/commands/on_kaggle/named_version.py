@@ -27,11 +27,11 @@ def add_version(parser: argparse.ArgumentParser) -> None:
 def open_version(options: argparse.Namespace) -> Iterator[Opened]:
     """Sign in to Kaggle and yield (workplace, session, owner/slug, version)."""
     from lib.kaggle.client.session import open_session  # requests is slow to import
-    from lib.kaggle.push_records import settle_pushes
+    from lib.kaggle.settle import settle_all
 
     work = open_workspace(options)
     work.read_metadata()  # raises where the owner is not filled in yet
-    settle_pushes(work)  # else the ledger may lack the last push
+    settle_all(work, wait=options.version is None)  # else the ledger may lack the last push
     ref, version = work.choose_version(options.version)
     with open_session(work.patience) as session:
         yield work, session, ref, version

@@ -18,8 +18,8 @@ from lib.commands.all_runs.row import RunRow
 from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
 from lib.commands.options import Command
 from lib.commands.terminal.help_text import KAGGLE, OUTPUT, find_group, find_width
-from lib.kaggle.ledger import list_pending
 from lib.kaggle.runs_table import SCORES, Column, Run, format_runs, list_columns, show_number
+from lib.kaggle.settle import is_settled, settle_all
 from lib.kaggle.workspace import Workspace
 from lib.kernel.configuration.aliases import modernise_config
 from lib.kernel.configuration.configure import differences
@@ -139,9 +139,7 @@ def _settle(work: Workspace) -> None:
     """Look up pending pushes on Kaggle, or print why that is impossible."""
     try:
         with explain_missing("push", "Kaggle cannot be asked, for a package is not installed"):
-            from lib.kaggle.push_records import settle_pushes  # requests is slow to import
-
-            settle_pushes(work)
+            settle_all(work)
     except InputError as error:
         log("push", f"whether it arrived is not known yet: {error.what}, got {error.got}")
         log("push", f"cure: {error.cure}")
@@ -160,7 +158,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     work = open_workspace(options)
     with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):
-        if list_pending(work.read_ledger(tell=True)):
+        if not is_settled(work.read_ledger(tell=True)):
             _settle(work)
     if options.json:
         found: Any = find_differences(work, *options.diff) if options.diff else None

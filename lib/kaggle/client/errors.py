@@ -74,6 +74,7 @@ def explain(what: str, error: Exception, secrets: Sequence[str] = ()) -> KaggleE
             got=repr(word),
             cure="update the client: pip install -U kaggle",
             passing=True,
+            lost=True,
         )
     return _lost(what, f"an answer that is not of the protocol ({type(error).__name__})")
 
