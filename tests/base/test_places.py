@@ -132,6 +132,7 @@ COMMANDS: dict[str, tuple[list[str], str, str]] = {  # words, of which one is th
     "verify OUTPUT": (["verify", "PLACE"], "input", "folder"),
     "verify --weights": (["verify", "SHARDS", "--weights", "PLACE"], "input", "file"),
     "board --output": (["board", "--output", "PLACE"], "output", "file"),
+    "weights FILE": (["weights", "PLACE"], "input", "file"),
     "build --weights": (["build", "--weights", "PLACE"], "input", "file"),
 }
 
