@@ -5,7 +5,6 @@ version's note holds the sha256 of its bytes, by which a version that arrived is
 """
 
 import os
-from datetime import UTC, datetime
 from typing import Any
 
 from lib.kaggle.data_set_content import Content
@@ -23,7 +22,7 @@ class DataSetRecords:
         self._ref = ref
 
     def list_pending(self) -> list[dict[str, Any]]:
-        """List the intents whose outcome no event records; each id once, its latest try."""
+        """List the intents whose outcome no event records; each id once."""
         intents = {
             event["data_set_id"]: event
             for event in self._list(SENDING)
@@ -42,9 +41,9 @@ class DataSetRecords:
         """List the versions of these bytes that Kaggle could not process."""
         return [each["version"] for each in self._list(FAILED) if each.get("sha256") == sha256]
 
-    def write_intent(self, version: int, content: Content, send_id: str = "") -> str:
+    def write_intent(self, version: int, content: Content) -> str:
         """Record that a version is about to be made, before each try; return the intent's id."""
-        send_id = send_id or os.urandom(8).hex()
+        send_id = os.urandom(8).hex()
         self._write(SENDING, version, content.sha256, data_set_id=send_id, file=content.name)
         return send_id
 
@@ -67,12 +66,3 @@ class DataSetRecords:
     def _list(self, *names: str) -> list[dict[str, Any]]:
         events = self._work.read_ledger()
         return [each for each in events if each["event"] in names and each["ref"] == self._ref]
-
-
-def count_age(event: dict[str, Any]) -> float:
-    """An event of the ledger -> the seconds since it was written; 0 where its time is none."""
-    try:
-        written = datetime.fromisoformat(str(event.get("time")))
-        return max(0.0, (datetime.now(UTC) - written).total_seconds())
-    except (ValueError, TypeError):
-        return 0.0
