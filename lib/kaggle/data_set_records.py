@@ -12,6 +12,7 @@ from lib.kaggle.workspace import Workspace
 
 SENDING, SENT, UNSENT = "data_set_sending", "data_set", "data_set_unsent"
 FAILED = "data_set_failed"  # Kaggle took it and could not process it
+PUBLIC = "data_set_public"
 
 
 class DataSetRecords:
@@ -32,14 +33,19 @@ class DataSetRecords:
         return [event for send_id, event in intents.items() if send_id not in closed]
 
     def find_sent(self, sha256: str) -> dict[str, Any] | None:
-        """Find the latest version of these bytes that Kaggle took; None if it failed later."""
-        events = self._list(SENT, FAILED)
+        """Find the latest version of these bytes that Kaggle took; None if that came to nothing."""
+        events = self._list(SENT, FAILED, PUBLIC)
         last = next((each for each in reversed(events) if each.get("sha256") == sha256), None)
         return last if last and last["event"] == SENT else None
 
-    def list_failed(self, sha256: str) -> list[int]:
+    def list_failed(self, sha256: str) -> set[int]:
         """List the versions of these bytes that Kaggle could not process."""
-        return [each["version"] for each in self._list(FAILED) if each.get("sha256") == sha256]
+        failed: set[int] = set()
+        for event in self._list(SENT, FAILED):
+            if event.get("sha256") == sha256:  # a data set made anew counts from one again
+                change = failed.add if event["event"] == FAILED else failed.discard
+                change(event["version"])
+        return failed
 
     def write_intent(self, version: int, content: Content) -> str:
         """Record that a version is about to be made, before each try; return the intent's id."""
@@ -59,6 +65,10 @@ class DataSetRecords:
     def write_failed(self, version: int, sha256: str, reason: str) -> None:
         """Record that Kaggle could not process a version, so that the bytes may be sent again."""
         self._write(FAILED, version, sha256, reason=reason)
+
+    def write_public(self, version: int, sha256: str) -> None:
+        """Record that everybody can read a version, so that it may be deleted and sent again."""
+        self._write(PUBLIC, version, sha256)
 
     def _write(self, event: str, version: int, sha256: str, **facts: Any) -> None:
         self._work.record(event, self._ref, version, sha256=sha256, **facts)

@@ -61,6 +61,8 @@ def push_data_set(
     except NotProcessedError as error:
         placing.records.write_failed(version, content.sha256, error.got)
         raise
+    if not data_set.is_private:
+        placing.records.write_public(number, content.sha256)
     demand_private(ref, data_set)
     return Placed(ref, number, number >= data_set.latest, is_new=not found)
 

@@ -248,6 +248,13 @@ def test_public_data_set_is_a_loud_error(place: Place) -> None:
     assert len(record(place).versions) == 1, "nothing more goes into a public one"
     record(place).is_private = True
     assert send(place).version == 1
+    del place.server.data_sets[DATA_SET]
+    (place.work.root / "runs" / "ledger.jsonl").unlink()
+    with pytest.raises(PipelineError, match="is PUBLIC"):
+        send(place)
+    del place.server.data_sets[DATA_SET]
+    place.server.data_sets_are_public = False
+    assert send(place).version == 1, "deleted, as the cure says, and sent again"
 
 
 def test_failed_processing_is_told_and_the_next_command_sends_it_again(place: Place) -> None:
@@ -265,6 +272,22 @@ def test_failed_first_version_too(place: Place) -> None:
         send(place)
     place.server.data_set_stages = ["READY"]
     assert send(place).version == 2
+    del place.server.data_sets[DATA_SET]  # by the user, on Kaggle's page
+    (place.work.root / "runs" / "ledger.jsonl").unlink()
+    place.server.data_set_stages = ["FAILED"]
+    with pytest.raises(PipelineError, match="could not process version 1"):
+        send(place)
+    del place.server.data_sets[DATA_SET]
+    place.server.data_set_stages = ["READY"]
+    assert [send(place).version, send(place).version] == [1, 1]
+
+
+def test_data_set_that_never_shows_is_told_with_its_cause(place: Place) -> None:
+    place.server.data_set_hidden_looks = 10**6
+    for _ in range(2):
+        with pytest.raises(PipelineError, match=r"does not show it[\s\S]*private space"):
+            send(place)
+    assert place.server.count("CreateDataset") == 1
 
 
 def test_data_set_that_shows_late_is_not_made_again(place: Place) -> None:
