@@ -12,6 +12,7 @@ from lib.base.run_files import MANIFEST
 from lib.kaggle.client.download import Downloader, Wanted
 from lib.kaggle.client.kernels import get_status, list_outputs
 from lib.kaggle.client.session import KaggleSession, open_plain_session
+from lib.kaggle.fetched_folder import hold_folder
 from lib.kaggle.watch import Watched, demand_complete
 from lib.kaggle.workspace import Workspace
 
@@ -39,16 +40,16 @@ def is_current(work: Workspace, session: KaggleSession, ref: str, version: int) 
     files = {file.name: file for file in list_outputs(session, ref, version)[0]}
     if MANIFEST not in files:
         return False
-    try:
-        with open_plain_session(session.patience) as plain:
+    with hold_folder(folder), open_plain_session(session.patience) as plain:
+        try:
             downloader = Downloader(
                 session, plain, place, lambda: list_outputs(session, ref, version)[0]
             )
             held = place / MANIFEST
             downloader.save(Wanted(files[MANIFEST], held, None))
             return _read(held) == _read(folder / MANIFEST)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _read(path: Path) -> bytes | None:
