@@ -31,8 +31,8 @@ class Fault:
     code: int = 0
     message: str = ""
     headers: dict[str, str] = field(default_factory=dict)
-    answer: dict[str, Any] | None = None  # a 200 with this
-    reset: str = ""  # "before" or "after" the call has taken effect
+    answer: dict[str, Any] | None = None  # a 200 with this, in place of the effect
+    reset: str = ""  # "before" or "after" the effect; beside `answer`: that one comes after it
     silent_s: float = 0.0
     cut: int = -1  # bytes of a body that pass before the connection breaks
     skip: int = 0  # calls that go well before
@@ -78,6 +78,7 @@ class KaggleState(DataSetDesk):
         self.folder = folder
         self.data = data  # the competition's
         self.inception: Path | None = None  # the data set of that name
+        self.competitions: dict[str, Path] = {}  # further ones, and their data
         self.rules_accepted = True
         self.as_cell = False
         self.play: Callable[[Version], None] | None = None  # instead of running the script
@@ -226,6 +227,8 @@ class KaggleState(DataSetDesk):
     def _knows(self, kind: str, name: str) -> bool:
         if name in _KNOWN_SOURCES.get(kind, set()):
             return True
+        if kind == "competition":
+            return name in self.competitions
         return kind == "dataset" and self.is_known_data_set(name)
 
     def _save(self, ref: str, body: dict[str, Any]) -> Version:
@@ -244,6 +247,8 @@ class KaggleState(DataSetDesk):
     def _run(self, version: Version) -> None:
         place = self.folder / version.ref.replace("/", "-") / f"v{version.number}"
         attached = {COMPETITION: self.data} if self.data else {}
+        asked = version.request.get("competitionDataSources", [])
+        attached |= {name: data for name, data in self.competitions.items() if name in asked}
         if self.inception and INCEPTION in version.request.get("datasetDataSources", []):
             attached["inception"] = self.inception
         sources = version.request.get("datasetDataSources", [])
