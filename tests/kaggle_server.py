@@ -119,8 +119,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_error(error.code, error.message, error.status)
             return
         if fault is not None and fault.reset == "after":
-            self._reset()
-            return
+            if fault.answer is None:
+                self._reset()
+                return
+            answer = fault.answer
         self._send_json(200, answer)
 
     def do_PUT(self) -> None:
@@ -242,7 +244,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.reset == "before" or fault.late_s:
             self._reset()
             return True
-        if fault.answer is not None:
+        if fault.answer is not None and fault.reset != "after":
             self._send_json(200, fault.answer)
             return True
         if fault.code:

@@ -30,8 +30,8 @@ class Fault:
     code: int = 0
     message: str = ""
     headers: dict[str, str] = field(default_factory=dict)
-    answer: dict[str, Any] | None = None  # a 200 with this
-    reset: str = ""  # "before" or "after" the call has taken effect
+    answer: dict[str, Any] | None = None  # a 200 with this, in place of the effect
+    reset: str = ""  # "before" or "after" the effect; beside `answer`: that one comes after it
     silent_s: float = 0.0
     cut: int = -1  # bytes of a body that pass before the connection breaks
     skip: int = 0  # calls that go well before

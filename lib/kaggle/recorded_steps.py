@@ -214,10 +214,9 @@ def _check_run(
         log("submit", f"version {version} is not here yet, or not all of it: fetching it")
         fetch_and_record(work, session, ref, version)
     elif not is_current(work, session, ref, version):
-        log("submit", f"{folder.relative_to(work.root)} is of another run than Kaggle's version")
-        log(
-            "submit", f"{version}, as of a kernel that was deleted and made anew: fetching it again"
-        )
+        where = folder.relative_to(work.root)
+        log("submit", f"{where} is not what Kaggle holds of version {version}, as after a")
+        log("submit", "kernel was deleted and made anew: fetching it again")
         fetch_and_record(work, session, ref, version)
     checked = check(folder, work.find_push(ref, version))
     log("submit", f"{checked.path.name}: {checked.contents}, sha256 {checked.sha256[:12]}")

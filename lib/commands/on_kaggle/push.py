@@ -16,7 +16,7 @@ from lib.commands.kernel_options import (
     add_full_option,
     read_config,
 )
-from lib.commands.on_kaggle.open_workspace import add_entry
+from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
 from lib.commands.on_kaggle.push_entry import (
     Loaded,
     add_project_options,
@@ -70,7 +70,7 @@ def prepare_push(
     """Read metadata and git state; raise InputError where no commit holds the sources."""
     from lib.kaggle.push import check_clean, choose_machine  # requests is slow to import
 
-    work = Workspace(ROOT)
+    work = open_workspace(options)
     metadata = choose_machine(work.read_metadata(form), options.accelerator)
     git = read_git_state(ROOT)
     check_clean(git, options.allow_dirty)

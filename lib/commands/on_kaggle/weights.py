@@ -7,10 +7,10 @@ from pathlib import Path
 
 from lib.base.errors import InputError
 from lib.base.log import log
+from lib.commands.on_kaggle.open_workspace import open_workspace
 from lib.commands.options import Answer, Command
 from lib.commands.terminal.help_text import DATA, KAGGLE, find_group, tell
 from lib.kaggle.metadata_fields import FILE_NAME
-from lib.kaggle.workspace import ROOT, Workspace
 
 _SLUG = r"[a-z0-9]+(-[a-z0-9]+)*"
 _NOTE = 200  # characters, before the sha256
@@ -34,7 +34,7 @@ def _run(options: argparse.Namespace) -> Answer:
     from lib.kaggle.data_set_content import read_content
     from lib.kaggle.push_data_set import push_data_set
 
-    work = Workspace(ROOT)
+    work = open_workspace(options)
     owner = work.read_metadata().owner  # raises where the owner is not filled in yet
     _check_words(options)
     path = Path(options.file) if options.file else find_torchvision_weights(work.root / "runs")
