@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tests.kaggle_datasets import DataSetDesk
 from tests.kaggle_desk import RefusedError, sign_address
@@ -60,6 +61,11 @@ class Version:
     @property
     def is_over(self) -> bool:
         return self.status in ("COMPLETE", "ERROR", "CANCEL_ACKNOWLEDGED")
+
+
+def quote_name(name: str) -> str:
+    """A file's name -> how it stands in an address."""
+    return quote(name, errors="surrogatepass")
 
 
 class KaggleState(DataSetDesk):
@@ -283,7 +289,7 @@ class KaggleState(DataSetDesk):
             "files": [
                 {
                     "fileName": name,
-                    "url": sign_address(f"files/{version.ref}/{version.number}/{name}"),
+                    "url": sign_address(f"files/{version.ref}/{version.number}/{quote_name(name)}"),
                 }
                 for name in names[start : start + size]
             ]

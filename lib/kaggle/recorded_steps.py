@@ -80,7 +80,7 @@ def fetch_and_record(
     target = work.locate_run(ref, version)
     with explain_disk("fetch", "the outputs cannot be written", target):
         fetched = fetch_version(session, ref, version, target, patterns)
-    _record_fetch(work, ref, version, status.name, fetched)
+    _record_fetch(work, session, ref, version, status.name, fetched)
     check_saved_log(work, ref, version, target)
     where = target.relative_to(work.root)
     log("fetch", f"{fetched.files} files in {where}")
@@ -93,7 +93,14 @@ def fetch_and_record(
     log("fetch", f"next: {step}")
 
 
-def _record_fetch(work: Workspace, ref: str, version: int, status: str, fetched: Fetched) -> None:
+def _record_fetch(
+    work: Workspace,
+    session: KaggleSession,
+    ref: str,
+    version: int,
+    status: str,
+    fetched: Fetched,
+) -> None:
     """Record the project's columns, and whether a manifest vouches for the file to submit."""
     manifest, path = fetched.manifest or {}, work.locate_run(ref, version) / work.submission
     work.record(
@@ -102,7 +109,7 @@ def _record_fetch(work: Workspace, ref: str, version: int, status: str, fetched:
         version,
         status=status,
         minutes=fetched.minutes,
-        metrics=_pick_columns(work.columns, fetched.metrics, manifest),
+        metrics=_pick_columns(session, work.columns, fetched.metrics, manifest),
         bundle_sha256=manifest.get("bundle_sha256"),
         verified="bundle_sha256" in manifest and work.submission not in fetched.unverified,
         submission_sha256=sha256_file(path) if path.is_file() else None,
@@ -110,14 +117,17 @@ def _record_fetch(work: Workspace, ref: str, version: int, status: str, fetched:
 
 
 def _pick_columns(
-    names: Sequence[str], metrics: dict[str, Any], manifest: dict[str, Any]
+    session: KaggleSession,
+    names: Sequence[str],
+    metrics: dict[str, Any],
+    manifest: dict[str, Any],
 ) -> dict[str, Any]:
     """(columns, metrics.json, the manifest) -> the columns' values that fit into a table."""
     picked = {}
     for name in names:
         value = metrics.get(name, manifest.get(name))
         if isinstance(value, (str, int, float)):
-            picked[name] = value[:200] if isinstance(value, str) else value
+            picked[name] = session.clean(value)[:200] if isinstance(value, str) else value
         elif (number := read_number(value)) is not None:
             picked[name] = number
     return picked

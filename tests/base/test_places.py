@@ -140,6 +140,7 @@ COMMANDS: dict[str, tuple[list[str], str, str]] = {  # words, of which one is th
         )
     },
     "push --path": (["push", "--entry", ENTRY, "--path", "PLACE"], "input", "folder"),
+    "weights FILE": (["weights", "PLACE"], "input", "file"),
     "build --weights": (["build", "--weights", "PLACE"], "input", "file"),
 }
 

@@ -27,6 +27,7 @@ from lib.commands.bundling.read_program import Program, read_program
 from lib.commands.bundling.recorded import fill_options, record_options
 from lib.commands.bundling.watch_sources import watch_sources
 from lib.commands.options import Answer, Command
+from lib.commands.refuse_secrets import refuse_own_credentials
 from lib.commands.terminal.help_text import DATA, MORE, OUTPUT, find_group, tell
 
 FORMS = ("script", "notebook")
@@ -155,6 +156,7 @@ def _make_of_script(program: Program, options: argparse.Namespace) -> Made:
         notebook = build_notebook(program.entry)
         text, manifest = render_notebook(notebook), notebook.manifest
         told = notebook.differences
+    refuse_own_credentials(bundle.sources, text)
     told = (*program.differences, *told)
     manifest = {**manifest, "differences": [dataclasses.asdict(one) for one in told]}
     return Made(bundle, text, manifest, told)

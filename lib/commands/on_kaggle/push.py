@@ -111,8 +111,10 @@ def warn_of_weights(chosen: ChosenConfig, metadata: Metadata) -> None:
     if name == RANDOM_WEIGHTS:
         log("push", "warning: random weights make a smoke test; submit will refuse its result")
     elif name != Config().weights_file and not (metadata.dataset_sources or metadata.model_sources):
-        log("push", f"warning: {name} cannot be downloaded: name a data set that holds it in")
-        log("push", "dataset_sources of kernel-metadata.json")
+        log(
+            "push",
+            f"warning: {name} cannot be downloaded: python build.py weights FILE attaches it",
+        )
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
