@@ -4,13 +4,14 @@ A kernel that was deleted and made anew counts its versions from one again, so a
 be of an older kernel's version of the same number.
 """
 
-import shutil
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from lib.base.errors import PipelineError
 from lib.base.run_files import MANIFEST
-from lib.kaggle.client.download import Downloader
-from lib.kaggle.client.kernels import get_status, list_outputs
+from lib.kaggle.client.download import Downloader, Wanted
+from lib.kaggle.client.kernels import OutputFile, get_status, list_outputs
 from lib.kaggle.client.session import KaggleSession, open_plain_session
 from lib.kaggle.watch import Watched, demand_complete
 from lib.kaggle.workspace import Workspace
@@ -24,7 +25,7 @@ def demand_completed(work: Workspace, session: KaggleSession, ref: str, version:
             "submit",
             f"{ref} version {version} has not ended, so nothing was submitted",
             got=status.name,
-            cure=f"python build.py watch {ref.split('/')[1]}/{version}",
+            cure=work.name_command(f"watch {ref.split('/')[1]}/{version}"),
         )
     demand_complete("submit", Watched(status, None), ref, version)
 
@@ -32,23 +33,23 @@ def demand_completed(work: Workspace, session: KaggleSession, ref: str, version:
 def is_current(work: Workspace, session: KaggleSession, ref: str, version: int) -> bool:
     """Tell whether a fetched folder's manifest is the very file that Kaggle holds now.
 
-    The manifest names the bundle and the sha256 of each output.
+    The manifest names the bundle and the sha256 of each output. Where a program left none, the file
+    to submit is compared itself.
     """
     folder = work.locate_run(ref, version)
-    place = folder.with_name(f".{folder.name}.now")
-    files = {file.name: file for file in list_outputs(session, ref, version)[0]}
-    if MANIFEST not in files:
+    name = MANIFEST if (folder / MANIFEST).is_file() else work.submission
+    files = {file.name: file for file in _list_files(session, ref, version)}
+    if name not in files:
         return False
-    try:
-        with open_plain_session(session.patience) as plain:
-            downloader = Downloader(
-                plain, session.patience, place, lambda: list_outputs(session, ref, version)[0]
-            )
-            held = place / MANIFEST
-            downloader.save(files[MANIFEST], held, None)
-            return _read(held) == _read(folder / MANIFEST)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+    with TemporaryDirectory() as place, open_plain_session(session.patience) as plain:
+        held = Path(place) / "held"
+        relist = partial(_list_files, session, ref, version)
+        Downloader(session, plain, Path(place), relist).save(Wanted(files[name], held, None))
+        return _read(held) == _read(folder / name)
+
+
+def _list_files(session: KaggleSession, ref: str, version: int) -> list[OutputFile]:
+    return list_outputs(session, ref, version)[0]
 
 
 def _read(path: Path) -> bytes | None:

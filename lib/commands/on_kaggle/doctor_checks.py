@@ -182,11 +182,11 @@ def _examine_weights(work: Workspace, metadata: Metadata) -> Finding:
         return Finding("weights", f"from {', '.join(attached)}, if it holds them")
     name = _read_config(work).get("weights_file", "")
     if name not in ("", RANDOM_WEIGHTS, Config().weights_file):
-        cure = f"attach a data set that holds {name}: dataset_sources of {FILE_NAME}"
+        cure = f"attach a data set that holds {name}: python build.py weights FILE"
         return Finding("weights", f"{name} cannot be downloaded, and no data set is attached", cure)
     if metadata.enable_internet:
         return Finding("weights", "downloaded by the kernel (internet is on)")
-    cure = "attach a data set with the Inception weights, or set enable_internet to true"
+    cure = "attach them: python build.py weights; or set enable_internet to true"
     return Finding("weights", "no data set is attached and internet is off", cure)
 
 
