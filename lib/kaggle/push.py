@@ -37,6 +37,8 @@ class Cargo:
     overrides: tuple[str, ...]  # "key=value", as the user gave them
     config: dict[str, Any]
     git: GitState
+    variants: tuple[dict[str, Any], ...] = ()  # of a pack: name, recipe, overrides and config
+    sweep: str = ""  # the id of the sweep that it is part of
 
 
 def check_clean(git: GitState, allow_dirty: bool) -> None:
@@ -120,6 +122,8 @@ def _list_facts(metadata: Metadata, cargo: Cargo, source: str, request: str) -> 
         "machine_shape": metadata.machine_shape,
         "weights_file": cargo.config.get("weights_file", ""),
         "weights_sha256": cargo.config.get("weights_sha256", ""),
+        **({"variants": list(cargo.variants)} if cargo.variants else {}),
+        **({"sweep": cargo.sweep} if cargo.sweep else {}),
     }
 
 

@@ -21,6 +21,7 @@ from lib.kaggle.client.submissions import (
 )
 from lib.kaggle.fetch import fetch_version
 from lib.kaggle.metadata_fields import Metadata
+from lib.kaggle.packs import choose_variant, list_fetched
 from lib.kaggle.watch import Watched, demand_complete, watch_version
 from lib.kaggle.workspace import Workspace
 
@@ -58,18 +59,14 @@ def fetch_and_record(work: Workspace, session: KaggleSession, ref: str, version:
     target = work.locate_run(ref, version)
     with explain_disk("fetch", "the outputs cannot be written", target):
         fetched = fetch_version(session, ref, version, target)
-    manifest = fetched.manifest or {}
-    work.record(
-        "fetch",
-        ref,
-        version,
-        status=status.name,
-        minutes=fetched.minutes,
-        fid=fetched.metrics.get("fid"),
-        floor=fetched.metrics.get("floor"),
-        bundle_sha256=manifest.get("bundle_sha256"),
-        random_weights=manifest.get("random_weights"),
-    )
+    manifest, variants = fetched.manifest or {}, list_fetched(target)
+    _record_fetch(work, ref, version, status.name, fetched.minutes, manifest, fetched.metrics)
+    for one in variants:
+        ended = status.name if one.is_valid else "ERROR"
+        facts = (ended, fetched.minutes, one.manifest, one.metrics)
+        _record_fetch(work, ref, version, *facts, variant=one.name)
+        if not one.is_valid:
+            log("fetch", f"warning: {one.name} failed: {one.error}")
     where = target.relative_to(work.root)
     log("fetch", f"{fetched.files} files in {where}")
     if fetched.unverified:
@@ -84,7 +81,33 @@ def fetch_and_record(work: Workspace, session: KaggleSession, ref: str, version:
             cure="look at its log there; a run of this project's bundle always leaves one",
         )
     _compare_bundle(work, ref, version, manifest.get("bundle_sha256"))
-    log("fetch", f"next: python build.py submit {ref.split('/')[1]}/{version} -m TEXT")
+    for name in [f"/{one.name}" for one in variants if one.is_valid] or [""]:
+        log("fetch", f"next: python build.py submit {ref.split('/')[1]}/{version}{name} -m TEXT")
+
+
+def _record_fetch(
+    work: Workspace,
+    ref: str,
+    version: int,
+    status: str,
+    minutes: float | None,
+    manifest: dict[str, Any],
+    metrics: dict[str, Any],
+    **variant: str,
+) -> None:
+    """Record what a version's files say, or those of one `variant` of it."""
+    work.record(
+        "fetch",
+        ref,
+        version,
+        status=status,
+        minutes=minutes,
+        fid=metrics.get("fid"),
+        floor=metrics.get("floor"),
+        bundle_sha256=manifest.get("bundle_sha256"),
+        random_weights=manifest.get("random_weights"),
+        **variant,
+    )
 
 
 def _compare_bundle(work: Workspace, ref: str, version: int, bundle: object) -> None:
@@ -109,39 +132,51 @@ def submit_and_record(
     message: str,
     as_kernel: bool,
     check: Check,
+    variant: str = "",
 ) -> dict[str, Any]:
-    """Submit a version once, if `check` accepts its CSV; wait for its scores and return them.
+    """Submit a version, or a variant of it, once, if `check` accepts its CSV; return its scores.
 
     The description ends in a mark made from version and CSV. By this mark a submission is found
     whose answer was lost, so that it is not repeated.
     """
     competition = _read_competition(work.read_metadata())
-    checked = _check_run(work, session, ref, version, check)
+    variant = choose_variant(work.find_push(ref, version), variant, ref, version)
+    tag = {"variant": variant} if variant else {}
+    checked = _check_run(work, session, ref, version, check, variant)
     kind = " kernel" if as_kernel else ""
-    mark = f"[{ref.split('/')[1]} v{version}{kind} {checked.sha256[:12]}]"
+    named = f"v{version}/{variant}" if variant else f"v{version}"
+    mark = f"[{ref.split('/')[1]} {named}{kind} {checked.sha256[:12]}]"
     description = f"{message} {mark}"
     refuse_secrets("the message", description, session.secrets)
     with work.hold("submit", wait=True):  # the later of two processes finds the earlier's
-        number = _create(session, competition, ref, version, checked, description, mark, as_kernel)
-        work.record("submit", ref, version, submission=number, csv_sha256=checked.sha256)
+        given = (checked, description, mark, as_kernel, variant)
+        number = _create(session, competition, ref, version, *given)
+        work.record("submit", ref, version, submission=number, csv_sha256=checked.sha256, **tag)
     score = wait_for_score(session, number)
     shown = {"public": score.public, "private": score.private}
-    work.record("score", ref, version, submission=number, result=score.status, **shown)
+    work.record("score", ref, version, submission=number, result=score.status, **shown, **tag)
     demand_score(score)
     log("submit", f"public score   {score.public or 'not shown'}")
     log("submit", f"private score  {score.private or 'not shown (as usual before the end)'}")
-    facts = {"ref": ref, "version": version, "submission": number, "csv_sha256": checked.sha256}
+    facts = {"ref": ref, "version": version, **tag, "submission": number}
+    facts["csv_sha256"] = checked.sha256
     return {**facts, "status": score.status, **{key: shown[key] or None for key in shown}}
 
 
 def _check_run(
-    work: Workspace, session: KaggleSession, ref: str, version: int, check: Check
+    work: Workspace, session: KaggleSession, ref: str, version: int, check: Check, variant: str
 ) -> Checked:
-    """Fetch a version, unless it is already here, and check its CSV."""
-    folder = work.locate_run(ref, version)
+    """Fetch a version, unless it is already here, and check its CSV, or that of a variant."""
+    folder = work.locate_run(ref, version) / variant
     if not (folder / MANIFEST).is_file():
         log("submit", f"version {version} is not here yet: fetching it")
         fetch_and_record(work, session, ref, version)
+    for one in list_fetched(work.locate_run(ref, version)):
+        if one.name == variant and not one.is_valid:
+            cure = f"nothing was submitted; its files are in {folder.relative_to(work.root)}"
+            raise PipelineError(
+                "submit", f"{variant} failed in this pack", got=one.error, cure=cure
+            )
     checked = check(folder, work.find_push(ref, version))
     log("submit", f"{checked.path.name}: {checked.contents}, sha256 {checked.sha256[:12]}")
     log("submit", f"made by bundle {checked.bundle_sha256[:12]} with weights {checked.weights}")
@@ -157,6 +192,7 @@ def _create(
     description: str,
     mark: str,
     as_kernel: bool,
+    variant: str,
 ) -> int:
     """Find the submission with that mark, or create one; return its number."""
     if found := find_submission(session, competition, mark):
@@ -171,7 +207,7 @@ def _create(
         )
     log("submit", f"submissions left today: {'unknown' if left is None else left}")
     if as_kernel:
-        name = checked.path.name
+        name = f"{variant}/{checked.path.name}" if variant else checked.path.name
         number = submit_kernel(session, competition, ref, version, name, description, mark)
     else:
         number = submit_file(session, competition, checked.path, description, mark)

@@ -7,8 +7,9 @@ from typing import Any
 
 from lib.base.tables import format_table
 from lib.kaggle.ledger import list_pending
+from lib.kaggle.packs import list_variants, narrow_push
 
-_TOLD = ("status", "fetch", "submit", "score")  # events about a pushed version
+_TOLD = ("status", "fetch", "submit", "score", "delete")  # events about a pushed version
 
 
 @dataclass
@@ -19,6 +20,7 @@ class Run:
     version: int
     push: dict[str, Any]
     status: str = "PUSHED"
+    name: str = ""  # of the variant, where several ran in the version
     minutes: float | None = None
     fid: float | None = None
     floor: float | None = None
@@ -40,16 +42,26 @@ def fold_events(events: Sequence[dict[str, Any]]) -> list[Run]:
 
     A push that was cut off before Kaggle's answer has the status UNSETTLED.
     """
-    runs = [Run(e["ref"], e["version"], e, "UNSETTLED") for e in list_pending(events)]
-    latest: dict[tuple[str, int], Run] = {}
+    runs = [run for event in list_pending(events) for run in _make_runs(event, "UNSETTLED")]
+    latest: dict[tuple[str, int], list[Run]] = {}
     for event in events:
         key = (event["ref"], event["version"])
         if event["event"] == "push":  # versions of a kernel created anew count from one again
-            latest[key] = Run(*key, push=event, status=event.get("status") or "PUSHED")
-            runs.append(latest[key])
-        elif key in latest and event["event"] in _TOLD:
-            _fold(latest[key], event)
+            latest[key] = _make_runs(event, event.get("status") or "PUSHED")
+            runs += latest[key]
+        elif event["event"] in _TOLD:
+            for run in latest.get(key, []):
+                if event.get("variant", run.name) == run.name:
+                    _fold(run, event)
     return sorted(runs, key=lambda run: run.rank)
+
+
+def _make_runs(push: dict[str, Any], status: str) -> list[Run]:
+    """A push -> its Run, or one for each of its variants."""
+    where = (push["ref"], push["version"])
+    return [
+        Run(*where, narrow_push(push, name), status, name) for name in list_variants(push) or [""]
+    ]
 
 
 def format_runs(runs: Sequence[Run], beside: Sequence[str]) -> str:
@@ -72,7 +84,10 @@ def read_number(value: Any) -> float | None:
 
 
 def _fold(run: Run, event: dict[str, Any]) -> None:
-    run.status = str(event.get("status") or run.status)
+    status = str(event.get("status") or run.status)
+    # A version is COMPLETE although one of its variants failed.
+    keeps = run.status == "ERROR" and status == "COMPLETE" and run.name and "variant" not in event
+    run.status = run.status if keeps else status
     run.minutes = read_number(event.get("minutes")) or run.minutes
     run.fid = read_number(event["fid"]) if "fid" in event else run.fid
     run.floor = read_number(event["floor"]) if "floor" in event else run.floor
@@ -90,7 +105,7 @@ def _list_cells(run: Run, beside: str) -> list[str]:
     dirty = "+" if push.get("changed") else ""
     return [
         run.ref.split("/")[1],
-        str(run.version),
+        f"{run.version}/{run.name}" if run.name else str(run.version),
         f"{str(push.get('commit', ''))[:7]}{dirty}",
         str(push.get("bundle_sha256", ""))[:8],
         str(push.get("recipe", "")),
