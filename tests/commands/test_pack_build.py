@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -61,8 +62,7 @@ def test_the_entry_names_for_each_variant_what_its_own_kernel_names() -> None:
     assert ("finetune=" in pixel, "finetune=" in r3gan) == (False, True)
 
 
-def test_a_pair_that_does_not_fit_is_refused_with_a_cure(tmp_path: object) -> None:
-    assert isinstance(tmp_path, type(ROOT))
+def test_a_pair_that_does_not_fit_is_refused_with_a_cure(tmp_path: Path) -> None:
     root = copy_sources(tmp_path / "root")
     with pytest.raises(InputError) as refused:
         build_pack(root, name_two("auto", "first-seed"))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def describe_quota(minutes: float, sessions: int = 1) -> str:
-    """The `minutes` of a run, or of several sessions -> the share of a week's GPU hours that it may take, in words."""
+    """Minutes of a run, or of several sessions -> their share of a week's GPU hours, in words."""
     minutes = min(minutes, sessions * SESSION_MINUTES)
     share = minutes / (60 * WEEK_HOURS)
     told = f"{share:.0%}" if share >= 0.01 else "less than 1%"
