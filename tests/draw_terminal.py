@@ -20,15 +20,12 @@ from tests.kaggle_prompt import SOURCE, Prompt
 from tests.loopback import open_kaggle
 
 COLUMNS, ROWS = 100, 50
-SMALL = (
-    "--set steps=20 --set samples=1000 --set real_limit=300 --set curate=false --set sweep=false"
-)
+SMALL = "--set samples=1000 --set real_limit=300 --set curate=false --set sweep=false"
 COMMANDS = {  # word of the picture -> what is typed; WEIGHTS is filled in
-    "doctor": "python build.py doctor",
-    "push": f"python build.py push --wait --recipe pixel --weights WEIGHTS {SMALL}",
-    "sweep": "python build.py sweep --pack --recipe pixel,r3gan --weights WEIGHTS --set steps=10,20 "
-    + SMALL.replace("--set steps=20 ", ""),
-    "runs": "python build.py runs",
+    "doctor": "build.py doctor",
+    "push": f"build.py push --wait --recipe pixel --weights WEIGHTS --set steps=20 {SMALL}",
+    "sweep": f"build.py sweep --pack --recipe pixel --weights WEIGHTS --set steps=10,20 {SMALL}",
+    "runs": "build.py runs",
 }
 _FONT, _SIZE, _LINE, _MARGIN = "DejaVuSansMono", 13, 17, 10  # px
 _PAPER, _INK = "#1d2021", "#d5c4a1"
@@ -136,7 +133,9 @@ def main() -> None:
     terminal = Terminal(prompt, f"terminal-{folder.name}")
     try:
         for word in options.words or COMMANDS:
-            screen = terminal.type(COMMANDS[word].replace("WEIGHTS", options.weights.name))
+            screen = terminal.type(
+                f"python {COMMANDS[word]}".replace("WEIGHTS", options.weights.name)
+            )
             (folder / f"{word}.txt").write_text(screen)
             path = SOURCE / "docs" / f"terminal_{word}.png"
             draw(screen).save(path, optimize=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from lib.base.errors import InputError, nearest_name
 from lib.base.kaggle_limits import SOURCE_BYTES
+from lib.kaggle.machine_shapes import DEFAULT, is_cpu, warn_of_flags, warn_of_shape
 from lib.kaggle.metadata_fields import KNOWN_KEYS, Metadata, complain, parse_metadata, read_fields
 
 PLACEHOLDER_OWNER = "your-kaggle-name"
@@ -81,9 +82,10 @@ def _check_run(metadata: Metadata) -> None:
         raise complain("kernel_type", '"script" or "notebook"', metadata.kernel_type)
     if metadata.enable_gpu and metadata.enable_tpu:
         raise complain("enable_tpu", "false where enable_gpu is true", True)
-    if metadata.enable_gpu and not metadata.machine_shape:
+    if metadata.enable_gpu and is_cpu(metadata.machine_shape):
         # Without a shape Kaggle may choose a P100, which its PyTorch does not support.
-        raise complain("machine_shape", '"NvidiaTeslaT4" where enable_gpu is true', "none")
+        rule = f'"{DEFAULT}" where enable_gpu is true'
+        raise complain("machine_shape", rule, metadata.machine_shape or "none")
 
 
 def _check_code_file(metadata: Metadata, root: Path, for_push: bool) -> None:
@@ -138,7 +140,16 @@ def _list_warnings(metadata: Metadata) -> list[str]:
         for key in metadata.unknown_keys
     ]
     if not (metadata.competition_sources or metadata.dataset_sources or metadata.kernel_sources):
-        warnings.append("no competition, data set or kernel is attached: the run will see no data")
-    if "P100" in metadata.machine_shape:
-        warnings.append("Kaggle's PyTorch has no kernels for a P100: prefer NvidiaTeslaT4")
-    return warnings
+        what = "no competition, data set or kernel is attached, so the run will see no data"
+        warnings.append(f"{what}: name one in competition_sources or dataset_sources")
+    return [*warnings, *list_machine_warnings(metadata)]
+
+
+def list_machine_warnings(metadata: Metadata) -> list[str]:
+    """Metadata -> why a run of it may get another machine than the one that was meant."""
+    shape = metadata.machine_shape
+    told = (
+        warn_of_shape(shape),
+        warn_of_flags(shape, metadata.enable_gpu, metadata.enable_tpu),
+    )
+    return [one for one in told if one]

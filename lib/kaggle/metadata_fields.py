@@ -23,6 +23,8 @@ _SOURCES = {  # key -> (pattern of one entry, the pattern in words)
 }
 _FLAGS = ("is_private", "enable_gpu", "enable_tpu", "enable_internet")
 _TEXTS = ("id", "title", "code_file", "language", "kernel_type")
+_PREFIXES = r"(https?://)?(www\.)?(kaggle\.com/)?/?(c|competitions|datasets|code|models)/"
+_PINNING = ("original", "latest")  # what the client takes as docker_image_pinning_type
 _OPTIONAL_TEXTS = ("machine_shape", "docker_image", "docker_image_pinning_type")
 KNOWN_KEYS = (*_TEXTS, *_OPTIONAL_TEXTS, *_FLAGS, *_SOURCES, "id_no")
 
@@ -51,6 +53,7 @@ class Metadata:
     docker_image_pinning_type: str
     id_no: int | None
     unknown_keys: tuple[str, ...]
+    session_timeout_s: int | None = None  # of one push; the file has no key for it
 
     @property
     def ref(self) -> str:
@@ -82,6 +85,9 @@ def parse_metadata(fields: dict[str, Any]) -> Metadata:
     owner, separator, slug = values.pop("id").partition("/")
     if not separator or not owner or not slug or "/" in slug:
         raise complain("id", 'a text "owner/slug"', fields["id"])
+    if fields.get("docker_image_pinning_type") not in (None, *_PINNING):
+        expected = " or ".join(f'"{word}"' for word in _PINNING)
+        raise complain("docker_image_pinning_type", expected, fields["docker_image_pinning_type"])
     values |= {key: _read_flag(fields, key) for key in _FLAGS}
     values |= {key: _read_sources(fields, key) for key in _SOURCES}
     return Metadata(
@@ -116,8 +122,15 @@ def _read_sources(fields: dict[str, Any], key: str) -> tuple[str, ...]:
         raise complain(key, "a list", value)
     for entry in value:
         if not isinstance(entry, str) or not re.fullmatch(pattern, entry):
-            raise complain(key, f'entries like "{words}"', entry)
+            raise complain(key, f'entries like "{words}"', entry, _cure_entry(entry, pattern))
     return tuple(value)
+
+
+def _cure_entry(entry: Any, pattern: str) -> str:
+    """An entry as `kaggle kernels pull -m` or an address has it -> what to write instead."""
+    bare = re.sub(rf"^{_PREFIXES}", "", entry) if isinstance(entry, str) else ""
+    bare = bare.strip("/")
+    return f'write "{bare}", without what stands before it' if re.fullmatch(pattern, bare) else ""
 
 
 def _read_id_no(fields: dict[str, Any]) -> int | None:
@@ -127,8 +140,7 @@ def _read_id_no(fields: dict[str, Any]) -> int | None:
     return value
 
 
-def complain(key: str, expected: str, got: Any) -> InputError:
-    """(key, the expected value, the value there) -> the error to raise."""
-    return InputError(
-        "metadata", f'"{key}"', expected=expected, got=repr(got), cure=f"edit {FILE_NAME}"
-    )
+def complain(key: str, expected: str, got: Any, cure: str = "") -> InputError:
+    """(key, the expected value, the value there, a cure if any) -> the error to raise."""
+    where = f"in {FILE_NAME} {cure}" if cure else f"edit {FILE_NAME}"
+    return InputError("metadata", f'"{key}"', expected=expected, got=repr(got), cure=where)

@@ -9,9 +9,16 @@ from typing import Any
 from lib.base.errors import InputError
 from lib.base.files import read_object
 from lib.base.run_files import MANIFEST, METRICS
+from lib.base.terminal import as_printable
 
 _NAME = r"[a-z][a-z0-9-]*"  # of a variant and of its folder
-_OWN = ("recipe", "overrides", "config")  # facts of a push that each variant has for itself
+_OWN = (
+    "recipe",
+    "overrides",
+    "config",
+    "weights_file",
+    "weights_sha256",
+)  # facts of a push that each variant has for itself
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ def list_fetched(folder: Path) -> list[FetchedVariant]:
     found = []
     for name in names:
         manifest, metrics = (read_object(folder / name / file) for file in (MANIFEST, METRICS))
-        is_valid = ends[name].get("valid") is True and bool(manifest)
-        error = "" if is_valid else str(ends[name].get("error") or "it left no manifest")
+        is_valid = ends[name].get("valid") is True
+        error = "" if is_valid else as_printable(str(ends[name].get("error") or "no reason given"))
         found.append(FetchedVariant(name, is_valid, error, manifest, metrics))
     return found

@@ -100,7 +100,9 @@ def _start(
     work: Workspace, session: KaggleSession, named: Metadata, variant: Variant, sweep_id: str
 ) -> tuple[str, int] | None:
     """Push a Variant; return (owner/slug, version), or None where no session is free."""
-    cargo = replace(variant.make_cargo(), sweep=sweep_id)
+    cargo = variant.make_cargo()
+    if sweep_id:
+        cargo = replace(cargo, facts={**cargo.facts, "sweep": sweep_id})
     digest = sha256_file(cargo.source)
     for run in fold_events(work.read_ledger()):
         same = run.ref == named.ref and run.push.get("source_sha256") == digest

@@ -82,16 +82,16 @@ def _make_kaggle_row(run: Run, facts: FolderFacts | None, folder: Path) -> RunRo
     push = run.push
     config = read_config(push.get("config")) or (facts.config if facts else None)
     of_folder = _read_facts(facts, config) if facts else _read_config(config or {})
-    overrides = push.get("overrides")
+    overrides, is_random = push.get("overrides"), run.metrics.get("random_weights")
     own: dict[str, Any] = {
         "minutes": run.minutes,
         "public": read_score(run.public),
         "private": read_score(run.private),
         "submission": _describe_submission(run),
-        "fid": run.fid,
-        "floor": run.floor,
+        "fid": run.read("fid"),
+        "floor": run.read("floor"),
         "recipe": read_text(push.get("recipe")),
-        "random_weights": run.random_weights,
+        "random_weights": is_random if isinstance(is_random, bool) else None,
         "commit": read_text(push.get("commit")),
         "machine_shape": read_text(push.get("machine_shape")),
         "bundle_sha256": read_text(push.get("bundle_sha256")),
@@ -174,6 +174,8 @@ def read_score(text: str) -> float | None:
 def _describe_submission(run: Run) -> str | None:
     if run.public == "error":
         return "error"
+    if run.submission == "UNSETTLED":
+        return "unsettled"
     return "scored" if run.public or run.private else None
 
 

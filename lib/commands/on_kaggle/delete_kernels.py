@@ -13,10 +13,10 @@ def delete_kernels(work: Workspace, sweep_id: str, is_agreed: bool) -> Answer:
     """List the kernels of a sweep, ask, and delete them; `is_agreed` answers the question."""
     from lib.kaggle.client.session import open_session  # requests is slow to import
     from lib.kaggle.delete_sweep import delete_swept, find_swept
-    from lib.kaggle.push_records import settle_pushes
+    from lib.kaggle.settle import settle_all
 
     metadata = work.read_metadata()
-    settle_pushes(work)  # else a kernel whose push was cut off would be left
+    settle_all(work, wait=True)  # else a kernel whose push was cut off would be left
     with open_session(work.patience) as session:
         kernels = find_swept(work, session, metadata, sweep_id)
         doomed = [kernel for kernel in kernels if kernel.version and not kernel.kept]

@@ -6,6 +6,7 @@ from lib.base.log import log
 from lib.commands.all_runs.collect import collect_runs
 from lib.commands.on_kaggle.named_version import add_version, open_version
 from lib.commands.options import Command
+from lib.commands.terminal.help_text import KAGGLE, find_group
 from lib.kaggle.workspace import Workspace
 
 
@@ -18,11 +19,19 @@ def tell_comparison(work: Workspace, ref: str, version: int) -> None:
             log("fetch", f"{whose}compared: {row.comparison.words}")
 
 
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    add_version(parser)
+    words = 'save only files of such names, as "*.csv"; can be given again'
+    find_group(parser, KAGGLE).add_argument(
+        "--file-pattern", action="append", default=[], metavar="GLOB", help=words
+    )
+
+
 def _run(options: argparse.Namespace) -> int:
     from lib.kaggle.recorded_steps import fetch_and_record  # requests is slow to import
 
-    with open_version(options.version) as opened:
-        fetch_and_record(*opened)
+    with open_version(options) as opened:
+        fetch_and_record(*opened, options.file_pattern)
         work, _, ref, version = opened
         tell_comparison(work, ref, version)
     return 0
@@ -31,11 +40,12 @@ def _run(options: argparse.Namespace) -> int:
 FETCH = Command(
     "fetch",
     "save and verify a run's outputs",
-    add_version,
+    _add_options,
     _run,
     (
         ("fetch", "the outputs of the last push, into runs/"),
         ("fetch 3", "those of version 3"),
         ("fetch other-kernel/3", "those of another kernel"),
+        ('fetch 3 --file-pattern "*.csv"', "the CSV alone, verified as well"),
     ),
 )

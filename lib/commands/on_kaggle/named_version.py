@@ -5,16 +5,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
 from lib.commands.terminal.help_text import KAGGLE, find_group, tell
 from lib.kaggle.packs import split_variant
-from lib.kaggle.workspace import ROOT, Workspace
+from lib.kaggle.workspace import Workspace
 
 if TYPE_CHECKING:
     from lib.kaggle.client.session import KaggleSession
 
+Opened = tuple[Workspace, "KaggleSession", str, int]  # the last two: owner/slug and version
+
 
 def add_version(parser: argparse.ArgumentParser) -> None:
-    """Add the optional VERSION to a command's options."""
+    """Add the optional VERSION, and --entry, to a command's options."""
+    add_entry(parser)
     find_group(parser, KAGGLE).add_argument(
         "version",
         nargs="?",
@@ -24,14 +28,14 @@ def add_version(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def open_version(text: str | None) -> Iterator[tuple[Workspace, "KaggleSession", str, int]]:
+def open_version(options: argparse.Namespace) -> Iterator[Opened]:
     """Sign in to Kaggle and yield (workplace, session, owner/slug, version)."""
     from lib.kaggle.client.session import open_session  # requests is slow to import
-    from lib.kaggle.push_records import settle_pushes
+    from lib.kaggle.settle import settle_all
 
-    work = Workspace(ROOT)
+    work = open_workspace(options)
     work.read_metadata()  # raises where the owner is not filled in yet
-    settle_pushes(work)  # else the ledger may lack the last push
-    ref, version = work.choose_version(split_variant(text)[0])
+    settle_all(work, wait=options.version is None)  # else the ledger may lack the last push
+    ref, version = work.choose_version(split_variant(options.version)[0])
     with open_session(work.patience) as session:
         yield work, session, ref, version

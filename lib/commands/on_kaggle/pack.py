@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from lib.base.files import sha256_bytes
 from lib.base.kaggle_limits import SESSION_MINUTES
 from lib.commands.book.pack_text import NamedConfig
-from lib.commands.on_kaggle.push import list_overrides, make_cargo
+from lib.commands.on_kaggle.push import describe_kernel, list_overrides, make_cargo
 from lib.commands.on_kaggle.variants import Point
 from lib.kaggle.git_state import GitState
-from lib.kernel.configuration.config import as_dict
 
 if TYPE_CHECKING:
     from lib.kaggle.push import Cargo
@@ -66,18 +65,14 @@ def make_pack_cargo(root: Path, group: Group, git: GitState) -> "Cargo":
     from lib.kaggle.push import Cargo  # requests is slow to import
 
     built = build_pack(root, _list_named(group), group[0].options.full)
-    rows = tuple(
-        {
-            "name": point.name,
-            "recipe": point.options.recipe,
-            "overrides": list(list_overrides(point.options)),
-            "config": as_dict(point.config),
-        }
-        for point in group
-    )
+    rows = []
+    for point in group:
+        facts = describe_kernel(point.options.recipe, list_overrides(point.options), point.config)
+        rows.append({"name": point.name, **facts})
     recipes = " + ".join(dict.fromkeys(point.options.recipe for point in group))
-    shared = built.manifest["config"]
-    return Cargo(built.path, built.sha256, recipes, (), shared, git, variants=rows)
+    facts = {"recipe": recipes, "config": built.manifest["config"], "variants": rows}
+    minutes = max(point.config.minutes for point in group)
+    return Cargo(built.path, built.sha256, recipes, facts, git, minutes=minutes)
 
 
 def _list_named(group: Group) -> list[NamedConfig]:

@@ -1,7 +1,8 @@
 """`build.py push`: build a bundle, run it on Kaggle and record the push in the ledger."""
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from lib.base.errors import InputError
 from lib.base.kaggle_limits import SESSION_MINUTES, WEEK_HOURS
@@ -17,6 +18,7 @@ from lib.commands.kernel_options import (
 from lib.commands.options import Answer, Command
 from lib.commands.terminal.help_text import KAGGLE, find_group, tell
 from lib.kaggle.git_state import GitState, read_git_state
+from lib.kaggle.machine_shapes import list_usual
 from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.workspace import ROOT, Workspace
 from lib.kernel.competition.table import DEFAULT_COMPETITION, find_mismatch
@@ -39,6 +41,7 @@ def add_push_options(parser: argparse.ArgumentParser) -> None:
     add_full_option(parser)
     group = find_group(parser, KAGGLE)
     words = tell("machine_shape of this push alone", "that of kernel-metadata.json")
+    words += f": {list_usual()}"
     group.add_argument("--accelerator", metavar="SHAPE", help=words)
     group.add_argument(
         "--allow-dirty", action="store_true", help="push sources that are in no commit"
@@ -79,8 +82,19 @@ def make_cargo(
         raise InputError("push", mismatch, cure=cure)
 
     built = build_kernel(ROOT, config, form, options.full)
-    overrides = list_overrides(options)
-    return Cargo(built.path, built.sha256, options.recipe, overrides, as_dict(config), git)
+    facts = describe_kernel(options.recipe, list_overrides(options), config)
+    return Cargo(built.path, built.sha256, options.recipe, facts, git, minutes=config.minutes)
+
+
+def describe_kernel(recipe: str, overrides: Sequence[str], config: Config) -> dict[str, Any]:
+    """(a recipe's name, "key=value" as given, the Config) -> what the ledger records of a push."""
+    return {
+        "recipe": recipe,
+        "overrides": list(overrides),
+        "config": as_dict(config),
+        "weights_file": config.weights_file,
+        "weights_sha256": config.weights_sha256,
+    }
 
 
 def warn_of_weights(chosen: ChosenConfig, metadata: Metadata) -> None:

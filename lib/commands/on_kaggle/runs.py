@@ -6,6 +6,7 @@ import difflib
 import json
 import re
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from lib.base.errors import InputError
@@ -14,11 +15,12 @@ from lib.base.missing_packages import explain_missing
 from lib.base.terminal import paint
 from lib.commands.all_runs.collect import collect_runs
 from lib.commands.all_runs.row import RunRow
+from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
 from lib.commands.options import Command
-from lib.commands.terminal.help_text import KAGGLE, OUTPUT, find_group
-from lib.kaggle.ledger import list_pending
-from lib.kaggle.runs_table import format_runs
-from lib.kaggle.workspace import ROOT, Workspace
+from lib.commands.terminal.help_text import KAGGLE, OUTPUT, find_group, find_width
+from lib.kaggle.runs_table import SCORES, Column, Run, format_runs, list_columns, show_number
+from lib.kaggle.settle import is_settled, settle_all
+from lib.kaggle.workspace import Workspace
 from lib.kernel.configuration.aliases import modernise_config
 from lib.kernel.configuration.configure import differences
 from lib.kernel.recipes.auto.preset import AUTO_PRESET
@@ -35,11 +37,38 @@ def list_runs(work: Workspace) -> str:
     if not rows:
         return "no push is recorded yet: python build.py push"
     runs = [row.run for row in rows if row.run]
-    table = format_runs(runs, [row.comparison.short if row.comparison else "-" for row in rows])
+    beside = {id(row.run): row.comparison.short for row in rows if row.comparison}
+    table = format_runs(runs, _list_columns(beside), find_width())
     if rows[0].public is None and rows[0].fid is None:
         return table
     head, best, *others = table.split("\n")
     return "\n".join([head, paint(best, "bold", sys.stdout), *others])
+
+
+def _list_columns(beside: Mapping[int, str]) -> list[Column]:
+    """(a Run's id -> how its FID stands beside the best before) -> the columns of our kernel."""
+    usual = {column.title: column for column in list_columns(())}
+
+    def show_recipe(run: Run) -> str:
+        return str(run.push.get("recipe") or "-")
+
+    return [
+        *(usual[name] for name in ("kernel", "version", "commit", "bundle")),
+        Column("recipe", show_recipe, least=12),
+        Column("overrides", _show_overrides, least=9, drop=9),
+        *(usual[name] for name in ("status", "minutes")),
+        Column("FID", lambda run: show_number(run.read("fid")), right=True),
+        Column("floor", lambda run: show_number(run.read("floor")), right=True, drop=8),
+        Column("beside best", lambda run: beside.get(id(run), "-"), right=True, drop=7),
+        *SCORES,
+    ]
+
+
+def _show_overrides(run: Run) -> str:
+    """A Run -> its "key=value", of a path its file's name alone."""
+    given = run.push.get("overrides")
+    texts = map(str, given) if isinstance(given, list) else ()
+    return " ".join(re.sub(r"=\S*[/\\]", "=", text) for text in texts) or "-"
 
 
 def list_pushes(work: Workspace) -> list[RunRow]:
@@ -90,7 +119,7 @@ def _compare_code(work: Workspace, first: dict[str, Any], second: dict[str, Any]
 def _drop_config(script: str) -> str:
     """A built kernel -> the same without hash and CONFIG block, which are compared separately."""
     script = re.sub(r"^# content sha256.*\n", "", script, flags=re.MULTILINE)
-    return re.sub(r"^CONFIG = \{\n(    .*\n)*\}\n", "", script, flags=re.MULTILINE)
+    return re.sub(r"^CONFIG(?:_\d)? = \{\n(    .*\n)*\}\n", "", script, flags=re.MULTILINE)
 
 
 def _find_push(work: Workspace, text: str) -> dict[str, Any]:
@@ -110,15 +139,14 @@ def _settle(work: Workspace) -> None:
     """Look up pending pushes on Kaggle, or print why that is impossible."""
     try:
         with explain_missing("push", "Kaggle cannot be asked, for a package is not installed"):
-            from lib.kaggle.push_records import settle_pushes  # requests is slow to import
-
-            settle_pushes(work)
+            settle_all(work)
     except InputError as error:
         log("push", f"whether it arrived is not known yet: {error.what}, got {error.got}")
         log("push", f"cure: {error.cure}")
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
+    add_entry(parser)
     find_group(parser, KAGGLE).add_argument(
         "--diff", nargs=2, metavar=("A", "B"), help="what differs between two versions"
     )
@@ -128,9 +156,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    work = Workspace(ROOT)
+    work = open_workspace(options)
     with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):
-        if list_pending(work.read_ledger(tell=True)):
+        if not is_settled(work.read_ledger(tell=True)):
             _settle(work)
     if options.json:
         found: Any = find_differences(work, *options.diff) if options.diff else None

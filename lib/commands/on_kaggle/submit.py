@@ -23,7 +23,7 @@ def _run(options: argparse.Namespace) -> int | Answer:
     from lib.kaggle.recorded_steps import submit_and_record  # requests is slow to import
 
     name = split_variant(options.version)[1]
-    with open_version(options.version) as opened:
+    with open_version(options) as opened:
         sources = opened[0].read_metadata().competition_sources
         check = partial(check_submission, sources=sources)
         found = submit_and_record(*opened, options.message, options.kernel, check, name)
@@ -39,7 +39,7 @@ SUBMIT = Command(
         ('submit -m "first try"', "the last push; fetched where it is not here yet"),
         ('submit 3 -m "version 3"', "an older version"),
         ('submit 3 --kernel -m "by code"', "as a code submission"),
-        ('submit kernel-pack-1a2b3c4d/1/pixel-lr-1e-4 -m "packed"', "one variant of a pack"),
+        ('submit a-pack/1/pixel-lr-1e-4 -m "packed"', "one variant of a pack"),
     ),
     json="ref, version, submission, csv_sha256, status, public and private (null: not shown)",
 )

@@ -6,6 +6,7 @@ from lib.base.errors import InputError, PipelineError
 from lib.base.log import log
 from lib.commands.kernel_options import SETTINGS, add_config_options
 from lib.commands.on_kaggle.delete_kernels import delete_kernels
+from lib.commands.on_kaggle.open_workspace import open_workspace
 from lib.commands.on_kaggle.pack import (
     TOGETHER,
     Group,
@@ -19,7 +20,6 @@ from lib.commands.on_kaggle.runs import list_pushes, list_runs
 from lib.commands.on_kaggle.variants import Point, make_sweep_id, read_points
 from lib.commands.options import Answer, Command
 from lib.commands.terminal.help_text import KAGGLE, find_group
-from lib.kaggle.workspace import ROOT, Workspace
 
 _LISTS = {  # option -> what a sweep takes beyond a push
     "--recipe": "one or more, as pixel,r3gan",
@@ -43,7 +43,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> Answer:
     if options.delete is not None:
-        return delete_kernels(Workspace(ROOT), options.delete, options.yes)
+        return delete_kernels(open_workspace(options), options.delete, options.yes)
     if options.yes:
         raise InputError("sweep", "--yes answers the question of --delete", cure="leave it out")
     return _push_all(options)
@@ -53,7 +53,7 @@ def _push_all(options: argparse.Namespace) -> Answer:
     from lib.kaggle.client.session import open_session  # requests is slow to import
     from lib.kaggle.push_variants import sweep
 
-    work, metadata, git = prepare_push(options)
+    work, (_, metadata, git) = open_workspace(options), prepare_push(options)
     points = read_points(options)
     groups = group_points(points, options.pack)
     refuse_unfit(work.root, groups, options.full)

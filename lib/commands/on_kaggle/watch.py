@@ -9,7 +9,7 @@ from lib.commands.options import Command
 def _run(options: argparse.Namespace) -> int:
     from lib.kaggle.recorded_steps import watch_and_record  # requests is slow to import
 
-    with open_version(options.version) as opened:
+    with open_version(options) as opened:
         return watch_and_record(*opened)
 
 

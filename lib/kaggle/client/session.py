@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from lib.base.attempts import attempt
 from lib.base.errors import InputError
@@ -17,30 +16,9 @@ from lib.kaggle.client.credentials import CURE, Credentials, find_credentials, l
 from lib.kaggle.client.errors import MALFORMED, KaggleError, explain
 from lib.kaggle.client.secrets import clean_words
 from lib.kaggle.client.timeouts import Patience
+from lib.kaggle.client.transport import DeadlineAdapter
 
 Answer = TypeVar("Answer")
-_LOOKS = 3  # after a lost answer, before the request counts as not arrived
-
-
-class DeadlineAdapter(HTTPAdapter):
-    """requests' transport with a deadline for every call that has none of its own."""
-
-    def __init__(self, patience: Patience) -> None:
-        super().__init__()
-        self._deadline = (patience.connect_s, patience.answer_s)
-
-    def send(
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,
-        timeout: Any = None,
-        verify: Any = True,
-        cert: Any = None,
-        proxies: Any = None,
-    ) -> requests.Response:
-        """Send a prepared request; return its answer, or raise requests.Timeout."""
-        timeout = self._deadline if timeout is None else timeout
-        return super().send(request, stream, timeout, verify, cert, proxies)
 
 
 @dataclass(frozen=True)
@@ -60,6 +38,11 @@ class KaggleSession:
     def competitions(self) -> Any:
         """kagglesdk's client of CompetitionApiService."""
         return self.sdk.competitions.competition_api_client
+
+    @property
+    def data_sets(self) -> Any:
+        """kagglesdk's client of DatasetApiService."""
+        return self.sdk.datasets.dataset_api_client
 
     def ask(self, what: str, method: Callable[[Any], Answer], request: Any) -> Answer:
         """Call a method of kagglesdk, again if need be; `what` names the call in messages.
@@ -98,14 +81,6 @@ class KaggleSession:
             self.wait_out(error, pause_s)
 
         return attempt(step, self.patience.list_pauses(), KaggleError, wait, recover)
-
-    def look_for(self, what: str, find: Callable[[], Answer | None]) -> Answer | None:
-        """Look a few times for what a slow server may still be making; None: it is not there."""
-        for pause in self.patience.list_pauses()[:_LOOKS]:
-            if (found := find()) is not None:
-                return found
-            self.wait_out(KaggleError(what, got="no trace of it yet", cure=""), pause)
-        return None
 
     def wait_out(self, error: KaggleError, pause_s: float) -> None:
         """Print what went wrong and wait for the pause, or as long as Retry-After says."""
@@ -151,7 +126,13 @@ def open_session(patience: Patience) -> Iterator[KaggleSession]:
 
 def open_plain_session(patience: Patience) -> requests.Session:
     """Open a session without credentials, for signed addresses."""
-    return _set_deadlines(requests.Session(), patience)
+    session = _set_deadlines(requests.Session(), patience, moves_files=True)
+    session.auth = _sign_nothing  # or ~/.netrc would be read for them
+    return session
+
+
+def _sign_nothing(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 def _sign_in(credentials: Credentials, patience: Patience) -> Any:
@@ -201,7 +182,9 @@ def _make_client(
     return client
 
 
-def _set_deadlines(session: requests.Session, patience: Patience) -> requests.Session:
+def _set_deadlines(
+    session: requests.Session, patience: Patience, moves_files: bool = False
+) -> requests.Session:
     for scheme in ("http://", "https://"):
-        session.mount(scheme, DeadlineAdapter(patience))
+        session.mount(scheme, DeadlineAdapter(patience, moves_files))
     return session

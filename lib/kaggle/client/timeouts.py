@@ -13,6 +13,9 @@ class Patience:
 
     connect_s: float = 15.0
     answer_s: float = 90.0  # of silence on an open connection
+    call_s: float = 120.0  # of a whole call, from its first byte to its answer's last
+    slow_bytes_s: float = 10_000  # a transfer that moves fewer bytes a second for slow_s ends
+    slow_s: float = 60.0
     attempts: int = 6  # of one call, where it may be repeated
     pause_s: float = 1.0  # before the second attempt; doubled each time
     longest_pause_s: float = 60.0
@@ -21,6 +24,13 @@ class Patience:
     grace_s: float = 120.0  # during which a new kernel may be invisible
     run_s: float = (SESSION_MINUTES + 60) * 60.0  # a session and an hour in the queue
     score_s: float = 3600.0
+    data_set_s: float = 3600.0  # until a data set is processed
+    settle_s: float = 60.0  # after a call whose answer was lost, in which its effect is looked for
+
+    @property
+    def window_s(self) -> float:
+        """`settle_s` and a moment more, as the call itself takes one."""
+        return self.settle_s + min(1.0, self.settle_s / 2)
 
     def list_pauses(self) -> list[float]:
         """List the pauses before each repetition of a call."""
