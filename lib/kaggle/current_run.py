@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from lib.base.errors import PipelineError
 from lib.base.run_files import MANIFEST
-from lib.kaggle.client.download import Downloader
+from lib.kaggle.client.download import Downloader, Wanted
 from lib.kaggle.client.kernels import get_status, list_outputs
 from lib.kaggle.client.session import KaggleSession, open_plain_session
 from lib.kaggle.watch import Watched, demand_complete
