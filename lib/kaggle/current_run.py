@@ -43,9 +43,9 @@ def is_current(work: Workspace, session: KaggleSession, ref: str, version: int) 
     with TemporaryDirectory() as place, open_plain_session(session.patience) as plain:
         held = Path(place) / "held"
         downloader = Downloader(
-            plain, session.patience, Path(place), lambda: list_outputs(session, ref, version)[0]
+            session, plain, Path(place), lambda: list_outputs(session, ref, version)[0]
         )
-        downloader.save(files[name], held, None)
+        downloader.save(Wanted(files[name], held, None))
         return _read(held) == _read(folder / name)
 
 
