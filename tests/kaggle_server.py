@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tests.kaggle_desk import RefusedError, sign_address
 from tests.kaggle_state import COMPETITION, KEY, TOKEN, USER, Fault, KaggleState
@@ -119,8 +119,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_error(error.code, error.message, error.status)
             return
         if fault is not None and fault.reset == "after":
-            self._reset()
-            return
+            if fault.answer is None:
+                self._reset()
+                return
+            answer = fault.answer
         self._send_json(200, answer)
 
     def do_PUT(self) -> None:
@@ -165,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, self.kaggle.zip_data(), headers)
             return
         assert "Authorization" not in self.headers, "a signed address needs no credentials"
-        _, _, owner, slug, number, file_name = path.split("/", 5)
+        _, _, owner, slug, number, file_name = unquote(path).split("/", 5)
         content = self.kaggle.find_output(owner, slug, int(number), file_name)
         self._send_file(content, fault)
 
@@ -242,7 +244,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.reset == "before" or fault.late_s:
             self._reset()
             return True
-        if fault.answer is not None:
+        if fault.answer is not None and fault.reset != "after":
             self._send_json(200, fault.answer)
             return True
         if fault.code:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tests.kaggle_datasets import DataSetDesk
 from tests.kaggle_desk import RefusedError, sign_address
@@ -30,8 +31,8 @@ class Fault:
     code: int = 0
     message: str = ""
     headers: dict[str, str] = field(default_factory=dict)
-    answer: dict[str, Any] | None = None  # a 200 with this
-    reset: str = ""  # "before" or "after" the call has taken effect
+    answer: dict[str, Any] | None = None  # a 200 with this, in place of the effect
+    reset: str = ""  # "before" or "after" the effect; beside `answer`: that one comes after it
     silent_s: float = 0.0
     cut: int = -1  # bytes of a body that pass before the connection breaks
     skip: int = 0  # calls that go well before
@@ -62,6 +63,11 @@ class Version:
         return self.status in ("COMPLETE", "ERROR", "CANCEL_ACKNOWLEDGED")
 
 
+def quote_name(name: str) -> str:
+    """A file's name -> how it stands in an address."""
+    return quote(name, errors="surrogatepass")
+
+
 class KaggleState(DataSetDesk):
     """What Kaggle knows: versions, runs, data sets, submissions; and what goes wrong."""
 
@@ -72,6 +78,7 @@ class KaggleState(DataSetDesk):
         self.folder = folder
         self.data = data  # the competition's
         self.inception: Path | None = None  # the data set of that name
+        self.competitions: dict[str, Path] = {}  # further ones, and their data
         self.rules_accepted = True
         self.as_cell = False
         self.play: Callable[[Version], None] | None = None  # instead of running the script
@@ -221,6 +228,8 @@ class KaggleState(DataSetDesk):
     def _knows(self, kind: str, name: str) -> bool:
         if name in _KNOWN_SOURCES.get(kind, set()):
             return True
+        if kind == "competition":
+            return name in self.competitions
         return kind == "dataset" and self.is_known_data_set(name)
 
     def _save(self, ref: str, body: dict[str, Any]) -> Version:
@@ -239,6 +248,8 @@ class KaggleState(DataSetDesk):
     def _run(self, version: Version) -> None:
         place = self.folder / version.ref.replace("/", "-") / f"v{version.number}"
         attached = {COMPETITION: self.data} if self.data else {}
+        asked = version.request.get("competitionDataSources", [])
+        attached |= {name: data for name, data in self.competitions.items() if name in asked}
         if self.inception and INCEPTION in version.request.get("datasetDataSources", []):
             attached["inception"] = self.inception
         sources = version.request.get("datasetDataSources", [])
@@ -284,7 +295,7 @@ class KaggleState(DataSetDesk):
             "files": [
                 {
                     "fileName": name,
-                    "url": sign_address(f"files/{version.ref}/{version.number}/{name}"),
+                    "url": sign_address(f"files/{version.ref}/{version.number}/{quote_name(name)}"),
                 }
                 for name in names[start : start + size]
             ]

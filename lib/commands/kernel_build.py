@@ -13,12 +13,13 @@ from lib.base.places import check_output_file
 from lib.base.terminal import paint
 from lib.bundler.bundle import build_bundle, write_bundle
 from lib.bundler.entry import Entry
-from lib.bundler.notebooks.notebook import Story, build_notebook, write_notebook
+from lib.bundler.notebooks.notebook import Story, build_notebook, render_notebook, write_notebook
 from lib.commands.book.chapters import list_chapters
 from lib.commands.book.config_block import render_config
 from lib.commands.book.entry_text import render_entry
 from lib.commands.book.head import render_head
 from lib.commands.book.introduction import tell_story
+from lib.commands.refuse_secrets import refuse_secrets_of_kernel, refuse_secrets_of_metadata
 from lib.kaggle.git_state import read_git_state
 from lib.kaggle.metadata import BUILD_FOLDER, BUILD_MANIFEST, check_metadata, take_form
 from lib.kaggle.metadata_fields import FILE_NAME, parse_metadata, read_fields
@@ -48,6 +49,7 @@ def build_kernel(
     it was.
     """
     fields = take_form(read_fields(root / FILE_NAME), form)
+    refuse_secrets_of_metadata(fields)
     metadata = parse_metadata(fields)
     for warning in check_metadata(metadata, root, for_push=False):
         warn(warning)
@@ -60,7 +62,8 @@ def build_kernel(
     entry = make_entry(root, config, full, in_notebook=form == "notebook")
     if form == "notebook":
         path = root / metadata.code_file
-        return _build_notebook(entry, tell_story(config, root / "LICENSE"), path, fields, facts)
+        story = tell_story(config, root / "LICENSE")
+        return _build_notebook(root, entry, story, path, fields, facts)
     return write_script(root, entry, fields, facts)
 
 
@@ -72,6 +75,7 @@ def write_script(
     for place in (path, manifest_path):
         check_output_file("build", place)
     bundle = build_bundle(entry)
+    refuse_secrets_of_kernel(root, bundle.sources, bundle.text)
     for one in bundle.differences:
         warn(str(one))
     bundle = dataclasses.replace(bundle, manifest={**bundle.manifest, **facts})
@@ -88,13 +92,19 @@ def warn(message: str) -> None:
 
 
 def _build_notebook(
-    entry: Entry, story: Story, path: Path, fields: dict[str, Any], facts: dict[str, Any]
+    root: Path,
+    entry: Entry,
+    story: Story,
+    path: Path,
+    fields: dict[str, Any],
+    facts: dict[str, Any],
 ) -> BuiltKernel:
     """Write the notebook with a kernel-metadata.json of its own and its manifest beside it."""
     manifest_path, metadata_path = path.with_name("manifest.json"), path.with_name(FILE_NAME)
     for place in (path, manifest_path, metadata_path):
         check_output_file("build", place)
     notebook = build_notebook(entry, story)
+    refuse_secrets_of_kernel(root, notebook.sources, render_notebook(notebook))
     notebook = dataclasses.replace(notebook, manifest={**notebook.manifest, **facts})
     write_notebook(notebook, path, manifest_path)
     own = {**fields, "code_file": path.name}  # relative to the folder of the metadata

@@ -39,8 +39,8 @@ def replace_list(text: str, key: str, entries: list[str]) -> str:
     items = [json.dumps(entry, ensure_ascii=False) for entry in entries]
     if key not in spans:
         at = max((end for _, end in spans.values()), default=text.index("{") + 1)
-        lead = _find_lead(text, min((start for start, _ in spans.values()), default=0))
-        gap = f"{newline}{lead}" if lead is not None else " " if spans else ""
+        lead = _find_lead(text, min((start for start, _ in spans.values()), default=at))
+        gap = f"{newline}{lead}" if lead is not None else " " * bool(spans)
         value = _format_list(items, lead, newline)
         return f"{text[:at]}{',' * bool(spans)}{gap}{json.dumps(key)}: {value}{text[at:]}"
     start, end = spans[key]

@@ -4,13 +4,14 @@ A kernel that was deleted and made anew counts its versions from one again, so a
 be of an older kernel's version of the same number.
 """
 
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lib.base.errors import PipelineError
 from lib.base.run_files import MANIFEST
 from lib.kaggle.client.download import Downloader, Wanted
-from lib.kaggle.client.kernels import get_status, list_outputs
+from lib.kaggle.client.kernels import OutputFile, get_status, list_outputs
 from lib.kaggle.client.session import KaggleSession, open_plain_session
 from lib.kaggle.watch import Watched, demand_complete
 from lib.kaggle.workspace import Workspace
@@ -37,16 +38,18 @@ def is_current(work: Workspace, session: KaggleSession, ref: str, version: int) 
     """
     folder = work.locate_run(ref, version)
     name = MANIFEST if (folder / MANIFEST).is_file() else work.submission
-    files = {file.name: file for file in list_outputs(session, ref, version)[0]}
+    files = {file.name: file for file in _list_files(session, ref, version)}
     if name not in files:
         return False
     with TemporaryDirectory() as place, open_plain_session(session.patience) as plain:
         held = Path(place) / "held"
-        downloader = Downloader(
-            session, plain, Path(place), lambda: list_outputs(session, ref, version)[0]
-        )
-        downloader.save(Wanted(files[name], held, None))
+        relist = partial(_list_files, session, ref, version)
+        Downloader(session, plain, Path(place), relist).save(Wanted(files[name], held, None))
         return _read(held) == _read(folder / name)
+
+
+def _list_files(session: KaggleSession, ref: str, version: int) -> list[OutputFile]:
+    return list_outputs(session, ref, version)[0]
 
 
 def _read(path: Path) -> bytes | None:

@@ -5,7 +5,6 @@ version's note holds the sha256 of its bytes, by which a version that arrived is
 """
 
 import os
-from datetime import UTC, datetime
 from typing import Any
 
 from lib.kaggle.data_set_content import Content
@@ -13,6 +12,7 @@ from lib.kaggle.workspace import Workspace
 
 SENDING, SENT, UNSENT = "data_set_sending", "data_set", "data_set_unsent"
 FAILED = "data_set_failed"  # Kaggle took it and could not process it
+PUBLIC = "data_set_public"
 
 
 class DataSetRecords:
@@ -23,7 +23,7 @@ class DataSetRecords:
         self._ref = ref
 
     def list_pending(self) -> list[dict[str, Any]]:
-        """List the intents whose outcome no event records; each id once, its latest try."""
+        """List the intents whose outcome no event records; each id once."""
         intents = {
             event["data_set_id"]: event
             for event in self._list(SENDING)
@@ -33,18 +33,23 @@ class DataSetRecords:
         return [event for send_id, event in intents.items() if send_id not in closed]
 
     def find_sent(self, sha256: str) -> dict[str, Any] | None:
-        """Find the latest version of these bytes that Kaggle took; None if it failed later."""
-        events = self._list(SENT, FAILED)
+        """Find the latest version of these bytes that Kaggle took; None if that came to nothing."""
+        events = self._list(SENT, FAILED, PUBLIC)
         last = next((each for each in reversed(events) if each.get("sha256") == sha256), None)
         return last if last and last["event"] == SENT else None
 
-    def list_failed(self, sha256: str) -> list[int]:
+    def list_failed(self, sha256: str) -> set[int]:
         """List the versions of these bytes that Kaggle could not process."""
-        return [each["version"] for each in self._list(FAILED) if each.get("sha256") == sha256]
+        failed: set[int] = set()
+        for event in self._list(SENT, FAILED):
+            if event.get("sha256") == sha256:  # a data set made anew counts from one again
+                change = failed.add if event["event"] == FAILED else failed.discard
+                change(event["version"])
+        return failed
 
-    def write_intent(self, version: int, content: Content, send_id: str = "") -> str:
+    def write_intent(self, version: int, content: Content) -> str:
         """Record that a version is about to be made, before each try; return the intent's id."""
-        send_id = send_id or os.urandom(8).hex()
+        send_id = os.urandom(8).hex()
         self._write(SENDING, version, content.sha256, data_set_id=send_id, file=content.name)
         return send_id
 
@@ -61,18 +66,13 @@ class DataSetRecords:
         """Record that Kaggle could not process a version, so that the bytes may be sent again."""
         self._write(FAILED, version, sha256, reason=reason)
 
+    def write_public(self, version: int, sha256: str) -> None:
+        """Record that everybody can read a version, so that it may be deleted and sent again."""
+        self._write(PUBLIC, version, sha256)
+
     def _write(self, event: str, version: int, sha256: str, **facts: Any) -> None:
         self._work.record(event, self._ref, version, sha256=sha256, **facts)
 
     def _list(self, *names: str) -> list[dict[str, Any]]:
         events = self._work.read_ledger()
         return [each for each in events if each["event"] in names and each["ref"] == self._ref]
-
-
-def count_age(event: dict[str, Any]) -> float:
-    """An event of the ledger -> the seconds since it was written; 0 where its time is none."""
-    try:
-        written = datetime.fromisoformat(str(event.get("time")))
-        return max(0.0, (datetime.now(UTC) - written).total_seconds())
-    except (ValueError, TypeError):
-        return 0.0

@@ -21,6 +21,7 @@ from lib.kaggle.ledger import list_lost, list_pending
 from lib.kaggle.machine_shapes import choose_timeout, describe_shape, is_cpu, is_tpu
 from lib.kaggle.metadata import check_metadata
 from lib.kaggle.metadata_fields import Metadata
+from lib.kaggle.projects.notebook_source import read_source
 from lib.kaggle.push_records import (
     adopt_late,
     record_intent,
@@ -70,7 +71,7 @@ def push_cargo(work: Workspace, session: KaggleSession, metadata: Metadata, carg
         log("push", f"Kaggle ends the run after {seconds / 60:g} min, even if it hangs")
     for warning in check_metadata(metadata, work.root, for_push=True):
         log("push", f"warning: {warning}")
-    source = cargo.source.read_text(encoding="utf-8")
+    source = read_source(cargo.source.read_text(encoding="utf-8"), metadata.kernel_type)
     fields = json.dumps(asdict(metadata), indent=1)
     refuse_secrets(f"the bundle {cargo.source.name}", source, session.secrets)
     refuse_secrets("kernel-metadata.json", fields, session.secrets)

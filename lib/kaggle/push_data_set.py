@@ -4,7 +4,6 @@ Each version's note holds the sha256 of its bytes. So a version that is there al
 whoever made it, and a call whose answer was lost is looked for before it is made again.
 """
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +15,12 @@ from lib.kaggle.client.data_sets import (
     find_data_set,
     upload_blob,
 )
-from lib.kaggle.client.errors import KaggleError
+from lib.kaggle.client.late_effects import Journal, call_once, look_for
 from lib.kaggle.client.secrets import refuse_secrets
 from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.data_set_content import Content
-from lib.kaggle.data_set_records import DataSetRecords, count_age
+from lib.kaggle.data_set_records import DataSetRecords
+from lib.kaggle.ledger import NEVER, read_age
 from lib.kaggle.wait_for_data_set import NotProcessedError, demand_private, wait_for_data_set
 from lib.kaggle.workspace import Workspace
 
@@ -61,6 +61,8 @@ def push_data_set(
     except NotProcessedError as error:
         placing.records.write_failed(version, content.sha256, error.got)
         raise
+    if not data_set.is_private:
+        placing.records.write_public(number, content.sha256)
     demand_private(ref, data_set)
     return Placed(ref, number, number >= data_set.latest, is_new=not found)
 
@@ -76,8 +78,7 @@ class _Placing:
         self._ref = ref
         self._content = content
         self._send_id = ""  # of the intent
-        self._was_lost = False  # an answer to the call that creates
-        self._is_open = False  # whether such a call may still take effect
+        self._number = 0  # that the version should have
         self.records = DataSetRecords(work, ref)
         self.note = f"{message} [sha256 {content.sha256}]"
 
@@ -92,7 +93,7 @@ class _Placing:
         sha256, pending = self._content.sha256, self.records.list_pending()
         same = [event for event in pending if event.get("sha256") == sha256]
         number, sent = self.find(held), self.records.find_sent(sha256)
-        if not number and sent and count_age(sent) < self._patience.data_set_s:
+        if not number and sent and read_age(sent) < self._patience.data_set_s:
             log("weights", f"Kaggle took it at {sent.get('time')} and does not show it yet")
             return int(sent["version"])
         if not number and same:
@@ -112,20 +113,19 @@ class _Placing:
         log("weights", f"uploading {content.name}, {content.size:,} bytes, to {self._ref}")
         token = upload_blob(self._session, content.path, content.name)
         content.demand_unchanged()
-        try:
-            made = self._session.repeat(lambda: self._make(number, token), self._recover)
-        except KaggleError as error:
-            if not self._is_open:  # else it may arrive, and stays pending
-                self.records.write_unsent(number, content.sha256, self._send_id, error.got)
-            raise
+        made = call_once(
+            self._session,
+            f"version {number} of {self._ref}",
+            lambda: self._make(number, token),
+            self._find_now,
+            Journal(lambda _: self._intend(number), lambda reason, _: self._give_up(reason)),
+            (),
+        )
         self.records.write_sent(made, content.sha256, self._send_id, file=content.name)
         log("weights", f"Kaggle took it: {self._ref} version {made}")
         return made
 
     def _make(self, number: int, token: str) -> int:
-        """Make the version once; record the intent before."""
-        self._send_id = self.records.write_intent(number, self._content, self._send_id)
-        self._is_open = True
         if number == 1:
             title = self._ref.split("/")[1].replace("-", " ").title()
             create_data_set(self._session, self._ref, title, self.note, token)
@@ -133,42 +133,35 @@ class _Placing:
             create_version(self._session, self._ref, self.note, token)
         return number
 
-    def _recover(self, error: KaggleError) -> int | None:
-        """After a lost answer look for the version, also where a repetition was refused."""
-        self._was_lost = self._was_lost or error.lost
-        found = self._look(self._patience.settle_s) if self._was_lost else 0
-        self._is_open = False
-        return found or None
+    def _find_now(self) -> int | None:
+        return self.find(find_data_set(self._session, self._ref)) or None
 
-    def _look(self, seconds: float) -> int:
-        """Look for a version whose answer was lost, until it can no longer arrive."""
-        log("weights", f"whether it arrived is not known: looking for it, {seconds:.0f} s at most")
-        number = self.find(find_data_set(self._session, self._ref))
-        for pause in self._patience.poll(seconds):
-            if number:
-                break
-            time.sleep(pause)
-            number = self.find(find_data_set(self._session, self._ref))
-        it = f"it arrived: {self._ref} version {number}" if number else "it never arrived there"
-        log("weights", it)
-        return number
+    def _intend(self, number: int) -> None:
+        self._number = number
+        self._send_id = self.records.write_intent(number, self._content)
+
+    def _give_up(self, reason: str) -> None:
+        self.records.write_unsent(self._number, self._content.sha256, self._send_id, reason)
 
     def _look_for_pending(self, same: list[dict[str, Any]]) -> int:
         """Look for what an earlier command sent when it was cut off, while it may still arrive."""
         log("weights", f"sending it was cut off at {same[-1].get('time')}")
-        left = self._patience.call_s + self._patience.settle_s - min(map(count_age, same))
-        return self._look(min(left, self._patience.settle_s)) if left > 0 else 0
+        left = self._patience.call_s + self._patience.window_s - min(map(read_age, same))
+        window_s = max(0.0, min(left, self._patience.window_s))
+        found = look_for(self._session, f"it at {self._ref}", self._find_now, window_s) or 0
+        log("weights", f"it arrived: version {found}" if found else "it never arrived there")
+        return found
 
     def _settle(self, event: dict[str, Any], held: DataSet | None, number: int) -> None:
         """Record how a pending intent ended, where that is known by now."""
         sha256, send_id = str(event.get("sha256")), event["data_set_id"]
         if not number and held:
             number = next(iter(held.find_versions(sha256)), 0)
-        window = self._patience.call_s + self._patience.settle_s
+        window = self._patience.call_s + self._patience.window_s
         if number:
             self.records.write_sent(number, sha256, send_id, settled=True)
-        elif sha256 == self._content.sha256 or count_age(event) > window:
-            self.records.write_unsent(event["version"], sha256, send_id, "it never arrived")
+        elif sha256 == self._content.sha256 or read_age(event) > window:
+            self.records.write_unsent(event["version"], sha256, send_id, NEVER)
 
     def _adopt(self, number: int, held: DataSet | None) -> None:
         """Say which version holds these bytes, all where there are several; record it."""

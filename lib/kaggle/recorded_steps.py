@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from lib.base.disk_errors import explain_disk
@@ -25,7 +24,7 @@ from lib.kaggle.client.submissions import (
     wait_for_score,
 )
 from lib.kaggle.current_run import demand_completed, is_current
-from lib.kaggle.fetch import fetch_version
+from lib.kaggle.fetch import Fetched, fetch_version
 from lib.kaggle.fetched_folder import list_lacking
 from lib.kaggle.packs import FetchedVariant, choose_variant, list_fetched
 from lib.kaggle.running_device import check_saved_log, find_asked_shape
@@ -82,20 +81,10 @@ def fetch_and_record(
     target = work.locate_run(ref, version)
     with explain_disk("fetch", "the outputs cannot be written", target):
         fetched = fetch_version(session, ref, version, target, patterns)
-    manifest, variants = fetched.manifest or {}, list_fetched(target)
-    work.record(
-        "fetch",
-        ref,
-        version,
-        status=status.name,
-        minutes=fetched.minutes,
-        metrics=_pick_columns(work.columns, fetched.metrics, manifest),
-        bundle_sha256=manifest.get("bundle_sha256"),
-        verified="bundle_sha256" in manifest and work.submission not in fetched.unverified,
-        submission_sha256=_hash_file(target / work.submission),
-    )
+    _record_fetch(work, session, ref, version, status.name, fetched)
+    variants = list_fetched(target)
     for one in variants:
-        _record_variant(work, ref, version, status.name, target / one.name, one)
+        _record_variant(work, session, ref, version, status.name, one)
     check_saved_log(work, ref, version, target)
     where = target.relative_to(work.root)
     log("fetch", f"{fetched.files} files in {where}")
@@ -103,57 +92,92 @@ def fetch_and_record(
         log("fetch", f"not in the manifest, so not verified: {', '.join(fetched.unverified[:5])}")
     _tell_left_out(fetched.left_out)
     demand_complete("fetch", Watched(status, fetched.minutes), ref, version)
-    if work.entry and "bundle_sha256" not in manifest:
-        log("fetch", f"not verified: the program left no {MANIFEST} of this loop's kernels")
-    elif fetched.manifest is None:
-        raise PipelineError(
-            "fetch",
-            f"the run left no {MANIFEST}, so nothing is verified",
-            got=str(where),
-            cure="look at its log there; a run of this project's bundle always leaves one",
-        )
-    else:
-        _compare_bundle(work, ref, version, manifest.get("bundle_sha256"))
+    _look_at_manifest(work, ref, version, fetched.manifest)
     for name in [f"/{one.name}" for one in variants if one.is_valid] or [""]:
         step = work.name_command(f"submit {ref.split('/')[1]}/{version}{name} -m TEXT")
         log("fetch", f"next: {step}")
 
 
 def _record_variant(
-    work: Workspace, ref: str, version: int, status: str, folder: Path, one: FetchedVariant
+    work: Workspace,
+    session: KaggleSession,
+    ref: str,
+    version: int,
+    status: str,
+    one: FetchedVariant,
 ) -> None:
     """Record what the files of one variant of a version say; tell of one that failed."""
+    path = work.locate_run(ref, version) / one.name / work.submission
     work.record(
         "fetch",
         ref,
         version,
         variant=one.name,
         status=status if one.is_valid else "ERROR",
-        metrics=_pick_columns(work.columns, one.metrics, one.manifest),
+        metrics=_pick_columns(session, work.columns, one.metrics, one.manifest),
         bundle_sha256=one.manifest.get("bundle_sha256"),
         verified=True,  # by the manifest of the whole version
-        submission_sha256=_hash_file(folder / work.submission),
+        submission_sha256=sha256_file(path) if path.is_file() else None,
     )
     if not one.is_valid:
-        log("fetch", f"warning: {one.name} failed: {one.error}")
+        log("fetch", f"warning: {one.name} failed: {session.clean(one.error)}")
+
+
+def _record_fetch(
+    work: Workspace,
+    session: KaggleSession,
+    ref: str,
+    version: int,
+    status: str,
+    fetched: Fetched,
+) -> None:
+    """Record the project's columns, and whether a manifest vouches for the file to submit."""
+    manifest, path = fetched.manifest or {}, work.locate_run(ref, version) / work.submission
+    work.record(
+        "fetch",
+        ref,
+        version,
+        status=status,
+        minutes=fetched.minutes,
+        metrics=_pick_columns(session, work.columns, fetched.metrics, manifest),
+        bundle_sha256=manifest.get("bundle_sha256"),
+        verified="bundle_sha256" in manifest and work.submission not in fetched.unverified,
+        submission_sha256=sha256_file(path) if path.is_file() else None,
+    )
 
 
 def _pick_columns(
-    names: Sequence[str], metrics: dict[str, Any], manifest: dict[str, Any]
+    session: KaggleSession,
+    names: Sequence[str],
+    metrics: dict[str, Any],
+    manifest: dict[str, Any],
 ) -> dict[str, Any]:
     """(columns, metrics.json, the manifest) -> the columns' values that fit into a table."""
     picked = {}
     for name in names:
         value = metrics.get(name, manifest.get(name))
         if isinstance(value, (str, int, float)):
-            picked[name] = value[:200] if isinstance(value, str) else value
+            picked[name] = session.clean(value)[:200] if isinstance(value, str) else value
         elif (number := read_number(value)) is not None:
             picked[name] = number
     return picked
 
 
-def _hash_file(path: Path) -> str | None:
-    return sha256_file(path) if path.is_file() else None
+def _look_at_manifest(
+    work: Workspace, ref: str, version: int, manifest: dict[str, Any] | None
+) -> None:
+    """Raise PipelineError where this repository's kernel left no manifest, or another bundle's."""
+    if work.entry and "bundle_sha256" not in (manifest or {}):
+        log("fetch", f"not verified: the program left no {MANIFEST} of this loop's kernels")
+        return
+    if manifest is None:
+        raise PipelineError(
+            "fetch",
+            f"the run left no {MANIFEST}, so nothing is verified",
+            got=str(work.locate_run(ref, version).relative_to(work.root)),
+            cure="look at its log there; a run of this project's bundle always leaves one",
+        )
+    _compare_bundle(work, ref, version, manifest.get("bundle_sha256"))
 
 
 def _tell_left_out(names: Sequence[str]) -> None:
@@ -235,10 +259,9 @@ def _check_run(
         log("submit", f"version {version} is not here yet, or not all of it: fetching it")
         fetch_and_record(work, session, ref, version)
     elif not is_current(work, session, ref, version):
-        log("submit", f"{folder.relative_to(work.root)} is of another run than Kaggle's version")
-        log(
-            "submit", f"{version}, as of a kernel that was deleted and made anew: fetching it again"
-        )
+        where = folder.relative_to(work.root)
+        log("submit", f"{where} is not what Kaggle holds of version {version}, as after a")
+        log("submit", "kernel was deleted and made anew: fetching it again")
         fetch_and_record(work, session, ref, version)
     for one in list_fetched(folder):
         if one.name == variant and not one.is_valid:

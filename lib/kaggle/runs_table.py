@@ -6,9 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lib.base.tables import format_table
-from lib.kaggle.ledger import list_pending
+from lib.kaggle.client.secrets import clean_line
+from lib.kaggle.ledger import list_pending, replace_nan
 from lib.kaggle.packs import list_variants, narrow_push
 
+# The keys of `runs --entry --json`, `watch --json` and `fetch --json`, in their order.
+RUN_KEYS = (
+    *("ref", "version", "status", "when", "label", "minutes", "metrics", "verified"),
+    *("submission", "public", "private", "machine_shape", "commit", "bundle_sha256"),
+)
 _TOLD = (
     "status",
     "fetch",
@@ -19,6 +25,7 @@ _TOLD = (
     "delete",
 )  # about a version
 _MAKES_A_ROW = ("fetch", "submit", "score")  # also where the version was pushed elsewhere
+_KERNEL = "kernel"  # the title of the column that names it
 _GAP = 2  # spaces between two columns
 # What an event of "fetch" held beside the columns, when these had no place of their own.
 _BESIDE_COLUMNS = ("time", "event", "ref", "version", "status", "minutes", "bundle_sha256")
@@ -53,6 +60,12 @@ class Run:
     def read(self, column: str) -> float | None:
         """The name of a column -> the number in it; None for anything else."""
         return read_number(self.metrics.get(column))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what is known of the version as JSON values, with RUN_KEYS as its keys."""
+        own = {**vars(self), "when": self.when, "label": self.label}
+        known = {**self.push, **own}
+        return {key: replace_nan(known.get(key)) for key in RUN_KEYS}
 
 
 @dataclass(frozen=True)
@@ -120,17 +133,17 @@ def rank_runs(runs: Sequence[Run], best: str, column: str = "") -> list[Run]:
 def format_runs(runs: Sequence[Run], columns: Sequence[Column], width: int) -> str:
     """(Runs, the columns to show, characters of a line) -> the table of `build.py runs`.
 
-    Columns are left out, then cut, until the lines fit; a last line names those left out.
+    Columns are left out, empty ones first, then cut, until the lines fit; a last line names them.
     """
-    shown, cells = list(columns), [[column.cell(run) for run in runs] for column in columns]
+    shown = list(columns)
+    cells = [[clean_line(column.cell(run), ()) for run in runs] for column in columns]
     gone = []
     while _measure(shown, cells, cut=True) > width:
-        droppable = [column for column in shown if column.drop]
-        if not droppable:
+        worst = _find_worst(shown, cells)
+        if worst is None:
             break
-        worst = shown.index(min(droppable, key=lambda column: column.drop))
-        gone.append(shown.pop(worst).title)
-        cells.pop(worst)
+        title, texts = shown.pop(worst).title, cells.pop(worst)
+        gone.append(f"{title} {texts[0]}" if title == _KERNEL else title)
     excess = _measure(shown, cells, cut=False) - width
     for place, column in enumerate(shown):
         longest = _widest(column, cells[place])
@@ -146,6 +159,19 @@ def format_runs(runs: Sequence[Run], columns: Sequence[Column], width: int) -> s
     if any(run.push.get("changed") for run in runs) and "commit" not in gone:
         table += "\n+ after a commit: pushed with changes that are in no commit"
     return table
+
+
+def _find_worst(columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> int | None:
+    """Columns and their cells -> the place of the one to leave out first; None where none may be.
+
+    The kernel's name stays where it tells lines apart.
+    """
+    ranks = {
+        place: (set(texts) != {"-"}, column.drop)
+        for place, (column, texts) in enumerate(zip(columns, cells, strict=True))
+        if column.drop and (column.title != _KERNEL or len(set(texts)) == 1)
+    }
+    return min(ranks, key=lambda place: ranks[place], default=None)
 
 
 def show_number(value: float | None) -> str:
@@ -165,7 +191,7 @@ def read_number(value: Any) -> float | None:
 def list_columns(names: Sequence[str]) -> list[Column]:
     """The columns of a project -> those of its table."""
     described = [
-        Column("kernel", lambda run: run.ref.split("/")[1], drop=4, least=16, keeps_end=True),
+        Column(_KERNEL, lambda run: run.ref.split("/")[1], drop=4, least=16, keeps_end=True),
         Column("version", show_version, right=True, least=12),
         Column("commit", show_commit, drop=2),
         Column("bundle", lambda run: str(run.push.get("bundle_sha256", ""))[:8] or "-", drop=1),

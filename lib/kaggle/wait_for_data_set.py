@@ -15,6 +15,8 @@ from lib.kaggle.client.data_sets import (
 from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.client.session import KaggleSession
 
+_HIDDEN = "not shown yet"
+
 
 class NotProcessedError(PipelineError):
     """Kaggle took a version of a data set and could not process it."""
@@ -47,6 +49,14 @@ def wait_for_data_set(
                 got=status,
                 cure=f"see {name_address(ref)}; the same command sends it again, "
                 "with --slug SLUG as another data set",
+            )
+        if status == _HIDDEN and is_late:
+            raise PipelineError(
+                "weights",
+                f"Kaggle took version {expected} of the data set {ref} and does not show it",
+                got=name_address(ref),
+                cure="look whether your private space there is full, and run the same command "
+                "again later; if you deleted it, --slug SLUG names another one",
             )
         time.sleep(pause)
     raise PipelineError(
@@ -82,7 +92,7 @@ def _ask_status(session: KaggleSession, ref: str) -> str:
         return get_data_set_status(session, ref)
     except KaggleError as error:
         if error.code in (403, 404):
-            return "not shown yet"
+            return _HIDDEN
         if not error.passing:
             raise
         return f"unknown ({error.got})"

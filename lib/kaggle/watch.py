@@ -1,5 +1,6 @@
 """Print a version's status changes and log lines as they come, until its run has ended."""
 
+import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -73,6 +74,10 @@ class Watch:
             seconds = time.monotonic() - self._running_since
         return Watched(status, None if seconds is None else seconds / 60)
 
+    def close(self) -> None:
+        """Let go of the live log."""
+        self._follower.close()
+
     def _is_latest(self) -> bool:
         """Tell whether the live log, which is the latest version's, is this version's."""
         try:
@@ -107,14 +112,15 @@ def watch_version(session: KaggleSession, ref: str, version: int, asked_shape: s
     watch early.
     """
     watch = Watch(session, ref, version, asked_shape)
-    for pause in session.patience.poll(session.patience.run_s):
-        end = time.monotonic() + pause
-        status = watch.ask_status()
-        if status is not None and status.is_terminal:
-            return watch.finish(status)
-        if status is not None and status.name == "RUNNING":
-            watch.show_log_until(end)
-        time.sleep(max(0.0, end - time.monotonic()))
+    with contextlib.closing(watch):
+        for pause in session.patience.poll(session.patience.run_s):
+            end = time.monotonic() + pause
+            status = watch.ask_status()
+            if status is not None and status.is_terminal:
+                return watch.finish(status)
+            if status is not None and status.name == "RUNNING":
+                watch.show_log_until(end)
+            time.sleep(max(0.0, end - time.monotonic()))
     raise PipelineError(
         "watch",
         f"{ref} version {version} has not ended within the deadline",

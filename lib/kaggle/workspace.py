@@ -15,7 +15,7 @@ from lib.base.log import log
 from lib.base.run_files import SUBMISSION
 from lib.kaggle.client.timeouts import Patience
 from lib.kaggle.ledger import LEDGER, append_event, read_events
-from lib.kaggle.metadata import demand_owner, take_form
+from lib.kaggle.metadata import PLACEHOLDER_OWNER, demand_owner, take_form
 from lib.kaggle.metadata_fields import FILE_NAME, Metadata, parse_metadata, read_fields
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,6 +51,10 @@ class Workspace:
         form = form or (None if self.entry else "script")
         fields = read_fields(self.root / FILE_NAME)
         metadata = parse_metadata(take_form(fields, form) if form else fields)
+        if self.entry and metadata.owner == PLACEHOLDER_OWNER:
+            cure = f"{self.name_command('init --owner NAME')}, with your name on Kaggle"
+            what = f"the owner is still {PLACEHOLDER_OWNER!r}"
+            raise InputError("metadata", what, got=metadata.ref, cure=cure)
         demand_owner(metadata)
         return metadata
 
@@ -88,9 +92,13 @@ class Workspace:
 
     def find_push(self, ref: str, version: int) -> dict[str, Any] | None:
         """Find a version's push in the ledger; None where it was pushed from elsewhere."""
-        for event in reversed(self.read_ledger()):
-            if event["event"] == "push" and (event["ref"], event["version"]) == (ref, version):
-                return event
+        return self.find_event("push", ref, version)
+
+    def find_event(self, event: str, ref: str, version: int) -> dict[str, Any] | None:
+        """Find the last event of a kind in the ledger that is about a version; None for none."""
+        for each in reversed(self.read_ledger()):
+            if (each["event"], each["ref"], each["version"]) == (event, ref, version):
+                return each
         return None
 
     def find_last_version(self, ref: str) -> int:
@@ -115,7 +123,7 @@ class Workspace:
                 raise InputError(
                     "version",
                     f"the ledger knows no push of {metadata.ref}",
-                    cure="python build.py push, or give a version number",
+                    cure=f"{self.name_command('push')}, or give a version number",
                 )
             return metadata.ref, version
         found = re.fullmatch(r"(?:([a-z0-9-]+)[/:])?v?([1-9]\d{0,8})", text)
@@ -125,6 +133,6 @@ class Workspace:
                 "cannot be read",
                 expected="a number, or slug/number for another kernel",
                 got=repr(text),
-                cure="python build.py runs lists the versions",
+                cure=f"{self.name_command('runs')} lists the versions",
             )
         return f"{metadata.owner}/{found[1] or metadata.slug}", int(found[2])

@@ -3,6 +3,7 @@
 import json
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -314,3 +315,28 @@ def test_a_smoke_test_is_called_one(place: Place) -> None:
     found = find_ills(place)["bundle"]
     assert "RANDOM WEIGHTS" in found.detail
     assert "without --weights random" in found.cure
+
+
+def test_project_of_another_program_has_no_weights_and_may_need_no_gpu(place: Place) -> None:
+    """What only this repository's kernel needs is no ill of others; each cure names --entry."""
+    place.write_metadata(enable_gpu=False, machine_shape="", enable_internet=False)
+    work = replace(place.work, entry="pro ject/main.py", competition=COMPETITION)
+    lines = {finding.name: finding for finding in examine(work)}
+    assert "weights" not in lines
+    assert [name for name, finding in lines.items() if finding.cure] == []
+    assert lines["machine"].detail == "CPU only"
+    write_json(place.work.root / "build" / "kernel.manifest.json", {"sha256": "c0ffee" * 9})
+    assert examine(work)[-1].detail.endswith("last bundle built here c0ffeec0ffee")
+    (place.work.root / "build" / "kernel.py").unlink()
+    place.write_metadata(id="your-kaggle-name/tiny-test-kernel")
+    cures = {finding.name: finding.cure for finding in examine(work) if finding.cure}
+    entry = "--entry 'pro ject/main.py'"
+    assert cures["bundle"] == f"python build.py push {entry}"
+    assert cures["metadata"].startswith(f"python build.py init --owner NAME {entry}")
+    assert cures["kaggle"] == f"python build.py init --owner ada {entry}"
+
+
+@pytest.mark.parametrize("config", [5, [], "x", None, {"minutes": "x"}, {"weights_file": 5}])
+def test_manifest_of_wrong_types_is_no_crash(place: Place, config: object) -> None:
+    write_json(place.work.root / "build" / "manifest.json", {"config": config, "sha256": 7})
+    assert len(examine(place.work)) == 11

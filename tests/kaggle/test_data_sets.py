@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from lib.base.errors import InputError, PipelineError
-from lib.kaggle import push_data_set as push_data_set_module
 from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.data_set_content import DATA_SET_BYTES, Content, read_content
 from lib.kaggle.data_set_records import DataSetRecords
@@ -144,27 +143,11 @@ def test_upload_goes_on_where_it_broke_off_and_begins_anew_where_it_is_gone(plac
     assert record(place).latest.files == {"tiny.pth": b"other" * 9}
 
 
-def arrive_late(place: Place, call: str, seconds: float) -> list[threading.Timer]:
-    """A call -> it is broken off before its effect, which comes that much later, by the timer."""
-    usual = place.server.answer
-    timers: list[threading.Timer] = []
-
-    def delay(name: str, body: dict[str, object]) -> dict[str, object]:
-        if name != call or timers:
-            return usual(name, body)
-        timers.append(threading.Timer(seconds, usual, (name, body)))
-        timers[0].start()
-        raise ConnectionResetError
-
-    place.server.answer = delay  # type: ignore[method-assign]
-    return timers
-
-
 @pytest.mark.parametrize("call", CREATES)
 def test_late_effect_within_the_window_is_found(place: Place, call: str) -> None:
     number = prepare(place, call)
     place = replace(place, session=place.with_patience(settle_s=5))
-    arrive_late(place, call, 0.3)
+    place.server.fail(call, late_s=0.3)
     assert send(place).version == number
     assert place.server.count(call) == 1
     assert len(record(place).versions) == number
@@ -181,7 +164,7 @@ def kill(place: Place) -> None:
         raise Killed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(push_data_set_module._Placing, "_recover", die)
+        patch.setattr("lib.kaggle.client.late_effects.look_for", die)
         with pytest.raises(Killed):
             send(place)
     assert list_events(place)[-1] == "data_set_sending"
@@ -207,13 +190,13 @@ def test_effect_that_comes_after_the_next_command_began_is_waited_for(
 ) -> None:
     """Once a submission was doubled so: the next command looked a little, and sent it again."""
     number = prepare(place, call)
-    arrive_late(place, call, 0.5)
+    place.server.fail(call, late_s=0.5)
     kill(place)
     place = replace(place, session=place.with_patience(settle_s=5, call_s=5))
     assert send(place).version == number
     assert len(record(place).versions) == number
     shown = capsys.readouterr().out
-    assert "looking for it, 5 s at most" in shown
+    assert "no trace of it at ada/tiny-weights yet: looking for 6 s more" in shown
     assert "it arrived" in shown
 
 
@@ -221,9 +204,9 @@ def test_effect_later_than_the_window_is_adopted_and_both_are_named(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prepare(place, "CreateDatasetVersion")
-    timers = arrive_late(place, "CreateDatasetVersion", 1.0)
+    place.server.fail("CreateDatasetVersion", late_s=1.0)
     assert send(place).version == 2
-    timers[0].join()
+    place.server.wait_late()
     assert len(record(place).versions) == 3
     assert send(place).version == 3
     assert "versions 3, 2 hold the same bytes" in capsys.readouterr().out
@@ -265,6 +248,13 @@ def test_public_data_set_is_a_loud_error(place: Place) -> None:
     assert len(record(place).versions) == 1, "nothing more goes into a public one"
     record(place).is_private = True
     assert send(place).version == 1
+    del place.server.data_sets[DATA_SET]
+    (place.work.root / "runs" / "ledger.jsonl").unlink()
+    with pytest.raises(PipelineError, match="is PUBLIC"):
+        send(place)
+    del place.server.data_sets[DATA_SET]
+    place.server.data_sets_are_public = False
+    assert send(place).version == 1, "deleted, as the cure says, and sent again"
 
 
 def test_failed_processing_is_told_and_the_next_command_sends_it_again(place: Place) -> None:
@@ -282,6 +272,22 @@ def test_failed_first_version_too(place: Place) -> None:
         send(place)
     place.server.data_set_stages = ["READY"]
     assert send(place).version == 2
+    del place.server.data_sets[DATA_SET]  # by the user, on Kaggle's page
+    (place.work.root / "runs" / "ledger.jsonl").unlink()
+    place.server.data_set_stages = ["FAILED"]
+    with pytest.raises(PipelineError, match="could not process version 1"):
+        send(place)
+    del place.server.data_sets[DATA_SET]
+    place.server.data_set_stages = ["READY"]
+    assert [send(place).version, send(place).version] == [1, 1]
+
+
+def test_data_set_that_never_shows_is_told_with_its_cause(place: Place) -> None:
+    place.server.data_set_hidden_looks = 10**6
+    for _ in range(2):
+        with pytest.raises(PipelineError, match=r"does not show it[\s\S]*private space"):
+            send(place)
+    assert place.server.count("CreateDataset") == 1
 
 
 def test_data_set_that_shows_late_is_not_made_again(place: Place) -> None:

@@ -360,6 +360,6 @@ def test_thread_of_a_log_that_nobody_reads_ends(place: Place) -> None:
     log.take(5)
     log.close()
     with contextlib.suppress(queue.Empty):
-        while log.take(0.5):
+        while log.take(0.5) is not None:
             pass
     assert "live log" not in [thread.name for thread in threading.enumerate()]

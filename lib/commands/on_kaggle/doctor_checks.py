@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lib.base.errors import PipelineError
 from lib.base.files import read_object
@@ -23,6 +23,7 @@ from lib.kaggle.ledger import LEDGER, list_pending
 from lib.kaggle.machine_shapes import DEFAULT, choose_timeout, describe_shape, is_cpu, is_tpu
 from lib.kaggle.metadata import (
     BUILD_MANIFEST,
+    PLACEHOLDER_OWNER,
     check_metadata,
     list_machine_warnings,
     load_metadata,
@@ -59,7 +60,8 @@ def examine(work: Workspace) -> list[Finding]:
         return [*findings, _describe("metadata", error)]
     findings += _guard("metadata", lambda: _examine_metadata(work, metadata))
     findings += _guard("bundle", lambda: _examine_bundle(work, metadata))
-    findings += [_examine_weights(work.root, metadata), _examine_machine(metadata)]
+    findings += [] if work.entry else [_examine_weights(work, metadata)]
+    findings += [_examine_machine(work, metadata)]
     findings += _guard("ledger", lambda: _examine_ledger(work))
     return findings + _guard("kaggle", lambda: _ask_kaggle(work, metadata))
 
@@ -133,6 +135,8 @@ def _examine_metadata(work: Workspace, metadata: Metadata) -> Iterator[Finding]:
     warnings = [warning for warning in found if warning not in of_machine]
     for warning in warnings:
         what, separator, cure = warning.rpartition(": ")
+        if metadata.owner == PLACEHOLDER_OWNER and metadata.owner in what:
+            cure = f"{work.name_command('init --owner NAME')}, with your name on Kaggle"
         yield Finding("metadata", what if separator else warning, cure or f"edit {FILE_NAME}")
     if not warnings:
         yield Finding("metadata", f"{metadata.ref}, {metadata.kernel_type}, {metadata.title!r}")
@@ -141,16 +145,16 @@ def _examine_metadata(work: Workspace, metadata: Metadata) -> Iterator[Finding]:
 def _examine_bundle(work: Workspace, metadata: Metadata) -> Iterator[Finding]:
     path = work.root / metadata.code_file
     if not path.is_file():
-        yield Finding("bundle", f"{metadata.code_file} is not built yet", "python build.py")
+        cure = work.name_command("push") if work.entry else "python build.py"
+        yield Finding("bundle", f"{metadata.code_file} is not built yet", cure)
         return
     size = path.stat().st_size
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8", errors="replace")
     refuse_secrets(metadata.code_file, text, list_secrets())
     refuse_secrets(FILE_NAME, json.dumps(asdict(metadata), indent=1), list_secrets())
     cure = "bundle fewer modules" if size > SOURCE_BYTES else ""
     detail = f"{size:,} of {SOURCE_BYTES:,} bytes, no secrets"
-    built = read_object(work.root / BUILD_MANIFEST)
-    if built.get("config", {}).get("weights_file") == RANDOM_WEIGHTS:
+    if _read_config(work).get("weights_file") == RANDOM_WEIGHTS:
         detail += "; RANDOM WEIGHTS, a smoke test that scores nothing"
         cure = cure or "build it without --weights random before a push"
     yield Finding("bundle", detail, cure)
@@ -160,21 +164,33 @@ def _examine_bundle(work: Workspace, metadata: Metadata) -> Iterator[Finding]:
         yield Finding("secrets", detail, cure)
 
 
-def _examine_weights(root: Path, metadata: Metadata) -> Finding:
+def _read_manifest(work: Workspace, metadata: Metadata) -> dict[str, Any]:
+    """Read the manifest of the latest build; {} where there is none."""
+    own = (work.root / metadata.code_file).with_suffix(".manifest.json")  # as `bundle` names it
+    return read_object(own if work.entry else work.root / BUILD_MANIFEST)
+
+
+def _read_config(work: Workspace) -> dict[str, Any]:
+    """Read the Config of this repository's latest build; {} of any other program."""
+    config = {} if work.entry else read_object(work.root / BUILD_MANIFEST).get("config")
+    return config if isinstance(config, dict) else {}
+
+
+def _examine_weights(work: Workspace, metadata: Metadata) -> Finding:
     attached = [*metadata.dataset_sources, *metadata.model_sources]
     if attached:
         return Finding("weights", f"from {', '.join(attached)}, if it holds them")
-    name = read_object(root / BUILD_MANIFEST).get("config", {}).get("weights_file", "")
+    name = _read_config(work).get("weights_file", "")
     if name not in ("", RANDOM_WEIGHTS, Config().weights_file):
-        cure = f"attach a data set that holds {name}: dataset_sources of {FILE_NAME}"
+        cure = f"attach a data set that holds {name}: python build.py weights FILE"
         return Finding("weights", f"{name} cannot be downloaded, and no data set is attached", cure)
     if metadata.enable_internet:
         return Finding("weights", "downloaded by the kernel (internet is on)")
-    cure = "attach a data set with the Inception weights, or set enable_internet to true"
+    cure = "attach them: python build.py weights; or set enable_internet to true"
     return Finding("weights", "no data set is attached and internet is off", cure)
 
 
-def _examine_machine(metadata: Metadata) -> Finding:
+def _examine_machine(work: Workspace, metadata: Metadata) -> Finding:
     shape = metadata.machine_shape
     if warnings := list_machine_warnings(metadata):
         what, _, cure = warnings[0].rpartition(": ")
@@ -182,7 +198,7 @@ def _examine_machine(metadata: Metadata) -> Finding:
         return Finding("machine", f"CPU only by enable_gpu, but {what}" if is_off else what, cure)
     if is_cpu(shape):
         cure = f"set enable_gpu to true and machine_shape to {DEFAULT}"
-        return Finding("machine", "CPU only", cure)
+        return Finding("machine", "CPU only", "" if work.entry else cure)
     return Finding("machine", describe_shape(shape))
 
 
@@ -194,7 +210,7 @@ def _examine_ledger(work: Workspace) -> Iterator[Finding]:
         yield Finding("ledger", f"{pushes} pushes in {LEDGER}")
         return
     detail = f"whether Kaggle has the push of {', '.join(pending)} is not known"
-    yield Finding("ledger", detail, "python build.py runs looks it up")
+    yield Finding("ledger", detail, f"{work.name_command('runs')} looks it up")
 
 
 def _ask_kaggle(work: Workspace, metadata: Metadata) -> Iterator[Finding]:
@@ -204,14 +220,14 @@ def _ask_kaggle(work: Workspace, metadata: Metadata) -> Iterator[Finding]:
 
         with open_session(work.patience) as session:
             version = find_latest_version(session, metadata.ref)
-            yield _examine_owner(session, metadata)
+            yield _examine_owner(work, session, metadata)
             kind = "tpu" if is_tpu(metadata.machine_shape) else "gpu"
             yield from _examine_quota(session, kind, _find_cost(work, metadata))
-            yield from _guard("submissions", lambda: _examine_limits(session, metadata))
+            yield from _guard("submissions", lambda: _examine_limits(work, session, metadata))
             yield from _examine_push(work, metadata, version)
 
 
-def _examine_owner(session: "KaggleSession", metadata: Metadata) -> Finding:
+def _examine_owner(work: Workspace, session: "KaggleSession", metadata: Metadata) -> Finding:
     from lib.kaggle.client.account import ask_account, find_owner_cure
     from lib.kaggle.client.errors import KaggleError
 
@@ -220,6 +236,8 @@ def _examine_owner(session: "KaggleSession", metadata: Metadata) -> Finding:
     except KaggleError:
         account = ""
     cure = find_owner_cure(account, metadata.ref)
+    if cure and metadata.owner == PLACEHOLDER_OWNER:
+        cure = work.name_command(f"init --owner {account}")
     whose = f" of {account}" if account else ""
     other = f", who is not the kernel's owner {metadata.owner}" if cure else ""
     return Finding("kaggle", f"answers, and takes the credentials{whose}{other}", cure)
@@ -227,7 +245,7 @@ def _examine_owner(session: "KaggleSession", metadata: Metadata) -> Finding:
 
 def _find_cost(work: Workspace, metadata: Metadata) -> float:
     """Return the most hours that a run of the latest build takes; 0 where that is not known."""
-    minutes = read_object(work.root / BUILD_MANIFEST).get("config", {}).get("minutes")
+    minutes = _read_config(work).get("minutes")
     if not isinstance(minutes, int | float) or is_cpu(metadata.machine_shape):
         return 0.0
     return choose_timeout(minutes, metadata.machine_shape) / 3600
@@ -257,10 +275,13 @@ def _examine_quota(
     yield Finding(name, quota.describe() + cost, cure)
 
 
-def _examine_limits(session: "KaggleSession", metadata: Metadata) -> Iterator[Finding]:
+def _examine_limits(
+    work: Workspace, session: "KaggleSession", metadata: Metadata
+) -> Iterator[Finding]:
     from lib.kaggle.client.submissions import count_left
 
-    for competition in metadata.competition_sources[:1]:
+    named = (work.competition,) if work.competition else metadata.competition_sources
+    for competition in named[:1]:
         left = count_left(session, competition)
         detail = "Kaggle does not tell" if left is None else f"{left} left today for {competition}"
         cure = "the allowance returns at midnight UTC" if left == 0 else ""
@@ -269,8 +290,7 @@ def _examine_limits(session: "KaggleSession", metadata: Metadata) -> Iterator[Fi
 
 def _examine_push(work: Workspace, metadata: Metadata, version: int) -> Iterator[Finding]:
     git = read_git_state(work.root)
-    built = read_object(work.root / BUILD_MANIFEST)
-    bundle = str(built.get("sha256") or "none")
+    bundle = str(_read_manifest(work, metadata).get("sha256") or "none")
     detail = f"would make {metadata.ref} version {version + 1} of commit {git.commit[:7]}"
     detail += f", last bundle built here {bundle[:12]}"
     cure = "commit, or push with --allow-dirty" if git.changed else ""

@@ -2,10 +2,16 @@
 
 import argparse
 
+from lib.base.errors import PipelineError
 from lib.base.log import log
 from lib.commands.all_runs.collect import collect_runs
-from lib.commands.on_kaggle.named_version import add_version, open_version
-from lib.commands.options import Command
+from lib.commands.on_kaggle.named_version import (
+    RUN_FACTS,
+    add_version,
+    describe_version,
+    open_version,
+)
+from lib.commands.options import Answer, Command
 from lib.commands.terminal.help_text import KAGGLE, find_group
 from lib.kaggle.workspace import Workspace
 
@@ -27,14 +33,21 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int | Answer:
     from lib.kaggle.recorded_steps import fetch_and_record  # requests is slow to import
 
+    failure = None
     with open_version(options) as opened:
-        fetch_and_record(*opened, options.file_pattern)
         work, _, ref, version = opened
-        tell_comparison(work, ref, version)
-    return 0
+        try:
+            fetch_and_record(*opened, options.file_pattern)
+            if not work.entry:
+                tell_comparison(work, ref, version)
+        except PipelineError as error:
+            if not options.json:
+                raise
+            failure = error
+    return Answer("", describe_version(work, ref, version), failure=failure) if options.json else 0
 
 
 FETCH = Command(
@@ -48,4 +61,5 @@ FETCH = Command(
         ("fetch other-kernel/3", "those of another kernel"),
         ('fetch 3 --file-pattern "*.csv"', "the CSV alone, verified as well"),
     ),
+    json=RUN_FACTS,
 )

@@ -6,19 +6,29 @@ import difflib
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from lib.base.errors import InputError
+from lib.base.errors import InputError, nearest_name
 from lib.base.log import log
 from lib.base.missing_packages import explain_missing
 from lib.base.terminal import paint
 from lib.commands.all_runs.collect import collect_runs
 from lib.commands.all_runs.row import RunRow
 from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
+from lib.commands.on_kaggle.runs_export import EXPORTS, export_csv
 from lib.commands.options import Command
 from lib.commands.terminal.help_text import KAGGLE, OUTPUT, find_group, find_width
-from lib.kaggle.runs_table import SCORES, Column, Run, format_runs, list_columns, show_number
+from lib.kaggle.runs_table import (
+    SCORES,
+    Column,
+    Run,
+    fold_events,
+    format_runs,
+    list_columns,
+    rank_runs,
+    show_number,
+)
 from lib.kaggle.settle import is_settled, settle_all
 from lib.kaggle.workspace import Workspace
 from lib.kernel.configuration.aliases import modernise_config
@@ -33,20 +43,45 @@ def list_runs(work: Workspace) -> str:
 
     On a terminal the best one is bold, where any has a score or an FID.
     """
+    if work.entry:
+        return _list_project(work)
     rows = list_pushes(work)
     if not rows:
         return "no push is recorded yet: python build.py push"
     runs = [row.run for row in rows if row.run]
     beside = {id(row.run): row.comparison.short for row in rows if row.comparison}
-    table = format_runs(runs, _list_columns(beside), find_width())
+    table = format_runs(runs, _list_columns(runs, beside), find_width())
     if rows[0].public is None and rows[0].fid is None:
         return table
     head, best, *others = table.split("\n")
     return "\n".join([head, paint(best, "bold", sys.stdout), *others])
 
 
-def _list_columns(beside: Mapping[int, str]) -> list[Column]:
-    """(a Run's id -> how its FID stands beside the best before) -> the columns of our kernel."""
+def list_rows(work: Workspace) -> list[dict[str, Any]]:
+    """Read a workplace's ledger and return its versions as JSON values, best first."""
+    if not work.entry:
+        return [row.as_json() for row in list_pushes(work)]
+    return [run.as_json() for run in _rank_project(work)]
+
+
+def _rank_project(work: Workspace) -> list[Run]:
+    return rank_runs(fold_events(work.read_ledger()), work.best, next(iter(work.columns), ""))
+
+
+def _list_project(work: Workspace) -> str:
+    """Return the table of a project that --entry chose."""
+    runs = _rank_project(work)
+    if not runs:
+        return f"no push is recorded yet: {work.name_command('push')}"
+    return format_runs(runs, list_columns(work.columns), find_width())
+
+
+def _list_columns(runs: Sequence[Run], beside: Mapping[int, str]) -> list[Column]:
+    """(Runs, the id of each -> how its FID stands beside the best before) -> our kernel's columns.
+
+    Overrides that all runs have stand last, where they are cut first.
+    """
+    common = set.intersection(*(set(_list_overrides(run)) for run in runs))
     usual = {column.title: column for column in list_columns(())}
 
     def show_recipe(run: Run) -> str:
@@ -55,7 +90,7 @@ def _list_columns(beside: Mapping[int, str]) -> list[Column]:
     return [
         *(usual[name] for name in ("kernel", "version", "commit", "bundle")),
         Column("recipe", show_recipe, least=12),
-        Column("overrides", _show_overrides, least=9, drop=9),
+        Column("overrides", lambda run: _show_overrides(run, common), least=9, drop=9),
         *(usual[name] for name in ("status", "minutes")),
         Column("FID", lambda run: show_number(run.read("fid")), right=True),
         Column("floor", lambda run: show_number(run.read("floor")), right=True, drop=8),
@@ -64,11 +99,15 @@ def _list_columns(beside: Mapping[int, str]) -> list[Column]:
     ]
 
 
-def _show_overrides(run: Run) -> str:
+def _show_overrides(run: Run, common: Collection[str]) -> str:
+    return " ".join(sorted(_list_overrides(run), key=lambda text: text in common)) or "-"
+
+
+def _list_overrides(run: Run) -> list[str]:
     """A Run -> its "key=value", of a path its file's name alone."""
     given = run.push.get("overrides")
     texts = map(str, given) if isinstance(given, list) else ()
-    return " ".join(re.sub(r"=\S*[/\\]", "=", text) for text in texts) or "-"
+    return [re.sub(r"=\S*[/\\]", "=", text) for text in texts]
 
 
 def list_pushes(work: Workspace) -> list[RunRow]:
@@ -153,17 +192,32 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     find_group(parser, OUTPUT).add_argument(
         "--json", action="store_true", help="print JSON; keys: docs/BOARD.md"
     )
+    words = f"print all that is known of them: {', '.join(EXPORTS)}"
+    find_group(parser, OUTPUT).add_argument("--export", metavar="FORM", help=words)
+
+
+def _check_export(options: argparse.Namespace) -> None:
+    if options.export is None:
+        return
+    if options.export not in EXPORTS:
+        cure = nearest_name(options.export, EXPORTS)
+        raise InputError("runs", f"there is no form {options.export!r}", cure=cure)
+    if options.json or options.diff:
+        cure = "leave out one of both"
+        raise InputError("runs", "--export goes with neither --json nor --diff", cure=cure)
 
 
 def _run(options: argparse.Namespace) -> int:
+    _check_export(options)
     work = open_workspace(options)
-    with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):
+    with contextlib.redirect_stdout(sys.stderr if options.json or options.export else sys.stdout):
         if not is_settled(work.read_ledger(tell=True)):
             _settle(work)
     if options.json:
         found: Any = find_differences(work, *options.diff) if options.diff else None
-        rows = found or [row.as_json() for row in list_pushes(work)]
-        print(json.dumps(rows, indent=1))
+        print(json.dumps(found or list_rows(work), indent=1))
+    elif options.export:
+        print(export_csv(list_rows(work)), end="")
     else:
         print(compare_runs(work, *options.diff) if options.diff else list_runs(work))
     return 0
@@ -177,5 +231,6 @@ RUNS = Command(
     (
         ("runs", "all pushes from here"),
         ("runs --diff 3 5", "what differs between two versions"),
+        ("runs --export csv", "all that is known, for a spreadsheet"),
     ),
 )

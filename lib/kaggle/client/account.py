@@ -9,7 +9,6 @@ from typing import Any
 from lib.kaggle.client.credentials import find_credentials
 from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.client.session import KaggleSession
-from lib.kaggle.metadata import PLACEHOLDER_OWNER
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,6 @@ def find_owner_cure(account: str, ref: str) -> str:
     owner, slug = ref.split("/")
     if not account or account.lower() == owner.lower():
         return ""
-    if owner == PLACEHOLDER_OWNER:
-        return f"python build.py init --owner {account}"
     return (
         f"the credentials are {account}'s, and id in kernel-metadata.json is {owner}'s: set it to "
         f'"{account}/{slug}", or sign in as {owner}'

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.base.errors import InputError, nearest_name
+from lib.base.places import check_input_file
 from lib.base.run_files import SUBMISSION
 from lib.kaggle.metadata_fields import FILE_NAME
 
@@ -30,15 +31,8 @@ class Project:
 
 def find_root(entry: Path) -> Path:
     """A program's path -> the nearest folder above it that holds kernel-metadata.json."""
-    place = entry.absolute()
-    try:
-        is_file = place.is_file()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError("project", "the entry cannot be looked up", got=str(reason)) from None
-    if not is_file:
-        cure = "name the script, or the notebook, that starts the program"
-        raise InputError("project", "the entry is no file", got=str(entry), cure=cure)
+    cure = "name the script, or the notebook, that starts the program"
+    place = check_input_file("project", entry, cure).absolute()
     for folder in place.parents:
         if (folder / FILE_NAME).is_file():
             return folder
