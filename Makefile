@@ -5,7 +5,7 @@ FASHION := build/fashion
 OLD := build/old-packages
 
 .PHONY: help demo demo-old test test-bundle check venv release bench quality grids compat fashion \
-  chaos fuzz clean
+  chaos chaos-kaggle fuzz clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -131,6 +131,11 @@ grids: venv  ## the README's picture
 CHAOS ?= --kills 100 --runs 10
 chaos: venv  ## SIGKILL at 100 random moments of whole runs, half an hour or more
 	$(BIN)/python -m tests.chaos $(CHAOS)
+
+# The same for the commands that talk to Kaggle, against one on this machine.
+CHAOS_KAGGLE ?= --kills 200
+chaos-kaggle: venv  ## SIGKILL of push, fetch, submit, sweep, weights at 200 random moments, 10 minutes
+	$(BIN)/python -m tests.kaggle_chaos $(CHAOS_KAGGLE)
 
 clean:  ## remove build, dist and .venv
 	rm -rf build dist .venv

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lib.base.disk_errors import explain_disk
-from lib.base.lock_file import lock
 from lib.base.log import log
+from lib.kaggle.file_lock import lock, lock_to_read
 
 LEDGER = Path("runs") / "ledger.jsonl"  # relative to the repository's root
 PUSH, SUBMIT = "push", "submit"  # kinds of calls that have an intent each
@@ -47,7 +47,7 @@ def read_events(path: Path, tell: bool = False) -> list[dict[str, Any]]:
     cure = "mend its rights, or move it away: the next push begins a new one"
     try:
         with explain_disk("ledger", "it cannot be read", path, cure), path.open("rb") as file:
-            lock(file, shared=True)
+            lock_to_read(file)
             lines = file.read().split(b"\n")
     except FileNotFoundError:
         return []

@@ -1,4 +1,4 @@
-"""Kill push, fetch, submit and sweep at random moments; nothing must be lost or doubled.
+"""Kill push, fetch, submit, sweep and weights at random moments; nothing must be lost or doubled.
 
 python -m tests.kaggle_chaos [--kills 200] [--seed S]
 """
