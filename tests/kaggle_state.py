@@ -149,6 +149,7 @@ class KaggleState(DataSetDesk):
                 "SaveKernel": self._save_kernel,
                 "GetKernelSessionStatus": self._get_status,
                 "GetKernel": self._get_kernel,
+                "DeleteKernel": self._delete_kernel,
                 "ListKernelSessionOutput": self._list_output,
                 "GetAcceleratorQuotaStatistics": self._get_quota,
                 "GenerateAccessToken": self._generate_token,
@@ -279,6 +280,11 @@ class KaggleState(DataSetDesk):
         latest = self.find(owner, slug)
         about = {"ref": version.ref, "slug": slug, "currentVersionNumber": latest.number}
         return {"metadata": about, "blob": {"source": version.request["text"], "slug": slug}}
+
+    def _delete_kernel(self, body: dict[str, Any]) -> dict[str, Any]:
+        self.find(body["userName"], body["kernelSlug"])  # refuses an unknown one
+        del self.versions[f"{body['userName']}/{body['kernelSlug']}"]
+        return {}
 
     def _list_output(self, body: dict[str, Any]) -> dict[str, Any]:
         version = self.find(body["userName"], body["kernelSlug"], body.get("versionLabel"))

@@ -26,6 +26,7 @@ from lib.kaggle.client.submissions import (
 from lib.kaggle.current_run import demand_completed, is_current
 from lib.kaggle.fetch import Fetched, fetch_version
 from lib.kaggle.fetched_folder import list_lacking
+from lib.kaggle.packs import FetchedVariant, choose_variant, list_fetched
 from lib.kaggle.running_device import check_saved_log, find_asked_shape
 from lib.kaggle.runs_table import read_number
 from lib.kaggle.submit_records import keep_journal, look_once, record_submission, settle_marked
@@ -81,6 +82,9 @@ def fetch_and_record(
     with explain_disk("fetch", "the outputs cannot be written", target):
         fetched = fetch_version(session, ref, version, target, patterns)
     _record_fetch(work, session, ref, version, status.name, fetched)
+    variants = list_fetched(target)
+    for one in variants:
+        _record_variant(work, session, ref, version, status.name, one)
     check_saved_log(work, ref, version, target)
     where = target.relative_to(work.root)
     log("fetch", f"{fetched.files} files in {where}")
@@ -89,8 +93,34 @@ def fetch_and_record(
     _tell_left_out(fetched.left_out)
     demand_complete("fetch", Watched(status, fetched.minutes), ref, version)
     _look_at_manifest(work, ref, version, fetched.manifest)
-    step = work.name_command(f"submit {ref.split('/')[1]}/{version} -m TEXT")
-    log("fetch", f"next: {step}")
+    for name in [f"/{one.name}" for one in variants if one.is_valid] or [""]:
+        step = work.name_command(f"submit {ref.split('/')[1]}/{version}{name} -m TEXT")
+        log("fetch", f"next: {step}")
+
+
+def _record_variant(
+    work: Workspace,
+    session: KaggleSession,
+    ref: str,
+    version: int,
+    status: str,
+    one: FetchedVariant,
+) -> None:
+    """Record what the files of one variant of a version say; tell of one that failed."""
+    path = work.locate_run(ref, version) / one.name / work.submission
+    work.record(
+        "fetch",
+        ref,
+        version,
+        variant=one.name,
+        status=status if one.is_valid else "ERROR",
+        metrics=_pick_columns(session, work.columns, one.metrics, one.manifest),
+        bundle_sha256=one.manifest.get("bundle_sha256"),
+        verified=True,  # by the manifest of the whole version
+        submission_sha256=sha256_file(path) if path.is_file() else None,
+    )
+    if not one.is_valid:
+        log("fetch", f"warning: {one.name} failed: {session.clean(one.error)}")
 
 
 def _record_fetch(
@@ -178,22 +208,26 @@ def submit_and_record(
     message: str,
     as_kernel: bool,
     check: Check,
+    variant: str = "",
 ) -> dict[str, Any]:
-    """Submit a version once, if `check` accepts its CSV; wait for its scores and return them.
+    """Submit a version, or a variant of it, once, if `check` accepts its CSV; return its scores.
 
     The description ends in a mark made from version and CSV. By this mark a submission is found
     whose answer was lost, so that it is not repeated.
     """
     competition = _read_competition(work, ref, version)
     demand_completed(work, session, ref, version)
-    checked = _check_run(work, session, ref, version, check)
+    variant = choose_variant(work.find_push(ref, version), variant, ref, version)
+    tag = {"variant": variant} if variant else {}
+    checked = _check_run(work, session, ref, version, check, variant)
     kind = " kernel" if as_kernel else ""
-    mark = f"[{ref.split('/')[1]} v{version}{kind} {checked.sha256[:12]}]"
+    named = f"v{version}/{variant}" if variant else f"v{version}"
+    mark = f"[{ref.split('/')[1]} {named}{kind} {checked.sha256[:12]}]"
     description = f"{message} {mark}"
     refuse_secrets("the message", description, session.secrets)
-    facts = {"competition": competition, "mark": mark, "csv_sha256": checked.sha256}
+    facts = {"competition": competition, "mark": mark, "csv_sha256": checked.sha256, **tag}
     journal = keep_journal(work, ref, version, {**facts, "description": description})
-    wanted = _Wanted(competition, ref, version, checked, description, mark, as_kernel)
+    wanted = _Wanted(competition, ref, version, checked, description, mark, as_kernel, variant)
     with work.hold("submit", wait=True):  # the later of two processes finds the earlier's
         number = settle_marked(work, session, mark)
         if number is None:
@@ -204,16 +238,17 @@ def submit_and_record(
         record_submission(work, ref, version, number, facts)
     score = wait_for_score(session, number)
     shown = {"public": score.public, "private": score.private}
-    work.record("score", ref, version, submission=number, result=score.status, **shown)
+    work.record("score", ref, version, submission=number, result=score.status, **shown, **tag)
     demand_score(score)
     log("submit", f"public score   {score.public or 'not shown'}")
     log("submit", f"private score  {score.private or 'not shown (as usual before the end)'}")
-    told = {"ref": ref, "version": version, "submission": number, "csv_sha256": checked.sha256}
+    told = {"ref": ref, "version": version, **tag, "submission": number}
+    told["csv_sha256"] = checked.sha256
     return {**told, "status": score.status, **{key: shown[key] or None for key in shown}}
 
 
 def _check_run(
-    work: Workspace, session: KaggleSession, ref: str, version: int, check: Check
+    work: Workspace, session: KaggleSession, ref: str, version: int, check: Check, variant: str
 ) -> Checked:
     """Fetch a version, unless it is already here as Kaggle holds it, and check its CSV."""
     folder = work.locate_run(ref, version)
@@ -228,7 +263,13 @@ def _check_run(
         log("submit", f"{where} is not what Kaggle holds of version {version}, as after a")
         log("submit", "kernel was deleted and made anew: fetching it again")
         fetch_and_record(work, session, ref, version)
-    checked = check(folder, work.find_push(ref, version))
+    for one in list_fetched(folder):
+        if one.name == variant and not one.is_valid:
+            cure = f"nothing was submitted; its log is in {folder.relative_to(work.root)}"
+            raise PipelineError(
+                "submit", f"{variant} failed in this pack", got=one.error, cure=cure
+            )
+    checked = check(folder / variant, work.find_push(ref, version))
     log("submit", f"{checked.path.name}: {checked.contents}, sha256 {checked.sha256[:12]}")
     log("submit", checked.origin)
     return checked
@@ -245,6 +286,7 @@ class _Wanted:
     description: str
     mark: str
     as_kernel: bool
+    variant: str  # whose folder the file lies in; "": in none
 
 
 def _create(session: KaggleSession, wanted: _Wanted, journal: Journal) -> int:
@@ -263,7 +305,8 @@ def _create(session: KaggleSession, wanted: _Wanted, journal: Journal) -> int:
     log("submit", f"submissions left today: {'unknown' if left is None else left}")
     path, words = wanted.checked.path, (wanted.description, mark, journal)
     if wanted.as_kernel:
-        version = (wanted.ref, wanted.version, path.name)
+        name = f"{wanted.variant}/{path.name}" if wanted.variant else path.name
+        version = (wanted.ref, wanted.version, name)
         number = submit_kernel(session, competition, *version, *words)
     else:
         number = submit_file(session, competition, path, *words)

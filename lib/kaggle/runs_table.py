@@ -8,13 +8,22 @@ from typing import Any
 from lib.base.tables import format_table
 from lib.kaggle.client.secrets import clean_line
 from lib.kaggle.ledger import list_pending, replace_nan
+from lib.kaggle.packs import list_variants, narrow_push
 
 # The keys of `runs --entry --json`, `watch --json` and `fetch --json`, in their order.
 RUN_KEYS = (
     *("ref", "version", "status", "when", "label", "minutes", "metrics", "verified"),
     *("submission", "public", "private", "machine_shape", "commit", "bundle_sha256"),
 )
-_TOLD = ("status", "fetch", "submitting", "submit", "unsubmitted", "score")  # about a version
+_TOLD = (
+    "status",
+    "fetch",
+    "submitting",
+    "submit",
+    "unsubmitted",
+    "score",
+    "delete",
+)  # about a version
 _MAKES_A_ROW = ("fetch", "submit", "score")  # also where the version was pushed elsewhere
 _KERNEL = "kernel"  # the title of the column that names it
 _GAP = 2  # spaces between two columns
@@ -30,6 +39,7 @@ class Run:
     version: int
     push: dict[str, Any]
     status: str = "PUSHED"
+    name: str = ""  # of the variant, where several ran in the version
     minutes: float | None = None
     metrics: dict[str, Any] = field(default_factory=dict)  # the project's columns
     verified: bool | None = None  # False: no manifest of hashes came with its outputs
@@ -76,25 +86,33 @@ def fold_events(events: Sequence[dict[str, Any]]) -> list[Run]:
     A push that was cut off before Kaggle's answer has the status UNSETTLED. A version that was
     pushed elsewhere is there once it was fetched or submitted here.
     """
-    runs = [Run(e["ref"], e["version"], e, "UNSETTLED") for e in list_pending(events)]
-    latest: dict[tuple[str, int], Run] = {}
+    runs = [run for event in list_pending(events) for run in _make_runs(event, "UNSETTLED")]
+    latest: dict[tuple[str, int], list[Run]] = {}  # one, or one for each variant
     earlier: dict[tuple[str, int], list[dict[str, Any]]] = {}  # of versions without a row so far
     for event in events:
         key, name = (event["ref"], event["version"]), event["event"]
         if name == "push":  # versions of a kernel created anew count from one again
-            latest[key] = Run(*key, push=event, status=str(event.get("status") or "PUSHED"))
-            runs.append(latest[key])
+            latest[key] = _make_runs(event, str(event.get("status") or "PUSHED"))
+            runs += latest[key]
         elif key in latest and name in _TOLD:
-            _fold(latest[key], event)
+            for run in latest[key]:
+                _fold(run, event)
         elif name in _TOLD:
             earlier.setdefault(key, []).append(event)
             if name in _MAKES_A_ROW:
-                latest[key] = Run(*key, push={"time": earlier[key][0].get("time", "")})
-                runs.append(latest[key])
+                run = Run(*key, push={"time": earlier[key][0].get("time", "")})
+                latest[key] = [run]
+                runs.append(run)
                 for told in earlier.pop(key):
-                    _fold(latest[key], told)
+                    _fold(run, told)
     runs.reverse()  # within a second the later ones come first, too
     return sorted(runs, key=lambda run: run.when, reverse=True)
+
+
+def _make_runs(push: dict[str, Any], status: str) -> list[Run]:
+    """A push -> its Run, or one for each of its variants."""
+    where, names = (push["ref"], push["version"]), list_variants(push) or [""]
+    return [Run(*where, narrow_push(push, name), status, name) for name in names]
 
 
 def rank_runs(runs: Sequence[Run], best: str, column: str = "") -> list[Run]:
@@ -174,7 +192,7 @@ def list_columns(names: Sequence[str]) -> list[Column]:
     """The columns of a project -> those of its table."""
     described = [
         Column(_KERNEL, lambda run: run.ref.split("/")[1], drop=4, least=16, keeps_end=True),
-        Column("version", lambda run: str(run.version), right=True),
+        Column("version", show_version, right=True, least=12),
         Column("commit", show_commit, drop=2),
         Column("bundle", lambda run: str(run.push.get("bundle_sha256", ""))[:8] or "-", drop=1),
         Column("label", lambda run: run.label or "-", drop=3, least=12),
@@ -184,6 +202,11 @@ def list_columns(names: Sequence[str]) -> list[Column]:
     for name in names:
         described.append(Column(name, _show_metric(name), right=True, drop=5))
     return [*described, *SCORES]
+
+
+def show_version(run: Run) -> str:
+    """A Run -> its version's number, and behind a slash its variant's name."""
+    return f"{run.version}/{run.name}" if run.name else str(run.version)
 
 
 def show_commit(run: Run) -> str:
@@ -217,8 +240,11 @@ def _show_metric(name: str) -> Callable[[Run], str]:
 
 
 def _fold(run: Run, event: dict[str, Any]) -> None:
-    name = event["event"]
-    run.status = str(event.get("status") or run.status)
+    name, variant = event["event"], event.get("variant")
+    if run.name and variant not in (None, run.name):
+        return
+    if not (run.name and variant is None and run.status == "ERROR" and name != "delete"):
+        run.status = str(event.get("status") or run.status)  # a pack is COMPLETE, one may fail
     run.minutes = read_number(event.get("minutes")) or run.minutes
     if name == "fetch":
         metrics = event.get("metrics")

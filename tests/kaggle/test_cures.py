@@ -48,7 +48,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
         ("Submission not allowed: This competition only accepts Submissions from Kernels.", "--k"),
         ("Submissions must be made from a notebook", "submit VERSION -m TEXT --kernel"),
         ("This competition does not accept notebook submissions", "without --kernel"),
-        ("Notebook not found", "compares its owner with your account"),
+        ("Notebook not found", "compares the owner in kernel-metadata.json with your account"),
         ("Please verify your identity", "https://www.kaggle.com/settings"),
     ],
 )

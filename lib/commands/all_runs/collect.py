@@ -44,10 +44,10 @@ def collect_runs(work: Workspace) -> Collected:
     notes: list[str] = []
     folders = dict(_read_folders(work.root, notes))
     in_time = _sort_by_time(work.read_ledger())
-    latest = {work.locate_run(run.ref, run.version): run for run in in_time}
+    places = [(work.locate_run(run.ref, run.version) / run.name, run) for run in in_time]
+    latest = dict(places)
     rows = []
-    for run in in_time:
-        path = work.locate_run(run.ref, run.version)
+    for path, run in places:
         facts = folders.pop(path, None) if latest[path] is run else None
         rows.append(_make_kaggle_row(run, facts, path.relative_to(work.root)))
     rows += [_make_local_row(path.relative_to(work.root), facts) for path, facts in folders.items()]
@@ -98,7 +98,7 @@ def _make_kaggle_row(run: Run, facts: FolderFacts | None, folder: Path) -> RunRo
         "overrides": tuple(map(str, overrides)) if isinstance(overrides, list) else (),
     }
     return RunRow(
-        show_line(f"{run.ref.split('/')[1]}/v{run.version}"),
+        show_line("/".join(filter(None, [run.ref.split("/")[1], f"v{run.version}", run.name]))),
         KAGGLE,
         show_line(run.status),
         when=read_text(push.get("time")),

@@ -20,8 +20,9 @@ def tell_comparison(work: Workspace, ref: str, version: int) -> None:
     """Print how a fetched version's FID stands beside the best comparable run before."""
     folder = work.locate_run(ref, version).relative_to(work.root)
     for row in collect_runs(work).rows:
-        if row.folder == folder and row.comparison:
-            log("fetch", f"compared: {row.comparison.words}")
+        if row.folder and folder in (row.folder, row.folder.parent) and row.comparison:
+            whose = f"{row.run.name} " if row.run and row.run.name else ""
+            log("fetch", f"{whose}compared: {row.comparison.words}")
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

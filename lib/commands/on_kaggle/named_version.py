@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
 from lib.commands.terminal.help_text import KAGGLE, find_group, tell
+from lib.kaggle.packs import split_variant
 from lib.kaggle.runs_table import RUN_KEYS, Run, fold_events
 from lib.kaggle.workspace import Workspace
 
@@ -23,7 +24,10 @@ def add_version(parser: argparse.ArgumentParser) -> None:
     """Add the optional VERSION, and --entry, to a command's options."""
     add_entry(parser)
     find_group(parser, KAGGLE).add_argument(
-        "version", nargs="?", metavar="VERSION", help=tell("3, or slug/3", "the last push")
+        "version",
+        nargs="?",
+        metavar="VERSION",
+        help=tell("3, or slug/3; 3/NAME in a pack", "the last push"),
     )
 
 
@@ -49,6 +53,6 @@ def open_version(options: argparse.Namespace) -> Iterator[Opened]:
     work = open_workspace(options)
     work.read_metadata()  # raises where the owner is not filled in yet
     settle_all(work, wait=options.version is None)  # else the ledger may lack the last push
-    ref, version = work.choose_version(options.version)
+    ref, version = work.choose_version(split_variant(options.version)[0])
     with open_session(work.patience) as session:
         yield work, session, ref, version

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from lib.kaggle.push import Cargo
 
 
-def describe_quota(minutes: float) -> str:
-    """The `minutes` of a run -> the share of a week's GPU hours that it may take, in words."""
-    minutes = min(minutes, SESSION_MINUTES)
+def describe_quota(minutes: float, sessions: int = 1) -> str:
+    """Minutes of a run, or of several sessions -> their share of a week's GPU hours, in words."""
+    minutes = min(minutes, sessions * SESSION_MINUTES)
     share = minutes / (60 * WEEK_HOURS)
     told = f"{share:.0%}" if share >= 0.01 else "less than 1%"
     return f"at most {minutes:g} min, {told} of Kaggle's {WEEK_HOURS} GPU hours a week"

@@ -158,7 +158,7 @@ def _compare_code(work: Workspace, first: dict[str, Any], second: dict[str, Any]
 def _drop_config(script: str) -> str:
     """A built kernel -> the same without hash and CONFIG block, which are compared separately."""
     script = re.sub(r"^# content sha256.*\n", "", script, flags=re.MULTILINE)
-    return re.sub(r"^CONFIG = \{\n(    .*\n)*\}\n", "", script, flags=re.MULTILINE)
+    return re.sub(r"^CONFIG(?:_\d)? = \{\n(    .*\n)*\}\n", "", script, flags=re.MULTILINE)
 
 
 def _find_push(work: Workspace, text: str) -> dict[str, Any]:

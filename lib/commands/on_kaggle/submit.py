@@ -10,6 +10,7 @@ from lib.commands.on_kaggle.named_version import Opened, add_version, open_versi
 from lib.commands.on_kaggle.push_entry import add_project_options
 from lib.commands.options import Answer, Command
 from lib.commands.terminal.help_text import KAGGLE, find_group
+from lib.kaggle.packs import split_variant
 from lib.kaggle.projects.project import read_check
 
 if TYPE_CHECKING:
@@ -49,10 +50,10 @@ def _run(options: argparse.Namespace) -> int | Answer:
     if options.entry is None and (options.check or options.competition):
         cure = "add --entry X.py, or leave them out"
         raise InputError("submit", "--check and --competition go with --entry", cure=cure)
+    name = split_variant(options.version)[1]
     with open_version(options) as opened:
-        found = submit_and_record(
-            *opened, options.message, options.kernel, _choose_check(options, opened)
-        )
+        check = _choose_check(options, opened)
+        found = submit_and_record(*opened, options.message, options.kernel, check, name)
     return Answer("", found) if options.json else 0
 
 
@@ -65,6 +66,7 @@ SUBMIT = Command(
         ('submit -m "first try"', "the last push; fetched where it is not here yet"),
         ('submit 3 -m "version 3"', "an older version"),
         ('submit 3 --kernel -m "by code"', "as a code submission"),
+        ('submit a-pack/1/pixel-lr-1e-4 -m "packed"', "one variant of a pack"),
     ),
     json="ref, version, submission, csv_sha256, status, public and private (null: not shown)",
 )

@@ -74,8 +74,8 @@ _CURES = (
     (
         r"(notebook|kernel|script) (was |is |could )?(not|n't)( be)? found"
         r"|no such (notebook|kernel)",
-        "id in kernel-metadata.json names no kernel that this account may see or change: "
-        f"{_DOCTOR} compares its owner with your account",
+        "this account can see no such kernel or version: python build.py runs lists the versions, "
+        f"{_DOCTOR} compares the owner in kernel-metadata.json with your account",
     ),
 )
 _CURES_BY_CODE = {
