@@ -82,7 +82,8 @@ def fold_events(events: Sequence[dict[str, Any]]) -> list[Run]:
     for event in events:
         key, name = (event["ref"], event["version"]), event["event"]
         if name == "push":  # versions of a kernel created anew count from one again
-            latest[key] = Run(*key, push=event, status=str(event.get("status") or "PUSHED"))
+            begun = "SAVED" if event.get("saved_only") is True else "PUSHED"
+            latest[key] = Run(*key, push=event, status=str(event.get("status") or begun))
             runs.append(latest[key])
         elif key in latest and name in _TOLD:
             _fold(latest[key], event)
