@@ -51,13 +51,7 @@ def wait_for_data_set(
                 "with --slug SLUG as another data set",
             )
         if status == _HIDDEN and is_late:
-            raise PipelineError(
-                "weights",
-                f"Kaggle took version {expected} of the data set {ref} and does not show it",
-                got=name_address(ref),
-                cure="look whether your private space there is full, and run the same command "
-                "again later; if you deleted it, --slug SLUG names another one",
-            )
+            raise _make_hidden(ref, expected)
         time.sleep(pause)
     raise PipelineError(
         "weights",
@@ -84,6 +78,16 @@ def demand_private(ref: str, data_set: DataSet) -> None:
 def name_address(ref: str) -> str:
     """A data set's owner/slug -> its page."""
     return f"https://www.kaggle.com/datasets/{ref}"
+
+
+def _make_hidden(ref: str, expected: int) -> PipelineError:
+    return PipelineError(
+        "weights",
+        f"Kaggle took version {expected} of the data set {ref} and does not show it",
+        got=name_address(ref),
+        cure="look whether your private space there is full, and run the same command "
+        "again later; if you deleted it, --slug SLUG names another one",
+    )
 
 
 def _ask_status(session: KaggleSession, ref: str) -> str:

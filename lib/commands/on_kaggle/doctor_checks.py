@@ -182,7 +182,7 @@ def _examine_weights(work: Workspace, metadata: Metadata) -> Finding:
         return Finding("weights", f"from {', '.join(attached)}, if it holds them")
     name = _read_config(work).get("weights_file", "")
     if name not in ("", RANDOM_WEIGHTS, Config().weights_file):
-        cure = f"attach a data set that holds {name}: python build.py weights FILE"
+        cure = "python build.py weights FILE uploads it and names it in dataset_sources"
         return Finding("weights", f"{name} cannot be downloaded, and no data set is attached", cure)
     if metadata.enable_internet:
         return Finding("weights", "downloaded by the kernel (internet is on)")
