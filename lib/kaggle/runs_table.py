@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lib.base.tables import format_table
-from lib.kaggle.client.secrets import clean_line
+from lib.base.terminal import as_printable
 from lib.kaggle.ledger import list_pending, replace_nan
 
 # The keys of `runs --entry --json`, `watch --json` and `fetch --json`, in their order.
@@ -119,7 +119,7 @@ def format_runs(runs: Sequence[Run], columns: Sequence[Column], width: int) -> s
     Columns are left out, empty ones first, then cut, until the lines fit; a last line names them.
     """
     shown = list(columns)
-    cells = [[clean_line(column.cell(run), ()) for run in runs] for column in columns]
+    cells = [[as_printable(column.cell(run)) for run in runs] for column in columns]
     gone = []
     while _measure(shown, cells, cut=True) > width:
         worst = _find_worst(shown, cells)
