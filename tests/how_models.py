@@ -14,9 +14,9 @@ from PIL import Image
 from torch.nn import functional as F
 
 from lib.base.tensor_files import read_state
+from lib.commands.offline.shard_records import read_records
 from lib.kernel.competition.gan_challenge.decode_policy import Policy
 from lib.kernel.competition.gan_challenge.decode_record import DecodedRecord, decode_record
-from lib.kernel.competition.gan_challenge.shard_lines import read_records
 from lib.kernel.competition.gan_challenge.shards import find_shards
 from lib.kernel.device.device import choose_device
 from lib.kernel.recipes.pixel.model import PixelModel

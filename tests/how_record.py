@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from lib.commands.offline.audit import Variant, decode_variants
+from lib.commands.offline.shard_records import read_records
 from lib.kernel.competition.gan_challenge.decode_policy import Policy
 from lib.kernel.competition.gan_challenge.decode_record import (
     DecodedRecord,
@@ -17,7 +18,6 @@ from lib.kernel.competition.gan_challenge.decode_record import (
     decode_parsed,
 )
 from lib.kernel.competition.gan_challenge.records import Record, Rejection, parse_record
-from lib.kernel.competition.gan_challenge.shard_lines import read_records
 from lib.kernel.competition.gan_challenge.shards import find_shards
 from lib.kernel.competition.image_files import Picture, read_mask, read_picture
 from lib.kernel.device.device import choose_device

@@ -52,27 +52,19 @@ def check_input_place(stage: str, path: Path, cure: str = _READ) -> Path:
     return path
 
 
-def check_output_folder(stage: str, path: Path, cure: str = _WRITE) -> Path:
+def check_output_folder(
+    stage: str, path: Path, cure: str = _WRITE, wanted: str = "a folder"
+) -> Path:
     """Return the path of a folder that is writable or can be created; refuse any other.
 
     The test is to open a file without a name in the folder or above it, so nothing is left there.
     """
     kind = _name_kind(stage, path, cure, may_be_missing=True)
-    if kind not in ("", "a folder"):
-        raise _refuse(stage, "the output is no folder", "a folder", path, kind, cure)
-    _try_to_write(stage, path if kind else path.absolute().parent, path, cure)
-    return path
-
-
-def check_output_file(stage: str, path: Path, cure: str = _WRITE) -> Path:
-    """Return a path at which a plain file can be replaced or created; refuse any other.
-
-    A device or a pipe is refused, because the new file would take its place.
-    """
-    kind = _name_kind(stage, path, cure, may_be_missing=True)
-    if kind not in ("", "a file"):
-        raise _refuse(stage, "the output is no file", "a file", path, kind, cure)
-    _try_to_write(stage, path.absolute().parent, path, cure)
+    if kind not in ("", wanted):
+        what = f"the output is no {wanted.removeprefix('a ')}"
+        raise _refuse(stage, what, wanted, path, kind, cure)
+    folder = path if kind == "a folder" else path.absolute().parent
+    _try_to_write(stage, folder, path, cure)
     return path
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from lib.base.errors import InputError
 from lib.base.files import write_text
 from lib.base.log import log
-from lib.base.places import check_output_file
 from lib.commands.all_runs.collect import collect_runs
 from lib.commands.all_runs.page import make_page
 from lib.commands.options import Command
+from lib.commands.output_file import check_output_file
 from lib.commands.terminal.help_text import OUTPUT, find_group, tell
 from lib.kaggle.workspace import ROOT, Workspace
 

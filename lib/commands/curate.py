@@ -3,9 +3,10 @@
 import argparse
 from pathlib import Path
 
-from lib.base.places import check_input_place, check_output_file
+from lib.base.places import check_input_place
 from lib.commands.kernel_options import add_weights_option
 from lib.commands.options import Answer, Command
+from lib.commands.output_file import check_output_file
 from lib.commands.terminal.help_text import DATA, OUTPUT, RECIPE, find_group, tell
 from lib.kernel.configuration.challenge import SUBMITTED
 

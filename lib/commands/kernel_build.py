@@ -9,7 +9,6 @@ from typing import Any
 
 from lib.base.files import write_text
 from lib.base.kaggle_limits import SOURCE_BYTES
-from lib.base.places import check_output_file
 from lib.base.terminal import paint
 from lib.bundler.bundle import build_bundle, write_bundle
 from lib.bundler.entry import Entry
@@ -19,6 +18,7 @@ from lib.commands.book.config_block import render_config
 from lib.commands.book.entry_text import render_entry
 from lib.commands.book.head import render_head
 from lib.commands.book.introduction import tell_story
+from lib.commands.output_file import check_output_file
 from lib.commands.refuse_secrets import refuse_secrets_of_kernel, refuse_secrets_of_metadata
 from lib.kaggle.git_state import read_git_state
 from lib.kaggle.metadata import BUILD_FOLDER, BUILD_MANIFEST, check_metadata, take_form

@@ -124,8 +124,14 @@ def read_config(options: argparse.Namespace) -> ChosenConfig:
     refuse_wrong_kind(path)
     overrides.update(weights_file=path.name, weights_sha256=sha256_file(path))
     config = make_config(options.recipe, overrides, rules.name)
-    from lib.kernel.metrics.inception import check_weights  # torch, so after all other checks
-    from lib.kernel.metrics.preprocess import list_preprocessings
+    from lib.kernel.metrics.preprocess import list_preprocessings  # torch, so after other checks
 
     check_weights(path, tf_layout=list_preprocessings()[config.preprocessing].tf_layout)
     return ChosenConfig(config, path.absolute())
+
+
+def check_weights(path: Path, *, tf_layout: bool = False) -> None:
+    """Refuse a weights file that load_inception would refuse; none of its values are read."""
+    from lib.kernel.metrics.inception import match_keys, outline_network, read_state
+
+    match_keys(outline_network(tf_layout), read_state(path, "meta"), path, tf_layout)

@@ -23,11 +23,12 @@ from lib.kaggle.metadata import check_metadata
 from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.projects.notebook_source import read_source
 from lib.kaggle.push_records import (
-    adopt_late,
+    Found,
+    find_late,
+    find_pending,
     record_intent,
     record_push,
     record_refusal,
-    settle_pending,
 )
 from lib.kaggle.workspace import Workspace
 
@@ -77,34 +78,46 @@ def push_cargo(work: Workspace, session: KaggleSession, metadata: Metadata, carg
     refuse_secrets("kernel-metadata.json", fields, session.secrets)
     facts = _list_facts(metadata, cargo, source, sha256_bytes((fields + source).encode()))
     with work.hold("push", wait=True):
-        if pushed := _settle(work, session, metadata.ref, facts["request_sha256"]):
+        if found := _settle(work, session, metadata.ref, facts["request_sha256"]):
             log("push", "that is this push: nothing new is sent")
-        else:
-            with explain_owner(session, metadata.ref):
-                pushed = _push(work, session, metadata, source, facts)
-    _demand_faultless(pushed)
+            _tell(found.pushed, cargo)
+            found.record(work)
+            return _demand_faultless(found.pushed)
+        with explain_owner(session, metadata.ref):
+            return _push(work, session, metadata, cargo, source, facts)
+
+
+def _settle(work: Workspace, session: KaggleSession, ref: str, request: str) -> Found | None:
+    """Look up the kernel's pushes that were cut off; return the one that equals this request.
+
+    That one is not recorded yet, the others are.
+    """
+    for find, list_open in ((find_pending, list_pending), (find_late, list_lost)):
+        for intent in list_open(work.read_ledger()):
+            found = find(work, session, intent) if intent["ref"] == ref else None
+            if found and found.is_of(request):
+                return found
+            if found:
+                found.record(work)
+    return None
+
+
+def _tell(pushed: Pushed, cargo: Cargo) -> None:
+    """Name the version; its push is recorded only then.
+
+    Else a command that was killed before it named its version would push the same once more.
+    """
     log("push", f"{pushed.ref} version {pushed.version}, bundle {cargo.bundle_sha256[:12]}")
     log("push", f"{pushed.url}")
-    return pushed
-
-
-def _settle(work: Workspace, session: KaggleSession, ref: str, request: str) -> Pushed | None:
-    """Look up the kernel's pushes that were cut off; return the one that equals this request."""
-    found = [
-        settle_pending(work, session, event)
-        for event in list_pending(work.read_ledger())
-        if event["ref"] == ref
-    ]
-    found += [
-        adopt_late(work, session, intent)
-        for intent in list_lost(work.read_ledger())
-        if intent["ref"] == ref
-    ]
-    return next((each[0] for each in reversed(found) if each and each[1] == request), None)
 
 
 def _push(
-    work: Workspace, session: KaggleSession, metadata: Metadata, source: str, facts: dict[str, Any]
+    work: Workspace,
+    session: KaggleSession,
+    metadata: Metadata,
+    cargo: Cargo,
+    source: str,
+    facts: dict[str, Any],
 ) -> Pushed:
     """Push a script as a new version; record it in the ledger before and after."""
     ref, push_id = metadata.ref, ""
@@ -121,8 +134,9 @@ def _push(
         record_refusal(work, push_id, ref, before, reason, lost)
 
     pushed = push_kernel(session, metadata, source, before, Journal(intend, give_up))
+    _tell(pushed, cargo)
     record_push(work, push_id, pushed, facts)
-    return pushed
+    return _demand_faultless(pushed)
 
 
 def _list_facts(metadata: Metadata, cargo: Cargo, source: str, request: str) -> dict[str, Any]:
@@ -148,9 +162,9 @@ def choose_machine(metadata: Metadata, accelerator: str | None) -> Metadata:
     return replace(metadata, machine_shape=shape, enable_gpu=gpu, enable_tpu=tpu)
 
 
-def _demand_faultless(pushed: Pushed) -> None:
+def _demand_faultless(pushed: Pushed) -> Pushed:
     if not pushed.faults:
-        return
+        return pushed
     drift = any("slug drift" in fault for fault in pushed.faults)
     cure = f"stop version {pushed.version} at {pushed.url or 'kaggle.com'}, then "
     cure += (

@@ -7,6 +7,7 @@ given up is looked for by the commands of the next day, too.
 
 import json
 import os
+from dataclasses import dataclass
 from typing import Any
 
 from lib.base.errors import PipelineError
@@ -50,10 +51,31 @@ def record_refusal(
     work.record("unpushed", ref, before + 1, push_id=push_id, reason=reason, **facts)
 
 
-def settle_pending(
+@dataclass(frozen=True)
+class Found:
+    """A push whose outcome was unknown, and the version that it turned out to be."""
+
+    intent: dict[str, Any]
+    pushed: Pushed
+    twins: tuple[int, ...] = ()  # versions of the same request that were pushed in its stead
+    is_late: bool = False  # it counted as not arrived
+
+    def is_of(self, request: str) -> bool:
+        """Tell whether it is a request, by its sha256, that nothing was pushed for since."""
+        return not self.twins and self.intent.get("request_sha256") == request
+
+    def record(self, work: Workspace) -> None:
+        """Record the push with the facts of its intent."""
+        log("push", "whether Kaggle knows all its sources is not known: see its log")
+        facts = {key: value for key, value in self.intent.items() if key not in _OWN}
+        late = {"late": True, "twins": list(self.twins)} if self.is_late else {}
+        record_push(work, self.intent["push_id"], self.pushed, facts, settled=True, **late)
+
+
+def find_pending(
     work: Workspace, session: KaggleSession, event: dict[str, Any], wait: bool = True
-) -> tuple[Pushed, str] | None:
-    """Look up a pending push; return (version, request's sha256), or None if it did not arrive.
+) -> Found | None:
+    """Look up a pending push; record that it did not arrive, or return it to be recorded.
 
     It is looked for until the window after its intent ends; without `wait` once, and it then stays
     pending. The caller holds the lock of pushes. Where Kaggle cannot tell now, KaggleError is
@@ -62,12 +84,11 @@ def settle_pending(
     ref, when, push_id = event["ref"], event.get("time", "?"), event["push_id"]
     log("push", f"the push of {ref} of {when} was cut off: looking for it on Kaggle")
     left_s = work.patience.window_s - read_age(event)
-    find = _search(work, session, event).look
-    pushed = look_for(session, "the push", find, left_s) if wait else find()
+    look = _search(work, session, event).look
+    pushed = look_for(session, "the push", look, left_s) if wait else look()
     if pushed is not None:
         log("push", f"it arrived: {ref} version {pushed.version}, recorded now")
-        _record_found(work, event, pushed)
-        return pushed, str(event.get("request_sha256"))
+        return Found(event, pushed)
     if not wait and left_s > 0:
         log("push", f"it is not there yet, and may still come within {left_s:.0f} s")
         return None
@@ -76,13 +97,10 @@ def settle_pending(
     return None
 
 
-def adopt_late(
-    work: Workspace, session: KaggleSession, intent: dict[str, Any]
-) -> tuple[Pushed, str] | None:
-    """Look once for a push that counts as not arrived; record it where it turned up all the same.
+def find_late(work: Workspace, session: KaggleSession, intent: dict[str, Any]) -> Found | None:
+    """Look once for a push that counts as not arrived; return it if it turned up all the same.
 
-    Return (version, request's sha256) where it is the only one of its request, else None. The
-    caller holds the lock of pushes.
+    What was pushed in its stead is named. The caller holds the lock of pushes.
     """
     ref, request = intent["ref"], intent.get("request_sha256")
     if not work.locate_source(str(intent.get("source_sha256"))).is_file():
@@ -90,21 +108,15 @@ def adopt_late(
     pushed = _search(work, session, intent).look()
     if pushed is None:
         return None
-    later = list_later(work.read_ledger(), intent)
-    twins = [
-        event["version"]
-        for event in later
-        if event["event"] == "push" and event.get("request_sha256") == request
-    ]
+    later = [e for e in list_later(work.read_ledger(), intent) if e["event"] == "push"]
+    twins = [e["version"] for e in later if e.get("request_sha256") == request]
     when, version = intent.get("time", "?"), pushed.version
     log("push", f"the push of {ref} of {when} arrived late: version {version}, recorded now")
-    _record_found(work, intent, pushed, late=True, twins=twins)
-    if not twins:
-        return pushed, str(request)
-    names = ", ".join(map(str, twins))
-    log("push", f"version {names} is the same script, pushed after that one had been given up:")
-    log("push", f"stop version {version} or {names} at {pushed.url}")
-    return None
+    if twins:
+        names = ", ".join(map(str, twins))
+        log("push", f"version {names} is the same script, pushed after that one had been given up:")
+        log("push", f"stop version {version} or {names} at {pushed.url}")
+    return Found(intent, pushed, tuple(twins), is_late=True)
 
 
 def _search(work: Workspace, session: KaggleSession, intent: dict[str, Any]) -> VersionSearch:
@@ -114,12 +126,6 @@ def _search(work: Workspace, session: KaggleSession, intent: dict[str, Any]) -> 
     source = work.locate_source(str(intent.get("source_sha256")))
     text = source.read_text(encoding="utf-8") if source.is_file() else None
     return VersionSearch(session, intent["ref"], text, intent["version"] - 1, taken)
-
-
-def _record_found(work: Workspace, intent: dict[str, Any], pushed: Pushed, **more: Any) -> None:
-    log("push", "whether Kaggle knows all its sources is not known: see its log")
-    facts = {key: value for key, value in intent.items() if key not in _OWN}
-    record_push(work, intent["push_id"], pushed, facts, settled=True, **more)
 
 
 def settle_pushes(work: Workspace, wait: bool = False) -> None:
@@ -137,9 +143,11 @@ def settle_pushes(work: Workspace, wait: bool = False) -> None:
         try:
             with open_session(work.patience) as session:
                 for event in list_pending(work.read_ledger()):
-                    settle_pending(work, session, event, wait)
+                    if found := find_pending(work, session, event, wait):
+                        found.record(work)
                 for intent in list_lost(work.read_ledger()):
-                    adopt_late(work, session, intent)
+                    if found := find_late(work, session, intent):
+                        found.record(work)
         except PipelineError as error:
             log("push", f"whether it arrived is not known yet: {error.what}, {error.got}")
             log("push", "the next push, runs or watch looks again")

@@ -16,10 +16,10 @@ from lib.base.errors import InputError
 from lib.base.places import (
     check_input_file,
     check_input_place,
-    check_output_file,
     check_output_folder,
 )
 from lib.commands.options import Parser
+from lib.commands.output_file import check_output_file
 from lib.kernel.competition.gan_challenge.submission import write_submission
 from tests.bundled import CASES, bound_by_permissions
 from tests.local_runs import ROOT, call, copy_sources, write_input

@@ -25,6 +25,7 @@ from lib.kaggle.client.submissions import submit_file
 from lib.kaggle.client.timeouts import Patience
 from lib.kaggle.fetch import fetch_version
 from lib.kaggle.watch import watch_version
+from tests.kaggle.test_faults import DRIVERS
 from tests.kaggle_place import QUICK, REF, Place, open_place, play_complete
 from tests.kaggle_state import COMPETITION
 
@@ -70,6 +71,16 @@ def test_call_whose_answer_drips_ends_at_its_deadline(place: Place, name: str) -
         ask(place.session)
     assert caught.value.passing
     assert caught.value.lost
+
+
+@pytest.mark.parametrize("name", [name for name in DRIVERS if name != "GET log"])
+def test_every_call_that_drips_is_made_again(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_place(tmp_path, monkeypatch, HURRIED) as place:
+        place.server.play = play_complete
+        place.server.fail(name, pieces=DRIPS["header"], drip_s=0.02)
+        DRIVERS[name](place)
 
 
 def test_drip_of_an_upload_acknowledgement_is_asked_about(place: Place, tmp_path: Path) -> None:

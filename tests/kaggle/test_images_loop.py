@@ -44,6 +44,7 @@ def read_names(content: bytes) -> list[str]:
         return archive.namelist()
 
 
+@pytest.mark.slow
 def test_pictures_of_new_go_through_the_whole_loop(prompt: Prompt, tmp_path: Path) -> None:
     prompt.build("new", "cat-pictures", "--kind", "images")
     prompt.build("init", "--owner", "ada")

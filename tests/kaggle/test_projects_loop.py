@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lib.kaggle.runs_table import RUN_KEYS
 from tests.kaggle_prompt import Prompt
 from tests.kaggle_server import KaggleServer
 from tests.kaggle_state import COMPETITION
@@ -64,6 +65,7 @@ def prompt(tmp_path: Path) -> Iterator[Prompt]:
     server = KaggleServer(tmp_path / "kaggle")
     server.pending_polls = 0
     prompt = Prompt(tmp_path, server)
+    prompt.environment["COLUMNS"] = "100"
     yield prompt
     server.close()
     assert not server.connects, "something tried to leave the machine"
@@ -143,10 +145,9 @@ def test_what_the_check_refuses_is_not_submitted(prompt: Prompt, project: Path) 
     assert "ended without an answer, exit code 0" in left
     assert prompt.server.submissions == []
     path = project / "runs" / "tiny-project" / "v1" / "submission.csv"
-    path.write_text(path.read_text() + "3,3\n")
-    assert "is not the file that was fetched" in prompt.build(*words, code=1)
+    path.write_text(path.read_text() + "3,3\n")  # as the check wants it, but the run left three
+    assert "refuses submission.csv" in prompt.build(*words, code=1)
     (project / "lib" / "__init__.py").write_text("LIMIT = 3\n")
-    prompt.build("fetch", *ENTRY)
     assert "public score" in prompt.build(*words)
 
 
@@ -169,6 +170,16 @@ def test_a_check_that_is_none_is_told_before_the_push(prompt: Prompt, project: P
         assert words in refused
         assert "cure: " in refused
     assert prompt.server.versions == {}
+
+
+def test_json_tells_of_a_run_that_failed_too(prompt: Prompt, project: Path) -> None:
+    (project / "src" / "main.py").write_text("print('begun', flush=True)\nraise SystemExit(3)\n")
+    prompt.build("push", *ENTRY)
+    for name in ("watch", "fetch"):
+        told = prompt.build(name, *ENTRY, "--json", code=1)
+        assert json.loads(told.splitlines()[0])["status"] == "ERROR"
+        assert "ended as ERROR" in told
+    assert "ended as ERROR" in prompt.build("submit", *ENTRY, "-m", "x", code=1)
 
 
 def test_options_stand_above_the_table_and_are_kept(prompt: Prompt, project: Path) -> None:
@@ -201,8 +212,9 @@ def test_a_script_of_new_goes_through_the_whole_loop(prompt: Prompt) -> None:
     assert "init --owner NAME --entry house-prices/kernel.py" in refused
     prompt.build("init", *entry, "--owner", "ada")
     prompt.build("push", *entry)
-    ended = prompt.build("watch", *entry, "--json")
-    assert json.loads(ended[ended.index("{") :].splitlines()[0])["status"] == "COMPLETE"
+    ended = json.loads(prompt.build("watch", *entry, "--json").splitlines()[0])
+    assert (ended["status"], ended["folder"]) == ("COMPLETE", None)
+    assert set(ended) == {*RUN_KEYS, "folder"}
     assert "1 files" in prompt.build("fetch", *entry)
     sent = prompt.build("submit", *entry, "-m", "first try")
     assert "accepted by check_submission:check" in sent

@@ -5,13 +5,20 @@ from typing import Any
 
 from lib.commands.book.entry_text import list_needed_keys
 from lib.kernel.configuration.config import KEYS, Config, show_value
-from lib.kernel.configuration.configure import as_candidate
+from lib.kernel.configuration.configure import as_candidate, may_be_automatic
 from lib.kernel.configuration.preset import Preset
-from lib.kernel.configuration.settings import explain_key, list_shown_keys
+from lib.kernel.configuration.settings import list_shown_keys
 from lib.kernel.configuration.stage_keys import STAGE_KEYS
 from lib.kernel.recipes.table import find_preset
 
 _INDENT, _VALUES, _WIDTH = 4, 30, 100  # columns
+
+
+def explain_key(name: str, preset: Preset) -> str:
+    """(key, preset) -> the key's unit and meaning, for a comment."""
+    key = KEYS[name]
+    by = f"; auto: {key.by}" if may_be_automatic(name, preset) else ""
+    return f"{key.unit}: {preset.words.get(name, key.words)}{by}"
 
 
 def render_config(config: Config) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from lib.base.errors import InputError, nearest_name
-from lib.base.places import check_output_file
 from lib.base.terminal import paint
 from lib.bundler.analysis.graph import ENTRY
 from lib.bundler.bundle import Bundle, build_bundle, find_contents, write_bundle
@@ -27,6 +26,7 @@ from lib.commands.bundling.read_program import Program, read_program
 from lib.commands.bundling.recorded import fill_options, record_options
 from lib.commands.bundling.watch_sources import watch_sources
 from lib.commands.options import Answer, Command
+from lib.commands.output_file import check_output_file
 from lib.commands.refuse_secrets import refuse_own_credentials
 from lib.commands.terminal.help_text import DATA, MORE, OUTPUT, find_group, tell
 

@@ -11,9 +11,9 @@ import numpy as np
 from lib.base.errors import InputError
 from lib.base.image_grid import write_grid
 from lib.base.log import Progress
+from lib.commands.offline.shard_records import read_records
 from lib.kernel.competition.gan_challenge.decode_policy import NAMED_POLICIES, Policy
 from lib.kernel.competition.gan_challenge.decode_record import DecodedRecord, decode_record
-from lib.kernel.competition.gan_challenge.shard_lines import read_records
 from lib.kernel.competition.gan_challenge.shards import find_shards
 from lib.kernel.configuration.config import OFFICIAL
 from lib.kernel.metrics.features import Extractor

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib.base.errors import InputError
+from lib.commands.offline.cached_features import read_cached
 from lib.commands.offline.picture_files import read_blocks
 from lib.kernel.competition.gan_challenge.dataset import IMAGES_FILE, decode_dataset
 from lib.kernel.competition.gan_challenge.shards import find_shards
@@ -20,7 +21,7 @@ from lib.kernel.competition.images.dataset import IMAGES_FILE as SQUARES_FILE
 from lib.kernel.configuration.challenge import FEATURES
 from lib.kernel.configuration.config import OFFICIAL, RANDOM_WEIGHTS, Config
 from lib.kernel.device.device import choose_device
-from lib.kernel.metrics.feature_cache import CHUNKS, read_cached
+from lib.kernel.metrics.feature_cache import CHUNKS
 from lib.kernel.metrics.features import Extractor, extract_features, load_extractor
 from lib.kernel.metrics.inception import RANDOM_WARNING
 from lib.kernel.metrics.inception_tf import use_tf_layout

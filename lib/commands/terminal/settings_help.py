@@ -4,13 +4,18 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lib.commands.book.config_block import find_own_values, list_first_keys, tell_own_values
+from lib.commands.book.config_block import (
+    explain_key,
+    find_own_values,
+    list_first_keys,
+    tell_own_values,
+)
 from lib.commands.terminal.help_text import find_width
 from lib.kernel.competition.table import DEFAULT_COMPETITION
 from lib.kernel.configuration.config import BAKED, KEYS, Config, show_value
 from lib.kernel.configuration.configure import may_be_automatic
 from lib.kernel.configuration.preset import Preset
-from lib.kernel.configuration.settings import explain_key, list_shown_keys
+from lib.kernel.configuration.settings import list_shown_keys
 from lib.kernel.recipes.table import DEFAULT_RECIPE, ROWS, find_preset, make_config
 
 FIRST = "change these first"

@@ -7,7 +7,7 @@ from lib.base.errors import InputError, nearest_name
 from lib.base.log import log
 from lib.kernel.configuration.aliases import take_old_names
 from lib.kernel.configuration.config import AUTOMATIC, KEYS, Config, show_value
-from lib.kernel.configuration.configure import configure, may_be_automatic
+from lib.kernel.configuration.configure import configure
 from lib.kernel.configuration.preset import Preset, quote_idea
 from lib.kernel.configuration.rules import Rules
 from lib.kernel.configuration.stage_keys import STAGE_KEYS
@@ -100,13 +100,6 @@ def list_shown_keys(config: Config, preset: Preset) -> list[str]:
     """
     left = set(preset.disputed_keys) - set(config.given)
     return [name for name in KEYS if name in preset.keys and name not in left]
-
-
-def explain_key(name: str, preset: Preset) -> str:
-    """(key, preset) -> the key's unit and meaning, for a comment."""
-    key = KEYS[name]
-    by = f"; auto: {key.by}" if may_be_automatic(name, preset) else ""
-    return f"{key.unit}: {preset.words.get(name, key.words)}{by}"
 
 
 def show_settings(config: Config, preset: Preset) -> dict[str, Any]:

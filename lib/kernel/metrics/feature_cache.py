@@ -18,10 +18,9 @@ from lib.base.checksummed_files import (
     read_checksummed,
     write_checksummed,
 )
-from lib.base.errors import InputError
 from lib.base.log import log
 
-_PLACES = "places.bin"
+PLACES = "places.bin"
 CHUNKS = "features-*.bin"
 
 
@@ -34,7 +33,7 @@ class ChunkStore:
 
     def read(self, number: int, count: int) -> NDArray[np.float32] | None:
         """A chunk's number and its rows -> the array, or None where it is absent or broken."""
-        array = _read_array(self._path(number))
+        array = read_array(self._path(number))
         if array is None:
             return None
         if array.shape == (count, self._width) and array.dtype == np.float32:
@@ -48,8 +47,8 @@ class ChunkStore:
 
     def write_places(self, place: NDArray[np.int64]) -> None:
         """Write the (N,) places of images among the distinct ones, if no file holds them yet."""
-        path = self._folder / _PLACES
-        known = _read_array(path)
+        path = self._folder / PLACES
+        known = read_array(path)
         if known is None or not np.array_equal(known, place):
             _write_array(path, place)
 
@@ -57,27 +56,7 @@ class ChunkStore:
         return self._folder / f"features-{number:04d}.bin"
 
 
-def read_cached(folder: Path) -> NDArray[np.float32]:
-    """A folder that cached_features filled -> (N, width) float32 in the order of its images."""
-    paths = sorted(folder.glob(CHUNKS))
-    chunks, place = [_read_array(path) for path in paths], _read_array(folder / _PLACES)
-    broken = [path.name for path, chunk in zip(paths, chunks, strict=True) if chunk is None]
-    whole = [chunk for chunk in chunks if chunk is not None]
-    count = sum(map(len, whole))
-    if broken or place is None or count != (int(place.max()) + 1 if place.size else 0):
-        missing = "no features" if not paths else f"{_PLACES} is not there or damaged"
-        missing = f"{count:,} features" if place is not None else missing
-        raise InputError(
-            "features",
-            f"{folder} is not whole",
-            expected=f"features-0000.bin ... and {_PLACES} of one finished run of this version",
-            got=f"damaged: {', '.join(broken[:3])}" if broken else missing,
-            cure="give the shards or images themselves, with --weights FILE",
-        )
-    return np.concatenate(whole)[place]
-
-
-def _read_array(path: Path) -> NDArray[Any] | None:
+def read_array(path: Path) -> NDArray[Any] | None:
     """A file of _write_array -> its array, or None where it is absent, or broken and so logged."""
     try:
         payload = read_checksummed(path, Heading.DIGEST)

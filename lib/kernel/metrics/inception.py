@@ -46,10 +46,10 @@ def load_inception(
     the network ported from TensorFlow instead, which reads -1..1 as it is.
     """
     tf_layout = use_tf_layout is not None
-    network = _outline_network(tf_layout)
+    network = outline_network(tf_layout)
     network.to_empty(device="cpu").eval().requires_grad_(False)
     if path is not None:
-        state = _match_keys(network, read_state(path), path, tf_layout)
+        state = match_keys(network, read_state(path), path, tf_layout)
         network.load_state_dict(state, strict=False)  # counters of batches may be absent
     if use_tf_layout:
         use_tf_layout(network)
@@ -72,12 +72,7 @@ def fold_batch_norms(network: nn.Module) -> nn.Module:
     return network
 
 
-def check_weights(path: Path, *, tf_layout: bool = False) -> None:
-    """Refuse a weights file that load_inception would refuse; none of its values are read."""
-    _match_keys(_outline_network(tf_layout), read_state(path, "meta"), path, tf_layout)
-
-
-def _outline_network(tf_layout: bool) -> nn.Module:
+def outline_network(tf_layout: bool) -> nn.Module:
     """Build torchvision's network without values, its last layer and auxiliary head left out."""
     models = import_torchvision("torchvision.models")
     with torch.device("meta"):  # its own random start takes seconds and would be overwritten
@@ -88,7 +83,7 @@ def _outline_network(tf_layout: bool) -> nn.Module:
     return network
 
 
-def _match_keys(
+def match_keys(
     network: nn.Module, state: dict[str, Tensor], path: Path, tf_layout: bool
 ) -> dict[str, Tensor]:
     """(network, state dict, its file) -> the network's own weights out of it, none missing.

@@ -1,6 +1,5 @@
 """A weights file's name and hash -> the file: given, attached, in torch's cache, or downloaded."""
 
-import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ import torch
 
 from lib.base.errors import InputError
 from lib.base.files import sha256_file
+from lib.base.input_walk import find_files
 from lib.base.log import format_seconds, log
 from lib.kernel.configuration.config import TORCHVISION_WEIGHTS
 
@@ -34,13 +34,14 @@ def find_weights(
 
     Tried in this order: the given file, any folder of the attached data sets, torch's cache, a
     download into that cache from `url`, else from torchvision's own address of that name.
-    A file whose hash differs is named and passed over.
+    Of several attached files the first one by path is taken whose hash is right; one whose hash
+    differs is named and passed over.
     """
     cache = Path(torch.hub.get_dir()) / "checkpoints" / file_name
     url = url or _DOWNLOADS.get(file_name)
     places: tuple[tuple[str, Callable[[], list[Path]]], ...] = (
         ("--weights", lambda: [given] if given is not None and given.is_file() else []),
-        (f"data sets under {input_dir}", lambda: _find_attached(file_name, input_dir)),
+        (f"data sets under {input_dir}", lambda: find_files(input_dir, file_name)),
         (f"torch's cache {cache}", lambda: [cache] if cache.is_file() else []),
         (f"download of {url}", lambda: _download(url, cache, sha256)),
     )
@@ -55,6 +56,8 @@ def find_weights(
             digest = sha256_file(path)
             if digest.startswith(sha256.lower()):
                 log("weights", f"{file_name} from {place} (sha256 {digest[:8]} as expected)")
+                if len(found) > 1:
+                    log("weights", f"of {len(found)} such files, by path the first right: {path}")
                 return path
             tried.append(f"{path} has sha256 {digest[: max(len(sha256), 8)]}, not {sha256}")
             log("weights", f"passed over {tried[-1]}")
@@ -80,16 +83,6 @@ def _say_missing(place: str, given: Path | None) -> str:
     if place != "--weights":
         return "not there"
     return "not given" if given is None else f"no file {given}"
-
-
-def _find_attached(file_name: str, input_dir: Path) -> list[Path]:
-    """A file name, the input folder -> every file of that name at any depth, in path order."""
-    found = []
-    for folder, folders, files in os.walk(input_dir):
-        folders.sort()
-        if file_name in files and Path(folder, file_name).is_file():
-            found.append(Path(folder) / file_name)
-    return sorted(found)
 
 
 def _download(url: str | None, target: Path, sha256: str) -> list[Path]:

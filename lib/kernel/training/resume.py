@@ -5,6 +5,7 @@ So the training state is left there beside the submission. A run that finds such
 same data and networks, continues it for its own time.
 """
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 
 from lib.base.files import copy_file, read_json, write_json
+from lib.base.input_walk import InputWalk, find_files
 from lib.base.log import format_seconds, log
 from lib.base.run_files import MANIFEST
 from lib.kernel.competition.contract import UNSEEN_MARK
@@ -56,11 +58,11 @@ def import_state(
     note = work / "continued.json"
     if any(work.rglob("checkpoint_*.pt")):
         return float((read_json(note) or {}).get("seconds", 0.0))
-    best, seconds = None, 0.0
-    for manifest in sorted(source.rglob(MANIFEST)):
+    best, seconds, fitting = None, 0.0, 0
+    for manifest in find_files(source, MANIFEST):
         state = manifest.parent / STATE
-        if state.is_dir() and _is_same(manifest, recipe, identity, on_gpu):
-            found = _count_seconds(state)
+        if os.path.isdir(state) and _is_same(manifest, recipe, identity, on_gpu):
+            found, fitting = _count_seconds(state), fitting + 1
             best, seconds = (state, found) if found > seconds else (best, seconds)
     if best is None:
         return 0.0
@@ -68,8 +70,10 @@ def import_state(
     for folder in (part, work):
         shutil.rmtree(folder, ignore_errors=True)
     try:
-        for path in filter(Path.is_file, best.rglob("*")):
-            copy_file(path, part / path.relative_to(best))
+        for below in InputWalk(best).enter():
+            for place in map(below.place, below.files):
+                if os.path.isfile(best / place):
+                    copy_file(best / place, part / place)
         origin = str(best.parent.relative_to(source))
         write_json(part / note.name, {"seconds": seconds, "from": origin})
         part.rename(work)
@@ -77,7 +81,8 @@ def import_state(
         shutil.rmtree(part, ignore_errors=True)
         raise
     words = f"{format_seconds(seconds)} of training in {best.parent.relative_to(source)}"
-    log("train", f"takes up {words}, an earlier version's output")
+    several = f"; of {fitting} that fit it has trained longest" * (fitting > 1)
+    log("train", f"takes up {words}, an earlier version's output{several}")
     return seconds
 
 
@@ -111,8 +116,8 @@ def _is_same(manifest: Path, recipe: Recipe, identity: dict[str, Any], on_gpu: b
 
 def _count_seconds(state: Path) -> float:
     """Read the optimiser seconds of the newest intact checkpoint in a state folder."""
-    folders = {path.parent for path in state.rglob("checkpoint_*.pt")}
-    found = [load_checkpoint(folder, torch.device("cpu")) for folder in sorted(folders)]
+    folders = sorted(state / folder.label for folder in InputWalk(state).enter())
+    found = [load_checkpoint(folder, torch.device("cpu")) for folder in folders]
     try:
         return max((float(each["standing"]["seconds"]) for each in found if each), default=0.0)
     except (LookupError, TypeError, ValueError):

@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 
 import build
 from lib.base.errors import InputError
-from lib.commands.book.config_block import list_idle, render_config
+from lib.commands.book.config_block import explain_key, list_idle, render_config
 from lib.commands.terminal.parse_override import parse_override
 from lib.kernel.configuration.config import BAKED, KEYS, Config, as_dict
 from lib.kernel.configuration.configure import may_be_automatic
 from lib.kernel.configuration.settings import (
-    explain_key,
     list_shown_keys,
     read_block,
 )

@@ -11,11 +11,12 @@ import torch
 from PIL import Image
 
 from lib.base.errors import InputError, PipelineError
+from lib.commands.offline.cached_features import read_cached
 from lib.kernel.configuration.config import OFFICIAL, PREPROCESSINGS, Config
 from lib.kernel.device.device import Device
 from lib.kernel.metrics import features as features_module
 from lib.kernel.metrics.fast_path_bias import measure_fast_path_bias
-from lib.kernel.metrics.feature_cache import ChunkStore, find_distinct, hash_key, read_cached
+from lib.kernel.metrics.feature_cache import ChunkStore, find_distinct, hash_key
 from lib.kernel.metrics.features import (
     cached_features,
     exact_arithmetic,

@@ -14,7 +14,8 @@ import torch
 
 import build
 from lib.commands.kernel_build import build_kernel
-from lib.kernel.metrics.inception import check_weights, load_inception
+from lib.commands.kernel_options import check_weights
+from lib.kernel.metrics.inception import load_inception
 from lib.kernel.metrics.weights_kind import refuse_wrong_kind
 from lib.kernel.recipes.table import make_config
 from tests.local_runs import QUICK, RECIPES, ROOT, UNCURATED, call, copy_sources, write_input

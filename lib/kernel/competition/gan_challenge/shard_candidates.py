@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from lib.base.input_walk import Folder, InputWalk
 from lib.base.one_line import as_one_line
 from lib.kernel.competition.archives import Member, list_members, open_nested, read_member
 
@@ -63,11 +64,12 @@ class Candidates:
         self.faults: list[FileFault] = []
         self.endings: Counter[str] = Counter()  # of all files
         self.names: list[str] = []  # of the first of them
-        self._seen: set[str] = set()  # real paths
+        self._walk = InputWalk(root)
         self._room, self._floor, self._is_full = _ROOM, 0, False
         self._nested_left = NESTED_LIMIT
         if root.is_dir():
-            self._walk(root)
+            for folder in self._walk.enter():
+                self._add_folder(root, folder)
         else:
             self._count(root.name)
             self.names.append(root.name)
@@ -92,52 +94,17 @@ class Candidates:
             self.faults.append(FileFault(as_one_line(label), reason))
         return not self._is_full
 
-    def _walk(self, root: Path) -> None:
-        """Go through a folder; links are followed, for Kaggle mounts data through links."""
-        folders = [""]
-        while folders:
-            label = folders.pop()
-            try:
-                inner, names = self._list_folder(os.path.join(root, label), label)
-            except OSError as error:
-                self._complain(f"{label}/", f"the folder cannot be read ({error.strerror})")
-                continue
-            for name in names:
-                self._add_file(Path(root, label, name), os.path.join(label, name))
-            folders += [os.path.join(label, name) for name in reversed(inner)]
-
-    def _list_folder(self, folder: str, label: str) -> tuple[list[str], list[str]]:
-        """A folder -> the names of folders in it and of files that may be shards, each sorted."""
-        folders: list[str] = []
-        names: list[str] = []
-        others: list[str] = []
-        if self._was_seen(folder):
-            return folders, names
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if _is_hidden(entry.name):
-                    continue
-                try:
-                    if entry.is_dir():
-                        folders.append(entry.name)
-                        continue
-                except OSError as error:
-                    place = os.path.join(label, entry.name)
-                    self._complain(place, f"the link cannot be followed ({error.strerror})")
-                    continue
-                self._count(entry.name)
-                (names if _is_candidate(entry.name) else others).append(entry.name)
-        if len(self.names) < _SHOWN:
-            shown = sorted([*names, *others])[: _SHOWN - len(self.names)]
-            self.names += [os.path.join(label, name) for name in shown]
-        return sorted(folders), sorted(names)
-
-    def _was_seen(self, path: str | Path) -> bool:
-        """Tell whether this was met before: by a link back up, or a second way to one place."""
-        real = os.path.realpath(path)
-        before = len(self._seen)
-        self._seen.add(real)
-        return len(self._seen) == before
+    def _add_folder(self, root: Path, folder: Folder) -> None:
+        """Take what lies in a folder of the input."""
+        for fault in folder.faults:
+            self._complain(*fault)
+        folder.folders[:] = [name for name in folder.folders if not _is_hidden(name)]
+        names = [name for name in folder.files if not _is_hidden(name)]
+        self.names += map(folder.place, names[: _SHOWN - len(self.names)])
+        for name in names:
+            self._count(name)
+            if _is_candidate(name):
+                self._add_file(Path(root, folder.label, name), folder.place(name))
 
     def _count(self, name: str) -> None:
         ending = os.path.splitext(name)[1].lower() or "no ending"
@@ -148,7 +115,7 @@ class Candidates:
         name = path.name.lower()
         try:
             status = path.stat()
-            if self._was_seen(path):
+            if not self._walk.is_new(path):
                 return
             if not stat.S_ISREG(status.st_mode):
                 self._complain(label, "a pipe, a socket or a device: no plain file")

@@ -59,12 +59,6 @@ class DataDigest:
         return self._whole.hexdigest()
 
 
-def read_records(shards: Iterable[Shard]) -> Iterator[RawRecord]:
-    """Shards -> their lines that are not blank, and a RawRecord with a fault for each line lost."""
-    for block in read_blocks(shards, DataDigest()):
-        yield from split_block(block)
-
-
 def split_block(block: Block) -> Iterator[RawRecord]:
     """A block -> its lines that are not blank, then the fault it ends with, if any."""
     lines = block.data.split(b"\n")

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lib.base.errors import InputError
+from lib.base.input_walk import advise
 from lib.base.one_line import as_one_line
 from lib.base.places import check_input_place
 from lib.kernel.competition.archives import BrokenStreamError, read_plain
+from lib.kernel.competition.gan_challenge.rules import RULES
 from lib.kernel.competition.gan_challenge.shard_candidates import (
     NAME,
     Candidates,
@@ -56,7 +58,7 @@ def search_shards(root: Path) -> Found:
             f"there is no {NAME} and no other .jsonl file below {root.absolute()}",
             expected=f"{NAME}, .jsonl.gz, or a .zip that holds them",
             got="; ".join([_describe(root, seen), *map(": ".join, faults[:_TOLD])]),
-            cure="attach the competition's data, or name another input folder",
+            cure=advise(root, RULES.slug, "attach the competition's data, or name another input"),
         )
     return Found(tuple(sorted(_drop_packed_copies(shards), key=_natural_key)), tuple(faults))
 

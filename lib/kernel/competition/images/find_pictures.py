@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path, PurePosixPath
 
 from lib.base.errors import InputError
+from lib.base.input_walk import advise
 from lib.base.log import log
 from lib.base.places import check_input_place
 from lib.kernel.competition.images.input_files import InputFile, UnreadableError, walk_input
@@ -156,5 +157,9 @@ def _refuse(
         expected="PNG, JPEG or WebP files, .npy, .npz, CIFAR's python batches or idx files, "
         "in folders, zips or tars",
         got=", ".join(seen) or "nothing",
-        cure="attach the pictures' data, or name another input; unpack archives inside archives",
+        cure=advise(
+            source,
+            "",
+            "attach the pictures' data, or name another input; unpack archives inside archives",
+        ),
     )

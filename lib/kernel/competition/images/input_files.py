@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from lib.base.input_walk import InputWalk
 from lib.base.run_files import MANIFEST
 from lib.kernel.competition.archives import (
     BrokenStreamError,
@@ -57,49 +58,39 @@ def walk_input(source: Path) -> Iterator[InputFile]:
     if source.is_file():
         yield from _open_up(source.name, source)
         return
-    for name, path, left_out in _walk_folder(source):
-        if left_out:
-            yield InputFile(name, _read_nothing, left_out=left_out)
+    for name, left_out, fault in _walk_folder(source):
+        if left_out or fault:
+            yield InputFile(name, _read_nothing, left_out=left_out, fault=fault)
         else:
-            yield from _open_up(name, path)
+            yield from _open_up(name, source / name)
 
 
-def _walk_folder(root: Path) -> Iterator[tuple[str, Path, str]]:
-    """A folder -> (path below it, path, why it is left out or "") by sorted paths.
+def _walk_folder(root: Path) -> Iterator[tuple[str, str, str]]:
+    """A folder -> (path below it, why it is left out or "", what is wrong or "") by sorted paths.
 
-    Links are followed, for Kaggle mounts data through links; each real file comes once.
+    Each real file comes once; where one place of it is read, it does not count as left out.
     """
-    found: list[tuple[str, Path, str]] = []
-    seen: set[str] = set()
-    for folder, folders, names in os.walk(root, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:  # a link back up, or a second way to the same folder
-            folders.clear()
-            continue
-        seen.add(real)
-        folders.sort()
-        is_earlier = MANIFEST in names
-        for name in sorted(names):
-            path = Path(folder, name)
-            target, below = os.path.realpath(path), path.relative_to(root).as_posix()
-            if target not in seen:
-                seen.add(target)
-                found.append((below, path, _leave_out(below, path, is_earlier)))
-        if is_earlier:
-            found += [
-                (path.relative_to(root).as_posix(), path, EARLIER)
-                for path in Path(folder).rglob("*")
-                if path.parent != Path(folder) and not path.is_dir()
-            ]
-            folders.clear()
+    walk = InputWalk(root)
+    found: list[tuple[str, str, str]] = []
+    left_out: list[tuple[str, str]] = []  # files
+    passed_by: list[tuple[str, str]] = []  # folders
+    for folder in walk.enter():
+        found += [(label, "", reason) for label, reason in folder.faults]
+        is_earlier = MANIFEST in folder.files
+        for names, others in ((folder.files, left_out), (folder.folders, passed_by)):
+            out = [name for name in names if is_earlier or _is_hidden(name)]
+            others += [(folder.place(name), EARLIER if is_earlier else HIDDEN) for name in out]
+            names[:] = [] if is_earlier else [name for name in names if not _is_hidden(name)]
+        places = filter(lambda place: walk.is_new(root / place), map(folder.place, folder.files))
+        found += [(place, _say_no_file(root / place), "") for place in places]
+    for start, reason in passed_by:
+        for folder in walk.enter(start):
+            left_out += [(folder.place(name), reason) for name in folder.files]
+    found += [(place, reason, "") for place, reason in left_out if walk.is_new(root / place)]
     yield from sorted(found, key=lambda each: PurePosixPath(each[0]).parts)
 
 
-def _leave_out(name: str, path: Path, is_earlier: bool) -> str:
-    if is_earlier:
-        return EARLIER
-    if _is_hidden(name):
-        return HIDDEN
+def _say_no_file(path: Path) -> str:
     try:
         return "" if path.is_file() else NO_FILE
     except OSError:

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from lib.base.errors import InputError
 from lib.base.one_line import MOST
+from lib.commands.offline.shard_records import read_records
 from lib.kernel.competition.archives import list_members
 from lib.kernel.competition.gan_challenge import shard_candidates, shard_lines
 from lib.kernel.competition.gan_challenge.dataset import decode_dataset
@@ -31,7 +32,6 @@ from lib.kernel.competition.gan_challenge.shard_lines import (
     DataDigest,
     hash_shards,
     read_blocks,
-    read_records,
 )
 from lib.kernel.competition.gan_challenge.shards import _natural_key, find_shards, search_shards
 from lib.synthetic.look_alike import look_alike

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.base.errors import InputError
+from lib.commands.offline.shard_records import read_records
 from lib.kernel.competition.gan_challenge.shard_lines import (
     LINE_LIMIT,
     LINE_TOO_LONG,
     DataDigest,
     hash_shards,
     read_blocks,
-    read_records,
     split_block,
 )
 from lib.kernel.competition.gan_challenge.shards import find_shards
