@@ -28,6 +28,7 @@ class SubmissionDesk:
         self.pending_polls = 1  # GetSubmission answers PENDING that many times
         self.score_error = ""
         self.daily_limit = 5
+        self.judge = score  # of what was submitted
         self.reference: np.ndarray | None = None  # features to score by FID; else a simple sum
 
     def find_output(self, owner: str, slug: str, number: int, name: str) -> bytes:
@@ -88,7 +89,7 @@ class SubmissionDesk:
             if self.score_error:
                 entry |= {"status": "ERROR", "errorDescription": self.score_error}
             else:
-                entry |= {"status": "COMPLETE", **score(entry["content"], self.reference)}
+                entry |= {"status": "COMPLETE", **self.judge(entry["content"], self.reference)}
         return show_submission(entry)
 
     def _get_limits(self, body: dict[str, Any]) -> dict[str, Any]:

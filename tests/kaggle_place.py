@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lib.base.files import sha256_bytes
+from lib.commands.on_kaggle.open_workspace import OWN_COLUMNS
 from lib.kaggle.client.save_kernel import Pushed
 from lib.kaggle.client.session import KaggleSession, open_session
 from lib.kaggle.client.timeouts import Patience
@@ -34,6 +35,7 @@ QUICK = Patience(
     grace_s=5,
     run_s=20,
     score_s=5,
+    settle_s=0.4,
 )
 METADATA = {
     "id": REF,
@@ -98,7 +100,8 @@ class Place:
         path.write_text(text)
         overrides = tuple(f"{key}={value}" for key, value in config.items())
         values = {"recipe": recipe, **config}
-        return Cargo(path, find_bundle(text), recipe, overrides, values, GitState("c0" * 20, ()))
+        facts = {"recipe": recipe, "overrides": list(overrides), "config": values}
+        return Cargo(path, find_bundle(text), recipe, facts, GitState("c0" * 20, ()))
 
     def push(self, text: str | None = None, **config: object) -> Pushed:
         """A script -> the version that it became."""
@@ -147,7 +150,7 @@ def open_place(
         root.mkdir()
         (root / "kernel-metadata.json").write_text(json.dumps(METADATA))
         with open_session(patience) as session:
-            yield Place(server, Workspace(root, patience), session)
+            yield Place(server, Workspace(root, patience, OWN_COLUMNS), session)
         assert not server.connects, "something tried to leave the machine"
     finally:
         server.close()

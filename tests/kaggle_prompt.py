@@ -41,7 +41,8 @@ class Prompt:
             for name in ("PATH", "LANG", "OMP_NUM_THREADS")
             if name in os.environ
         }
-        self.environment = {**kept, **make_environment(self.server, folder)}
+        wide = {"COLUMNS": "200"}  # room for every column of a table
+        self.environment = {**kept, **wide, **make_environment(self.server, folder)}
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(

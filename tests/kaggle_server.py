@@ -5,15 +5,17 @@ HTTPS arrives as CONNECT, is refused and remembered.
 """
 
 import base64
+import contextlib
 import json
 import socket
 import struct
 import threading
 import time
+from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tests.kaggle_desk import RefusedError, sign_address
 from tests.kaggle_state import COMPETITION, KEY, TOKEN, USER, Fault, KaggleState
@@ -101,6 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
         self.kaggle.calls.append((name, body))
         fault = self.kaggle.take_fault(name)
+        if fault is not None and fault.late_s:
+            self.kaggle.answer_late(name, body, fault.late_s)
         if fault is not None and self._misbehave(fault):
             return
         try:
@@ -115,8 +119,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_error(error.code, error.message, error.status)
             return
         if fault is not None and fault.reset == "after":
-            self._reset()
-            return
+            if fault.answer is None:
+                self._reset()
+                return
+            answer = fault.answer
         self._send_json(200, answer)
 
     def do_PUT(self) -> None:
@@ -161,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, self.kaggle.zip_data(), headers)
             return
         assert "Authorization" not in self.headers, "a signed address needs no credentials"
-        _, _, owner, slug, number, file_name = path.split("/", 5)
+        _, _, owner, slug, number, file_name = unquote(path).split("/", 5)
         content = self.kaggle.find_output(owner, slug, int(number), file_name)
         self._send_file(content, fault)
 
@@ -232,16 +238,29 @@ class _Handler(BaseHTTPRequestHandler):
                 time.sleep(0.01)
             self.close_connection = True
             return True
-        if fault.reset == "before":
+        if fault.pieces is not None:
+            self._drip(fault.pieces, fault.drip_s)
+            return True
+        if fault.reset == "before" or fault.late_s:
             self._reset()
             return True
-        if fault.answer is not None:
+        if fault.answer is not None and fault.reset != "after":
             self._send_json(200, fault.answer)
             return True
         if fault.code:
             self._send_error(fault.code, fault.message, "FAULT", fault.headers)
             return True
         return False
+
+    def _drip(self, pieces: Iterable[bytes], pause_s: float) -> None:
+        """Send pieces as they are, until the other side has enough."""
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            for piece in pieces:
+                if self.kaggle.is_closing:
+                    break
+                self.connection.sendall(piece)
+                time.sleep(pause_s)
 
     def _reset(self) -> None:
         """Nothing -> the connection broken off, as by a network that failed."""

@@ -4,12 +4,15 @@ import io
 import json
 import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from tests.kaggle_desk import RefusedError, SubmissionDesk, sign_address
+from tests.kaggle_datasets import DataSetDesk
+from tests.kaggle_desk import RefusedError, sign_address
 from tests.kaggle_sandbox import Sandbox
 
 USER, KEY, TOKEN = "ada", "0123456789abcdef0123456789abcdef", "KGAT_" + "5" * 32
@@ -28,11 +31,14 @@ class Fault:
     code: int = 0
     message: str = ""
     headers: dict[str, str] = field(default_factory=dict)
-    answer: dict[str, Any] | None = None  # a 200 with this
-    reset: str = ""  # "before" or "after" the call has taken effect
+    answer: dict[str, Any] | None = None  # a 200 with this, in place of the effect
+    reset: str = ""  # "before" or "after" the effect; beside `answer`: that one comes after it
     silent_s: float = 0.0
     cut: int = -1  # bytes of a body that pass before the connection breaks
     skip: int = 0  # calls that go well before
+    late_s: float = 0.0  # the connection breaks at once, the effect comes so many seconds later
+    pieces: Iterable[bytes] | None = None  # sent as they are, instead of an answer
+    drip_s: float = 0.0  # between two of them
 
 
 @dataclass
@@ -57,14 +63,22 @@ class Version:
         return self.status in ("COMPLETE", "ERROR", "CANCEL_ACKNOWLEDGED")
 
 
-class KaggleState(SubmissionDesk):
-    """What Kaggle knows: versions and their runs, uploads, submissions; and what goes wrong."""
+def quote_name(name: str) -> str:
+    """A file's name -> how it stands in an address."""
+    return quote(name, errors="surrogatepass")
+
+
+class KaggleState(DataSetDesk):
+    """What Kaggle knows: versions, runs, data sets, submissions; and what goes wrong."""
+
+    owner = USER
 
     def __init__(self, folder: Path, data: Path | None = None) -> None:
         super().__init__()
         self.folder = folder
         self.data = data  # the competition's
         self.inception: Path | None = None  # the data set of that name
+        self.competitions: dict[str, Path] = {}  # further ones, and their data
         self.rules_accepted = True
         self.as_cell = False
         self.play: Callable[[Version], None] | None = None  # instead of running the script
@@ -75,11 +89,14 @@ class KaggleState(SubmissionDesk):
         self.connects: list[str] = []
         self._sandboxes: list[Sandbox] = []
         self._threads: list[threading.Thread] = []
+        self._late: list[threading.Timer] = []
         self._lock = threading.RLock()
         self.is_closing = False
 
     def close(self) -> None:
         self.is_closing = True
+        for timer in self._late:
+            timer.cancel()
         for sandbox in self._sandboxes:
             sandbox.stop()
         for thread in self._threads:
@@ -109,6 +126,22 @@ class KaggleState(SubmissionDesk):
                     return fault
         return None
 
+    def answer_late(self, name: str, body: dict[str, Any], after_s: float) -> None:
+        """(RPC, its JSON, seconds) -> its effect after these seconds, and no answer."""
+
+        def take_effect() -> None:
+            with suppress(RefusedError):
+                self.answer(name, body)
+
+        timer = threading.Timer(after_s, take_effect)
+        self._late.append(timer)
+        timer.start()
+
+    def wait_late(self) -> None:
+        """Nothing -> all late effects have come."""
+        for timer in self._late:
+            timer.join()
+
     def answer(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
         """(RPC, its JSON) -> the answer's JSON; RefusedError for an error."""
         with self._lock:
@@ -116,6 +149,7 @@ class KaggleState(SubmissionDesk):
                 "SaveKernel": self._save_kernel,
                 "GetKernelSessionStatus": self._get_status,
                 "GetKernel": self._get_kernel,
+                "DeleteKernel": self._delete_kernel,
                 "ListKernelSessionOutput": self._list_output,
                 "GetAcceleratorQuotaStatistics": self._get_quota,
                 "GenerateAccessToken": self._generate_token,
@@ -126,6 +160,7 @@ class KaggleState(SubmissionDesk):
                 "ListSubmissions": self._list_submissions,
                 "GetSubmission": self._get_submission,
                 "GetSubmissionLimits": self._get_limits,
+                **self.list_data_set_calls(),
             }
             if name not in methods:
                 raise RefusedError(404, f"there is no {name}", "NOT_FOUND")
@@ -170,6 +205,8 @@ class KaggleState(SubmissionDesk):
         running = sum(not v.is_over for versions in self.versions.values() for v in versions)
         if body.get("enableGpu") and running >= 2:
             raise RefusedError(400, "Maximum batch GPU session count of 2 reached.")
+        if body["slug"].split("/")[0].lower() != USER:
+            raise RefusedError(404, "Notebook not found", "NOT_FOUND")
         version = self._save(body["slug"], body)
         return {
             "ref": f"/code/{version.ref}",
@@ -183,10 +220,17 @@ class KaggleState(SubmissionDesk):
         invalid = {}
         for kind in ("dataset", "competition", "kernel", "model"):
             given = body.get(f"{kind}DataSources", [])
-            unknown = [name for name in given if name not in _KNOWN_SOURCES.get(kind, set())]
+            unknown = [name for name in given if not self._knows(kind, name)]
             if unknown:
                 invalid[f"invalid{kind.title()}Sources"] = unknown
         return invalid
+
+    def _knows(self, kind: str, name: str) -> bool:
+        if name in _KNOWN_SOURCES.get(kind, set()):
+            return True
+        if kind == "competition":
+            return name in self.competitions
+        return kind == "dataset" and self.is_known_data_set(name)
 
     def _save(self, ref: str, body: dict[str, Any]) -> Version:
         with self._lock:
@@ -204,8 +248,12 @@ class KaggleState(SubmissionDesk):
     def _run(self, version: Version) -> None:
         place = self.folder / version.ref.replace("/", "-") / f"v{version.number}"
         attached = {COMPETITION: self.data} if self.data else {}
+        asked = version.request.get("competitionDataSources", [])
+        attached |= {name: data for name, data in self.competitions.items() if name in asked}
         if self.inception and INCEPTION in version.request.get("datasetDataSources", []):
             attached["inception"] = self.inception
+        sources = version.request.get("datasetDataSources", [])
+        attached |= self.mount_data_sets(sources, self.folder / "data-sets" / str(id(version)))
         sandbox = Sandbox(place, attached)
         self._sandboxes.append(sandbox)
 
@@ -233,6 +281,11 @@ class KaggleState(SubmissionDesk):
         about = {"ref": version.ref, "slug": slug, "currentVersionNumber": latest.number}
         return {"metadata": about, "blob": {"source": version.request["text"], "slug": slug}}
 
+    def _delete_kernel(self, body: dict[str, Any]) -> dict[str, Any]:
+        self.find(body["userName"], body["kernelSlug"])  # refuses an unknown one
+        del self.versions[f"{body['userName']}/{body['kernelSlug']}"]
+        return {}
+
     def _list_output(self, body: dict[str, Any]) -> dict[str, Any]:
         version = self.find(body["userName"], body["kernelSlug"], body.get("versionLabel"))
         names = sorted(version.outputs) if version.is_over else []
@@ -242,7 +295,7 @@ class KaggleState(SubmissionDesk):
             "files": [
                 {
                     "fileName": name,
-                    "url": sign_address(f"files/{version.ref}/{version.number}/{name}"),
+                    "url": sign_address(f"files/{version.ref}/{version.number}/{quote_name(name)}"),
                 }
                 for name in names[start : start + size]
             ]

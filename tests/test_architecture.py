@@ -31,7 +31,7 @@ FLOORS = (  # from the ground up; a room imports those below and, without a circ
 # The modules at the top of lib/kernel, by room; every other room is a folder.
 TOP = {
     "recipe": {"recipe"},
-    "pipeline": {"main", "pipeline", "report_config", "run_steps", "stages"},
+    "pipeline": {"main", "pipeline", "report_config", "run_steps", "side_by_side", "stages"},
 }
 ON_BASE_ALONE = {"bundler", "kaggle", "configuration", "device"}
 KNOW_RECIPES = {"recipes", "commands"}

@@ -1,5 +1,7 @@
 """Refuse to bundle files that hold credentials: a bundle is made to be handed on."""
 
+import codecs
+
 from lib.base.credentials import find_credentials
 from lib.bundler.contents import Contents, read_file
 from lib.bundler.sources import bundle_error
@@ -10,7 +12,13 @@ def refuse_credentials(contents: Contents) -> None:
     for source in contents.list_sources():
         _refuse(contents, source.path, source.text)
     for path in (*contents.data, *contents.passive):
-        _refuse(contents, path, read_file(contents, path).decode("utf-8", "replace"))
+        _refuse(contents, path, _decode(read_file(contents, path)))
+
+
+def _decode(raw: bytes) -> str:
+    """The bytes of a data file -> its text; Windows' tools write UTF-16."""
+    wide = raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    return raw.decode("utf-16" if wide else "utf-8", "replace")
 
 
 def _refuse(contents: Contents, path: str, text: str) -> None:

@@ -1,5 +1,7 @@
 """Run the command that the command line names; import no other one."""
 
+import io
+import sys
 import textwrap
 from collections.abc import Sequence
 from importlib import import_module
@@ -11,7 +13,7 @@ from lib.base.tables import format_table
 from lib.commands.options import BUILD_PY, Command, parse_and_run
 from lib.commands.terminal.help_text import find_width, format_examples
 
-ON_KAGGLE = ("init", "doctor", "push", "watch", "fetch", "submit", "runs", "sweep")
+ON_KAGGLE = ("init", "doctor", "weights", "push", "watch", "fetch", "submit", "runs", "sweep")
 # The commands in the groups of the help, in the order of their use.
 GROUPS = {
     "on this machine": ("build", "run", "synth", "decode"),
@@ -58,7 +60,15 @@ def load_command(name: str) -> Command:
     return command
 
 
+def fit_streams() -> None:
+    """Let stdout and stderr escape what their encoding cannot hold, and never raise for it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _dispatch(words: Sequence[str]) -> int:
+    fit_streams()
     if len(words) == 2 and words[0] == "help" and words[1] in COMMANDS:
         words = [words[1], "--help"]
     if words and words[0] in ("-h", "--help", "help"):

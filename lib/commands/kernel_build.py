@@ -12,13 +12,14 @@ from lib.base.kaggle_limits import SOURCE_BYTES
 from lib.base.terminal import paint
 from lib.bundler.bundle import build_bundle, write_bundle
 from lib.bundler.entry import Entry
-from lib.bundler.notebooks.notebook import Story, build_notebook, write_notebook
+from lib.bundler.notebooks.notebook import Story, build_notebook, render_notebook, write_notebook
 from lib.commands.book.chapters import list_chapters
 from lib.commands.book.config_block import render_config
 from lib.commands.book.entry_text import render_entry
 from lib.commands.book.head import render_head
 from lib.commands.book.introduction import tell_story
 from lib.commands.output_file import check_output_file
+from lib.commands.refuse_secrets import refuse_secrets_of_kernel, refuse_secrets_of_metadata
 from lib.kaggle.git_state import read_git_state
 from lib.kaggle.metadata import BUILD_FOLDER, BUILD_MANIFEST, check_metadata, take_form
 from lib.kaggle.metadata_fields import FILE_NAME, parse_metadata, read_fields
@@ -48,6 +49,7 @@ def build_kernel(
     it was.
     """
     fields = take_form(read_fields(root / FILE_NAME), form)
+    refuse_secrets_of_metadata(fields)
     metadata = parse_metadata(fields)
     for warning in check_metadata(metadata, root, for_push=False):
         warn(warning)
@@ -58,13 +60,22 @@ def build_kernel(
     facts: dict[str, Any] = {"commit": state.commit, "changed": list(state.changed)}
     facts.update(config=as_dict(config), form=form, full=full)
     entry = make_entry(root, config, full, in_notebook=form == "notebook")
-    path = root / metadata.code_file
     if form == "notebook":
-        return _build_notebook(entry, tell_story(config, root / "LICENSE"), path, fields, facts)
-    manifest_path = root / BUILD_MANIFEST
+        path = root / metadata.code_file
+        story = tell_story(config, root / "LICENSE")
+        return _build_notebook(root, entry, story, path, fields, facts)
+    return write_script(root, entry, fields, facts)
+
+
+def write_script(
+    root: Path, entry: Entry, fields: dict[str, Any], facts: dict[str, Any]
+) -> BuiltKernel:
+    """(root, Entry, fields of the metadata, facts for its manifest) -> the script, written."""
+    path, manifest_path = root / parse_metadata(fields).code_file, root / BUILD_MANIFEST
     for place in (path, manifest_path):
         check_output_file("build", place)
     bundle = build_bundle(entry)
+    refuse_secrets_of_kernel(root, bundle.sources, bundle.text)
     for one in bundle.differences:
         warn(str(one))
     bundle = dataclasses.replace(bundle, manifest={**bundle.manifest, **facts})
@@ -81,13 +92,19 @@ def warn(message: str) -> None:
 
 
 def _build_notebook(
-    entry: Entry, story: Story, path: Path, fields: dict[str, Any], facts: dict[str, Any]
+    root: Path,
+    entry: Entry,
+    story: Story,
+    path: Path,
+    fields: dict[str, Any],
+    facts: dict[str, Any],
 ) -> BuiltKernel:
     """Write the notebook with a kernel-metadata.json of its own and its manifest beside it."""
     manifest_path, metadata_path = path.with_name("manifest.json"), path.with_name(FILE_NAME)
     for place in (path, manifest_path, metadata_path):
         check_output_file("build", place)
     notebook = build_notebook(entry, story)
+    refuse_secrets_of_kernel(root, notebook.sources, render_notebook(notebook))
     notebook = dataclasses.replace(notebook, manifest={**notebook.manifest, **facts})
     write_notebook(notebook, path, manifest_path)
     own = {**fields, "code_file": path.name}  # relative to the folder of the metadata

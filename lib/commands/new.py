@@ -28,7 +28,7 @@ _BUILD_PY = "../../../build.py"  # as the skeleton names it where it lies
 _KINDS = ("images", "script")
 # Lines that import from here: the new name changes their order.
 _OWN_IMPORTS = re.compile(r"(^from (lib|tests)\.\S+ import .+\n)+", re.MULTILINE)
-_TEXTS = (".py", ".md", ".json", ".csv")
+_TEXTS = (".py", ".md", ".json", ".csv", ".toml")
 
 
 @dataclass(frozen=True)

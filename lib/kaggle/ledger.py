@@ -14,6 +14,11 @@ from lib.base.lock_file import lock
 from lib.base.log import log
 
 LEDGER = Path("runs") / "ledger.jsonl"  # relative to the repository's root
+PUSH, SUBMIT = "push", "submit"  # kinds of calls that have an intent each
+NEVER = "it never arrived"
+_INTENTS = {PUSH: "pushing", SUBMIT: "submitting"}
+_REFUSALS = {PUSH: "unpushed", SUBMIT: "unsubmitted"}
+_LATEST_S = 24 * 3600.0  # after that nobody looks for an effect any more
 
 
 def append_event(path: Path, event: str, ref: str, version: int, **facts: Any) -> None:
@@ -22,7 +27,7 @@ def append_event(path: Path, event: str, ref: str, version: int, **facts: Any) -
     The file is locked while the line is written, so two processes lose nothing. The lock ends with
     its process.
     """
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
     fields = {"time": now, "event": event, "ref": ref, "version": version, **facts}
     line = json.dumps(replace_nan(fields), sort_keys=True, allow_nan=False) + "\n"
     what = f"the {event} of {ref} version {version} cannot be recorded"
@@ -56,19 +61,59 @@ def read_events(path: Path, tell: bool = False) -> list[dict[str, Any]]:
     return events
 
 
-def list_pending(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Events -> the intents to push whose outcome no event records, each with its facts."""
-    intents = {
-        event["push_id"]: event
+def list_pending(events: Sequence[dict[str, Any]], kind: str = PUSH) -> list[dict[str, Any]]:
+    """Events -> the intents of a kind whose outcome no event records, each with its facts."""
+    name = f"{kind}_id"
+    intents = _find_intents(events, kind)
+    closed = {str(event.get(name)) for event in events if event["event"] in (kind, _REFUSALS[kind])}
+    return [_give_facts(each, intents) for key, each in intents.items() if key not in closed]
+
+
+def list_lost(events: Sequence[dict[str, Any]], kind: str = PUSH) -> list[dict[str, Any]]:
+    """Events -> the intents that count as not arrived, but whose effect may still turn up."""
+    name, intents = f"{kind}_id", _find_intents(events, kind)
+    done = {str(event.get(name)) for event in events if event["event"] == kind}
+    given_up = {
+        str(event.get(name))
         for event in events
-        if event["event"] == "pushing" and isinstance(event.get("push_id"), str)
+        if event["event"] == _REFUSALS[kind] and (event.get("lost") or event.get("reason") == NEVER)
     }
-    closed = [event.get("push_id") for event in events if event["event"] in ("push", "unpushed")]
     return [
-        {**intents.get(str(event.get("same_as")), {}), **event}
-        for push_id, event in intents.items()
-        if push_id not in closed
+        _give_facts(each, intents)
+        for key, each in intents.items()
+        if key in given_up - done and read_age(each) < _LATEST_S
     ]
+
+
+def list_later(events: Sequence[dict[str, Any]], intent: dict[str, Any]) -> list[dict[str, Any]]:
+    """(events, one of their intents) -> what came after it of the same kernel."""
+    ids = [name for name in ("push_id", "submit_id") if name in intent]
+    places = [
+        place
+        for place, event in enumerate(events)
+        if all(event.get(name) == intent[name] for name in ids)
+    ]
+    later = events[places[0] + 1 :] if places else events
+    return [event for event in later if event["ref"] == intent["ref"]]
+
+
+def read_age(event: dict[str, Any]) -> float:
+    """An event -> the seconds since it was written; 0 where its time is in no order."""
+    try:
+        then = datetime.fromisoformat(str(event.get("time")))
+        return max(0.0, (datetime.now(UTC) - then).total_seconds())
+    except (ValueError, TypeError, OverflowError):  # not a time, or one without a zone
+        return 0.0
+
+
+def _find_intents(events: Sequence[dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
+    name, word = f"{kind}_id", _INTENTS[kind]
+    return {e[name]: e for e in events if e["event"] == word and isinstance(e.get(name), str)}
+
+
+def _give_facts(intent: dict[str, Any], intents: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """(an intent, all by their ids) -> the intent with the facts of the one that it names."""
+    return {**intents.get(str(intent.get("same_as")), {}), **intent}
 
 
 def _write_whole(file: BinaryIO, line: bytes) -> None:

@@ -140,7 +140,8 @@ def _list_warnings(metadata: Metadata) -> list[str]:
         for key in metadata.unknown_keys
     ]
     if not (metadata.competition_sources or metadata.dataset_sources or metadata.kernel_sources):
-        warnings.append("no competition, data set or kernel is attached: the run will see no data")
+        what = "no competition, data set or kernel is attached, so the run will see no data"
+        warnings.append(f"{what}: name one in competition_sources or dataset_sources")
     return [*warnings, *list_machine_warnings(metadata)]
 
 

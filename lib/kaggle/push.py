@@ -1,6 +1,7 @@
 """Push a built bundle to Kaggle as a new version, and record what it was made from."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,21 +10,25 @@ from lib.base.disk_errors import explain_disk
 from lib.base.errors import InputError, PipelineError
 from lib.base.files import sha256_bytes, write_text
 from lib.base.log import log
-from lib.kaggle.client.errors import KaggleError
+from lib.kaggle.client.account import explain_owner
 from lib.kaggle.client.kernels import find_latest_version
+from lib.kaggle.client.late_effects import Journal
 from lib.kaggle.client.save_kernel import Pushed, push_kernel
 from lib.kaggle.client.secrets import refuse_secrets
 from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.git_state import GitState
-from lib.kaggle.ledger import list_pending
+from lib.kaggle.ledger import list_lost, list_pending
 from lib.kaggle.machine_shapes import choose_timeout, describe_shape, is_cpu, is_tpu
 from lib.kaggle.metadata import check_metadata
 from lib.kaggle.metadata_fields import Metadata
+from lib.kaggle.projects.notebook_source import read_source
 from lib.kaggle.push_records import (
+    Found,
+    find_late,
+    find_pending,
     record_intent,
     record_push,
     record_refusal,
-    settle_pending,
 )
 from lib.kaggle.workspace import Workspace
 
@@ -34,9 +39,8 @@ class Cargo:
 
     source: Path  # the built kernel
     bundle_sha256: str  # as in the run's manifest
-    recipe: str
-    overrides: tuple[str, ...]  # "key=value", as the user gave them
-    config: dict[str, Any]
+    label: str  # what `runs` calls it
+    facts: dict[str, Any]  # of the project, recorded with the push
     git: GitState
     minutes: float | None = None  # of the run, as it plans them; None: Kaggle's own limit holds
 
@@ -68,64 +72,83 @@ def push_cargo(work: Workspace, session: KaggleSession, metadata: Metadata, carg
         log("push", f"Kaggle ends the run after {seconds / 60:g} min, even if it hangs")
     for warning in check_metadata(metadata, work.root, for_push=True):
         log("push", f"warning: {warning}")
-    source = cargo.source.read_text(encoding="utf-8")
+    source = read_source(cargo.source.read_text(encoding="utf-8"), metadata.kernel_type)
     fields = json.dumps(asdict(metadata), indent=1)
     refuse_secrets(f"the bundle {cargo.source.name}", source, session.secrets)
     refuse_secrets("kernel-metadata.json", fields, session.secrets)
     facts = _list_facts(metadata, cargo, source, sha256_bytes((fields + source).encode()))
     with work.hold("push", wait=True):
-        if pushed := _settle(work, session, metadata.ref, facts["request_sha256"]):
+        if found := _settle(work, session, metadata.ref, facts["request_sha256"]):
             log("push", "that is this push: nothing new is sent")
-        else:
-            pushed = _push(work, session, metadata, source, facts)
-    _demand_faultless(pushed)
+            _tell(found.pushed, cargo)
+            found.record(work)
+            return _demand_faultless(found.pushed)
+        with explain_owner(session, metadata.ref):
+            return _push(work, session, metadata, cargo, source, facts)
+
+
+def _settle(work: Workspace, session: KaggleSession, ref: str, request: str) -> Found | None:
+    """Look up the kernel's pushes that were cut off; return the one that equals this request.
+
+    That one is not recorded yet, the others are.
+    """
+    for find, list_open in ((find_pending, list_pending), (find_late, list_lost)):
+        for intent in list_open(work.read_ledger()):
+            found = find(work, session, intent) if intent["ref"] == ref else None
+            if found and found.is_of(request):
+                return found
+            if found:
+                found.record(work)
+    return None
+
+
+def _tell(pushed: Pushed, cargo: Cargo) -> None:
+    """Name the version; its push is recorded only then.
+
+    Else a command that was killed before it named its version would push the same once more.
+    """
     log("push", f"{pushed.ref} version {pushed.version}, bundle {cargo.bundle_sha256[:12]}")
     log("push", f"{pushed.url}")
-    return pushed
-
-
-def _settle(work: Workspace, session: KaggleSession, ref: str, request: str) -> Pushed | None:
-    """Look up the kernel's pushes that were cut off; return the one that equals this request."""
-    same = None
-    for event in list_pending(work.read_ledger()):
-        if event["ref"] == ref and (arrived := settle_pending(work, session, event)):
-            same = arrived[0] if arrived[1] == request else same
-    return same
 
 
 def _push(
-    work: Workspace, session: KaggleSession, metadata: Metadata, source: str, facts: dict[str, Any]
+    work: Workspace,
+    session: KaggleSession,
+    metadata: Metadata,
+    cargo: Cargo,
+    source: str,
+    facts: dict[str, Any],
 ) -> Pushed:
     """Push a script as a new version; record it in the ledger before and after."""
-    ref = metadata.ref
-    before = max(find_latest_version(session, ref), work.find_last_version(ref))
+    ref, push_id = metadata.ref, ""
+    before = find_latest_version(session, ref) or work.find_last_version(ref)
     kept = work.locate_source(facts["source_sha256"])
     with explain_disk("push", "the script cannot be kept, so it was not pushed", kept):
         write_text(kept, source)
-    push_id = record_intent(work, ref, before, facts)
-    try:
-        pushed = push_kernel(session, metadata, source, before)
-    except KaggleError as error:
-        if not error.lost:  # else it may have arrived, and stays pending
-            record_refusal(work, push_id, ref, before, error.got)
-        raise
+
+    def intend(known: Sequence[int]) -> None:
+        nonlocal push_id
+        push_id = record_intent(work, ref, before, facts)
+
+    def give_up(reason: str, lost: bool) -> None:
+        record_refusal(work, push_id, ref, before, reason, lost)
+
+    pushed = push_kernel(session, metadata, source, before, Journal(intend, give_up))
+    _tell(pushed, cargo)
     record_push(work, push_id, pushed, facts)
-    return pushed
+    return _demand_faultless(pushed)
 
 
 def _list_facts(metadata: Metadata, cargo: Cargo, source: str, request: str) -> dict[str, Any]:
     return {
+        **cargo.facts,
         "commit": cargo.git.commit,
         "changed": list(cargo.git.changed),
         "bundle_sha256": cargo.bundle_sha256,
         "source_sha256": sha256_bytes(source.encode()),
         "request_sha256": request,  # of metadata and source
-        "recipe": cargo.recipe,
-        "overrides": list(cargo.overrides),
-        "config": cargo.config,
+        "label": cargo.label,
         "machine_shape": metadata.machine_shape,
-        "weights_file": cargo.config.get("weights_file", ""),
-        "weights_sha256": cargo.config.get("weights_sha256", ""),
     }
 
 
@@ -139,9 +162,9 @@ def choose_machine(metadata: Metadata, accelerator: str | None) -> Metadata:
     return replace(metadata, machine_shape=shape, enable_gpu=gpu, enable_tpu=tpu)
 
 
-def _demand_faultless(pushed: Pushed) -> None:
+def _demand_faultless(pushed: Pushed) -> Pushed:
     if not pushed.faults:
-        return
+        return pushed
     drift = any("slug drift" in fault for fault in pushed.faults)
     cure = f"stop version {pushed.version} at {pushed.url or 'kaggle.com'}, then "
     cure += (

@@ -1,18 +1,21 @@
 """Record each push before and after it is made, and look up pushes that were cut off.
 
 A process can end between Kaggle's answer and the ledger's line, so the intent is written first. A
-pending push is never simply repeated: the kernel's versions show whether it arrived.
+pending push is never simply repeated: the kernel's versions show whether it arrived. One that was
+given up is looked for by the commands of the next day, too.
 """
 
 import json
 import os
+from dataclasses import dataclass
 from typing import Any
 
 from lib.base.errors import PipelineError
 from lib.base.log import log
-from lib.kaggle.client.save_kernel import Pushed, find_arrived
+from lib.kaggle.client.late_effects import look_for
+from lib.kaggle.client.save_kernel import Pushed, VersionSearch
 from lib.kaggle.client.session import KaggleSession, open_session
-from lib.kaggle.ledger import list_pending
+from lib.kaggle.ledger import NEVER, list_later, list_lost, list_pending, read_age
 from lib.kaggle.workspace import Workspace
 
 _OWN = ("time", "event", "ref", "version", "push_id", "same_as")  # not facts
@@ -40,42 +43,98 @@ def record_push(
     work.record("push", pushed.ref, pushed.version, **facts, **own)
 
 
-def record_refusal(work: Workspace, push_id: str, ref: str, before: int, reason: str) -> None:
-    """Record why an intent failed; it is no longer pending."""
-    work.record("unpushed", ref, before + 1, push_id=push_id, reason=reason)
+def record_refusal(
+    work: Workspace, push_id: str, ref: str, before: int, reason: str, lost: bool = False
+) -> None:
+    """Record why an intent failed; `lost` means that it may still turn up."""
+    facts = {"lost": True} if lost else {}
+    work.record("unpushed", ref, before + 1, push_id=push_id, reason=reason, **facts)
 
 
-def settle_pending(
-    work: Workspace, session: KaggleSession, event: dict[str, Any]
-) -> tuple[Pushed, str] | None:
-    """Look up a pending push; return (version, request's sha256), or None if it did not arrive.
+@dataclass(frozen=True)
+class Found:
+    """A push whose outcome was unknown, and the version that it turned out to be."""
 
-    The caller holds the lock of pushes. Where Kaggle cannot tell now, KaggleError is raised and
-    the intent stays pending.
+    intent: dict[str, Any]
+    pushed: Pushed
+    twins: tuple[int, ...] = ()  # versions of the same request that were pushed in its stead
+    is_late: bool = False  # it counted as not arrived
+
+    def is_of(self, request: str) -> bool:
+        """Tell whether it is a request, by its sha256, that nothing was pushed for since."""
+        return not self.twins and self.intent.get("request_sha256") == request
+
+    def record(self, work: Workspace) -> None:
+        """Record the push with the facts of its intent."""
+        log("push", "whether Kaggle knows all its sources is not known: see its log")
+        facts = {key: value for key, value in self.intent.items() if key not in _OWN}
+        late = {"late": True, "twins": list(self.twins)} if self.is_late else {}
+        record_push(work, self.intent["push_id"], self.pushed, facts, settled=True, **late)
+
+
+def find_pending(
+    work: Workspace, session: KaggleSession, event: dict[str, Any], wait: bool = True
+) -> Found | None:
+    """Look up a pending push; record that it did not arrive, or return it to be recorded.
+
+    It is looked for until the window after its intent ends; without `wait` once, and it then stays
+    pending. The caller holds the lock of pushes. Where Kaggle cannot tell now, KaggleError is
+    raised and the intent stays pending.
     """
     ref, when, push_id = event["ref"], event.get("time", "?"), event["push_id"]
-    before = event["version"] - 1
     log("push", f"the push of {ref} of {when} was cut off: looking for it on Kaggle")
-    source = work.locate_source(str(event.get("source_sha256")))
-    text = source.read_text(encoding="utf-8") if source.is_file() else None
-    pushed = find_arrived(session, ref, text, before)
-    if pushed is None:
-        log("push", "it never arrived there")
-        record_refusal(work, push_id, ref, before, "it never arrived")
+    left_s = work.patience.window_s - read_age(event)
+    look = _search(work, session, event).look
+    pushed = look_for(session, "the push", look, left_s) if wait else look()
+    if pushed is not None:
+        log("push", f"it arrived: {ref} version {pushed.version}, recorded now")
+        return Found(event, pushed)
+    if not wait and left_s > 0:
+        log("push", f"it is not there yet, and may still come within {left_s:.0f} s")
         return None
-    log("push", f"it arrived: {ref} version {pushed.version}, recorded now")
-    log("push", "whether Kaggle knows all its sources is not known: see its log")
-    facts = {key: value for key, value in event.items() if key not in _OWN}
-    record_push(work, push_id, pushed, facts, settled=True)
-    return pushed, str(event.get("request_sha256"))
+    log("push", "it never arrived there")
+    record_refusal(work, push_id, ref, event["version"] - 1, NEVER, lost=True)
+    return None
 
 
-def settle_pushes(work: Workspace) -> None:
-    """Look up pending pushes where Kaggle can be asked; raise no error.
+def find_late(work: Workspace, session: KaggleSession, intent: dict[str, Any]) -> Found | None:
+    """Look once for a push that counts as not arrived; return it if it turned up all the same.
 
-    Without a pending push Kaggle is not asked.
+    What was pushed in its stead is named. The caller holds the lock of pushes.
     """
-    if not list_pending(work.read_ledger()):
+    ref, request = intent["ref"], intent.get("request_sha256")
+    if not work.locate_source(str(intent.get("source_sha256"))).is_file():
+        return None  # any version might be it
+    pushed = _search(work, session, intent).look()
+    if pushed is None:
+        return None
+    later = [e for e in list_later(work.read_ledger(), intent) if e["event"] == "push"]
+    twins = [e["version"] for e in later if e.get("request_sha256") == request]
+    when, version = intent.get("time", "?"), pushed.version
+    log("push", f"the push of {ref} of {when} arrived late: version {version}, recorded now")
+    if twins:
+        names = ", ".join(map(str, twins))
+        log("push", f"version {names} is the same script, pushed after that one had been given up:")
+        log("push", f"stop version {version} or {names} at {pushed.url}")
+    return Found(intent, pushed, tuple(twins), is_late=True)
+
+
+def _search(work: Workspace, session: KaggleSession, intent: dict[str, Any]) -> VersionSearch:
+    """An intent -> the search for its script among the versions of no other push."""
+    later = list_later(work.read_ledger(), intent)
+    taken = [event["version"] for event in later if event["event"] == "push"]
+    source = work.locate_source(str(intent.get("source_sha256")))
+    text = source.read_text(encoding="utf-8") if source.is_file() else None
+    return VersionSearch(session, intent["ref"], text, intent["version"] - 1, taken)
+
+
+def settle_pushes(work: Workspace, wait: bool = False) -> None:
+    """Look up pushes that were cut off or given up, where Kaggle can be asked; raise no error.
+
+    Without such a push Kaggle is not asked. `wait` looks for a pending one until its window ends.
+    """
+    events = work.read_ledger()
+    if not list_pending(events) and not list_lost(events):
         return
     with work.hold("push", wait=False) as held:
         if not held:
@@ -84,7 +143,11 @@ def settle_pushes(work: Workspace) -> None:
         try:
             with open_session(work.patience) as session:
                 for event in list_pending(work.read_ledger()):
-                    settle_pending(work, session, event)
+                    if found := find_pending(work, session, event, wait):
+                        found.record(work)
+                for intent in list_lost(work.read_ledger()):
+                    if found := find_late(work, session, intent):
+                        found.record(work)
         except PipelineError as error:
             log("push", f"whether it arrived is not known yet: {error.what}, {error.got}")
             log("push", "the next push, runs or watch looks again")

@@ -1,8 +1,12 @@
-"""Push variants under slugs of their own, two at a time; wait for them and fetch them."""
+"""Push kernels of a sweep under slugs of their own, two at a time; wait for them and fetch them.
+
+Each runs one variant, or in a pack two of them.
+"""
 
 import re
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from lib.base.errors import PipelineError
@@ -13,6 +17,7 @@ from lib.kaggle.client.kernels import get_status
 from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.metadata import slugify
 from lib.kaggle.metadata_fields import Metadata
+from lib.kaggle.packs import list_fetched
 from lib.kaggle.push import Cargo, push_cargo
 from lib.kaggle.recorded_steps import fetch_and_record
 from lib.kaggle.runs_table import fold_events
@@ -24,34 +29,52 @@ _TITLE_CHARACTERS = 50
 
 @dataclass(frozen=True)
 class Variant:
-    """One point of the sweep."""
+    """What one kernel of the sweep runs."""
 
     recipe: str
     overrides: tuple[str, ...]  # "key=value", of the keys that vary
     make_cargo: Callable[[], Cargo]  # called late, because all builds write the same file
 
 
-def name_variant(metadata: Metadata, variant: Variant) -> Metadata:
+def name_variants(metadata: Metadata, variants: Sequence[Variant]) -> list[Metadata]:
+    """(Metadata of the main kernel, Variants) -> theirs; no two have the same slug.
+
+    "lr=1e-4" and "lr=1e+4" would have one, and then be versions of one kernel.
+    """
+    plain = [name_variant(metadata, variant) for variant in variants]
+    counts = Counter(named.slug for named in plain)
+    return [
+        named if counts[named.slug] == 1 else name_variant(metadata, variant, is_marked=True)
+        for named, variant in zip(plain, variants, strict=True)
+    ]
+
+
+def name_variant(metadata: Metadata, variant: Variant, is_marked: bool = False) -> Metadata:
     """(Metadata of the main kernel, Variant) -> Metadata with the variant's own title and slug."""
     words = re.sub(r"[^A-Za-z0-9]+", " ", " ".join([variant.recipe, *variant.overrides])).strip()
     title = f"{metadata.title} {words}"
-    if len(title) > _TITLE_CHARACTERS:
+    if len(title) > _TITLE_CHARACTERS or is_marked:
         mark = sha256_bytes(repr((variant.recipe, variant.overrides)).encode())[:8]
         title = f"{metadata.title[: _TITLE_CHARACTERS - 9].rstrip()} {mark}"
     return replace(metadata, title=title, slug=slugify(title), id_no=None)
 
 
 def sweep(
-    work: Workspace, session: KaggleSession, metadata: Metadata, variants: list[Variant]
+    work: Workspace,
+    session: KaggleSession,
+    metadata: Metadata,
+    variants: list[Variant],
+    sweep_id: str = "",
 ) -> list[str]:
     """Run all Variants on Kaggle; return the failures once all have ended.
 
     The same command again goes on where it was: a pushed bundle is not pushed twice.
     """
-    waiting, active, failures = list(variants), list[tuple[str, int]](), list[str]()
+    waiting = list(zip(name_variants(metadata, variants), variants, strict=True))
+    active, failures = list[tuple[str, int]](), list[str]()
     for pause in work.patience.poll(work.patience.run_s * max(1, len(variants))):
         while waiting and len(active) < _SESSIONS:
-            started = _start(work, session, metadata, waiting[0])
+            started = _start(work, session, *waiting[0], sweep_id)
             if started is None:
                 break
             waiting.pop(0)
@@ -60,7 +83,7 @@ def sweep(
         for run in list(active):
             if (ended := _look(work, session, *run)) is not None:
                 active.remove(run)
-                failures += [ended] if ended else []
+                failures += ended
         if not waiting and not active:
             return failures
         if len(active) == before:
@@ -74,11 +97,12 @@ def sweep(
 
 
 def _start(
-    work: Workspace, session: KaggleSession, metadata: Metadata, variant: Variant
+    work: Workspace, session: KaggleSession, named: Metadata, variant: Variant, sweep_id: str
 ) -> tuple[str, int] | None:
     """Push a Variant; return (owner/slug, version), or None where no session is free."""
-    named = name_variant(metadata, variant)
     cargo = variant.make_cargo()
+    if sweep_id:
+        cargo = replace(cargo, facts={**cargo.facts, "sweep": sweep_id})
     digest = sha256_file(cargo.source)
     for run in fold_events(work.read_ledger()):
         same = run.ref == named.ref and run.push.get("source_sha256") == digest
@@ -95,8 +119,8 @@ def _start(
     return pushed.ref, pushed.version
 
 
-def _look(work: Workspace, session: KaggleSession, ref: str, version: int) -> str | None:
-    """Look at a run; return None while it lasts, "" once it is fetched, else what went wrong."""
+def _look(work: Workspace, session: KaggleSession, ref: str, version: int) -> list[str] | None:
+    """Look at a run; return None while it lasts, then what went wrong in it, once it is fetched."""
     try:
         status = get_status(session, ref, version)
     except KaggleError as error:
@@ -110,5 +134,6 @@ def _look(work: Workspace, session: KaggleSession, ref: str, version: int) -> st
     try:
         fetch_and_record(work, session, ref, version)
     except PipelineError as error:
-        return f"{error.what}: {error.got}"
-    return ""
+        return [f"{error.what}: {error.got}"]
+    found = list_fetched(work.locate_run(ref, version))
+    return [f"{one.name}: {one.error}" for one in found if not one.is_valid]

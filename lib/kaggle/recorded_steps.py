@@ -1,12 +1,16 @@
 """Watch, fetch or submit a version on Kaggle, and record the outcome in the ledger."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lib.base.disk_errors import explain_disk
 from lib.base.errors import InputError, PipelineError
+from lib.base.files import sha256_file
 from lib.base.log import log
 from lib.base.run_files import MANIFEST
 from lib.kaggle.client.kernels import get_status
+from lib.kaggle.client.late_effects import Journal
 from lib.kaggle.client.secrets import refuse_secrets
 from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.client.submissions import (
@@ -19,12 +23,18 @@ from lib.kaggle.client.submissions import (
     submit_kernel,
     wait_for_score,
 )
-from lib.kaggle.fetch import fetch_version
-from lib.kaggle.metadata_fields import Metadata
+from lib.kaggle.current_run import demand_completed, is_current
+from lib.kaggle.fetch import Fetched, fetch_version
+from lib.kaggle.fetched_folder import list_lacking
+from lib.kaggle.packs import FetchedVariant, choose_variant, list_fetched
+from lib.kaggle.running_device import check_saved_log, find_asked_shape
+from lib.kaggle.runs_table import read_number
+from lib.kaggle.submit_records import keep_journal, look_once, record_submission, settle_marked
 from lib.kaggle.watch import Watched, demand_complete, watch_version
 from lib.kaggle.workspace import Workspace
 
 _INTERRUPTED = 130
+_NAMED = 10  # files that were not fetched; more are counted
 
 
 def watch_and_record(work: Workspace, session: KaggleSession, ref: str, version: int) -> int:
@@ -33,58 +43,147 @@ def watch_and_record(work: Workspace, session: KaggleSession, ref: str, version:
     Ctrl-C leaves the kernel running: the code is then 130, and a line says how to resume.
     """
     try:
-        watched = watch_version(session, ref, version)
+        asked = find_asked_shape(work, ref, version)
+        watched = watch_version(session, ref, version, asked)
     except KeyboardInterrupt:
         log("watch", "stopped watching; the kernel goes on")
-        log("watch", f"to resume: python build.py watch {ref.split('/')[1]}/{version}")
+        again = work.name_command(f"watch {ref.split('/')[1]}/{version}")
+        log("watch", f"to resume: {again}")
         return _INTERRUPTED
     facts = {"status": watched.status.name, "message": watched.status.message}
     work.record("status", ref, version, **facts, minutes=watched.minutes)
     demand_complete("watch", watched, ref, version)
-    log("watch", f"complete; next: python build.py fetch {ref.split('/')[1]}/{version}")
+    step = work.name_command(f"fetch {ref.split('/')[1]}/{version}")
+    log("watch", f"complete; next: {step}")
     return 0
 
 
-def fetch_and_record(work: Workspace, session: KaggleSession, ref: str, version: int) -> None:
-    """Fetch a version's outputs and record its FID in the ledger."""
+def fetch_and_record(
+    work: Workspace,
+    session: KaggleSession,
+    ref: str,
+    version: int,
+    patterns: Sequence[str] = (),
+) -> None:
+    """Fetch a version's outputs, or those that a pattern names, and record what they say.
+
+    The ledger gets the project's columns and the hash of what to submit. A program that is no
+    kernel of ours need not write a manifest: its outputs are then not verified, and that is said.
+    """
     status = session.repeat(lambda: get_status(session, ref, version))
     if not status.is_terminal:
         raise PipelineError(
             "fetch",
             f"{ref} version {version} has not ended",
             got=status.name,
-            cure=f"python build.py watch {ref.split('/')[1]}/{version}",
+            cure=work.name_command(f"watch {ref.split('/')[1]}/{version}"),
         )
     target = work.locate_run(ref, version)
     with explain_disk("fetch", "the outputs cannot be written", target):
-        fetched = fetch_version(session, ref, version, target)
-    manifest = fetched.manifest or {}
+        fetched = fetch_version(session, ref, version, target, patterns)
+    _record_fetch(work, session, ref, version, status.name, fetched)
+    variants = list_fetched(target)
+    for one in variants:
+        _record_variant(work, session, ref, version, status.name, one)
+    check_saved_log(work, ref, version, target)
+    where = target.relative_to(work.root)
+    log("fetch", f"{fetched.files} files in {where}")
+    if fetched.unverified:
+        log("fetch", f"not in the manifest, so not verified: {', '.join(fetched.unverified[:5])}")
+    _tell_left_out(fetched.left_out)
+    demand_complete("fetch", Watched(status, fetched.minutes), ref, version)
+    _look_at_manifest(work, ref, version, fetched.manifest)
+    for name in [f"/{one.name}" for one in variants if one.is_valid] or [""]:
+        step = work.name_command(f"submit {ref.split('/')[1]}/{version}{name} -m TEXT")
+        log("fetch", f"next: {step}")
+
+
+def _record_variant(
+    work: Workspace,
+    session: KaggleSession,
+    ref: str,
+    version: int,
+    status: str,
+    one: FetchedVariant,
+) -> None:
+    """Record what the files of one variant of a version say; tell of one that failed."""
+    path = work.locate_run(ref, version) / one.name / work.submission
     work.record(
         "fetch",
         ref,
         version,
-        status=status.name,
-        minutes=fetched.minutes,
-        fid=fetched.metrics.get("fid"),
-        floor=fetched.metrics.get("floor"),
-        bundle_sha256=manifest.get("bundle_sha256"),
-        random_weights=manifest.get("random_weights"),
+        variant=one.name,
+        status=status if one.is_valid else "ERROR",
+        metrics=_pick_columns(session, work.columns, one.metrics, one.manifest),
+        bundle_sha256=one.manifest.get("bundle_sha256"),
+        verified=True,  # by the manifest of the whole version
+        submission_sha256=sha256_file(path) if path.is_file() else None,
     )
-    where = target.relative_to(work.root)
-    log("fetch", f"{fetched.files} files in {where}")
-    if fetched.unverified:
-        names = ", ".join(fetched.unverified[:5])
-        log("fetch", f"not in the kernel's manifest, so not verified: {names}")
-    demand_complete("fetch", Watched(status, fetched.minutes), ref, version)
-    if fetched.manifest is None:
+    if not one.is_valid:
+        log("fetch", f"warning: {one.name} failed: {session.clean(one.error)}")
+
+
+def _record_fetch(
+    work: Workspace,
+    session: KaggleSession,
+    ref: str,
+    version: int,
+    status: str,
+    fetched: Fetched,
+) -> None:
+    """Record the project's columns, and whether a manifest vouches for the file to submit."""
+    manifest, path = fetched.manifest or {}, work.locate_run(ref, version) / work.submission
+    work.record(
+        "fetch",
+        ref,
+        version,
+        status=status,
+        minutes=fetched.minutes,
+        metrics=_pick_columns(session, work.columns, fetched.metrics, manifest),
+        bundle_sha256=manifest.get("bundle_sha256"),
+        verified="bundle_sha256" in manifest and work.submission not in fetched.unverified,
+        submission_sha256=sha256_file(path) if path.is_file() else None,
+    )
+
+
+def _pick_columns(
+    session: KaggleSession,
+    names: Sequence[str],
+    metrics: dict[str, Any],
+    manifest: dict[str, Any],
+) -> dict[str, Any]:
+    """(columns, metrics.json, the manifest) -> the columns' values that fit into a table."""
+    picked = {}
+    for name in names:
+        value = metrics.get(name, manifest.get(name))
+        if isinstance(value, (str, int, float)):
+            picked[name] = session.clean(value)[:200] if isinstance(value, str) else value
+        elif (number := read_number(value)) is not None:
+            picked[name] = number
+    return picked
+
+
+def _look_at_manifest(
+    work: Workspace, ref: str, version: int, manifest: dict[str, Any] | None
+) -> None:
+    """Raise PipelineError where this repository's kernel left no manifest, or another bundle's."""
+    if work.entry and "bundle_sha256" not in (manifest or {}):
+        log("fetch", f"not verified: the program left no {MANIFEST} of this loop's kernels")
+        return
+    if manifest is None:
         raise PipelineError(
             "fetch",
             f"the run left no {MANIFEST}, so nothing is verified",
-            got=str(where),
+            got=str(work.locate_run(ref, version).relative_to(work.root)),
             cure="look at its log there; a run of this project's bundle always leaves one",
         )
     _compare_bundle(work, ref, version, manifest.get("bundle_sha256"))
-    log("fetch", f"next: python build.py submit {ref.split('/')[1]}/{version} -m TEXT")
+
+
+def _tell_left_out(names: Sequence[str]) -> None:
+    if names:
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        log("fetch", f"not fetched: {', '.join(names[:_NAMED])}{more}")
 
 
 def _compare_bundle(work: Workspace, ref: str, version: int, bundle: object) -> None:
@@ -109,56 +208,90 @@ def submit_and_record(
     message: str,
     as_kernel: bool,
     check: Check,
+    variant: str = "",
 ) -> dict[str, Any]:
-    """Submit a version once, if `check` accepts its CSV; wait for its scores and return them.
+    """Submit a version, or a variant of it, once, if `check` accepts its CSV; return its scores.
 
     The description ends in a mark made from version and CSV. By this mark a submission is found
     whose answer was lost, so that it is not repeated.
     """
-    competition = _read_competition(work.read_metadata())
-    checked = _check_run(work, session, ref, version, check)
+    competition = _read_competition(work, ref, version)
+    demand_completed(work, session, ref, version)
+    variant = choose_variant(work.find_push(ref, version), variant, ref, version)
+    tag = {"variant": variant} if variant else {}
+    checked = _check_run(work, session, ref, version, check, variant)
     kind = " kernel" if as_kernel else ""
-    mark = f"[{ref.split('/')[1]} v{version}{kind} {checked.sha256[:12]}]"
+    named = f"v{version}/{variant}" if variant else f"v{version}"
+    mark = f"[{ref.split('/')[1]} {named}{kind} {checked.sha256[:12]}]"
     description = f"{message} {mark}"
     refuse_secrets("the message", description, session.secrets)
+    facts = {"competition": competition, "mark": mark, "csv_sha256": checked.sha256, **tag}
+    journal = keep_journal(work, ref, version, {**facts, "description": description})
+    wanted = _Wanted(competition, ref, version, checked, description, mark, as_kernel, variant)
     with work.hold("submit", wait=True):  # the later of two processes finds the earlier's
-        number = _create(session, competition, ref, version, checked, description, mark, as_kernel)
-        work.record("submit", ref, version, submission=number, csv_sha256=checked.sha256)
+        number = settle_marked(work, session, mark)
+        if number is None:
+            look_once(work, session)
+            number = _create(session, wanted, journal)
+        else:
+            log("submit", "that is this submission: nothing new is sent")
+        record_submission(work, ref, version, number, facts)
     score = wait_for_score(session, number)
     shown = {"public": score.public, "private": score.private}
-    work.record("score", ref, version, submission=number, result=score.status, **shown)
+    work.record("score", ref, version, submission=number, result=score.status, **shown, **tag)
     demand_score(score)
     log("submit", f"public score   {score.public or 'not shown'}")
     log("submit", f"private score  {score.private or 'not shown (as usual before the end)'}")
-    facts = {"ref": ref, "version": version, "submission": number, "csv_sha256": checked.sha256}
-    return {**facts, "status": score.status, **{key: shown[key] or None for key in shown}}
+    told = {"ref": ref, "version": version, **tag, "submission": number}
+    told["csv_sha256"] = checked.sha256
+    return {**told, "status": score.status, **{key: shown[key] or None for key in shown}}
 
 
 def _check_run(
-    work: Workspace, session: KaggleSession, ref: str, version: int, check: Check
+    work: Workspace, session: KaggleSession, ref: str, version: int, check: Check, variant: str
 ) -> Checked:
-    """Fetch a version, unless it is already here, and check its CSV."""
+    """Fetch a version, unless it is already here as Kaggle holds it, and check its CSV."""
     folder = work.locate_run(ref, version)
-    if not (folder / MANIFEST).is_file():
-        log("submit", f"version {version} is not here yet: fetching it")
+    lacking = list_lacking(folder)
+    if work.entry and lacking == [MANIFEST] and (folder / work.submission).is_file():
+        lacking = []  # a program that leaves no manifest
+    if lacking:
+        log("submit", f"version {version} is not here yet, or not all of it: fetching it")
         fetch_and_record(work, session, ref, version)
-    checked = check(folder, work.find_push(ref, version))
+    elif not is_current(work, session, ref, version):
+        where = folder.relative_to(work.root)
+        log("submit", f"{where} is not what Kaggle holds of version {version}, as after a")
+        log("submit", "kernel was deleted and made anew: fetching it again")
+        fetch_and_record(work, session, ref, version)
+    for one in list_fetched(folder):
+        if one.name == variant and not one.is_valid:
+            cure = f"nothing was submitted; its log is in {folder.relative_to(work.root)}"
+            raise PipelineError(
+                "submit", f"{variant} failed in this pack", got=one.error, cure=cure
+            )
+    checked = check(folder / variant, work.find_push(ref, version))
     log("submit", f"{checked.path.name}: {checked.contents}, sha256 {checked.sha256[:12]}")
-    log("submit", f"made by bundle {checked.bundle_sha256[:12]} with weights {checked.weights}")
+    log("submit", checked.origin)
     return checked
 
 
-def _create(
-    session: KaggleSession,
-    competition: str,
-    ref: str,
-    version: int,
-    checked: Checked,
-    description: str,
-    mark: str,
-    as_kernel: bool,
-) -> int:
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be submitted."""
+
+    competition: str
+    ref: str
+    version: int
+    checked: Checked
+    description: str
+    mark: str
+    as_kernel: bool
+    variant: str  # whose folder the file lies in; "": in none
+
+
+def _create(session: KaggleSession, wanted: _Wanted, journal: Journal) -> int:
     """Find the submission with that mark, or create one; return its number."""
+    competition, mark = wanted.competition, wanted.mark
     if found := find_submission(session, competition, mark):
         log("submit", f"submission {found.ref} is this very file already: nothing new is sent")
         return found.ref
@@ -170,16 +303,25 @@ def _create(
             cure="the allowance returns at midnight UTC; nothing was submitted",
         )
     log("submit", f"submissions left today: {'unknown' if left is None else left}")
-    if as_kernel:
-        name = checked.path.name
-        number = submit_kernel(session, competition, ref, version, name, description, mark)
+    path, words = wanted.checked.path, (wanted.description, mark, journal)
+    if wanted.as_kernel:
+        name = f"{wanted.variant}/{path.name}" if wanted.variant else path.name
+        version = (wanted.ref, wanted.version, name)
+        number = submit_kernel(session, competition, *version, *words)
     else:
-        number = submit_file(session, competition, checked.path, description, mark)
+        number = submit_file(session, competition, path, *words)
     log("submit", f"submission {number} to {competition}")
     return number
 
 
-def _read_competition(metadata: Metadata) -> str:
+def _read_competition(work: Workspace, ref: str, version: int) -> str:
+    """Return the competition that this version goes to; raise InputError where it is not clear."""
+    pushed = (work.find_push(ref, version) or {}).get("competition")
+    if isinstance(pushed, str) and pushed and not work.is_overridden:
+        return pushed
+    if work.competition:
+        return work.competition
+    metadata = work.read_metadata()
     if len(metadata.competition_sources) != 1:
         raise InputError(
             "submit",

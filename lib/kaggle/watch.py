@@ -1,16 +1,18 @@
 """Print a version's status changes and log lines as they come, until its run has ended."""
 
+import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lib.base.errors import PipelineError
-from lib.base.log import log
+from lib.base.log import format_seconds, log
 from lib.kaggle.client.errors import KaggleError, find_cure
 from lib.kaggle.client.kernel_log import LogFollower, find_log_seconds, parse_log
 from lib.kaggle.client.kernels import Status, find_latest_version, get_status, list_outputs
 from lib.kaggle.client.secrets import clean_line
 from lib.kaggle.client.session import KaggleSession
+from lib.kaggle.running_device import DeviceCheck
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,12 @@ class Watched:
 class Watch:
     """One version's run, whose status is asked for repeatedly."""
 
-    def __init__(self, session: KaggleSession, ref: str, version: int) -> None:
+    def __init__(self, session: KaggleSession, ref: str, version: int, asked: str) -> None:
         self._session = session
         self._ref = ref
         self._version = version
         self._follower = LogFollower(session, ref)
+        self._device = DeviceCheck("watch", asked)
         self._shown = ""  # the status that was last printed
         self._was_seen = False
         self._running_since: float | None = None
@@ -65,10 +68,15 @@ class Watch:
         except KaggleError as error:
             log("watch", f"the rest of the log cannot be had: {error.got}")
         self._print(self._follower.take_whole(parse_log(kept_log)))
+        self._device.finish()
         seconds = find_log_seconds(kept_log)
         if seconds is None and self._running_since is not None:
             seconds = time.monotonic() - self._running_since
         return Watched(status, None if seconds is None else seconds / 60)
+
+    def close(self) -> None:
+        """Let go of the live log."""
+        self._follower.close()
 
     def _is_latest(self) -> bool:
         """Tell whether the live log, which is the latest version's, is this version's."""
@@ -93,27 +101,30 @@ class Watch:
     def _print(self, lines: Iterator[str]) -> None:
         for line in lines:
             print(f"  | {clean_line(line, self._session.secrets)}", flush=True)
+            self._device.look(line)
 
 
-def watch_version(session: KaggleSession, ref: str, version: int) -> Watched:
+def watch_version(session: KaggleSession, ref: str, version: int, asked_shape: str = "") -> Watched:
     """Show a run's status and log until it ends; raise PipelineError if it lasts too long.
 
+    A line warns where the log names another device than that of the machine_shape asked for.
     Passing troubles of network and server are waited out. Only a refusal or the deadline ends the
     watch early.
     """
-    watch = Watch(session, ref, version)
-    for pause in session.patience.poll(session.patience.run_s):
-        end = time.monotonic() + pause
-        status = watch.ask_status()
-        if status is not None and status.is_terminal:
-            return watch.finish(status)
-        if status is not None and status.name == "RUNNING":
-            watch.show_log_until(end)
-        time.sleep(max(0.0, end - time.monotonic()))
+    watch = Watch(session, ref, version, asked_shape)
+    with contextlib.closing(watch):
+        for pause in session.patience.poll(session.patience.run_s):
+            end = time.monotonic() + pause
+            status = watch.ask_status()
+            if status is not None and status.is_terminal:
+                return watch.finish(status)
+            if status is not None and status.name == "RUNNING":
+                watch.show_log_until(end)
+            time.sleep(max(0.0, end - time.monotonic()))
     raise PipelineError(
         "watch",
         f"{ref} version {version} has not ended within the deadline",
-        expected=f"{session.patience.run_s / 3600:g} h at most",
+        expected=f"{format_seconds(session.patience.run_s)} at most",
         cure=f"the kernel goes on; to resume: python build.py watch {ref.split('/')[1]}/{version}",
     )
 

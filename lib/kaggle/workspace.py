@@ -1,6 +1,7 @@
 """Metadata, ledger and folders below the repository's root that the loop's commands share."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,9 +12,10 @@ from lib.base.disk_errors import explain_disk
 from lib.base.errors import InputError
 from lib.base.lock_file import lock, open_lock_file
 from lib.base.log import log
+from lib.base.run_files import SUBMISSION
 from lib.kaggle.client.timeouts import Patience
 from lib.kaggle.ledger import LEDGER, append_event, read_events
-from lib.kaggle.metadata import demand_owner, take_form
+from lib.kaggle.metadata import PLACEHOLDER_OWNER, demand_owner, take_form
 from lib.kaggle.metadata_fields import FILE_NAME, Metadata, parse_metadata, read_fields
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,14 +23,38 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Workspace:
-    """The root in which a command of the loop works, and how long it waits for Kaggle."""
+    """The root in which a command of the loop works, how long it waits, and what its project says.
+
+    A project is the folder of kernel-metadata.json.
+    """
 
     root: Path
     patience: Patience = field(default_factory=Patience)
+    columns: tuple[str, ...] = ()  # keys of metrics.json that the ledger records
+    competition: str = ""  # whose slug; "": the one that kernel-metadata.json attaches
+    check: str = ""  # "module:function" of the project; "": none
+    submission: str = SUBMISSION  # the output that is submitted
+    best: str = ""  # "low" or "high": which scores come first; "": the latest run does
+    entry: str = ""  # as --entry named it; "": the project is this repository
+    is_overridden: bool = False  # --competition was given: it stands above all that is recorded
 
-    def read_metadata(self, form: str = "script") -> Metadata:
-        """Read kernel-metadata.json for a form; raise InputError while its owner is missing."""
-        metadata = parse_metadata(take_form(read_fields(self.root / FILE_NAME), form))
+    def name_command(self, words: str) -> str:
+        """Words such as "watch 3" -> the whole command line that works on this project."""
+        entry = f" --entry {shlex.quote(self.entry)}" if self.entry else ""
+        return f"python build.py {words}{entry}"
+
+    def read_metadata(self, form: str | None = None) -> Metadata:
+        """Read kernel-metadata.json for a form; raise InputError while its owner is missing.
+
+        Without a form it is this repository's script, or what the file of --entry's project says.
+        """
+        form = form or (None if self.entry else "script")
+        fields = read_fields(self.root / FILE_NAME)
+        metadata = parse_metadata(take_form(fields, form) if form else fields)
+        if self.entry and metadata.owner == PLACEHOLDER_OWNER:
+            cure = f"{self.name_command('init --owner NAME')}, with your name on Kaggle"
+            what = f"the owner is still {PLACEHOLDER_OWNER!r}"
+            raise InputError("metadata", what, got=metadata.ref, cure=cure)
         demand_owner(metadata)
         return metadata
 
@@ -66,15 +92,27 @@ class Workspace:
 
     def find_push(self, ref: str, version: int) -> dict[str, Any] | None:
         """Find a version's push in the ledger; None where it was pushed from elsewhere."""
-        for event in reversed(self.read_ledger()):
-            if event["event"] == "push" and (event["ref"], event["version"]) == (ref, version):
-                return event
+        return self.find_event("push", ref, version)
+
+    def find_event(self, event: str, ref: str, version: int) -> dict[str, Any] | None:
+        """Find the last event of a kind in the ledger that is about a version; None for none."""
+        for each in reversed(self.read_ledger()):
+            if (each["event"], each["ref"], each["version"]) == (event, ref, version):
+                return each
         return None
 
     def find_last_version(self, ref: str) -> int:
-        """Find a kernel's latest version in the ledger; 0 for none."""
-        pushes = (event for event in self.read_ledger() if event["event"] == "push")
-        return max((event["version"] for event in pushes if event["ref"] == ref), default=0)
+        """Find a kernel's latest version in the ledger; 0 for none.
+
+        Versions of a kernel made anew count from one again, so it is that of the last push, but
+        one that turned up late may be older than the last.
+        """
+        last = 0
+        for event in self.read_ledger():
+            if event["event"] == "push" and event["ref"] == ref:
+                number = event["version"]
+                last = max(last, number) if event.get("late") else number
+        return last
 
     def choose_version(self, text: str | None) -> tuple[str, int]:
         """ "3", "v3", "slug/3" or None for the last push -> (owner/slug, version)."""
@@ -85,7 +123,7 @@ class Workspace:
                 raise InputError(
                     "version",
                     f"the ledger knows no push of {metadata.ref}",
-                    cure="python build.py push, or give a version number",
+                    cure=f"{self.name_command('push')}, or give a version number",
                 )
             return metadata.ref, version
         found = re.fullmatch(r"(?:([a-z0-9-]+)[/:])?v?([1-9]\d{0,8})", text)
@@ -95,6 +133,6 @@ class Workspace:
                 "cannot be read",
                 expected="a number, or slug/number for another kernel",
                 got=repr(text),
-                cure="python build.py runs lists the versions",
+                cure=f"{self.name_command('runs')} lists the versions",
             )
         return f"{metadata.owner}/{found[1] or metadata.slug}", int(found[2])

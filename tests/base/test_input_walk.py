@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,7 @@ def test_a_tree_that_is_deeper_than_any_path_is_read_as_far_as_paths_go(tmp_path
     assert fault.reason == "the folder cannot be read (File name too long)"
     assert find_files(tmp_path, "data.jsonl") == [tmp_path / "zz/data.jsonl"]
     assert any("too long" in file.fault for file in walk_input(tmp_path))
+    subprocess.run(["rm", "-rf", str(tmp_path / "deep")], check=True)  # shutil cannot, nor pytest
 
 
 def test_a_walk_ends_after_so_many_folders_and_says_so(

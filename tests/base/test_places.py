@@ -132,6 +132,15 @@ COMMANDS: dict[str, tuple[list[str], str, str]] = {  # words, of which one is th
     "verify OUTPUT": (["verify", "PLACE"], "input", "folder"),
     "verify --weights": (["verify", "SHARDS", "--weights", "PLACE"], "input", "file"),
     "board --output": (["board", "--output", "PLACE"], "output", "file"),
+    **{
+        f"{name} --entry": ([name, "--entry", "PLACE", *more], "input", "file")
+        for name, *more in (
+            *(("init", "--owner", "ada"), ("doctor",), ("push",), ("watch",), ("fetch",)),
+            *(("submit", "-m", "x"), ("runs",)),
+        )
+    },
+    "push --path": (["push", "--entry", ENTRY, "--path", "PLACE"], "input", "folder"),
+    "weights FILE": (["weights", "PLACE"], "input", "file"),
     "build --weights": (["build", "--weights", "PLACE"], "input", "file"),
 }
 

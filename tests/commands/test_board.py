@@ -118,9 +118,12 @@ def test_output_that_is_a_folder_is_refused(sources: Path) -> None:
     assert "the output is no file" in errors
 
 
-def test_runs_tells_how_each_stands_beside_the_best_before(sources: Path) -> None:
+def test_runs_tells_how_each_stands_beside_the_best_before(
+    sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     table, _ = call(sources, "runs")
-    assert "against best before" in table.splitlines()[0]
+    assert "beside best" in table.splitlines()[0]
     rows = [re.split(r"\s{2,}", line) for line in table.splitlines()[1:]]
     assert [(row[1], row[10]) for row in rows] == [("2", "equal"), ("1", "100 % worse")]
 

@@ -3,6 +3,7 @@
 import json
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -119,7 +120,18 @@ def test_last_bundle_is_named_by_its_own_hash(place: Place) -> None:
 
 def test_credentials_that_others_can_read_are_found(place: Place, tmp_path: Path) -> None:
     (tmp_path / "home" / ".kaggle" / "kaggle.json").chmod(0o644)
-    assert "chmod 600" in find_ills(place)["credentials"].cure
+    assert find_ills(place)["credentials"].cure == "chmod 600 ~/.kaggle/kaggle.json"
+
+
+def test_file_of_a_token_is_named_by_its_path(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`chmod 600 the file that KAGGLE_API_TOKEN names` is no command."""
+    path = tmp_path / "my token"
+    path.write_text(TOKEN)
+    path.chmod(0o644)
+    monkeypatch.setenv("KAGGLE_API_TOKEN", str(path))
+    assert find_ills(place)["credentials"].cure == f"chmod 600 '{path}'"
 
 
 def test_missing_credentials_are_found_and_nothing_is_asked(place: Place, tmp_path: Path) -> None:
@@ -137,9 +149,117 @@ def test_refused_credentials_are_found(place: Place, tmp_path: Path) -> None:
     assert "settings" in find_ills(place)["kaggle"].cure
 
 
-def test_client_of_another_version_is_found(place: Place) -> None:
-    (place.work.root / "requirements.txt").write_text("kaggle==1.0.0\n")
-    assert find_ills(place)["client"].cure == "pip install kaggle==1.0.0"
+@pytest.mark.parametrize(
+    ("installed", "cure"),
+    [
+        ("1.7.4.5", "pip install kaggle==2.2.5"),
+        ("2.2.3", "pip install kaggle==2.2.5"),
+        ("2.2.4", ""),
+        ("2.2.5", ""),
+        ("2.2.10", ""),
+        ("2.3.0rc1", ""),
+        ("3.0", ""),
+    ],
+)
+def test_client_is_ill_only_where_it_is_too_old(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: str, cure: str
+) -> None:
+    """`CURE client 2.2.5, not 2.2.4` once told to go back from the newest."""
+    (place.work.root / "requirements.txt").write_text("kaggle==2.2.5\n")
+    folder = tmp_path / "packages" / f"kaggle-{installed}.dist-info"
+    folder.mkdir(parents=True)
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: kaggle\nVersion: {installed}\n")
+    monkeypatch.syspath_prepend(tmp_path / "packages")
+    (found,) = [finding for finding in examine(place.work) if finding.name == "client"]
+    assert f"kaggle {installed}" in found.detail
+    assert found.cure == cure
+
+
+@pytest.mark.parametrize("kind", ["key", "token"])
+def test_owner_who_is_not_the_account_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The commonest public report: Kaggle itself only says 'Notebook not found'."""
+    with open_place(tmp_path, monkeypatch, kind=kind) as place:
+        place.make_cargo()
+        place.write_metadata(id="Ada/tiny-test-kernel")
+        assert find_ills(place) == {}
+        place.write_metadata(id="alice/tiny-test-kernel")
+        found = find_ills(place)["kaggle"]
+        assert "of ada, who is not the kernel's owner alice" in found.detail
+        assert '"ada/tiny-test-kernel", or sign in as alice' in found.cure
+        with pytest.raises(KaggleError, match="Notebook not found") as caught:
+            place.push()
+        assert caught.value.cure == found.cure
+        place.write_metadata(id="your-kaggle-name/tiny-test-kernel")
+        assert find_ills(place)["kaggle"].cure == "python build.py init --owner ada"
+
+
+def test_token_of_which_kaggle_tells_nothing_is_no_ill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_place(tmp_path, monkeypatch, kind="token") as place:
+        place.make_cargo()
+        for fault in ({"code": 404}, {"answer": {}}, {"answer": {"username": "eve"}}):
+            place.server.fail("IntrospectToken", **fault)
+            assert find_ills(place) == {}
+
+
+def test_refusal_of_a_push_for_another_reason_keeps_its_cure(place: Place) -> None:
+    place.server.fail("SaveKernel", code=400, message="Maximum weekly GPU quota reached.")
+    with pytest.raises(KaggleError) as caught:
+        place.push()
+    assert "weekly reset" in caught.value.cure
+
+
+def test_cost_of_a_run_stands_beside_the_hours_left(place: Place) -> None:
+    path = place.work.root / "build" / "manifest.json"
+    write_json(path, {"config": {"minutes": 90}})
+    lines = {finding.name: finding for finding in examine(place.work)}
+    assert "25.0 of 30.0 h left" in lines["gpu hours"].detail
+    assert lines["gpu hours"].detail.endswith("the build's run takes at most 1.8 h of them")
+    quota = {"timeUsed": "90000s", "totalTimeAllowed": "108000s", "timeReserved": "14400s"}
+    place.server.fail("GetAcceleratorQuotaStatistics", answer={"gpuQuota": quota})
+    ill = find_ills(place)["gpu hours"]
+    assert "5.0 of 30.0 h left, 4.0 h of them held by runs" in ill.detail
+    assert "build with fewer --minutes, or wait for the weekly reset" in ill.cure
+
+
+def test_hours_of_a_tpu_are_told_for_a_tpu(place: Place) -> None:
+    changes = {"machine_shape": "TpuV5E8", "enable_gpu": False, "enable_tpu": True}
+    place.write_metadata(**changes)
+    quota = {"timeUsed": "3600s", "totalTimeAllowed": "72000s"}
+    place.server.fail("GetAcceleratorQuotaStatistics", answer={"tpuQuota": quota})
+    lines = {finding.name: finding.detail for finding in examine(place.work)}
+    assert lines["tpu hours"].startswith("19.0 of 20.0 h left")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"machine_shape": "TpuV38", "enable_gpu": False, "enable_tpu": True}, "is retired"),
+        ({"machine_shape": "GPU T4 x2"}, "is not known here"),
+        ({"machine_shape": "NvidiaTeslaT4Highmem"}, "own staff only"),
+        ({"enable_gpu": False}, "CPU only by enable_gpu, but machine_shape NvidiaTeslaT4 counts"),
+        ({"enable_gpu": False, "machine_shape": "None"}, "CPU only"),
+    ],
+    ids=str,
+)
+def test_machine_that_the_run_would_not_get_is_found(
+    place: Place, changes: dict[str, object], words: str
+) -> None:
+    place.write_metadata(**changes)
+    found = find_ills(place)
+    assert words in found["machine"].detail
+    assert found.keys() == {"machine"}, "one ill, told once"
+
+
+def test_secrets_that_a_push_detaches_are_told_where_they_are_used(place: Place) -> None:
+    kernel = place.work.root / "build" / "kernel.py"
+    kernel.write_text("from kaggle_secrets import UserSecretsClient\n")
+    found = find_ills(place)["secrets"]
+    assert "a push detaches them all" in found.detail
+    assert "editor" in found.cure
 
 
 def test_used_up_hours_and_submissions_are_found(place: Place) -> None:
@@ -195,3 +315,28 @@ def test_a_smoke_test_is_called_one(place: Place) -> None:
     found = find_ills(place)["bundle"]
     assert "RANDOM WEIGHTS" in found.detail
     assert "without --weights random" in found.cure
+
+
+def test_project_of_another_program_has_no_weights_and_may_need_no_gpu(place: Place) -> None:
+    """What only this repository's kernel needs is no ill of others; each cure names --entry."""
+    place.write_metadata(enable_gpu=False, machine_shape="", enable_internet=False)
+    work = replace(place.work, entry="pro ject/main.py", competition=COMPETITION)
+    lines = {finding.name: finding for finding in examine(work)}
+    assert "weights" not in lines
+    assert [name for name, finding in lines.items() if finding.cure] == []
+    assert lines["machine"].detail == "CPU only"
+    write_json(place.work.root / "build" / "kernel.manifest.json", {"sha256": "c0ffee" * 9})
+    assert examine(work)[-1].detail.endswith("last bundle built here c0ffeec0ffee")
+    (place.work.root / "build" / "kernel.py").unlink()
+    place.write_metadata(id="your-kaggle-name/tiny-test-kernel")
+    cures = {finding.name: finding.cure for finding in examine(work) if finding.cure}
+    entry = "--entry 'pro ject/main.py'"
+    assert cures["bundle"] == f"python build.py push {entry}"
+    assert cures["metadata"].startswith(f"python build.py init --owner NAME {entry}")
+    assert cures["kaggle"] == f"python build.py init --owner ada {entry}"
+
+
+@pytest.mark.parametrize("config", [5, [], "x", None, {"minutes": "x"}, {"weights_file": 5}])
+def test_manifest_of_wrong_types_is_no_crash(place: Place, config: object) -> None:
+    write_json(place.work.root / "build" / "manifest.json", {"config": config, "sha256": 7})
+    assert len(examine(place.work)) == 11

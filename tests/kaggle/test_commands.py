@@ -63,7 +63,7 @@ def test_the_whole_loop_by_build_py(prompt: Prompt) -> None:
 
 def test_plain_client_works_from_the_root(prompt: Prompt) -> None:
     prompt.build("init", "--owner", "ada")
-    prompt.build("--recipe", "second-seed")
+    told = prompt.build("--recipe", "second-seed")
     ref = "ada/kernelpress-gan-challenge"
     assert "version 1 successfully pushed" in prompt.kaggle("kernels", "push")
     sent = prompt.server.versions[ref][0].request
@@ -74,6 +74,11 @@ def test_plain_client_works_from_the_root(prompt: Prompt) -> None:
     prompt.kaggle("kernels", "output", ref, "-p", "out")
     csv = (prompt.root / "out" / "submission.csv").read_bytes()
     assert csv == prompt.server.versions[ref][0].outputs["submission.csv"]
+    assert "sessionTimeoutSeconds" not in sent
+    line = re.search(r"^next: kaggle (kernels push -t 6300),", told, re.MULTILINE)
+    assert "version 2 successfully pushed" in prompt.kaggle(*line[1].split())
+    timed = prompt.server.versions[ref][1].request
+    assert (timed["sessionTimeoutSeconds"], timed["text"]) == (6300, sent["text"])
     words = ("competitions", "submit", COMPETITION, "-f", "out/submission.csv", "-m", "plain")
     assert "Successfully submitted" in prompt.kaggle(*words)
     assert prompt.server.submissions[0]["content"] == csv

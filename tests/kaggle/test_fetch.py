@@ -54,7 +54,7 @@ def test_forty_five_files_over_pages_come_down_verified(
     assert place.server.count("ListKernelSessionOutput") == 3
     assert sorted(path.name for path in target.parent.iterdir()) == ["v1"]
     run = fold_events(place.work.read_ledger())[0]
-    assert (run.fid, run.floor, run.minutes) == (7.25, 3.5, 1.5)
+    assert (run.read("fid"), run.read("floor"), run.minutes) == (7.25, 3.5, 1.5)
     assert SIGNATURE not in capsys.readouterr().out
 
 

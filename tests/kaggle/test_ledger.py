@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from lib.base.errors import InputError, PipelineError
 from lib.commands.on_kaggle.runs import compare_runs, list_runs
 from lib.kaggle.ledger import LEDGER, append_event, read_events
-from lib.kaggle.runs_table import fold_events
+from lib.kaggle.runs_table import fold_events, rank_runs
 from lib.kaggle.workspace import Workspace
 from tests.kaggle_place import METADATA
 
@@ -182,7 +182,8 @@ def make_work(folder: Path) -> Workspace:
     return Workspace(folder)
 
 
-def test_best_run_comes_first(tmp_path: Path) -> None:
+def test_best_run_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     work = make_work(tmp_path)
     path = tmp_path / "runs" / "ledger.jsonl"
     for version in range(1, 6):
@@ -193,13 +194,13 @@ def test_best_run_comes_first(tmp_path: Path) -> None:
     append_event(path, "score", REF, 4, public="10.5", private="")
     append_event(path, "status", REF, 5, status="ERROR")
     append_event(path, "status", REF, 99, status="COMPLETE")  # pushed elsewhere
-    runs = fold_events(work.read_ledger())
+    runs = rank_runs(fold_events(work.read_ledger()), "low", "fid")
     assert [run.version for run in runs] == [2, 4, 3, 1, 5]
-    assert (runs[3].fid, runs[3].floor, runs[3].minutes) == (2.0, 1.5, 12.25)
+    assert (runs[3].read("fid"), runs[3].read("floor"), runs[3].minutes) == (2.0, 1.5, 12.25)
     lines = list_runs(work).splitlines()
     columns = (
         "kernel version commit bundle recipe overrides status minutes FID floor "
-        "against best before public private"
+        "beside best public private"
     )
     assert lines[0].split() == columns.split()
     assert lines[1].split()[-3:] == ["-", "9.5", "9.75"]
@@ -213,7 +214,8 @@ def test_empty_ledger_says_what_to_do(tmp_path: Path) -> None:
     assert "build.py push" in list_runs(make_work(tmp_path))
 
 
-def test_diff_shows_configuration_and_code(tmp_path: Path) -> None:
+def test_diff_shows_configuration_and_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     work = make_work(tmp_path)
     path = tmp_path / "runs" / "ledger.jsonl"
     push(path, 1, config={"lr": 1e-4, "seed": 0})

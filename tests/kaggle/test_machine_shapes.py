@@ -1,6 +1,7 @@
 """Shapes that are retired, unknown, for others or contradicted are told before a push."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from lib.kaggle.machine_shapes import (
 from lib.kaggle.metadata import check_metadata
 from lib.kaggle.metadata_fields import parse_metadata
 from lib.kaggle.push import choose_machine, push_cargo
-from tests.kaggle_place import METADATA, REF, Place, open_place, play_complete
+from tests.kaggle_place import METADATA, REF, Place, make_script, open_place, play_complete
 
 
 @pytest.fixture
@@ -150,7 +151,21 @@ def test_entry_with_a_prefix_names_what_to_write(key: str, entry: str, bare: str
         (600, "TpuV5E8", 540 * 60),
     ],
 )
-def test_session_ends_a_quarter_of_an_hour_after_the_run(
+def test_limit_is_a_quarter_of_an_hour_beyond_the_run(
     minutes: float, shape: str, seconds: int
 ) -> None:
     assert choose_timeout(minutes, shape) == seconds
+
+
+def test_push_sends_the_limit_of_its_minutes_and_none_without(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run cannot be cancelled through the API, so nothing else ends one that hangs."""
+    cargo = replace(place.make_cargo(), minutes=90)
+    push_cargo(place.work, place.session, place.metadata, cargo)
+    assert "Kaggle ends the run after 105 min" in capsys.readouterr().out
+    cargo = place.make_cargo(make_script(more="# of a project that plans no time\n"))
+    push_cargo(place.work, place.session, place.metadata, cargo)
+    timed, free = (version.request for version in place.server.versions[REF])
+    assert timed["sessionTimeoutSeconds"] == 105 * 60
+    assert "sessionTimeoutSeconds" not in free

@@ -105,7 +105,6 @@ def test_invalid_source_is_an_error_though_kaggle_took_the_push(
     [
         ({"ref": "/code/ada/other-slug", "versionNumber": 1}, "slug drift"),
         ({"ref": "/code/bob/tiny-test-kernel", "versionNumber": 1}, "slug drift"),
-        ({"ref": "/code/ada/tiny-test-kernel"}, "no version number"),
         (
             {"ref": "/code/ada/tiny-test-kernel", "versionNumber": 3, "invalidTags": ["x"]},
             "tags",

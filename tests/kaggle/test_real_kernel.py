@@ -13,11 +13,11 @@ from lib.base.errors import PipelineError
 from lib.base.files import sha256_file
 from lib.commands.kernel_build import build_kernel
 from lib.commands.offline.submission_check import check_submission
+from lib.commands.on_kaggle.push import describe_kernel
 from lib.kaggle.git_state import GitState
 from lib.kaggle.push import Cargo, push_cargo
 from lib.kaggle.recorded_steps import fetch_and_record, submit_and_record, watch_and_record
 from lib.kaggle.runs_table import Run, fold_events
-from lib.kernel.configuration.config import as_dict
 from lib.kernel.metrics.inception import load_inception
 from lib.kernel.recipes.table import make_config
 from lib.synthetic.look_alike import look_alike
@@ -48,16 +48,16 @@ def run_real_kernel(
         chosen = {"weights_file": weights.name, "weights_sha256": sha256_file(weights)}
         config = make_config("pixel", {**SMALL, **chosen, "samples": samples})
         built = build_kernel(place.work.root, config)
-        values = as_dict(config)
-        cargo = Cargo(built.path, built.sha256, "pixel", (), values, GitState("c0" * 20, ()))
+        facts = describe_kernel("pixel", (), config)
+        cargo = Cargo(built.path, built.sha256, "pixel", facts, GitState("c0" * 20, ()))
         push_cargo(place.work, place.session, place.metadata, cargo)
         assert watch_and_record(place.work, place.session, REF, 1) == 0
         fetch_and_record(place.work, place.session, REF, 1)
         assert {path.name for path in place.work.locate_run(REF, 1).iterdir()} >= LEFT
         (run,) = fold_events(place.work.read_ledger())
         assert run.status == "COMPLETE"
-        assert run.fid is not None
-        assert run.floor is not None
+        assert run.read("fid") is not None
+        assert run.read("floor") is not None
         yield place, run
 
 

@@ -92,7 +92,7 @@ def test_whole_loop_through_a_real_run(
         assert "  | train: 10 of 20 steps, ETA 3.0 s" in out
         assert "  | shards: 1 found" in out
         (run,) = fold_events(place.work.read_ledger())
-        assert (run.status, run.fid, run.floor) == ("COMPLETE", 12.5, 3.25)
+        assert (run.status, run.read("fid"), run.read("floor")) == ("COMPLETE", 12.5, 3.25)
         expected = score((place.work.locate_run(REF, 1) / "submission.csv").read_bytes())
         assert (run.public, run.private) == (expected["publicScore"], expected["privateScore"])
         assert f"public score   {run.public}" in out

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from posixpath import dirname, relpath
 from typing import Any
@@ -39,6 +39,7 @@ class Notebook:
     manifest: dict[str, Any]
     sha256: str  # of the script that the same files make; __bundle__.sha256 in a cell
     differences: tuple[Difference, ...] = ()  # what it will do otherwise than the program
+    sources: dict[Path, str] = field(default_factory=dict)  # files read -> sha256 of each
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ def build_notebook(entry: Entry, story: Story | None = None) -> Notebook:
         raise too_large("the notebook", size, entry.limit, sizes, cure)
     told = [*contents.differences, *(tell_size(entry.name, size) if entry.limit is None else [])]
     facts = {"bytes": size, "differences": [dataclasses.asdict(one) for one in told]}
-    return Notebook(content, {**bundle.manifest, **facts}, bundle.sha256, tuple(told))
+    manifest = {**bundle.manifest, **facts}
+    return Notebook(content, manifest, bundle.sha256, tuple(told), bundle.sources)
 
 
 def render_notebook(notebook: Notebook) -> str:

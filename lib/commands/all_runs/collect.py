@@ -44,10 +44,10 @@ def collect_runs(work: Workspace) -> Collected:
     notes: list[str] = []
     folders = dict(_read_folders(work.root, notes))
     in_time = _sort_by_time(work.read_ledger())
-    latest = {work.locate_run(run.ref, run.version): run for run in in_time}
+    places = [(work.locate_run(run.ref, run.version) / run.name, run) for run in in_time]
+    latest = dict(places)
     rows = []
-    for run in in_time:
-        path = work.locate_run(run.ref, run.version)
+    for path, run in places:
         facts = folders.pop(path, None) if latest[path] is run else None
         rows.append(_make_kaggle_row(run, facts, path.relative_to(work.root)))
     rows += [_make_local_row(path.relative_to(work.root), facts) for path, facts in folders.items()]
@@ -82,23 +82,23 @@ def _make_kaggle_row(run: Run, facts: FolderFacts | None, folder: Path) -> RunRo
     push = run.push
     config = read_config(push.get("config")) or (facts.config if facts else None)
     of_folder = _read_facts(facts, config) if facts else _read_config(config or {})
-    overrides = push.get("overrides")
+    overrides, is_random = push.get("overrides"), run.metrics.get("random_weights")
     own: dict[str, Any] = {
         "minutes": run.minutes,
         "public": read_score(run.public),
         "private": read_score(run.private),
         "submission": _describe_submission(run),
-        "fid": run.fid,
-        "floor": run.floor,
+        "fid": run.read("fid"),
+        "floor": run.read("floor"),
         "recipe": read_text(push.get("recipe")),
-        "random_weights": run.random_weights,
+        "random_weights": is_random if isinstance(is_random, bool) else None,
         "commit": read_text(push.get("commit")),
         "machine_shape": read_text(push.get("machine_shape")),
         "bundle_sha256": read_text(push.get("bundle_sha256")),
         "overrides": tuple(map(str, overrides)) if isinstance(overrides, list) else (),
     }
     return RunRow(
-        show_line(f"{run.ref.split('/')[1]}/v{run.version}"),
+        show_line("/".join(filter(None, [run.ref.split("/")[1], f"v{run.version}", run.name]))),
         KAGGLE,
         show_line(run.status),
         when=read_text(push.get("time")),
@@ -174,6 +174,8 @@ def read_score(text: str) -> float | None:
 def _describe_submission(run: Run) -> str | None:
     if run.public == "error":
         return "error"
+    if run.submission == "UNSETTLED":
+        return "unsettled"
     return "scored" if run.public or run.private else None
 
 

@@ -26,7 +26,7 @@ KEYS: Mapping[str, str] = {
     "trained": "the candidate that recipe auto settled on",
     "public": "public score of the leaderboard; lower is better",
     "private": "private score of the leaderboard",
-    "submission": "scored, or error where Kaggle could not score it",
+    "submission": "scored; error: Kaggle could not; unsettled: cut off, not looked up yet",
     "fid": "FID of the submitted pictures, in the features of the run's own network",
     "floor": "FID that an ideal generator would get with as many pictures",
     "fid_held_out": "FID against the real pictures that did not choose those submitted",

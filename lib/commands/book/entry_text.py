@@ -1,6 +1,7 @@
 """A Config -> the kernel's entry: the imports of its recipe, its competition and its stages."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,30 +25,42 @@ _STAGES = {
 }
 
 
-def render_entry(
-    templates: Path, config: Config, full: bool = False, in_notebook: bool = False
-) -> str:
-    """(kernel_template/, Config, whether all goes in, whether it is for a notebook) -> its text.
+@dataclass(frozen=True)
+class Parts:
+    """What an entry names for a Config."""
 
-    It names one recipe, its candidates and the stages that the Config uses, or all of both. The
-    report's template is a string in it.
-    """
+    recipes: tuple[Row, ...]
+    stages: Mapping[str, str]  # a field of Stages -> the name in its module
+
+
+def choose_parts(config: Config, full: bool) -> Parts:
+    """(Config, whether all goes in) -> one recipe, its candidates and the stages that it uses."""
     preset = find_preset(config.recipe, config.competition)
     own = [config.recipe, *(candidate.name for candidate in preset.candidates)]
-    recipes = [ROWS[name] for name in (ROWS if full else own)]
     always = {"measure_extra"}
     if preset.sets_images_aside:
         always |= {"measure_unseen", "score_unseen"}
     needed = {*always, *(STAGE_KEYS[key] for key in list_needed_keys(config))}
     stages = {name: _STAGES[name][1] for name in _STAGES if full or name in needed}
+    return Parts(tuple(ROWS[name] for name in (ROWS if full else own)), stages)
+
+
+def render_entry(
+    templates: Path, config: Config, full: bool = False, in_notebook: bool = False
+) -> str:
+    """(kernel_template/, Config, whether all goes in, whether it is for a notebook) -> its text.
+
+    The report's template is a string in it.
+    """
+    parts = choose_parts(config, full)
     report = (templates / "report.html.j2").read_text(encoding="utf-8")
     viewer = [("lib.kernel.report.inline", "InlineViewer")] if in_notebook else []
     return render_template(
         templates / "entry.py.j2",
-        imports=_sort_imports(config, recipes, stages, viewer),
+        imports=list_imports(config.competition, [parts], viewer),
         in_notebook=in_notebook,
-        recipes=recipes,
-        stages=stages,
+        recipes=parts.recipes,
+        stages=parts.stages,
         report_template=quote_text(report),
     )
 
@@ -71,22 +84,20 @@ def list_needed_keys(config: Config) -> set[str]:
     return {key for each in list_configs(config, preset) for key in list_needed(each)}
 
 
-def _sort_imports(
-    config: Config,
-    recipes: Iterable[Row],
-    stages: Iterable[str],
-    others: Iterable[tuple[str, str]],
+def list_imports(
+    competition: str, wanted: Iterable[Parts], others: Iterable[tuple[str, str]] = ()
 ) -> list[str]:
-    """The names that the entry needs -> its lines of imports, in the order of their modules."""
-    pairs = [
+    """The names that an entry needs -> its lines of imports, in the order of their modules."""
+    pairs = {
         ("lib.kernel", "pipeline"),
-        (f"{find_package(config.competition)}.competition", "COMPETITION"),
+        (f"{find_package(competition)}.competition", "COMPETITION"),
         ("lib.kernel.main", "main"),
         ("lib.kernel.stages", "Kernel, Stages"),
-        *((row.module, row.name) for row in recipes),
-        *(_STAGES[name] for name in stages),
         *others,
-    ]
+    }
+    for parts in wanted:
+        pairs |= {(row.module, row.name) for row in parts.recipes}
+        pairs |= {_STAGES[name] for name in parts.stages}
     return [f"from {module} import {name}" for module, name in sorted(pairs)]
 
 

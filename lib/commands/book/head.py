@@ -1,7 +1,7 @@
 """What stands in the first lines of a kernel: what it is, reads, writes, takes; how to fork it."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lib.base.kaggle_limits import SESSION_MINUTES
@@ -20,7 +20,11 @@ def render_head(config: Config, licence: Path) -> str:
     rules = find_rules(config.competition)
     made = "a self-contained script for Kaggle, made by Kernelpress."
     title = f"{rules.title} by recipe {config.recipe}: {made}"
-    rows = [*describe_kernel(config), ("LICENCE", describe_licence(licence))]
+    return lay_out_head(title, [*describe_kernel(config), ("LICENCE", describe_licence(licence))])
+
+
+def lay_out_head(title: str, rows: Iterable[tuple[str, str]]) -> str:
+    """(title, a word and a text for each paragraph) -> the head, the words in a column."""
     lines = [title, ""]
     for word, text in rows:
         indent = " " * _MARGIN

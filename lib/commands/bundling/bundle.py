@@ -23,10 +23,11 @@ from lib.commands.bundling.notebook_entry import (
     tell_cells,
 )
 from lib.commands.bundling.read_program import Program, read_program
-from lib.commands.bundling.recorded import record_options
+from lib.commands.bundling.recorded import fill_options, record_options
 from lib.commands.bundling.watch_sources import watch_sources
 from lib.commands.options import Answer, Command
 from lib.commands.output_file import check_output_file
+from lib.commands.refuse_secrets import refuse_own_credentials
 from lib.commands.terminal.help_text import DATA, MORE, OUTPUT, find_group, tell
 
 FORMS = ("script", "notebook")
@@ -42,12 +43,9 @@ class Made:
     differences: tuple[Difference, ...]
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
-    data, output = find_group(parser, DATA), find_group(parser, OUTPUT)
-    words = "the script to bundle, or a Jupyter notebook, whose cells are read as one"
-    data.add_argument("entry", nargs="?", metavar="ENTRY.py", help=words)
-    words = "instead of ENTRY: the package or module that `python -m` would run"
-    data.add_argument("-m", dest="module", metavar="PACKAGE", help=words)
+def add_bundler_options(parser: argparse.ArgumentParser, group: str = "") -> None:
+    """Add the options that decide what a bundle holds, in one group or in those of `bundle`."""
+    data, output = find_group(parser, group or DATA), find_group(parser, group or OUTPUT)
     for name, metavar, words in (
         ("--path", "DIR", "a folder in which packages lie too, as in PYTHONPATH"),
         ("--include", "GLOB", "take these modules too (lib.plugins.*), or files (assets/*.json)"),
@@ -58,18 +56,27 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     ):
         words = f"{words}; may be given several times"
         data.add_argument(name, action="append", default=[], metavar=metavar, help=words)
-    words = "where the bundle goes, its manifest beside it; needed but with --explain, --analyze"
-    output.add_argument("-o", "--output", metavar="OUT.py", help=words)
     words = tell(f"how a file stands in it: {', '.join(STYLES)}", "code")
     output.add_argument("--style", default="code", metavar="STYLE", help=words)
-    words = tell(f"what is written: {', '.join(FORMS)}", "script")
-    output.add_argument("--format", default="script", metavar="FORM", help=words)
     words = tell("the most bytes of the bundle", "none, with a warning above Kaggle's megabyte")
     output.add_argument("--limit", type=_read_limit, metavar="BYTES|none", help=words)
     words = "write the packages that it imports at the top, for `uv run` and others"
     output.add_argument("--pep723", action="store_true", help=words)
     words = "exit with 2, and write nothing, where it will do anything otherwise"
     output.add_argument("--strict", action="store_true", help=words)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    data, output = find_group(parser, DATA), find_group(parser, OUTPUT)
+    words = "the script to bundle, or a Jupyter notebook, whose cells are read as one"
+    data.add_argument("entry", nargs="?", metavar="ENTRY.py", help=words)
+    words = "instead of ENTRY: the package or module that `python -m` would run"
+    data.add_argument("-m", dest="module", metavar="PACKAGE", help=words)
+    words = "where the bundle goes, its manifest beside it; needed but with --explain, --analyze"
+    output.add_argument("-o", "--output", metavar="OUT.py", help=words)
+    words = tell(f"what is written: {', '.join(FORMS)}", "script")
+    output.add_argument("--format", default="script", metavar="FORM", help=words)
+    add_bundler_options(parser)
     words = "write nothing, say by which chain of imports it is reached"
     output.add_argument("--explain", metavar="MODULE", help=words)
     words = "show the bytes of each file, and the import that brought it in"
@@ -77,6 +84,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     find_group(parser, MORE).add_argument(
         "--watch", action="store_true", help="bundle again at every change"
     )
+
+
+def _check_words(style: str, form: str) -> None:
+    for word, known in ((style, STYLES), (form, FORMS)):
+        if word not in known:
+            raise InputError("bundle", f"there is no {word!r}; cure: {nearest_name(word, known)}")
 
 
 def _read_limit(word: str) -> int | None:
@@ -88,9 +101,7 @@ def _read_limit(word: str) -> int | None:
 
 
 def _run(options: argparse.Namespace) -> int | Answer:
-    for word, known in ((options.style, STYLES), (options.format, FORMS)):
-        if word not in known:
-            raise InputError("bundle", f"there is no {word!r}; cure: {nearest_name(word, known)}")
+    _check_words(options.style, options.format)
     if options.module and not options.path:
         options.path = ["."]  # where `python -m` looks, and what the manifest records
     if options.explain:
@@ -145,6 +156,7 @@ def _make_of_script(program: Program, options: argparse.Namespace) -> Made:
         notebook = build_notebook(program.entry)
         text, manifest = render_notebook(notebook), notebook.manifest
         told = notebook.differences
+    refuse_own_credentials(bundle.sources, text)
     told = (*program.differences, *told)
     manifest = {**manifest, "differences": [dataclasses.asdict(one) for one in told]}
     return Made(bundle, text, manifest, told)
@@ -172,6 +184,24 @@ def _write(
     mode = program.path.stat().st_mode & 0o111
     if mode and options.format == "script":
         output.chmod(output.stat().st_mode | mode)
+
+
+def bundle_program(entry: Path, output: Path, form: str, options: argparse.Namespace) -> Made:
+    """(a program, where its bundle goes, its form, the options of add_bundler_options) -> Made.
+
+    The bundle and its manifest are written, as `build.py bundle` writes them.
+    """
+    _check_words(options.style, form)
+    chosen = {"entry": str(entry), "output": str(output), "format": form}
+    whole = fill_options(options, _add_options, chosen)
+    outputs = (
+        check_output_file("bundle", output),
+        check_output_file("bundle", _place_manifest(output)),
+    )
+    program = read_program(whole, outputs)
+    made = _make(program, whole)
+    _write(program, made, outputs, whole)
+    return made
 
 
 def rebuild(options: argparse.Namespace) -> Rebuilt:

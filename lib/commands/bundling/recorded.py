@@ -28,6 +28,15 @@ def record_options(options: argparse.Namespace, add_options: AddOptions) -> dict
     return recorded
 
 
+def fill_options(
+    options: argparse.Namespace, add_options: AddOptions, chosen: Mapping[str, Any]
+) -> argparse.Namespace:
+    """(options of another command, the same function, values) -> all options of `bundle`."""
+    defaults = _list_defaults(add_options)
+    given = {name: value for name, value in vars(options).items() if name in defaults}
+    return argparse.Namespace(**{**defaults, **given, **chosen})
+
+
 def replay_options(
     recorded: Mapping[str, Any], add_options: AddOptions, output: Path
 ) -> argparse.Namespace:

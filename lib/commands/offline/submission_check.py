@@ -42,7 +42,7 @@ def check_submission(
         raise _refuse(f"{name} is not the one that the kernel wrote", digest[:12])
     contents = _check_zip(path, config) if name == IMAGES else _check_table(path)
     bundle, weights = _check_provenance(manifest, push)
-    return Checked(path, digest, contents, bundle, weights)
+    return Checked(path, digest, contents, f"made by bundle {bundle[:12]} with weights {weights}")
 
 
 def _check_table(path: Path) -> str:

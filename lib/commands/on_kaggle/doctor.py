@@ -5,12 +5,12 @@ import dataclasses
 import sys
 
 from lib.base.terminal import paint
+from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
 from lib.commands.options import Answer, Command
-from lib.kaggle.workspace import ROOT, Workspace
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    """Add nothing: the doctor has no options."""
+    add_entry(parser)
 
 
 def _run(options: argparse.Namespace) -> Answer:
@@ -19,7 +19,7 @@ def _run(options: argparse.Namespace) -> Answer:
         format_findings,
     )
 
-    findings = examine(Workspace(ROOT))
+    findings = examine(open_workspace(options))
     is_well = not any(finding.cure for finding in findings)
     facts = {"ok": is_well, "findings": [dataclasses.asdict(finding) for finding in findings]}
     return Answer(_colour(format_findings(findings)), facts, code=0 if is_well else 1)

@@ -2,10 +2,17 @@
 
 import argparse
 
+from lib.base.errors import PipelineError
 from lib.base.log import log
 from lib.commands.all_runs.collect import collect_runs
-from lib.commands.on_kaggle.named_version import add_version, open_version
-from lib.commands.options import Command
+from lib.commands.on_kaggle.named_version import (
+    RUN_FACTS,
+    add_version,
+    describe_version,
+    open_version,
+)
+from lib.commands.options import Answer, Command
+from lib.commands.terminal.help_text import KAGGLE, find_group
 from lib.kaggle.workspace import Workspace
 
 
@@ -13,28 +20,46 @@ def tell_comparison(work: Workspace, ref: str, version: int) -> None:
     """Print how a fetched version's FID stands beside the best comparable run before."""
     folder = work.locate_run(ref, version).relative_to(work.root)
     for row in collect_runs(work).rows:
-        if row.folder == folder and row.comparison:
-            log("fetch", f"compared: {row.comparison.words}")
+        if row.folder and folder in (row.folder, row.folder.parent) and row.comparison:
+            whose = f"{row.run.name} " if row.run and row.run.name else ""
+            log("fetch", f"{whose}compared: {row.comparison.words}")
 
 
-def _run(options: argparse.Namespace) -> int:
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    add_version(parser)
+    words = 'save only files of such names, as "*.csv"; can be given again'
+    find_group(parser, KAGGLE).add_argument(
+        "--file-pattern", action="append", default=[], metavar="GLOB", help=words
+    )
+
+
+def _run(options: argparse.Namespace) -> int | Answer:
     from lib.kaggle.recorded_steps import fetch_and_record  # requests is slow to import
 
-    with open_version(options.version) as opened:
-        fetch_and_record(*opened)
+    failure = None
+    with open_version(options) as opened:
         work, _, ref, version = opened
-        tell_comparison(work, ref, version)
-    return 0
+        try:
+            fetch_and_record(*opened, options.file_pattern)
+            if not work.entry:
+                tell_comparison(work, ref, version)
+        except PipelineError as error:
+            if not options.json:
+                raise
+            failure = error
+    return Answer("", describe_version(work, ref, version), failure=failure) if options.json else 0
 
 
 FETCH = Command(
     "fetch",
     "save and verify a run's outputs",
-    add_version,
+    _add_options,
     _run,
     (
         ("fetch", "the outputs of the last push, into runs/"),
         ("fetch 3", "those of version 3"),
         ("fetch other-kernel/3", "those of another kernel"),
+        ('fetch 3 --file-pattern "*.csv"', "the CSV alone, verified as well"),
     ),
+    json=RUN_FACTS,
 )

@@ -7,11 +7,11 @@ from pathlib import Path
 from lib.base.errors import InputError
 from lib.base.files import write_text
 from lib.base.log import log
+from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
 from lib.commands.options import Command
 from lib.commands.terminal.help_text import KAGGLE, find_group, tell
 from lib.kaggle.metadata import PLACEHOLDER_OWNER, check_metadata, slugify
 from lib.kaggle.metadata_fields import FILE_NAME, parse_metadata, read_fields
-from lib.kaggle.workspace import ROOT
 
 
 def fill_metadata(root: Path, owner: str, slug: str | None) -> None:
@@ -39,11 +39,11 @@ def fill_metadata(root: Path, owner: str, slug: str | None) -> None:
         log("init", f"warning: {warning}")
     write_text(path, json.dumps(fields, indent=2) + "\n")
     log("init", f"id {fields['id']}, title {fields['title']!r}, in {FILE_NAME}")
-    log("init", "next: python build.py doctor, then python build.py push")
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     group = find_group(parser, KAGGLE)
+    add_entry(parser)
     words = "your name on Kaggle, as in your profile's address"
     group.add_argument("--owner", required=True, metavar="NAME", help=words)
     words = tell("the kernel's name in its address", f"the one in {FILE_NAME}")
@@ -51,7 +51,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    fill_metadata(ROOT, options.owner, options.slug)
+    work = open_workspace(options)
+    fill_metadata(work.root, options.owner, options.slug)
+    log("init", f"next: {work.name_command('doctor')}, then {work.name_command('push')}")
     return 0
 
 

@@ -1,11 +1,13 @@
 """`build.py push`: build a bundle, run it on Kaggle and record the push in the ledger."""
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from lib.base.errors import InputError
 from lib.base.kaggle_limits import SESSION_MINUTES, WEEK_HOURS
 from lib.base.log import log
+from lib.commands.bundling.bundle import add_bundler_options
 from lib.commands.kernel_options import (
     SETTINGS,
     ChosenConfig,
@@ -14,8 +16,15 @@ from lib.commands.kernel_options import (
     add_full_option,
     read_config,
 )
+from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
+from lib.commands.on_kaggle.push_entry import (
+    Loaded,
+    add_project_options,
+    demand_one_kind,
+    load_entry,
+)
 from lib.commands.options import Answer, Command
-from lib.commands.terminal.help_text import KAGGLE, find_group, tell
+from lib.commands.terminal.help_text import BUNDLE, KAGGLE, find_group, tell
 from lib.kaggle.git_state import GitState, read_git_state
 from lib.kaggle.machine_shapes import list_usual
 from lib.kaggle.metadata_fields import Metadata
@@ -27,9 +36,9 @@ if TYPE_CHECKING:
     from lib.kaggle.push import Cargo
 
 
-def describe_quota(minutes: float) -> str:
-    """The `minutes` of a run -> the share of a week's GPU hours that it may take, in words."""
-    minutes = min(minutes, SESSION_MINUTES)
+def describe_quota(minutes: float, sessions: int = 1) -> str:
+    """Minutes of a run, or of several sessions -> their share of a week's GPU hours, in words."""
+    minutes = min(minutes, sessions * SESSION_MINUTES)
     share = minutes / (60 * WEEK_HOURS)
     told = f"{share:.0%}" if share >= 0.01 else "less than 1%"
     return f"at most {minutes:g} min, {told} of Kaggle's {WEEK_HOURS} GPU hours a week"
@@ -61,7 +70,7 @@ def prepare_push(
     """Read metadata and git state; raise InputError where no commit holds the sources."""
     from lib.kaggle.push import check_clean, choose_machine  # requests is slow to import
 
-    work = Workspace(ROOT)
+    work = open_workspace(options)
     metadata = choose_machine(work.read_metadata(form), options.accelerator)
     git = read_git_state(ROOT)
     check_clean(git, options.allow_dirty)
@@ -81,9 +90,19 @@ def make_cargo(
         raise InputError("push", mismatch, cure=cure)
 
     built = build_kernel(ROOT, config, form, options.full)
-    overrides = list_overrides(options)
-    facts = (options.recipe, overrides, as_dict(config), git)
-    return Cargo(built.path, built.sha256, *facts, minutes=config.minutes)
+    facts = describe_kernel(options.recipe, list_overrides(options), config)
+    return Cargo(built.path, built.sha256, options.recipe, facts, git, minutes=config.minutes)
+
+
+def describe_kernel(recipe: str, overrides: Sequence[str], config: Config) -> dict[str, Any]:
+    """(a recipe's name, "key=value" as given, the Config) -> what the ledger records of a push."""
+    return {
+        "recipe": recipe,
+        "overrides": list(overrides),
+        "config": as_dict(config),
+        "weights_file": config.weights_file,
+        "weights_sha256": config.weights_sha256,
+    }
 
 
 def warn_of_weights(chosen: ChosenConfig, metadata: Metadata) -> None:
@@ -92,16 +111,30 @@ def warn_of_weights(chosen: ChosenConfig, metadata: Metadata) -> None:
     if name == RANDOM_WEIGHTS:
         log("push", "warning: random weights make a smoke test; submit will refuse its result")
     elif name != Config().weights_file and not (metadata.dataset_sources or metadata.model_sources):
-        log("push", f"warning: {name} cannot be downloaded: name a data set that holds it in")
-        log("push", "dataset_sources of kernel-metadata.json")
+        log(
+            "push",
+            f"warning: {name} cannot be downloaded: python build.py weights FILE attaches it",
+        )
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     add_form_option(parser)
     add_config_options(parser)
     add_push_options(parser)
+    add_entry(parser)
+    add_project_options(parser)
+    add_bundler_options(parser, BUNDLE)
     words = "watch the run until it ends"
     find_group(parser, KAGGLE).add_argument("--wait", action="store_true", help=words)
+
+
+def _load_kernel(options: argparse.Namespace) -> Loaded:
+    """Build this repository's kernel, and say what it will take."""
+    work, metadata, git = prepare_push(options, options.format)
+    chosen = read_config(options)
+    warn_of_weights(chosen, metadata)
+    log("push", f"takes {describe_quota(chosen.config.minutes)}")
+    return Loaded(work, metadata, make_cargo(options, chosen.config, git, options.format))
 
 
 def _run(options: argparse.Namespace) -> int | Answer:
@@ -109,18 +142,16 @@ def _run(options: argparse.Namespace) -> int | Answer:
     from lib.kaggle.push import push_cargo
     from lib.kaggle.recorded_steps import watch_and_record
 
-    work, metadata, git = prepare_push(options, options.format)
-    chosen = read_config(options)
-    warn_of_weights(chosen, metadata)
-    log("push", f"takes {describe_quota(chosen.config.minutes)}")
-    cargo = make_cargo(options, chosen.config, git, options.format)
+    demand_one_kind(options)
+    loaded = load_entry(options) if options.entry is not None else _load_kernel(options)
+    work, metadata, cargo = loaded.work, loaded.metadata, loaded.cargo
     with open_session(work.patience) as session:
         pushed = push_cargo(work, session, metadata, cargo)
         ended = None
         if options.wait and (ended := watch_and_record(work, session, pushed.ref, pushed.version)):
             return ended
     if ended is None:
-        log("push", f"next: python build.py watch {pushed.version}")
+        log("push", f"next: {work.name_command(f'watch {pushed.version}')}")
     if not options.json:
         return 0
     facts = {"ref": pushed.ref, "version": pushed.version, "bundle_sha256": cargo.bundle_sha256}
@@ -136,6 +167,7 @@ PUSH = Command(
         ("push --wait", "recipe auto, and its log until it ends"),
         ("push --recipe pixel --minutes 60", "one recipe, shorter"),
         ("push --recipe pixel --set help", "the keys of a recipe"),
+        ("push --entry kernel.py", "a program of your own: the project around kernel.py"),
     ),
     json="ref, version, bundle_sha256 and status",
     settings=SETTINGS,

@@ -2,15 +2,31 @@
 
 import argparse
 
-from lib.commands.on_kaggle.named_version import add_version, open_version
-from lib.commands.options import Command
+from lib.base.errors import PipelineError
+from lib.commands.on_kaggle.named_version import (
+    RUN_FACTS,
+    add_version,
+    describe_version,
+    open_version,
+)
+from lib.commands.options import Answer, Command
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int | Answer:
     from lib.kaggle.recorded_steps import watch_and_record  # requests is slow to import
 
-    with open_version(options.version) as opened:
-        return watch_and_record(*opened)
+    failure = None
+    with open_version(options) as opened:
+        try:
+            code = watch_and_record(*opened)
+        except PipelineError as error:
+            if not options.json:
+                raise
+            code, failure = error.exit_code, error
+        if not options.json:
+            return code
+        work, _, ref, version = opened
+        return Answer("", describe_version(work, ref, version), code, failure)
 
 
 WATCH = Command(
@@ -22,4 +38,5 @@ WATCH = Command(
         ("watch", "the last push; Ctrl-C leaves the run alone"),
         ("watch 3", "version 3"),
     ),
+    json=RUN_FACTS,
 )

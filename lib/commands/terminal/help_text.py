@@ -10,7 +10,8 @@ from typing import NoReturn
 from lib.base.errors import InputError, find_nearest
 
 DATA, RECIPE, KAGGLE, OUTPUT, MORE = "data", "recipe and settings", "Kaggle", "output", "more"
-GROUPS = (DATA, RECIPE, KAGGLE, OUTPUT, MORE)  # in the order of the help
+BUNDLE = "the bundle, with --entry"
+GROUPS = (DATA, RECIPE, KAGGLE, BUNDLE, OUTPUT, MORE)  # in the order of the help
 _WIDTH = 100  # columns, where no terminal tells its own
 _LIKE = 0.75  # the least likeness of a mistyped option to the one that was meant
 _HELP_AT = 28  # the column in which descriptions of options begin, at most

@@ -10,7 +10,7 @@ from typing import Any
 _SHORTEST = 6  # characters; a shorter secret would match in any text
 CURE = (
     "make a token at https://www.kaggle.com/settings and set KAGGLE_API_TOKEN or save it as "
-    "~/.kaggle/access_token (chmod 600)"
+    "~/.kaggle/access_token, then chmod 600 ~/.kaggle/access_token"
 )
 
 

@@ -8,54 +8,16 @@ from typing import Any
 import requests
 
 from lib.base.errors import PipelineError
+from lib.kaggle.client.cures import LATER, find_cure
 from lib.kaggle.client.deadline import DeadlineError
 from lib.kaggle.client.secrets import clean_words
 from lib.kaggle.client.transport import HugeAnswerError, StrayRedirectError
 
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
-_CURES = (  # pattern in the server's message -> what to do
-    (
-        r"batch (GPU|TPU|CPU) session count",
-        "two sessions of yours run already: wait for one to end (python build.py watch) or stop "
-        "one on kaggle.com, then push again",
-    ),
-    (
-        r"weekly (GPU|TPU) quota",
-        "python build.py doctor shows the hours left; wait for the weekly reset, or push with "
-        "enable_gpu false in kernel-metadata.json",
-    ),
-    (
-        r"daily submission allowance|submission limit",
-        "the allowance returns at midnight UTC; nothing was submitted",
-    ),
-    (r"max allowed execution duration", "push again with a smaller --minutes"),
-    (
-        r"more memory than is available|out of memory",
-        "push again with a smaller --set batch=... or --set pool=...",
-    ),
-    (r"less than 1 megabyte", "bundle fewer modules, or attach constants as a data set"),
-    (
-        r"accept(ed)? the (competition )?rules|must accept",
-        "accept the rules on the competition's page",
-    ),
-    (r"phone", "verify your phone number at https://www.kaggle.com/settings"),
-)
-_CURES_BY_CODE = {
-    400: "check kernel-metadata.json: python build.py doctor",
-    401: "the token or key was refused: make a new one at https://www.kaggle.com/settings, "
-    "then python build.py doctor",
-    403: "check that id in kernel-metadata.json is the slug in the kernel's address on kaggle.com "
-    "and that the credentials are its owner's: python build.py doctor",
-    404: "check id in kernel-metadata.json and the version: python build.py runs",
-    409: "another kernel of yours has this title or is being saved: change title and id "
-    "together (python build.py init --slug), or wait and push again",
-    429: "Kaggle asks for fewer calls: wait some minutes",
-}
 MALFORMED = (  # what an answer that is not of the protocol makes kagglesdk or its reader raise
     *(requests.RequestException, ValueError, LookupError, TypeError, AttributeError),
     *(ArithmeticError, RecursionError),
 )
-_LATER = "Kaggle or the network has trouble: try the same command again later"
 
 
 class KaggleError(PipelineError):
@@ -83,14 +45,6 @@ class UnknownStatusError(KaggleError):
     """Kaggle named a status that the installed kagglesdk does not know."""
 
 
-def find_cure(message: str, code: int = 0) -> str:
-    """(the server's message, HTTP code or 0) -> what the user can do about it."""
-    for pattern, cure in _CURES:
-        if re.search(pattern, message, re.IGNORECASE):
-            return cure
-    return _CURES_BY_CODE.get(code, _LATER)
-
-
 def explain(what: str, error: Exception, secrets: Sequence[str] = ()) -> KaggleError:
     """(what was asked, an exception of MALFORMED, secrets) -> the KaggleError to raise.
 
@@ -104,7 +58,7 @@ def explain(what: str, error: Exception, secrets: Sequence[str] = ()) -> KaggleE
     if isinstance(error, requests.Timeout):
         return _lost(what, "no answer within the deadline")
     if isinstance(error, HugeAnswerError):
-        return KaggleError(what, got=f"an answer of {error}", cure=_LATER, lost=True)
+        return KaggleError(what, got=f"an answer of {error}", cure=LATER, lost=True)
     if isinstance(error, StrayRedirectError):
         cure = "sign in to the network that you are in, if it asks for that; then try again"
         return KaggleError(what, got=f"{error}, which was not followed", cure=cure)
@@ -120,6 +74,7 @@ def explain(what: str, error: Exception, secrets: Sequence[str] = ()) -> KaggleE
             got=repr(word),
             cure="update the client: pip install -U kaggle",
             passing=True,
+            lost=True,
         )
     return _lost(what, f"an answer that is not of the protocol ({type(error).__name__})")
 
@@ -160,7 +115,7 @@ def _explain_answer(what: str, response: requests.Response, secrets: Sequence[st
     return KaggleError(
         f"{what} was refused" if code < 500 else f"{what} failed",
         got=f"HTTP {code}" + (f": {json.dumps(message, ensure_ascii=False)}" if message else ""),
-        cure=find_cure(message, code),
+        cure=find_cure(message, code, _find_competition(response)),
         code=code,
         passing=passing,
         lost=code >= 500,
@@ -168,5 +123,16 @@ def _explain_answer(what: str, response: requests.Response, secrets: Sequence[st
     )
 
 
+def _find_competition(response: requests.Response) -> str:
+    """An HTTP answer -> the competition that its request named, or ""."""
+    try:
+        body = response.request.body
+        asked = json.loads(body) if isinstance(body, str | bytes) else {}
+        named = asked.get("competitionName") or (asked.get("competitionDataSources") or [""])[0]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return ""
+    return named if isinstance(named, str) else ""
+
+
 def _lost(what: str, how: str) -> KaggleError:
-    return KaggleError(what, got=how, cure=_LATER, passing=True, lost=True)
+    return KaggleError(what, got=how, cure=LATER, passing=True, lost=True)

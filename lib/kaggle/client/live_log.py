@@ -44,14 +44,11 @@ class LiveLog:
 
     def _read(self) -> None:
         """Pass on all events, then None."""
-        whole = False
-        try:
+        # A refused or broken stream is opened again by whoever wants more.
+        with contextlib.suppress(*MALFORMED, KaggleError, OSError):
             for event in self._receive():
                 self._put(event)
-            whole = True
-        except (*MALFORMED, KaggleError):
-            pass  # a refused or broken stream is opened again by whoever wants more
-        self.is_whole = whole
+            self.is_whole = True
         self._put(None)
 
     def _put(self, event: dict[str, Any] | None) -> None:

@@ -2,12 +2,14 @@
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from lib.base.log import log
 from lib.kaggle.client.errors import KaggleError, find_cure
 from lib.kaggle.client.kernels import find_latest_version, get_kernel, get_status
+from lib.kaggle.client.late_effects import NO_JOURNAL, Journal, call_once
 from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.metadata import Metadata
 
@@ -24,14 +26,21 @@ class Pushed:
     faults: tuple[str, ...]  # then the run lacks its data or is on another machine
 
 
-def push_kernel(session: KaggleSession, metadata: Metadata, source: str, before: int) -> Pushed:
+def push_kernel(
+    session: KaggleSession,
+    metadata: Metadata,
+    source: str,
+    before: int,
+    journal: Journal = NO_JOURNAL,
+) -> Pushed:
     """Push a script as the version after `before`; return that version.
 
     A retry never pushes twice. Where the answer was lost, the kernel's newer versions are compared
     with the source, and the push is repeated only if it did not arrive.
     """
     request = _make_save_request(metadata, source)
-    what, was_lost = f"pushing {metadata.ref}", False
+    what = f"pushing {metadata.ref}"
+    search = VersionSearch(session, metadata.ref, source, before)
 
     def read(request: Any) -> Pushed:
         return _check_saved(session, session.kernels.save_kernel(request), metadata)
@@ -39,40 +48,67 @@ def push_kernel(session: KaggleSession, metadata: Metadata, source: str, before:
     def save() -> Pushed:
         return session.ask_once(what, read, request)
 
-    def recover(error: KaggleError) -> Pushed | None:
-        nonlocal was_lost
-        was_lost = was_lost or error.lost
-        # After a lost answer, a refusal may be due to the very version that did arrive.
-        if was_lost and (arrived := find_arrived(session, metadata.ref, source, before)):
+    def find() -> Pushed | None:
+        arrived = search.look()
+        if arrived is not None:
             log("push", f"the answer was lost, but version {arrived.version} is there")
             log("push", "whether Kaggle knows all its sources is not known: see its log")
-            return arrived
-        return None
+        return arrived
 
-    return session.repeat(save, recover)
+    return call_once(session, "the push", save, find, journal, [before])
 
 
-def find_arrived(
-    session: KaggleSession, ref: str, source: str | None, before: int
-) -> Pushed | None:
-    """Look for a script among the versions newer than `before`; None where it did not arrive.
+class VersionSearch:
+    """Looks for a script among a kernel's versions, again and again; reads no source twice.
 
     A source of None stands for a script that is no longer kept. It counts as arrived if there is
-    any newer version.
+    any newer version. `taken` are versions that belong to other pushes.
     """
 
-    def find() -> Pushed | None:
-        latest = find_latest_version(session, ref)
-        oldest = before if latest >= before else 0  # a kernel created anew counts from one
+    def __init__(
+        self,
+        session: KaggleSession,
+        ref: str,
+        source: str | None,
+        before: int,
+        taken: Collection[int] = (),
+    ) -> None:
+        self._session = session
+        self._ref = ref
+        self._source = source
+        self._before = before
+        self._others = set(taken)
+
+    def look(self) -> Pushed | None:
+        """Look once among the versions newer than `before`; None where it is not there."""
+        latest = find_latest_version(self._session, self._ref)
+        oldest = self._before if latest >= self._before else 0  # a kernel made anew: from one
         for version in range(latest, oldest, -1):
-            held = get_kernel(session, ref, version).source
-            if source is None or is_same_source(held, source):
-                return _name_arrived(ref, version)
-        if not latest and _has_status(session, ref, before + 1):
-            return _name_arrived(ref, before + 1)  # the source cannot be read back
+            if version in self._others:
+                continue
+            if self._source is None or self._holds(version, self._source):
+                return _name_arrived(self._ref, version)
+        following = self._before + 1
+        if not latest and following not in self._others and self._has_status(following):
+            return _name_arrived(self._ref, following)  # the source cannot be read back
         return None
 
-    return session.look_for("the push", find)
+    def _holds(self, version: int, source: str) -> bool:
+        held = get_kernel(self._session, self._ref, version).source
+        if is_same_source(held, source):
+            return True
+        if held:  # that of a version in the making may come later
+            self._others.add(version)
+        return False
+
+    def _has_status(self, version: int) -> bool:
+        try:
+            self._session.repeat(lambda: get_status(self._session, self._ref, version))
+        except KaggleError as error:
+            if error.code in (403, 404):
+                return False
+            raise
+        return True
 
 
 def is_same_source(one: str, other: str) -> bool:
@@ -107,8 +143,13 @@ def find_faults(answer: Any, metadata: Metadata) -> list[str]:
 def _check_saved(session: KaggleSession, answer: Any, metadata: Metadata) -> Pushed:
     if refusal := session.clean(answer.error):
         cure = find_cure(refusal, 400)
-        raise KaggleError(f"pushing {metadata.ref} was refused", got=repr(refusal), cure=cure)
+        what = f"pushing {metadata.ref} was refused"
+        raise KaggleError(what, got=repr(refusal), cure=cure)
     faults = tuple(session.clean(fault) for fault in find_faults(answer, metadata))
+    if not _read_version(answer):  # whether it took the push only its versions tell
+        cure = "see its versions on kaggle.com, and run the same command again"
+        what = f"pushing {metadata.ref}: Kaggle's answer was lost in part"
+        raise KaggleError(what, got="; ".join(faults), cure=cure, passing=True, lost=True)
     ref = session.clean(_read_ref(answer))
     if ref.lower() == metadata.ref.lower() or not re.fullmatch(r"[^/\s]+/[^/\s]+", ref):
         ref = metadata.ref  # Kaggle's has no capital letters; the ledger keeps ours
@@ -121,21 +162,12 @@ def _read_ref(answer: Any) -> str:
 
 
 def _read_version(answer: Any) -> int:
-    return answer.version_number if type(answer.version_number) is int else 0
+    number = answer.version_number
+    return number if type(number) is int and number > 0 else 0
 
 
 def _name_arrived(ref: str, version: int) -> Pushed:
     return Pushed(ref, version, f"https://www.kaggle.com/code/{ref}", ())
-
-
-def _has_status(session: KaggleSession, ref: str, version: int) -> bool:
-    try:
-        session.repeat(lambda: get_status(session, ref, version))
-    except KaggleError as error:
-        if error.code in (403, 404):
-            return False
-        raise
-    return True
 
 
 def _make_save_request(metadata: Metadata, source: str) -> Any:

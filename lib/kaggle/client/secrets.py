@@ -1,6 +1,7 @@
 """Find secrets in texts to be sent or shown; refuse or clean such texts."""
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,16 +12,23 @@ from lib.base.terminal import as_printable
 _HOME = re.compile(
     r"(?<![\w.:/-])(/home/[\w.-]+|/Users/[\w.-]+|/root(?=/)|[A-Za-z]:\\+Users\\+\w+)"
 )
-_LONGEST = 400  # characters of a server's words
-_QUERY = re.compile(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]+")
+_LONGEST, _READ = 400, 100_000  # characters of a server's words: most that are shown, looked at
+_ADDRESS = re.compile(r"https?://[^\s\"'<>]+")
+# What a terminal would obey: CSI, OSC and other strings up to their ends, and other escapes.
+# A string goes on to the next control at most: one without an end hides nothing, costs no time.
+_SEQUENCE = re.compile(
+    "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]"
+    "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x00-\x1f\x7f-\x9f]*(?:\x07|\x1b\\\\|\x9c)"
+    "|\x1b[ -/]*[0-~]"
+)
 
 
 def find_secrets(text: str, secrets: Iterable[str]) -> list[tuple[int, str]]:
     """(a text, known secrets) -> (line from 1, the kind of secret) for each, without the secret."""
-    finds = []
+    finds, home = [], _own_home()  # once, for a text may have a million lines
     for number, line in enumerate(text.splitlines(), start=1):
         finds += [(number, what) for what in _name_secrets(line, secrets)]
-        if _HOME.search(line) or _own_home() in line:
+        if _HOME.search(line) or home in line:
             finds.append((number, "an absolute home path"))
     return finds
 
@@ -40,24 +48,52 @@ def refuse_secrets(what: str, text: str, secrets: Iterable[str]) -> None:
 
 
 def clean_line(line: str, secrets: Iterable[str]) -> str:
-    """A line to be shown -> the same without home paths and URL queries; withheld if secret.
+    """Any text from outside -> a line that may be shown and kept; this is the door for all of them.
 
-    What would move a terminal's cursor is escaped.
+    Nothing is left that a terminal obeys or that hides or turns words: escape sequences, controls,
+    signs of no width or of direction. Half surrogates are replaced, for no file takes them. Home
+    paths and the queries of addresses are hidden; a line that holds a secret is withheld.
     """
-    line = as_printable(line)  # first, for an escape can complete a secret
+    secrets = list(secrets)
+    line = strip_controls(line)  # first, for a sign of no width can part a secret
     if names := _name_secrets(line, secrets):
         return f"[line withheld: it holds {names[0]}]"
-    return hide_queries(_HOME.sub("~", line.replace(_own_home(), "~/")))
+    return as_printable(hide_queries(_HOME.sub("~", line.replace(_own_home(), "~/"))))
+
+
+def strip_controls(text: str) -> str:
+    """A text -> the same without what a terminal obeys; tabs and line ends become spaces."""
+    if text.isprintable():
+        return text
+    text = _SEQUENCE.sub("", text)
+    if text.isprintable():
+        return text
+    return text.translate({ord(sign): _replace(sign) for sign in set(text)})
+
+
+def _replace(sign: str) -> str:
+    """A character -> itself, a space or "\N{REPLACEMENT CHARACTER}" in its place, or nothing."""
+    if sign.isspace():
+        return " "
+    kind = unicodedata.category(sign)
+    if kind == "Cs":
+        return "\N{REPLACEMENT CHARACTER}"
+    return "" if kind in ("Cc", "Cf") else sign
 
 
 def clean_words(text: str, secrets: Iterable[str]) -> str:
     """A server's words, perhaps several lines -> one line as of clean_line, of bounded length."""
-    return clean_line(" ".join(text.split()), secrets)[:_LONGEST]
+    return clean_line(" ".join(text[:_READ].split()), secrets)[:_LONGEST]
 
 
 def hide_queries(text: str) -> str:
     """A text -> the same with every URL cut at its query, which may hold a signature."""
-    return _QUERY.sub(r"\1?[hidden]", text)
+    return _ADDRESS.sub(_hide_query, text)
+
+
+def _hide_query(address: re.Match[str]) -> str:
+    place, mark, query = address[0].partition("?")
+    return f"{place}?[hidden]" if mark and query else address[0]
 
 
 def _name_secrets(line: str, secrets: Iterable[str]) -> list[str]:

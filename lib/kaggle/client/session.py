@@ -19,7 +19,6 @@ from lib.kaggle.client.timeouts import Patience
 from lib.kaggle.client.transport import DeadlineAdapter
 
 Answer = TypeVar("Answer")
-_LOOKS = 3  # after a lost answer, before the request counts as not arrived
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,11 @@ class KaggleSession:
     def competitions(self) -> Any:
         """kagglesdk's client of CompetitionApiService."""
         return self.sdk.competitions.competition_api_client
+
+    @property
+    def data_sets(self) -> Any:
+        """kagglesdk's client of DatasetApiService."""
+        return self.sdk.datasets.dataset_api_client
 
     def ask(self, what: str, method: Callable[[Any], Answer], request: Any) -> Answer:
         """Call a method of kagglesdk, again if need be; `what` names the call in messages.
@@ -77,14 +81,6 @@ class KaggleSession:
             self.wait_out(error, pause_s)
 
         return attempt(step, self.patience.list_pauses(), KaggleError, wait, recover)
-
-    def look_for(self, what: str, find: Callable[[], Answer | None]) -> Answer | None:
-        """Look a few times for what a slow server may still be making; None: it is not there."""
-        for pause in self.patience.list_pauses()[:_LOOKS]:
-            if (found := find()) is not None:
-                return found
-            self.wait_out(KaggleError(what, got="no trace of it yet", cure=""), pause)
-        return None
 
     def wait_out(self, error: KaggleError, pause_s: float) -> None:
         """Print what went wrong and wait for the pause, or as long as Retry-After says."""

@@ -1,7 +1,7 @@
 """Submit a verified CSV, or a version that holds one, and wait for its scores."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from lib.base.attempts import attempt
 from lib.base.errors import PipelineError
 from lib.base.log import log
 from lib.kaggle.client.errors import KaggleError, find_cure
+from lib.kaggle.client.late_effects import NO_JOURNAL, Journal, call_once
 from lib.kaggle.client.session import (
     KaggleSession,
     open_plain_session,
@@ -29,8 +30,7 @@ class Checked:
     path: Path
     sha256: str
     contents: str  # a description of it, in words
-    bundle_sha256: str
-    weights: str  # file name and first hex digits of the sha256
+    origin: str  # what made it, in words
 
 
 # (folder of a fetched run, its push in the ledger) -> Checked, or PipelineError
@@ -50,11 +50,18 @@ class Score:
 
 
 def find_submission(session: KaggleSession, competition: str, marker: str) -> Score | None:
-    """Find the latest submission without an error whose description holds the marker."""
-    for score in _list_submissions(session, competition):
-        if marker in score.description and score.status != "ERROR":
-            return score
-    return None
+    """Find the latest submission without an error whose description ends in the marker."""
+    marked = list_marked(session, competition, marker)
+    return next((score for score in marked if score.status != "ERROR"), None)
+
+
+def list_marked(session: KaggleSession, competition: str, marker: str) -> list[Score]:
+    """List the submissions whose description ends in the marker, the latest first.
+
+    Its end counts alone, for the user's own words before it may quote another one's marker.
+    """
+    listed = list_submissions(session, competition)
+    return [score for score in listed if score.description.rstrip().endswith(marker)]
 
 
 def count_left(session: KaggleSession, competition: str) -> int | None:
@@ -76,9 +83,14 @@ def count_left(session: KaggleSession, competition: str) -> int | None:
 
 
 def submit_file(
-    session: KaggleSession, competition: str, path: Path, description: str, marker: str
+    session: KaggleSession,
+    competition: str,
+    path: Path,
+    description: str,
+    marker: str,
+    journal: Journal = NO_JOURNAL,
 ) -> int:
-    """Submit a CSV under a description that holds the marker; return the submission's number."""
+    """Submit a CSV under a description that ends in the marker; return the submission's number."""
     from kagglesdk.competitions.types.competition_api_service import ApiCreateSubmissionRequest
 
     request = ApiCreateSubmissionRequest()
@@ -86,7 +98,7 @@ def submit_file(
     request.blob_file_tokens = _upload(session, competition, path)
     request.submission_description = description
     create = session.competitions.create_submission
-    return _create(session, competition, marker, create, request)
+    return _create(session, competition, marker, create, request, journal)
 
 
 def submit_kernel(
@@ -97,6 +109,7 @@ def submit_kernel(
     file_name: str,
     description: str,
     marker: str,
+    journal: Journal = NO_JOURNAL,
 ) -> int:
     """Submit a file of a kernel's version; return the submission's number."""
     from kagglesdk.competitions.types.competition_api_service import ApiCreateCodeSubmissionRequest
@@ -108,7 +121,7 @@ def submit_kernel(
     request.file_name = file_name
     request.submission_description = description
     create = session.competitions.create_code_submission
-    return _create(session, competition, marker, create, request)
+    return _create(session, competition, marker, create, request, journal)
 
 
 def wait_for_score(session: KaggleSession, number: int) -> Score:
@@ -161,9 +174,10 @@ def _create(
     marker: str,
     method: Callable[[Any], Any],
     request: Any,
+    journal: Journal,
 ) -> int:
     """Create a submission; after a lost answer look for it before trying again."""
-    before = {score.ref for score in _list_submissions(session, competition)}
+    known = [score.ref for score in list_marked(session, competition, marker)]
 
     def read(request: Any) -> tuple[int, str]:
         answer = method(request)
@@ -171,37 +185,30 @@ def _create(
 
     def create() -> int:
         number, message = session.ask_once(_WHAT, read, request)
-        if number:
+        if number > 0:
             return number
-        if found := _look_for(session, competition, marker, before):
-            return found
-        raise KaggleError(_WHAT, got=repr(message), cure=find_cure(message, 400))
+        cure = find_cure(message, 400, competition)  # words without a number may be a refusal
+        got = repr(message) if message else "an answer without a number"
+        raise KaggleError(_WHAT, got=got, cure=cure, passing=not message, lost=True)
 
-    def recover(error: KaggleError) -> int | None:
-        if not (error.passing and error.lost):
-            return None
-        if found := _look_for(session, competition, marker, before):
+    def find() -> int | None:
+        found = find_new(session, competition, marker, known)
+        if found is not None:
             log("submit", f"the answer was lost, but submission {found} is there")
         return found
 
-    return session.repeat(create, recover)
+    return call_once(session, "the submission", create, find, journal, known)
 
 
-def _look_for(
-    session: KaggleSession, competition: str, marker: str, before: set[int]
+def find_new(
+    session: KaggleSession, competition: str, marker: str, known: Collection[int]
 ) -> int | None:
-    """Look for a new submission with the marker; return its number."""
-
-    def find() -> int | None:
-        for score in _list_submissions(session, competition):
-            if score.ref not in before and marker in score.description:
-                return score.ref
-        return None
-
-    return session.look_for("the submission", find)
+    """Find the oldest submission with the marker that is not known; return its number."""
+    numbers = [score.ref for score in list_marked(session, competition, marker)]
+    return next((number for number in reversed(numbers) if number not in known), None)
 
 
-def _list_submissions(session: KaggleSession, competition: str) -> list[Score]:
+def list_submissions(session: KaggleSession, competition: str) -> list[Score]:
     """List the user's submissions, the latest first."""
     from kagglesdk.competitions.types.competition_api_service import ApiListSubmissionsRequest
 

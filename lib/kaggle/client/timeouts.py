@@ -24,6 +24,13 @@ class Patience:
     grace_s: float = 120.0  # during which a new kernel may be invisible
     run_s: float = (SESSION_MINUTES + 60) * 60.0  # a session and an hour in the queue
     score_s: float = 3600.0
+    data_set_s: float = 3600.0  # until a data set is processed
+    settle_s: float = 60.0  # after a call whose answer was lost, in which its effect is looked for
+
+    @property
+    def window_s(self) -> float:
+        """`settle_s` and a moment more, as the call itself takes one."""
+        return self.settle_s + min(1.0, self.settle_s / 2)
 
     def list_pauses(self) -> list[float]:
         """List the pauses before each repetition of a call."""

@@ -18,7 +18,9 @@ class UploadGoneError(KaggleError):
     """The upload address has expired: a new one is needed, and all bytes again."""
 
 
-def upload_file(plain: requests.Session, patience: Patience, url: str, path: Path) -> None:
+def upload_file(
+    plain: requests.Session, patience: Patience, url: str, path: Path, stage: str = "submit"
+) -> None:
     """Upload a file to a signed address through a session without credentials.
 
     After a failure the server is asked how much it has. If it no longer knows the upload,
@@ -38,7 +40,7 @@ def upload_file(plain: requests.Session, patience: Patience, url: str, path: Pat
                 raise _make_gone(what, trouble) from None
             if not trouble.passing or pause is None:
                 raise trouble from None
-            log("submit", f"{what}: {trouble.got}; asking how much arrived in {pause:.1f} s")
+            log(stage, f"{what}: {trouble.got}; asking how much arrived in {pause:.1f} s")
         if pause is None:
             break
         time.sleep(pause)

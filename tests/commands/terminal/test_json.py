@@ -60,10 +60,10 @@ def demand_told(name: str, found: dict[str, Any]) -> None:
 
 
 def test_every_command_with_a_result_answers_in_json() -> None:
-    """The others print no table: they write files that say it, follow a log or run a kernel."""
+    """The others print no table: they write files that say it, or run a kernel."""
     commands = {name: build.load_command(name) for name in build.COMMANDS}
     silent = {name for name, command in commands.items() if not command.json} - OWN_JSON
-    assert silent == {"fetch", "init", "new", "run", "watch"}
+    assert silent == {"init", "new", "run"}
 
 
 def test_synth_and_decode(tmp_path: Path) -> None:

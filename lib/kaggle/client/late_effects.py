@@ -1,0 +1,89 @@
+"""Make a call whose effect must not be doubled; look for its effect where the answer was lost.
+
+Kaggle has no idempotent calls, and one may take effect after its connection broke. So a call is
+written down before it is made, and repeated only after its effect was looked for in vain.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from lib.base.log import log
+from lib.kaggle.client.errors import KaggleError
+from lib.kaggle.client.session import KaggleSession
+from lib.kaggle.ledger import NEVER
+
+Effect = TypeVar("Effect")
+_LOST_CALLS = 3  # each one is looked for through a whole window
+
+
+def _keep_no_intent(known: Sequence[int]) -> None:
+    """Write nothing down."""
+
+
+def _keep_no_failure(reason: str, lost: bool) -> None:
+    """Write nothing down."""
+
+
+@dataclass(frozen=True)
+class Journal:
+    """Where calls of one kind are written down; by default nowhere."""
+
+    # Right before each call, with the numbers of what looks the same and was there before.
+    intend: Callable[[Sequence[int]], None] = _keep_no_intent
+    # After a call without an effect: (the reason, whether the effect may still turn up).
+    give_up: Callable[[str, bool], None] = _keep_no_failure
+
+
+NO_JOURNAL = Journal()
+
+
+def call_once(
+    session: KaggleSession,
+    what: str,
+    call: Callable[[], Effect],
+    find: Callable[[], Effect | None],
+    journal: Journal,
+    known: Sequence[int],
+) -> Effect:
+    """Make a call, again if need be, so that it takes effect once; return its effect.
+
+    `find` looks once for the effect of a call. What it raises ends the call with its outcome
+    unknown, and so does a signal: then nothing more is written down.
+    """
+    lost_calls = 0
+    for pause in [*session.patience.list_pauses(), None]:
+        journal.intend(known)
+        try:
+            return call()
+        except KaggleError as error:
+            trouble, found = error, None
+        lost_calls += trouble.lost
+        if trouble.lost:
+            found = look_for(session, what, find, session.patience.window_s)
+        elif lost_calls:  # Kaggle may refuse because of the very call whose answer was lost
+            found = find()
+        if found is not None:
+            return found
+        journal.give_up(NEVER if trouble.lost else trouble.got, trouble.lost)
+        if pause is None or not trouble.passing or lost_calls == _LOST_CALLS:
+            raise trouble
+        session.wait_out(trouble, pause)
+    raise AssertionError("the last call returns or raises")
+
+
+def look_for(
+    session: KaggleSession, what: str, find: Callable[[], Effect | None], window_s: float
+) -> Effect | None:
+    """Look for an effect until the window ends, and once more then; None: it is not there."""
+    is_told = False
+    for pause in session.patience.poll(window_s):
+        if (found := find()) is not None:
+            return found
+        if not is_told:
+            is_told = True
+            log("kaggle", f"no trace of {what} yet: looking for {window_s:.0f} s more, as Kaggle")
+            log("kaggle", "may still be making it; after Ctrl-C the next command looks again")
+        time.sleep(pause)
+    return find()

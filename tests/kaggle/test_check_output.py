@@ -1,0 +1,133 @@
+"""The file to submit of a project: only what was fetched goes out, as the project's check says."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lib.base.errors import PipelineError
+from lib.base.files import sha256_bytes
+from lib.kaggle.projects.check_output import check_output
+from lib.kaggle.workspace import Workspace
+
+REF = "ada/tiny-project"
+CSV = b"id,x\n1,2\n"
+CHECK = """
+import os, sys
+
+def environment(path):
+    found = [name for name in os.environ if name.startswith("KAGGLE")]
+    if found or "." in sys.path or os.getcwd() != os.path.dirname(__file__):
+        raise ValueError(f"{found} {os.getcwd()}")
+
+def as_text(path):
+    return str(path).endswith("submission.csv") or 1 / 0
+
+def loud(path):
+    print("one\\ntwo \\x1b[2J", end="")
+    sys.stderr.write("three")
+    raise ValueError("line one\\nline two \\x9b2J " + "x" * 9999)
+
+def silent(path):
+    raise ValueError
+
+def unicode(path):
+    b"\\xff".decode()
+
+def exits(path):
+    sys.exit("bye")
+
+class Rule:
+    @staticmethod
+    def check(path):
+        raise ValueError("by a class")
+"""
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Workspace:
+    work = Workspace(tmp_path, check="rules:environment", entry="main.py")
+    (tmp_path / "rules.py").write_text(CHECK)
+    folder = work.locate_run(REF, 1)
+    folder.mkdir(parents=True)
+    (folder / "submission.csv").write_bytes(CSV)
+    work.record("push", REF, 1, bundle_sha256="b" * 64)
+    work.record("fetch", REF, 1, submission_sha256=sha256_bytes(CSV))
+    return work
+
+
+def ask(work: Workspace, check: str | None = None) -> str:
+    chosen = Workspace(work.root, check=work.check if check is None else check, entry=work.entry)
+    return check_output(chosen, REF, 1, ["s3cr3t"]).contents
+
+
+def test_a_check_sees_the_project_and_no_credentials(
+    work: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KAGGLE_KEY", "s3cr3t")
+    before = sorted(work.root.rglob("*"))
+    assert ask(work) == "accepted by rules:environment"
+    assert ask(work, "rules:as_text") == "accepted by rules:as_text"
+    assert sorted(work.root.rglob("*")) == before, "no __pycache__"
+    assert "no run_manifest.json of the run lists submission.csv" in capsys.readouterr().out
+    assert os.environ["KAGGLE_KEY"] == "s3cr3t"
+
+
+@pytest.mark.parametrize(
+    ("check", "words"),
+    [
+        ("rules:silent", "rules:silent refuses submission.csv, got ValueError"),
+        ("rules:unicode", "refuses submission.csv, got 'utf-8' codec"),
+        ("rules:exits", "rules:exits failed on submission.csv, got SystemExit: bye"),
+        ("rules:Rule.check", "rules:Rule.check refuses submission.csv, got by a class"),
+    ],
+)
+def test_each_way_to_refuse_is_told(work: Workspace, check: str, words: str) -> None:
+    with pytest.raises(PipelineError) as refused:
+        ask(work, check)
+    assert words in str(refused.value)
+    assert refused.value.exit_code == 1
+
+
+def test_words_of_a_check_move_no_cursor(
+    work: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(PipelineError) as refused:
+        ask(work, "rules:loud")
+    shown = capsys.readouterr().out
+    assert "check: one" in shown
+    for text in (shown, str(refused.value)):
+        assert not {"\x1b", "\x9b"} & set(text)
+    assert "line one line two" in str(refused.value)
+    assert len(str(refused.value)) < 700
+
+
+def test_a_file_that_changed_since_the_fetch_does_not_go_out(work: Workspace) -> None:
+    path = work.locate_run(REF, 1) / "submission.csv"
+    path.write_bytes(CSV + b"2,3\n")
+    with pytest.raises(PipelineError, match="is not the file that was fetched"):
+        ask(work)
+    work.record("fetch", REF, 1, submission_sha256=sha256_bytes(path.read_bytes()))
+    ask(work)
+    manifest = path.with_name("run_manifest.json")
+    manifest.write_text('{"artefacts": {"submission.csv": "00"}}')
+    with pytest.raises(PipelineError, match="is not the one that the kernel wrote"):
+        ask(work)
+    manifest.write_text('{"artefacts": []}')
+    ask(work)
+    path.unlink()
+    with pytest.raises(PipelineError, match=r"left no submission.csv[\s\S]*submission = "):
+        ask(work)
+
+
+def test_a_fetch_of_an_older_version_recorded_no_hash(work: Workspace) -> None:
+    work.record("fetch", REF, 1, status="COMPLETE")
+    with pytest.raises(PipelineError, match=r"expected a hash in the ledger[\s\S]*fetches it anew"):
+        ask(work)
+
+
+def test_without_a_check_a_warning_is_said(
+    work: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask(work, "") == "9 bytes"
+    assert "warning: the project names no check" in capsys.readouterr().out
