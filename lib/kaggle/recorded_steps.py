@@ -16,6 +16,7 @@ from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.client.submissions import (
     Check,
     Checked,
+    Score,
     count_left,
     demand_score,
     find_submission,
@@ -26,10 +27,10 @@ from lib.kaggle.client.submissions import (
 from lib.kaggle.current_run import demand_completed, is_current
 from lib.kaggle.fetch import Fetched, fetch_version
 from lib.kaggle.fetched_folder import list_lacking
-from lib.kaggle.packs import FetchedVariant, choose_variant, list_fetched
 from lib.kaggle.running_device import check_saved_log, find_asked_shape
 from lib.kaggle.runs_table import read_number
 from lib.kaggle.submit_records import keep_journal, look_once, record_submission, settle_marked
+from lib.kaggle.sweeps.packs import FetchedVariant, choose_variant, list_fetched
 from lib.kaggle.watch import Watched, demand_complete, watch_version
 from lib.kaggle.workspace import Workspace
 
@@ -212,17 +213,14 @@ def submit_and_record(
 ) -> dict[str, Any]:
     """Submit a version, or a variant of it, once, if `check` accepts its CSV; return its scores.
 
-    The description ends in a mark made from version and CSV. By this mark a submission is found
-    whose answer was lost, so that it is not repeated.
+    By the mark that ends its description a submission is found whose answer was lost.
     """
     competition = _read_competition(work, ref, version)
     demand_completed(work, session, ref, version)
     variant = choose_variant(work.find_push(ref, version), variant, ref, version)
     tag = {"variant": variant} if variant else {}
     checked = _check_run(work, session, ref, version, check, variant)
-    kind = " kernel" if as_kernel else ""
-    named = f"v{version}/{variant}" if variant else f"v{version}"
-    mark = f"[{ref.split('/')[1]} {named}{kind} {checked.sha256[:12]}]"
+    mark = _make_mark(ref, version, variant, as_kernel, checked)
     description = f"{message} {mark}"
     refuse_secrets("the message", description, session.secrets)
     facts = {"competition": competition, "mark": mark, "csv_sha256": checked.sha256, **tag}
@@ -239,12 +237,24 @@ def submit_and_record(
     score = wait_for_score(session, number)
     shown = {"public": score.public, "private": score.private}
     work.record("score", ref, version, submission=number, result=score.status, **shown, **tag)
-    demand_score(score)
-    log("submit", f"public score   {score.public or 'not shown'}")
-    log("submit", f"private score  {score.private or 'not shown (as usual before the end)'}")
+    _tell_score(score)
     told = {"ref": ref, "version": version, **tag, "submission": number}
     told["csv_sha256"] = checked.sha256
     return {**told, "status": score.status, **{key: shown[key] or None for key in shown}}
+
+
+def _make_mark(ref: str, version: int, variant: str, as_kernel: bool, checked: Checked) -> str:
+    """What is submitted, and how -> the end of its description, by which it is found again."""
+    named = f"v{version}/{variant}" if variant else f"v{version}"
+    kind = " kernel" if as_kernel else ""
+    return f"[{ref.split('/')[1]} {named}{kind} {checked.sha256[:12]}]"
+
+
+def _tell_score(score: Score) -> None:
+    """Print the scores; raise PipelineError where Kaggle could not score the file."""
+    demand_score(score)
+    log("submit", f"public score   {score.public or 'not shown'}")
+    log("submit", f"private score  {score.private or 'not shown (as usual before the end)'}")
 
 
 def _check_run(

@@ -8,7 +8,7 @@ from typing import Any
 from lib.base.tables import format_table
 from lib.base.terminal import as_printable
 from lib.kaggle.ledger import list_pending, replace_nan
-from lib.kaggle.packs import list_variants, narrow_push
+from lib.kaggle.sweeps.packs import list_variants, narrow_push
 
 # The keys of `runs --entry --json`, `watch --json` and `fetch --json`, in their order.
 RUN_KEYS = (

@@ -9,8 +9,14 @@ import pytest
 
 from lib.base.errors import InputError
 from lib.base.files import sha256_bytes
-from lib.kaggle.packs import choose_variant, list_fetched, list_variants, narrow_push, split_variant
 from lib.kaggle.runs_table import fold_events
+from lib.kaggle.sweeps.packs import (
+    choose_variant,
+    list_fetched,
+    list_variants,
+    narrow_push,
+    split_variant,
+)
 from lib.kaggle.workspace import Workspace
 from tests.kaggle_place import make_outputs
 from tests.kaggle_prompt import Prompt, open_prompt

@@ -11,8 +11,8 @@ from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.git_state import GitState, read_git_state
 from lib.kaggle.metadata import check_metadata
 from lib.kaggle.push import check_clean, choose_machine, push_cargo
-from lib.kaggle.push_variants import Variant, name_variant, sweep
 from lib.kaggle.runs_table import fold_events
+from lib.kaggle.sweeps.push_variants import Variant, name_variant, sweep
 from tests.kaggle_place import REF, Place, make_script, open_place, play_complete
 from tests.kaggle_state import Version
 

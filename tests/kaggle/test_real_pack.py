@@ -14,10 +14,10 @@ from lib.commands.kernel_build import build_kernel
 from lib.commands.on_kaggle.pack import make_pack_cargo
 from lib.commands.on_kaggle.variants import Point
 from lib.kaggle.git_state import GitState
-from lib.kaggle.packs import list_fetched
 from lib.kaggle.push import Cargo
-from lib.kaggle.push_variants import Variant, sweep
 from lib.kaggle.runs_table import fold_events
+from lib.kaggle.sweeps.packs import list_fetched
+from lib.kaggle.sweeps.push_variants import Variant, sweep
 from lib.kernel.recipes.table import make_config
 from lib.synthetic.look_alike import look_alike
 from lib.synthetic.shards import write_shards

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
 from lib.commands.terminal.help_text import KAGGLE, find_group, tell
-from lib.kaggle.packs import split_variant
 from lib.kaggle.runs_table import RUN_KEYS, Run, fold_events
+from lib.kaggle.sweeps.packs import split_variant
 from lib.kaggle.workspace import Workspace
 
 if TYPE_CHECKING:

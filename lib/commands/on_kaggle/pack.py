@@ -14,7 +14,7 @@ from lib.kaggle.git_state import GitState
 
 if TYPE_CHECKING:
     from lib.kaggle.push import Cargo
-    from lib.kaggle.push_variants import Variant
+    from lib.kaggle.sweeps.push_variants import Variant
 
 TOGETHER = 2  # variants in a pack: Kaggle's usual machine has two GPUs
 
@@ -44,7 +44,7 @@ def refuse_unfit(root: Path, groups: Sequence[Group], is_full: bool) -> None:
 
 def make_variants(root: Path, groups: Sequence[Group], git: GitState) -> "list[Variant]":
     """Kernels -> the Variants to push, each built when its turn has come."""
-    from lib.kaggle.push_variants import Variant  # requests is slow to import
+    from lib.kaggle.sweeps.push_variants import Variant  # requests is slow to import
 
     variants = []
     for group in groups:

@@ -10,8 +10,8 @@ from lib.commands.on_kaggle.named_version import Opened, add_version, open_versi
 from lib.commands.on_kaggle.push_entry import add_project_options
 from lib.commands.options import Answer, Command
 from lib.commands.terminal.help_text import KAGGLE, find_group
-from lib.kaggle.packs import split_variant
 from lib.kaggle.projects.project import read_check
+from lib.kaggle.sweeps.packs import split_variant
 
 if TYPE_CHECKING:
     from lib.kaggle.client.submissions import Check

@@ -51,7 +51,7 @@ def _run(options: argparse.Namespace) -> Answer:
 
 def _push_all(options: argparse.Namespace) -> Answer:
     from lib.kaggle.client.session import open_session  # requests is slow to import
-    from lib.kaggle.push_variants import sweep
+    from lib.kaggle.sweeps.push_variants import sweep
 
     work, (_, metadata, git) = open_workspace(options), prepare_push(options)
     points = read_points(options)

@@ -17,10 +17,10 @@ from lib.kaggle.client.kernels import get_status
 from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.metadata import slugify
 from lib.kaggle.metadata_fields import Metadata
-from lib.kaggle.packs import list_fetched
 from lib.kaggle.push import Cargo, push_cargo
 from lib.kaggle.recorded_steps import fetch_and_record
 from lib.kaggle.runs_table import fold_events
+from lib.kaggle.sweeps.packs import list_fetched
 from lib.kaggle.workspace import Workspace
 
 _SESSIONS = 2  # GPU batch sessions that Kaggle runs at once for one user
