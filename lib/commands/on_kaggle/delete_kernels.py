@@ -13,7 +13,7 @@ def delete_kernels(work: Workspace, sweep_id: str, is_agreed: bool) -> Answer:
     """List the kernels of a sweep, ask, and delete them; `is_agreed` answers the question."""
     from lib.kaggle.client.session import open_session  # requests is slow to import
     from lib.kaggle.delete_sweep import delete_swept, find_swept
-    from lib.kaggle.settle import settle_all
+    from lib.kaggle.submit_records import settle_all
 
     metadata = work.read_metadata()
     settle_all(work, wait=True)  # else a kernel whose push was cut off would be left
