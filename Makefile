@@ -69,18 +69,10 @@ $(OLD)/installed: requirements.txt
 	  $$(echo $(OLD)/lib/python3*/site-packages)/all-others.pth
 	touch $@
 
-# Python 3.12 and the torch of Kaggle's image, several gigabytes: make compat PYTHON312=...
-PYTHON312 ?= python3.12
-compat: venv build/small-input  ## the bundle on Python 3.12 with torch 2.8: PYTHON312=...
-	$(PYTHON312) -m venv build/compat
-	build/compat/bin/python -m pip install --quiet --disable-pip-version-check torch==2.8.0 \
-	  torchvision==0.23.0 numpy==1.26.4 pillow==10.4.0 scipy pandas jinja2
-	$(BIN)/python build.py --weights random --set steps=10 --set samples=20 --set trial=20 \
-	  --set sweep=false --set curate=false
-	rm -rf build/demo-compat build/demo-compat.scratch
-	KERNEL_INPUT=build/small-input KERNEL_OUTPUT=build/demo-compat \
-	  build/compat/bin/python -I build/kernel.py
-	$(BIN)/python build.py
+# One environment after another, several gigabytes each, deleted afterwards: PYTHON312=, PYTHON313=
+# name interpreters that are not on the path; COMPAT="--only torch-2.10" runs one.
+compat: venv  ## the bundle with torch 2.8, 2.10 and 2.11 on Python 3.12 and 3.13: COMPAT=...
+	PYTHON312=$(PYTHON312) PYTHON313=$(PYTHON313) $(BIN)/python -m tests.compat $(COMPAT)
 
 # Fashion-MNIST's 60,000 training images as 60 shards of the competition's format (Debian, Ubuntu).
 fashion: venv  ## Fashion-MNIST as 60 shards (Debian, Ubuntu)

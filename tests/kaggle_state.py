@@ -237,6 +237,8 @@ class KaggleState(DataSetDesk):
             versions = self.versions.setdefault(ref, [])
             version = Version(ref, len(versions) + 1, body)
             versions.append(version)
+        if body.get("kernelExecutionType") == "QUICK_SAVE":
+            return version
         if self.play is not None:
             self.play(version)
             return version

@@ -54,6 +54,7 @@ class Metadata:
     id_no: int | None
     unknown_keys: tuple[str, ...]
     session_timeout_s: int | None = None  # of one push; the file has no key for it
+    is_run: bool = True  # False: this push is saved alone; the file has no key for it either
 
     @property
     def ref(self) -> str:

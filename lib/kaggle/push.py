@@ -149,6 +149,7 @@ def _list_facts(metadata: Metadata, cargo: Cargo, source: str, request: str) -> 
         "request_sha256": request,  # of metadata and source
         "label": cargo.label,
         "machine_shape": metadata.machine_shape,
+        **({} if metadata.is_run else {"saved_only": True}),
     }
 
 

@@ -71,10 +71,10 @@ def sweep(
     The same command again goes on where it was: a pushed bundle is not pushed twice.
     """
     waiting = list(zip(name_variants(metadata, variants), variants, strict=True))
-    active, failures = list[tuple[str, int]](), list[str]()
+    active, failures, told = list[tuple[str, int]](), list[str](), set[str]()
     for pause in work.patience.poll(work.patience.run_s * max(1, len(variants))):
         while waiting and len(active) < _SESSIONS:
-            started = _start(work, session, *waiting[0], sweep_id)
+            started = _start(work, session, *waiting[0], sweep_id, told)
             if started is None:
                 break
             waiting.pop(0)
@@ -97,9 +97,17 @@ def sweep(
 
 
 def _start(
-    work: Workspace, session: KaggleSession, named: Metadata, variant: Variant, sweep_id: str
+    work: Workspace,
+    session: KaggleSession,
+    named: Metadata,
+    variant: Variant,
+    sweep_id: str,
+    told: set[str],
 ) -> tuple[str, int] | None:
-    """Push a Variant; return (owner/slug, version), or None where no session is free."""
+    """Push a Variant; return (owner/slug, version), or None where no session is free.
+
+    `told` holds what was said of waiting, which is not said at every try.
+    """
     cargo = variant.make_cargo()
     if sweep_id:
         cargo = replace(cargo, facts={**cargo.facts, "sweep": sweep_id})
@@ -114,7 +122,10 @@ def _start(
     except KaggleError as error:
         if "session count" not in error.got:
             raise
-        log("sweep", f"{named.slug} waits: {error.got}")
+        words = f"{named.slug} waits: {error.got}"
+        if words not in told:
+            told.add(words)
+            log("sweep", words)
         return None
     return pushed.ref, pushed.version
 

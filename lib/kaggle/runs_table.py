@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lib.base.tables import format_table
-from lib.kaggle.client.secrets import clean_line
+from lib.base.terminal import as_printable
 from lib.kaggle.ledger import list_pending, replace_nan
 from lib.kaggle.packs import list_variants, narrow_push
 
@@ -92,7 +92,8 @@ def fold_events(events: Sequence[dict[str, Any]]) -> list[Run]:
     for event in events:
         key, name = (event["ref"], event["version"]), event["event"]
         if name == "push":  # versions of a kernel created anew count from one again
-            latest[key] = _make_runs(event, str(event.get("status") or "PUSHED"))
+            begun = "SAVED" if event.get("saved_only") is True else "PUSHED"
+            latest[key] = _make_runs(event, str(event.get("status") or begun))
             runs += latest[key]
         elif key in latest and name in _TOLD:
             for run in latest[key]:
@@ -136,7 +137,7 @@ def format_runs(runs: Sequence[Run], columns: Sequence[Column], width: int) -> s
     Columns are left out, empty ones first, then cut, until the lines fit; a last line names them.
     """
     shown = list(columns)
-    cells = [[clean_line(column.cell(run), ()) for run in runs] for column in columns]
+    cells = [[as_printable(column.cell(run)) for run in runs] for column in columns]
     gone = []
     while _measure(shown, cells, cut=True) > width:
         worst = _find_worst(shown, cells)

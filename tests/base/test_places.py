@@ -136,7 +136,7 @@ COMMANDS: dict[str, tuple[list[str], str, str]] = {  # words, of which one is th
         f"{name} --entry": ([name, "--entry", "PLACE", *more], "input", "file")
         for name, *more in (
             *(("init", "--owner", "ada"), ("doctor",), ("push",), ("watch",), ("fetch",)),
-            *(("submit", "-m", "x"), ("runs",)),
+            *(("submit", "-m", "x"), ("runs",), ("weights",)),
         )
     },
     "push --path": (["push", "--entry", ENTRY, "--path", "PLACE"], "input", "folder"),

@@ -47,7 +47,7 @@ def call(root: Path, *words: str, code: int = 0) -> tuple[str, str]:
     ended = subprocess.run(
         [sys.executable, "-S", "build.py", *words],
         cwd=root,
-        env={"PATH": os.environ["PATH"], "HOME": str(root)},
+        env={"PATH": os.environ["PATH"], "HOME": str(root), "COLUMNS": "200"},
         capture_output=True,
         text=True,
         check=False,
@@ -118,10 +118,7 @@ def test_output_that_is_a_folder_is_refused(sources: Path) -> None:
     assert "the output is no file" in errors
 
 
-def test_runs_tells_how_each_stands_beside_the_best_before(
-    sources: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
+def test_runs_tells_how_each_stands_beside_the_best_before(sources: Path) -> None:
     table, _ = call(sources, "runs")
     assert "beside best" in table.splitlines()[0]
     rows = [re.split(r"\s{2,}", line) for line in table.splitlines()[1:]]

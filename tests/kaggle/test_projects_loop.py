@@ -182,6 +182,17 @@ def test_json_tells_of_a_run_that_failed_too(prompt: Prompt, project: Path) -> N
     assert "ended as ERROR" in prompt.build("submit", *ENTRY, "-m", "x", code=1)
 
 
+def test_a_version_is_saved_without_a_run(prompt: Prompt, project: Path) -> None:
+    words = ("push", *ENTRY, "--no-run")
+    told = prompt.build(*words, "--json")
+    assert json.loads(told.splitlines()[0])["status"] == "SAVED"
+    assert "saved and not run: start it at https://www.kaggle.com/code/ada/tiny-project" in told
+    (version,) = prompt.server.versions["ada/tiny-project"]
+    assert (version.request["kernelExecutionType"], version.events) == ("QUICK_SAVE", [])
+    assert "leave out --wait" in prompt.build(*words, "--wait", code=2)
+    assert "SAVED" in prompt.build("runs", *ENTRY)
+
+
 def test_options_stand_above_the_table_and_are_kept(prompt: Prompt, project: Path) -> None:
     (project / "kernel-metadata.json").write_text(
         json.dumps({**METADATA, "competition_sources": []})

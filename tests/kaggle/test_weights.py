@@ -17,12 +17,13 @@ from lib.commands.offline.submission_check import check_submission
 from lib.commands.on_kaggle.weights_file import identify
 from lib.kaggle.attach_data_set import attach_data_set
 from lib.kaggle.data_set_content import read_content
+from lib.kaggle.metadata import load_metadata
 from lib.kaggle.metadata_fields import FILE_NAME
 from lib.kaggle.push_data_set import push_data_set
 from lib.kaggle.recorded_steps import fetch_and_record, submit_and_record, watch_and_record
 from lib.kaggle.workspace import Workspace
 from lib.kernel.configuration.config import Config
-from tests.kaggle_place import REF, make_script, open_place
+from tests.kaggle_place import METADATA, REF, make_script, open_place
 from tests.kaggle_prompt import Prompt, open_prompt
 
 DATA_SET = "ada/tiny-weights"
@@ -98,6 +99,21 @@ def test_plain_client_and_the_command_understand_one_another(prompt: Prompt) -> 
     shown = prompt.build("weights", str(folder / "plain.bin"), "--slug", "plain-data")
     assert "ada/plain-data version 2 is this very file: nothing new is sent" in shown
     assert len(record.versions) == 2
+
+
+def test_weights_of_another_project_are_attached_there(prompt: Prompt) -> None:
+    folder = prompt.root.parent / "mine"
+    folder.mkdir()
+    (folder / FILE_NAME).write_text(json.dumps({**METADATA, "enable_internet": False}))
+    (folder / "main.py").write_text("print(1)\n")
+    before = (prompt.root / FILE_NAME).read_text()
+    entry = str(folder / "main.py")
+    shown = prompt.build("weights", write(prompt), "--slug", "my-model", "--entry", entry)
+    assert f"next: python build.py push --entry {entry}" in shown
+    assert load_metadata(folder / FILE_NAME).dataset_sources == ("ada/my-model",)
+    assert (prompt.root / FILE_NAME).read_text() == before
+    assert [e["event"] for e in Workspace(folder).read_ledger()] == ["data_set_sending", "data_set"]
+    assert not (prompt.root / "runs").exists()
 
 
 @pytest.mark.parametrize(

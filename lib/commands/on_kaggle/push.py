@@ -2,9 +2,10 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lib.base.errors import InputError
+from lib.base.errors import InputError, PipelineError
 from lib.base.kaggle_limits import SESSION_MINUTES, WEEK_HOURS
 from lib.base.log import log
 from lib.commands.bundling.bundle import add_bundler_options
@@ -16,6 +17,7 @@ from lib.commands.kernel_options import (
     add_full_option,
     read_config,
 )
+from lib.commands.on_kaggle.named_version import describe_version
 from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
 from lib.commands.on_kaggle.push_entry import (
     Loaded,
@@ -126,6 +128,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add_bundler_options(parser, BUNDLE)
     words = "watch the run until it ends"
     find_group(parser, KAGGLE).add_argument("--wait", action="store_true", help=words)
+    words = "save the version on Kaggle without running it"
+    find_group(parser, KAGGLE).add_argument("--no-run", action="store_true", help=words)
 
 
 def _load_kernel(options: argparse.Namespace) -> Loaded:
@@ -143,19 +147,30 @@ def _run(options: argparse.Namespace) -> int | Answer:
     from lib.kaggle.recorded_steps import watch_and_record
 
     demand_one_kind(options)
+    if options.no_run and options.wait:
+        raise InputError("push", "--no-run leaves nothing to wait for", cure="leave out --wait")
     loaded = load_entry(options) if options.entry is not None else _load_kernel(options)
-    work, metadata, cargo = loaded.work, loaded.metadata, loaded.cargo
+    work, cargo = loaded.work, loaded.cargo
+    metadata = replace(loaded.metadata, is_run=not options.no_run)
+    code, failure = 0, None
     with open_session(work.patience) as session:
         pushed = push_cargo(work, session, metadata, cargo)
-        ended = None
-        if options.wait and (ended := watch_and_record(work, session, pushed.ref, pushed.version)):
-            return ended
-    if ended is None:
+        if options.wait:
+            try:
+                code = watch_and_record(work, session, pushed.ref, pushed.version)
+            except PipelineError as error:
+                if not options.json:
+                    raise
+                failure = error
+    if options.no_run:
+        log("push", f"saved and not run: start it at {pushed.url}")
+    elif not options.wait:
         log("push", f"next: {work.name_command(f'watch {pushed.version}')}")
     if not options.json:
-        return 0
+        return code
+    status = describe_version(work, pushed.ref, pushed.version)["status"]
     facts = {"ref": pushed.ref, "version": pushed.version, "bundle_sha256": cargo.bundle_sha256}
-    return Answer("", {**facts, "status": "PUSHED" if ended is None else "COMPLETE"})
+    return Answer("", {**facts, "status": status}, code, failure)
 
 
 PUSH = Command(

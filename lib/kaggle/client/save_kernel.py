@@ -172,6 +172,7 @@ def _name_arrived(ref: str, version: int) -> Pushed:
 
 def _make_save_request(metadata: Metadata, source: str) -> Any:
     from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelRequest
+    from kagglesdk.kernels.types.kernels_enums import KernelExecutionType
 
     request = ApiSaveKernelRequest()
     request.id = metadata.id_no
@@ -193,4 +194,6 @@ def _make_save_request(metadata: Metadata, source: str) -> Any:
     request.docker_image = metadata.docker_image or None
     request.machine_shape = metadata.machine_shape or None
     request.session_timeout_seconds = metadata.session_timeout_s
+    if not metadata.is_run:
+        request.kernel_execution_type = KernelExecutionType.QUICK_SAVE
     return request
