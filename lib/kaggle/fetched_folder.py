@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from lib.base.errors import PipelineError
+from lib.base.file_lock import lock, open_lock_file
 from lib.base.files import copy_file, read_json, sha256_file
 from lib.base.log import log
 from lib.base.run_files import MANIFEST
-from lib.kaggle.file_lock import lock, open_lock_file
 from lib.kaggle.output_names import may_be_written
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lib.base.disk_errors import explain_disk
+from lib.base.file_lock import lock, lock_to_read
 from lib.base.log import log
-from lib.kaggle.file_lock import lock, lock_to_read
 
 LEDGER = Path("runs") / "ledger.jsonl"  # relative to the repository's root
 PUSH, SUBMIT = "push", "submit"  # kinds of calls that have an intent each
@@ -83,6 +83,13 @@ def list_lost(events: Sequence[dict[str, Any]], kind: str = PUSH) -> list[dict[s
         for key, each in intents.items()
         if key in given_up - done and read_age(each) < _LATEST_S
     ]
+
+
+def is_settled(events: Sequence[dict[str, Any]]) -> bool:
+    """Tell whether the events leave no push and no submission to look up on Kaggle."""
+    return not any(
+        each(events, kind) for kind in (PUSH, SUBMIT) for each in (list_pending, list_lost)
+    )
 
 
 def list_later(events: Sequence[dict[str, Any]], intent: dict[str, Any]) -> list[dict[str, Any]]:

@@ -234,13 +234,25 @@ def submit_and_record(
         else:
             log("submit", "that is this submission: nothing new is sent")
         record_submission(work, ref, version, number, facts)
+    told = {"ref": ref, "version": version, **tag, "submission": number}
+    shown = _record_score(work, session, ref, version, number, tag)
+    return {**told, "csv_sha256": checked.sha256, **shown}
+
+
+def _record_score(
+    work: Workspace,
+    session: KaggleSession,
+    ref: str,
+    version: int,
+    number: int,
+    tag: dict[str, str],
+) -> dict[str, Any]:
+    """Wait for a submission's scores and record them; return status and scores, None: not shown."""
     score = wait_for_score(session, number)
     shown = {"public": score.public, "private": score.private}
     work.record("score", ref, version, submission=number, result=score.status, **shown, **tag)
     _tell_score(score)
-    told = {"ref": ref, "version": version, **tag, "submission": number}
-    told["csv_sha256"] = checked.sha256
-    return {**told, "status": score.status, **{key: shown[key] or None for key in shown}}
+    return {"status": score.status, **{key: shown[key] or None for key in shown}}
 
 
 def _make_mark(ref: str, version: int, variant: str, as_kernel: bool, checked: Checked) -> str:

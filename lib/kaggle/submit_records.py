@@ -14,6 +14,7 @@ from lib.kaggle.client.late_effects import Journal, look_for
 from lib.kaggle.client.session import KaggleSession, open_session
 from lib.kaggle.client.submissions import Score, list_submissions
 from lib.kaggle.ledger import NEVER, SUBMIT, list_lost, list_pending, read_age
+from lib.kaggle.push_records import settle_pushes
 from lib.kaggle.workspace import Workspace
 
 _OWN = ("time", "event", "ref", "version", "known")  # of the intent alone
@@ -75,6 +76,15 @@ def settle_submissions(work: Workspace) -> None:
         except PipelineError as error:
             log("submit", f"whether it arrived is not known yet: {error.what}, {error.got}")
             log("submit", "the next submit, runs or watch looks again")
+
+
+def settle_all(work: Workspace, wait: bool = False) -> None:
+    """Look up pushes and submissions that were cut off or given up; raise no error.
+
+    `wait` looks for a push that was cut off until its window ends, else all are looked for once.
+    """
+    settle_pushes(work, wait)
+    settle_submissions(work)
 
 
 def look_once(work: Workspace, session: KaggleSession) -> None:

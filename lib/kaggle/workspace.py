@@ -10,10 +10,10 @@ from typing import Any
 
 from lib.base.disk_errors import explain_disk
 from lib.base.errors import InputError
+from lib.base.file_lock import lock, open_lock_file
 from lib.base.log import log
 from lib.base.run_files import SUBMISSION
 from lib.kaggle.client.timeouts import Patience
-from lib.kaggle.file_lock import lock, open_lock_file
 from lib.kaggle.ledger import LEDGER, append_event, read_events
 from lib.kaggle.metadata import PLACEHOLDER_OWNER, demand_owner, take_form
 from lib.kaggle.metadata_fields import FILE_NAME, Metadata, parse_metadata, read_fields

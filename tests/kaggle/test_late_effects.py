@@ -14,11 +14,10 @@ from lib.base.errors import PipelineError
 from lib.base.files import sha256_bytes, sha256_file
 from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.client.submissions import Checked
-from lib.kaggle.ledger import SUBMIT, list_lost, list_pending, read_age
+from lib.kaggle.ledger import SUBMIT, is_settled, list_lost, list_pending, read_age
 from lib.kaggle.push_records import settle_pushes
 from lib.kaggle.recorded_steps import fetch_and_record, submit_and_record
-from lib.kaggle.settle import is_settled, settle_all
-from lib.kaggle.submit_records import settle_submissions
+from lib.kaggle.submit_records import settle_all, settle_submissions
 from tests.kaggle_place import QUICK, REF, Place, find_bundle, open_place, play_complete
 from tests.kaggle_state import COMPETITION, Version
 

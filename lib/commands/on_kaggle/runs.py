@@ -19,6 +19,7 @@ from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
 from lib.commands.on_kaggle.runs_export import EXPORTS, export_csv
 from lib.commands.options import Command
 from lib.commands.terminal.help_text import KAGGLE, OUTPUT, find_group, find_width
+from lib.kaggle.ledger import is_settled
 from lib.kaggle.runs_table import (
     SCORES,
     Column,
@@ -29,7 +30,6 @@ from lib.kaggle.runs_table import (
     rank_runs,
     show_number,
 )
-from lib.kaggle.settle import is_settled, settle_all
 from lib.kaggle.workspace import Workspace
 from lib.kernel.configuration.aliases import modernise_config
 from lib.kernel.configuration.configure import differences
@@ -178,6 +178,8 @@ def _settle(work: Workspace) -> None:
     """Look up pending pushes on Kaggle, or print why that is impossible."""
     try:
         with explain_missing("push", "Kaggle cannot be asked, for a package is not installed"):
+            from lib.kaggle.submit_records import settle_all  # requests is slow to import
+
             settle_all(work)
     except InputError as error:
         log("push", f"whether it arrived is not known yet: {error.what}, got {error.got}")

@@ -1,4 +1,4 @@
-"""lib.kaggle.file_lock: one holder at a time, and no need of what only Unix has."""
+"""lib.base.file_lock: one holder at a time, and no need of what only Unix has."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.kaggle.file_lock import lock, open_lock_file
+from lib.base.file_lock import lock, open_lock_file
 
 ROOT = Path(__file__).resolve().parents[2]
 _WITHOUT_FCNTL = """
@@ -32,7 +32,7 @@ def test_second_holder_is_kept_out_until_the_file_is_closed(tmp_path: Path) -> N
 
 
 def test_killed_holder_leaves_no_lock(tmp_path: Path) -> None:
-    words = "import sys; from pathlib import Path; from lib.kaggle.file_lock import *\n"
+    words = "import sys; from pathlib import Path; from lib.base.file_lock import *\n"
     words += "file = open_lock_file(Path(sys.argv[1])); lock(file); print('held', flush=True)\n"
     words += "sys.stdin.read()"
     path = tmp_path / "lock"

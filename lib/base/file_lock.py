@@ -1,7 +1,7 @@
 """Lock a file for one process at a time, on Linux, macOS and Windows.
 
-The lock belongs to the open file, and ends when that is closed or its process ends. lib/base has a
-lock for the kernel, which runs on Linux and without packages of ours.
+The lock belongs to the open file, and ends when that is closed or its process ends. The other one,
+lock_file, is the kernel's, which runs on Linux and without packages of ours.
 """
 
 from contextlib import suppress
