@@ -8,7 +8,7 @@ import pytest
 from lib.commands.offline.submission_check import check_submission
 from lib.kaggle.client.cures import find_cure
 from lib.kaggle.client.errors import KaggleError
-from lib.kaggle.recorded_steps import submit_and_record
+from lib.kaggle.submit_run import submit_and_record
 from tests.kaggle_place import REF, Place, make_outputs, make_script, open_place
 from tests.kaggle_state import COMPETITION, Version
 

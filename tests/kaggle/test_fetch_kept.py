@@ -14,8 +14,9 @@ from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.client.kernels import OutputFile
 from lib.kaggle.fetch import fetch_version
 from lib.kaggle.output_names import check_names, choose_files
-from lib.kaggle.recorded_steps import fetch_and_record, submit_and_record
+from lib.kaggle.recorded_steps import fetch_and_record
 from lib.kaggle.runs_table import fold_events
+from lib.kaggle.submit_run import submit_and_record
 from tests.kaggle.test_fetch import finish, list_files
 from tests.kaggle_place import REF, SLUG, Place, make_outputs, open_place, play_complete
 

@@ -16,8 +16,9 @@ from lib.commands.offline.submission_check import check_submission
 from lib.commands.on_kaggle.push import describe_kernel
 from lib.kaggle.git_state import GitState
 from lib.kaggle.push import Cargo, push_cargo
-from lib.kaggle.recorded_steps import fetch_and_record, submit_and_record, watch_and_record
+from lib.kaggle.recorded_steps import fetch_and_record, watch_and_record
 from lib.kaggle.runs_table import Run, fold_events
+from lib.kaggle.submit_run import submit_and_record
 from lib.kernel.metrics.inception import load_inception
 from lib.kernel.recipes.table import make_config
 from lib.synthetic.look_alike import look_alike

@@ -13,7 +13,7 @@ from lib.base.errors import InputError
 from lib.commands.offline.submission_check import check_submission
 from lib.kaggle.client.credentials import find_credentials, is_private, list_secrets
 from lib.kaggle.client.secrets import clean_line, find_secrets, hide_queries, refuse_secrets
-from lib.kaggle.recorded_steps import submit_and_record
+from lib.kaggle.submit_run import submit_and_record
 from tests.kaggle_place import REF, Place, make_script, open_place, play_complete
 from tests.kaggle_state import KEY, TOKEN, USER
 

@@ -13,7 +13,7 @@ import pytest
 
 from lib.base.errors import InputError, PipelineError
 from lib.commands.offline.submission_check import check_submission
-from lib.kaggle import recorded_steps
+from lib.kaggle import submit_run
 from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.client.submissions import (
     Checked,
@@ -22,8 +22,9 @@ from lib.kaggle.client.submissions import (
     submit_file,
     wait_for_score,
 )
-from lib.kaggle.recorded_steps import fetch_and_record, submit_and_record, watch_and_record
+from lib.kaggle.recorded_steps import fetch_and_record, watch_and_record
 from lib.kaggle.runs_table import fold_events
+from lib.kaggle.submit_run import submit_and_record
 from tests.kaggle_desk import SIGNATURE, score
 from tests.kaggle_place import REF, Place, make_script, open_place, play_complete
 from tests.kaggle_state import COMPETITION
@@ -141,7 +142,7 @@ def test_two_submits_at_the_same_moment_send_one_file(
             both.wait(timeout=1.0)
         return found
 
-    monkeypatch.setattr(recorded_steps, "find_submission", look_together)
+    monkeypatch.setattr(submit_run, "find_submission", look_together)
     with ThreadPoolExecutor(2) as threads:
         for done in [threads.submit(submit, finished) for _ in range(2)]:
             done.result()

@@ -20,7 +20,8 @@ from lib.kaggle.data_set_content import read_content
 from lib.kaggle.metadata import load_metadata
 from lib.kaggle.metadata_fields import FILE_NAME
 from lib.kaggle.push_data_set import push_data_set
-from lib.kaggle.recorded_steps import fetch_and_record, submit_and_record, watch_and_record
+from lib.kaggle.recorded_steps import fetch_and_record, watch_and_record
+from lib.kaggle.submit_run import submit_and_record
 from lib.kaggle.workspace import Workspace
 from lib.kernel.configuration.config import Config
 from tests.kaggle_place import METADATA, REF, make_script, open_place

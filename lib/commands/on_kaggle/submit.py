@@ -45,7 +45,7 @@ def _choose_check(options: argparse.Namespace, opened: Opened) -> "Check":
 
 
 def _run(options: argparse.Namespace) -> int | Answer:
-    from lib.kaggle.recorded_steps import submit_and_record  # requests is slow to import
+    from lib.kaggle.submit_run import submit_and_record  # requests is slow to import
 
     if options.entry is None and (options.check or options.competition):
         cure = "add --entry X.py, or leave them out"

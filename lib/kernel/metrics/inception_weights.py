@@ -32,10 +32,8 @@ def find_weights(
 ) -> Path:
     """(name, leading hex digits of the sha256, --weights, input folder) -> the weights file.
 
-    Tried in this order: the given file, any folder of the attached data sets, torch's cache, a
-    download into that cache from `url`, else from torchvision's own address of that name.
-    Of several attached files the first one by path is taken whose hash is right; one whose hash
-    differs is named and passed over.
+    Tried in this order: the given file, the attached data sets, torch's cache, a download from
+    `url`, else from torchvision's address. Files with another hash are named and passed over.
     """
     cache = Path(torch.hub.get_dir()) / "checkpoints" / file_name
     url = url or _DOWNLOADS.get(file_name)
@@ -55,9 +53,8 @@ def find_weights(
         for path in found:
             digest = sha256_file(path)
             if digest.startswith(sha256.lower()):
-                log("weights", f"{file_name} from {place} (sha256 {digest[:8]} as expected)")
-                if len(found) > 1:
-                    log("weights", f"of {len(found)} such files, by path the first right: {path}")
+                which = f", by path the first right of {len(found)}: {path}" if found[1:] else ""
+                log("weights", f"{file_name} from {place} (sha256 {digest[:8]} as expected){which}")
                 return path
             tried.append(f"{path} has sha256 {digest[: max(len(sha256), 8)]}, not {sha256}")
             log("weights", f"passed over {tried[-1]}")
