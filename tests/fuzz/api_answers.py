@@ -20,7 +20,7 @@ from typing import Any
 from lib.base.errors import PipelineError
 from lib.commands.on_kaggle import doctor_checks
 from lib.kaggle.client.kernels import find_latest_version, get_status, list_outputs
-from lib.kaggle.client.save_kernel import find_arrived, push_kernel
+from lib.kaggle.client.save_kernel import VersionSearch, push_kernel
 from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.client.submissions import (
     count_left,
@@ -46,7 +46,7 @@ STEPS: dict[str, Step] = {
     "status": lambda session, work: get_status(session, REF, 1),
     "outputs": lambda session, work: list_outputs(session, REF, 1),
     "latest": lambda session, work: find_latest_version(session, REF),
-    "arrived": lambda session, work: find_arrived(session, REF, "x", 0),
+    "arrived": lambda session, work: VersionSearch(session, REF, "x", 0).look(),
     "push": lambda session, work: push_kernel(session, _METADATA, "print(1)", 0),
     "find": lambda session, work: find_submission(session, COMPETITION, "[mark]"),
     "left": lambda session, work: count_left(session, COMPETITION),

@@ -28,6 +28,7 @@ HASTY = Patience(
     grace_s=0.0,
     run_s=0.002,
     score_s=0.002,
+    settle_s=0.0,
 )
 
 
