@@ -22,7 +22,11 @@ USER, KEY = "ada", "feedface0123456789abcdef00c0ffee"
 PAIR = "YWRhOmZlZWRmYWNlMDEyMzQ1Njc4OWFiY2RlZjAwYzBmZmVl"  # base64 of USER:KEY
 SECRETS = (KEY, PAIR)
 HASTY = Patience(
-    *(1.0, 1.0, 2, 0.0, 0.0),
+    connect_s=1.0,
+    answer_s=1.0,
+    attempts=2,
+    pause_s=0.0,
+    longest_pause_s=0.0,
     poll_s=0.0,
     longest_poll_s=0.0,
     grace_s=0.0,
