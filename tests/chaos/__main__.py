@@ -24,6 +24,8 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
     each = -(-options.kills // options.runs)
+    # A shell's background job ignores Ctrl-C, and so would the runs that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
         print(f"chaos: seed {options.seed}, {options.kills} kills, {each} a run", flush=True)
