@@ -78,7 +78,7 @@ def _check_words(options: argparse.Namespace) -> None:
 
 WEIGHTS = Command(
     "weights",
-    "put Inception's weights or a checkpoint on Kaggle, private, and attach it",
+    "put weights on Kaggle as a private data set, attach it",
     _add_options,
     _run,
     (
