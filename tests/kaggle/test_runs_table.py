@@ -106,8 +106,11 @@ def test_a_line_of_an_odd_kernel_takes_no_other_with_it(work: Workspace, ref: st
     list_runs(work).encode()
 
 
-def test_the_usual_table_fits_a_hundred_columns(work: Workspace) -> None:
+def test_the_usual_table_fits_a_hundred_columns(
+    work: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It was over 220 columns wide, with whole paths in it."""
+    monkeypatch.setenv("COLUMNS", "100")
     given = ["weights=/home/ada/some/where/deep/inception.pth", "lr=5e-4", "depth=12"]
     for version in range(1, 13):
         facts = {"recipe": "first-seed", "overrides": given[: version % 4], "commit": "c" * 40}
@@ -123,7 +126,10 @@ def test_the_usual_table_fits_a_hundred_columns(work: Workspace) -> None:
     assert all("12.34567" in line for line in lines[1:13])
 
 
-def test_a_sweep_of_kernels_keeps_their_names(work: Workspace) -> None:
+def test_a_sweep_of_kernels_keeps_their_names(
+    work: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
     for number in range(4):
         ref = f"{LONG}-pixel-lr-{number}e-4-depth-4"
         facts = {"recipe": "pixel", "overrides": [f"lr={number}e-4", "depth=4"]}
