@@ -20,7 +20,7 @@ from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.push import Cargo, push_cargo
 from lib.kaggle.recorded_steps import fetch_and_record
 from lib.kaggle.runs_table import fold_events
-from lib.kaggle.sweeps.packs import list_fetched
+from lib.kaggle.sweeps.packs import list_fetched, list_variants
 from lib.kaggle.workspace import Workspace
 
 _SESSIONS = 2  # GPU batch sessions that Kaggle runs at once for one user
@@ -114,7 +114,8 @@ def _start(
     digest = sha256_file(cargo.source)
     for run in fold_events(work.read_ledger()):
         same = run.ref == named.ref and run.push.get("source_sha256") == digest
-        if same and run.status in ("PUSHED", "COMPLETE"):
+        shape = run.push.get("machine_shape", named.machine_shape)  # old ledgers lack it
+        if same and shape == named.machine_shape and run.status in ("PUSHED", "COMPLETE"):
             log("sweep", f"{named.slug} version {run.version} runs this script already")
             return run.ref, run.version
     try:
@@ -145,6 +146,16 @@ def _look(work: Workspace, session: KaggleSession, ref: str, version: int) -> li
     try:
         fetch_and_record(work, session, ref, version)
     except PipelineError as error:
-        return [f"{error.what}: {error.got}"]
+        return _name_failures(work, session, ref, version, f"{error.what}: {error.got}")
     found = list_fetched(work.locate_run(ref, version))
-    return [f"{one.name}: {one.error}" for one in found if not one.is_valid]
+    return [f"{one.name}: {session.clean(one.error)}" for one in found if not one.is_valid]
+
+
+def _name_failures(
+    work: Workspace, session: KaggleSession, ref: str, version: int, reason: str
+) -> list[str]:
+    """Return what went wrong in a version that failed as a whole, for each of its variants."""
+    found = list_fetched(work.locate_run(ref, version))
+    own = {one.name: session.clean(one.error) for one in found if not one.is_valid}
+    names = list_variants(work.find_push(ref, version))
+    return [f"{name}: {own.get(name, reason)}" for name in names] or [reason]
