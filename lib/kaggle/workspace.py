@@ -105,11 +105,13 @@ class Workspace:
         """Find a kernel's latest version in the ledger; 0 for none.
 
         Versions of a kernel made anew count from one again, so it is that of the last push, but
-        one that turned up late may be older than the last.
+        one that turned up late may be older than the last. A deleted kernel has none.
         """
         last = 0
         for event in self.read_ledger():
-            if event["event"] == "push" and event["ref"] == ref:
+            if event["event"] == "delete" and event["ref"] == ref:
+                last = 0
+            elif event["event"] == "push" and event["ref"] == ref:
                 number = event["version"]
                 last = max(last, number) if event.get("late") else number
         return last

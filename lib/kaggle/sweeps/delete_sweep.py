@@ -101,6 +101,8 @@ def _tell_why_kept(
     released = set()
     for event in events:
         if event["ref"] == ref and event["event"] == "push":
+            if not event.get("late") and any(e["version"] >= event["version"] for e in pushes):
+                pushes.clear()  # it was deleted by hand
             pushes.append(event)
         elif event["ref"] == ref and event["event"] == "delete":
             pushes.clear()  # a kernel made anew has none of the former versions
@@ -111,9 +113,8 @@ def _tell_why_kept(
         if owner != sweep_id and owner not in released:
             whose = f"sweep {owner}" if owner else "a push of its own"
             return f"version {push['version']} is of {whose}"
-    if latest > max((push["version"] for push in pushes), default=0):
-        return f"version {latest} was not pushed from here"
-    return ""
+    foreign = set(range(1, latest + 1)) - {push["version"] for push in pushes}
+    return f"version {min(foreign)} was not pushed from here" if foreign else ""
 
 
 def _find_running(session: KaggleSession, ref: str, version: int) -> str:
