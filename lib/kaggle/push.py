@@ -121,7 +121,7 @@ def _push(
 ) -> Pushed:
     """Push a script as a new version; record it in the ledger before and after."""
     ref, push_id = metadata.ref, ""
-    before = _find_before(work, session, ref)
+    before = find_newest_version(work, session, ref)
     kept = work.locate_source(facts["source_sha256"])
     with explain_disk("push", "the script cannot be kept, so it was not pushed", kept):
         write_text(kept, source)
@@ -139,11 +139,11 @@ def _push(
     return _demand_faultless(pushed)
 
 
-def _find_before(work: Workspace, session: KaggleSession, ref: str) -> int:
-    """Find the version that a kernel's next one comes after; 0 for a kernel that is not there.
+def find_newest_version(work: Workspace, session: KaggleSession, ref: str) -> int:
+    """Find the latest version that a kernel has on Kaggle; 0 for a kernel that is not there.
 
     Kaggle may not name the latest, so the ledger's last one counts while it has a status. Without
-    one the kernel was deleted: the push, and each later search for it, begins at version 1.
+    one the kernel was deleted: a push, and each later search for it, begins at version 1.
     """
     if latest := find_latest_version(session, ref):
         return latest

@@ -135,6 +135,14 @@ def test_a_kernel_that_holds_other_versions_stays(place: Place, foreign: str) ->
         assert delete(place, "bbbb0002") == {OURS[0]: "deleted"}
 
 
+def test_a_kernel_whose_versions_kaggle_does_not_name_is_not_gone(place: Place) -> None:
+    """The ledger would say that it was deleted, and the next sweep would push it twice."""
+    run_sweep(place, "aaaa0001", count=1)
+    place.server.fail("GetKernel", code=404, times=1)
+    assert delete(place, "aaaa0001") == {OURS[0]: "deleted"}
+    assert place.server.versions == {}
+
+
 @pytest.mark.parametrize("is_anew", [False, True], ids=["", "made anew"])
 def test_a_version_that_was_saved_between_two_of_the_sweep_stays(
     place: Place, is_anew: bool

@@ -14,9 +14,19 @@ from lib.base.terminal import as_printable
 from lib.kaggle.client.secrets import clean_words
 from lib.kaggle.client.submissions import Checked
 from lib.kaggle.push import Cargo, choose_machine
+from lib.kaggle.runs_table import fold_events
 from lib.kaggle.submit_run import submit_and_record
+from lib.kaggle.sweeps.delete_sweep import delete_swept, find_swept
 from lib.kaggle.sweeps.push_variants import Variant, sweep
-from tests.kaggle_place import REF, Place, find_bundle, make_script, open_place, play_complete
+from tests.kaggle_place import (
+    QUICK,
+    REF,
+    Place,
+    find_bundle,
+    make_script,
+    open_place,
+    play_complete,
+)
 from tests.kaggle_state import KEY, Version
 
 OURS = f"{REF}-pixel-lr-1e-4"
@@ -99,3 +109,31 @@ def test_what_a_variant_says_of_its_error_goes_through_the_door(place: Place, wo
     assert caught.value.got == said
     assert KEY not in said
     assert "\x1b" not in said
+
+
+@pytest.mark.parametrize("is_pack", [False, True])
+def test_a_sweep_whose_kernel_was_deleted_ends_soon_and_can_be_made_anew(
+    place: Place, is_pack: bool
+) -> None:
+    """It asked for hours, for a kernel that is new may be invisible, too."""
+    if is_pack:
+        place.server.play = lambda version: play_small(version, dict.fromkeys(NAMES, ""))
+    quick = replace(place, work=replace(place.work, patience=replace(QUICK, grace_s=0.1)))
+    run_sweep(quick, is_pack=is_pack)
+    run_sweep(quick, "NvidiaTeslaP100", is_pack=is_pack)
+    place.server.versions.clear()
+    failures = run_sweep(quick, is_pack=is_pack)
+    assert len(failures) == 1 + is_pack
+    assert all("version 1 is not on Kaggle (HTTP 404" in failure for failure in failures)
+    assert place.server.count("SaveKernel") == 2
+    kernels = find_swept(place.work, place.session, place.metadata, "aaaa0001")
+    assert delete_swept(place.work, place.session, "aaaa0001", kernels) == {OURS: "gone"}
+    assert {run.status for run in fold_events(place.work.read_ledger())} == {"DELETED"}
+    assert run_sweep(quick, is_pack=is_pack) == []
+    assert place.server.count("SaveKernel") == 3
+
+
+def test_a_kernel_that_is_invisible_at_first_is_waited_for(place: Place) -> None:
+    place.server.fail("GetKernelSessionStatus", code=404, times=3)
+    assert run_sweep(place) == []
+    assert place.server.count("SaveKernel") == 1

@@ -12,9 +12,10 @@ from lib.base.errors import InputError
 from lib.base.log import log
 from lib.kaggle.client.delete_kernel import delete_kernel
 from lib.kaggle.client.errors import KaggleError
-from lib.kaggle.client.kernels import find_latest_version, get_status
+from lib.kaggle.client.kernels import get_status
 from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.metadata_fields import Metadata
+from lib.kaggle.push import find_newest_version
 from lib.kaggle.workspace import Workspace
 
 
@@ -65,7 +66,7 @@ def find_swept(
         raise InputError("sweep", "no push of that sweep is recorded", got=sweep_id, cure=cure)
     found = []
     for ref in sweeps[sweep_id]:
-        latest = find_latest_version(session, ref)
+        latest = find_newest_version(work, session, ref)
         kept = _tell_why_kept(events, metadata, sweep_id, ref, latest)
         running = _find_running(session, ref, latest) if latest else ""
         found.append(SweptKernel(ref, latest, running, kept))

@@ -70,6 +70,7 @@ def sweep(
 
     The same command again goes on where it was: a pushed bundle is not pushed twice.
     """
+    look = _Look(work, session, sweep_id)
     waiting = list(zip(name_variants(metadata, variants), variants, strict=True))
     active, failures, told = list[tuple[str, int]](), list[str](), set[str]()
     for pause in work.patience.poll(work.patience.run_s * max(1, len(variants))):
@@ -81,7 +82,7 @@ def sweep(
             active += [started] if started not in active else []
         before = len(active)
         for run in list(active):
-            if (ended := _look(work, session, *run)) is not None:
+            if (ended := look.look(*run)) is not None:
                 active.remove(run)
                 failures += ended
         if not waiting and not active:
@@ -131,31 +132,53 @@ def _start(
     return pushed.ref, pushed.version
 
 
-def _look(work: Workspace, session: KaggleSession, ref: str, version: int) -> list[str] | None:
-    """Look at a run; return None while it lasts, then what went wrong in it, once it is fetched."""
-    try:
-        status = get_status(session, ref, version)
-    except KaggleError as error:
-        if error.passing or error.code in (403, 404):  # a new kernel may be invisible at first
+class _Look:
+    """Looks at the runs of a sweep, and remembers since when Kaggle shows none of a version."""
+
+    def __init__(self, work: Workspace, session: KaggleSession, sweep_id: str) -> None:
+        self._work = work
+        self._session = session
+        self._sweep_id = sweep_id
+        self._missing_since: dict[tuple[str, int], float] = {}
+
+    def look(self, ref: str, version: int) -> list[str] | None:
+        """Look at a run; return None while it lasts, then, once it is fetched, its failures."""
+        try:
+            status = get_status(self._session, ref, version)
+        except KaggleError as error:
+            if error.passing:
+                return None
+            if error.code not in (403, 404):
+                raise
+            return self._wait_for(ref, version, error.got)
+        self._missing_since.pop((ref, version), None)
+        if not status.is_terminal:
             return None
-        raise
-    if not status.is_terminal:
-        return None
-    log("sweep", f"{ref} version {version}: {status.name}")
-    work.record("status", ref, version, status=status.name, message=status.message)
-    try:
-        fetch_and_record(work, session, ref, version)
-    except PipelineError as error:
-        return _name_failures(work, session, ref, version, f"{error.what}: {error.got}")
-    found = list_fetched(work.locate_run(ref, version))
-    return [f"{one.name}: {session.clean(one.error)}" for one in found if not one.is_valid]
+        log("sweep", f"{ref} version {version}: {status.name}")
+        facts = {"status": status.name, "message": status.message}
+        self._work.record("status", ref, version, **facts)
+        try:
+            fetch_and_record(self._work, self._session, ref, version)
+        except PipelineError as error:
+            return self._name_failures(ref, version, f"{error.what}: {error.got}")
+        found = list_fetched(self._work.locate_run(ref, version))
+        return [
+            f"{one.name}: {self._session.clean(one.error)}" for one in found if not one.is_valid
+        ]
 
+    def _wait_for(self, ref: str, version: int, got: str) -> list[str] | None:
+        """Wait for a version that Kaggle does not show; a new kernel may be invisible at first."""
+        now, grace_s = time.monotonic(), self._work.patience.grace_s
+        if now < self._missing_since.setdefault((ref, version), now) + grace_s:
+            return None
+        reason = f"{ref} version {version} is not on Kaggle ({got}): was its kernel deleted?"
+        again = self._work.name_command(f"sweep --delete {self._sweep_id or 'ID'}")
+        log("sweep", f"{reason} {again} forgets it, and then the sweep pushes it anew")
+        return self._name_failures(ref, version, reason)
 
-def _name_failures(
-    work: Workspace, session: KaggleSession, ref: str, version: int, reason: str
-) -> list[str]:
-    """Return what went wrong in a version that failed as a whole, for each of its variants."""
-    found = list_fetched(work.locate_run(ref, version))
-    own = {one.name: session.clean(one.error) for one in found if not one.is_valid}
-    names = list_variants(work.find_push(ref, version))
-    return [f"{name}: {own.get(name, reason)}" for name in names] or [reason]
+    def _name_failures(self, ref: str, version: int, reason: str) -> list[str]:
+        """Return what went wrong in a version that failed as a whole, for each of its variants."""
+        found = list_fetched(self._work.locate_run(ref, version))
+        own = {one.name: self._session.clean(one.error) for one in found if not one.is_valid}
+        names = list_variants(self._work.find_push(ref, version))
+        return [f"{name}: {own.get(name, reason)}" for name in names] or [reason]
