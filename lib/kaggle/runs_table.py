@@ -54,7 +54,7 @@ class Run:
     @property
     def label(self) -> str:
         """What its project calls it."""
-        return str(self.push.get("label") or self.push.get("recipe") or "")
+        return str(self.push.get("label") or "")
 
     def read(self, column: str) -> float | None:
         """The name of a column -> the number in it; None for anything else."""

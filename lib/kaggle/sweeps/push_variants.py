@@ -31,8 +31,8 @@ _TITLE_CHARACTERS = 50
 class Variant:
     """What one kernel of the sweep runs."""
 
-    recipe: str
-    overrides: tuple[str, ...]  # "key=value", of the keys that vary
+    label: str  # its name begins with it
+    words: tuple[str, ...]  # what tells it from the others, such as "key=value"
     make_cargo: Callable[[], Cargo]  # called late, because all builds write the same file
 
 
@@ -51,10 +51,10 @@ def name_variants(metadata: Metadata, variants: Sequence[Variant]) -> list[Metad
 
 def name_variant(metadata: Metadata, variant: Variant, is_marked: bool = False) -> Metadata:
     """(Metadata of the main kernel, Variant) -> Metadata with the variant's own title and slug."""
-    words = re.sub(r"[^A-Za-z0-9]+", " ", " ".join([variant.recipe, *variant.overrides])).strip()
+    words = re.sub(r"[^A-Za-z0-9]+", " ", " ".join([variant.label, *variant.words])).strip()
     title = f"{metadata.title} {words}"
     if len(title) > _TITLE_CHARACTERS or is_marked:
-        mark = sha256_bytes(repr((variant.recipe, variant.overrides)).encode())[:8]
+        mark = sha256_bytes(repr((variant.label, variant.words)).encode())[:8]
         title = f"{metadata.title[: _TITLE_CHARACTERS - 9].rstrip()} {mark}"
     return replace(metadata, title=title, slug=slugify(title), id_no=None)
 
