@@ -11,7 +11,7 @@ from lib.base.errors import InputError, PipelineError
 from lib.base.files import sha256_bytes, write_text
 from lib.base.log import log
 from lib.kaggle.client.account import explain_owner
-from lib.kaggle.client.kernels import find_latest_version
+from lib.kaggle.client.kernels import find_latest_version, has_status
 from lib.kaggle.client.late_effects import Journal
 from lib.kaggle.client.save_kernel import Pushed, push_kernel
 from lib.kaggle.client.secrets import refuse_secrets
@@ -121,7 +121,7 @@ def _push(
 ) -> Pushed:
     """Push a script as a new version; record it in the ledger before and after."""
     ref, push_id = metadata.ref, ""
-    before = find_latest_version(session, ref) or work.find_last_version(ref)
+    before = find_newest_version(work, session, ref)
     kept = work.locate_source(facts["source_sha256"])
     with explain_disk("push", "the script cannot be kept, so it was not pushed", kept):
         write_text(kept, source)
@@ -137,6 +137,18 @@ def _push(
     _tell(pushed, cargo)
     record_push(work, push_id, pushed, facts)
     return _demand_faultless(pushed)
+
+
+def find_newest_version(work: Workspace, session: KaggleSession, ref: str) -> int:
+    """Find the latest version that a kernel has on Kaggle; 0 for a kernel that is not there.
+
+    Kaggle may not name the latest, so the ledger's last one counts while it has a status. Without
+    one the kernel was deleted: a push, and each later search for it, begins at version 1.
+    """
+    if latest := find_latest_version(session, ref):
+        return latest
+    last = work.find_last_version(ref)
+    return last if last and has_status(session, ref, last) else 0
 
 
 def _list_facts(metadata: Metadata, cargo: Cargo, source: str, request: str) -> dict[str, Any]:

@@ -22,7 +22,6 @@ _TOLD = (
     "submit",
     "unsubmitted",
     "score",
-    "delete",
 )  # about a version
 _MAKES_A_ROW = ("fetch", "submit", "score")  # also where the version was pushed elsewhere
 _KERNEL = "kernel"  # the title of the column that names it
@@ -55,7 +54,7 @@ class Run:
     @property
     def label(self) -> str:
         """What its project calls it."""
-        return str(self.push.get("label") or self.push.get("recipe") or "")
+        return str(self.push.get("label") or "")
 
     def read(self, column: str) -> float | None:
         """The name of a column -> the number in it; None for anything else."""
@@ -86,7 +85,8 @@ def fold_events(events: Sequence[dict[str, Any]]) -> list[Run]:
     A push that was cut off before Kaggle's answer has the status UNSETTLED. A version that was
     pushed elsewhere is there once it was fetched or submitted here.
     """
-    runs = [run for event in list_pending(events) for run in _make_runs(event, "UNSETTLED")]
+    pending = [run for event in list_pending(events) for run in _make_runs(event, "UNSETTLED")]
+    runs: list[Run] = []
     latest: dict[tuple[str, int], list[Run]] = {}  # one, or one for each variant
     earlier: dict[tuple[str, int], list[dict[str, Any]]] = {}  # of versions without a row so far
     for event in events:
@@ -95,6 +95,10 @@ def fold_events(events: Sequence[dict[str, Any]]) -> list[Run]:
             begun = "SAVED" if event.get("saved_only") is True else "PUSHED"
             latest[key] = _make_runs(event, str(event.get("status") or begun))
             runs += latest[key]
+        elif name == "delete":  # a kernel goes with all its versions
+            for run in runs:
+                if run.ref == event["ref"]:
+                    run.status = str(event.get("status") or "DELETED")
         elif key in latest and name in _TOLD:
             for run in latest[key]:
                 _fold(run, event)
@@ -106,7 +110,7 @@ def fold_events(events: Sequence[dict[str, Any]]) -> list[Run]:
                 runs.append(run)
                 for told in earlier.pop(key):
                     _fold(run, told)
-    runs.reverse()  # within a second the later ones come first, too
+    runs = [*reversed(runs), *reversed(pending)]  # within a second the later ones first, too
     return sorted(runs, key=lambda run: run.when, reverse=True)
 
 
@@ -244,7 +248,7 @@ def _fold(run: Run, event: dict[str, Any]) -> None:
     name, variant = event["event"], event.get("variant")
     if run.name and variant not in (None, run.name):
         return
-    if not (run.name and variant is None and run.status == "ERROR" and name != "delete"):
+    if not (run.name and variant is None and run.status == "ERROR"):
         run.status = str(event.get("status") or run.status)  # a pack is COMPLETE, one may fail
     run.minutes = read_number(event.get("minutes")) or run.minutes
     if name == "fetch":

@@ -115,9 +115,8 @@ def _check_run(
     for one in list_fetched(folder):
         if one.name == variant and not one.is_valid:
             cure = f"nothing was submitted; its log is in {folder.relative_to(work.root)}"
-            raise PipelineError(
-                "submit", f"{variant} failed in this pack", got=one.error, cure=cure
-            )
+            why = session.clean(one.error)
+            raise PipelineError("submit", f"{variant} failed in this pack", got=why, cure=cure)
     checked = check(folder / variant, work.find_push(ref, version))
     log("submit", f"{checked.path.name}: {checked.contents}, sha256 {checked.sha256[:12]}")
     log("submit", checked.origin)

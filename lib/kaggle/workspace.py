@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +36,7 @@ class Workspace:
     submission: str = SUBMISSION  # the output that is submitted
     best: str = ""  # "low" or "high": which scores come first; "": the latest run does
     entry: str = ""  # as --entry named it; "": the project is this repository
+    old_names: Mapping[str, str] = field(default_factory=dict)  # keys of older ledgers -> today's
     is_overridden: bool = False  # --competition was given: it stands above all that is recorded
 
     def name_command(self, words: str) -> str:
@@ -83,8 +84,16 @@ class Workspace:
         return self.root / "runs" / "bundles" / f"{sha256[:16]}.py"
 
     def read_ledger(self, tell: bool = False) -> list[dict[str, Any]]:
-        """Read all events of this root's ledger; `tell` reports invalid lines."""
-        return read_events(self.root / LEDGER, tell)
+        """Read all events of this root's ledger; `tell` reports invalid lines.
+
+        What an older ledger holds under another name has today's, too.
+        """
+        events = read_events(self.root / LEDGER, tell)
+        for event in events:
+            for old, new in self.old_names.items():
+                if old in event:
+                    event.setdefault(new, event[old])
+        return events
 
     def record(self, event: str, ref: str, version: int, **facts: Any) -> None:
         """Append an event and its facts to the ledger."""
@@ -105,11 +114,13 @@ class Workspace:
         """Find a kernel's latest version in the ledger; 0 for none.
 
         Versions of a kernel made anew count from one again, so it is that of the last push, but
-        one that turned up late may be older than the last.
+        one that turned up late may be older than the last. A deleted kernel has none.
         """
         last = 0
         for event in self.read_ledger():
-            if event["event"] == "push" and event["ref"] == ref:
+            if event["event"] == "delete" and event["ref"] == ref:
+                last = 0
+            elif event["event"] == "push" and event["ref"] == ref:
                 number = event["version"]
                 last = max(last, number) if event.get("late") else number
         return last

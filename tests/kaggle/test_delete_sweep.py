@@ -12,6 +12,8 @@ from lib.base.errors import InputError
 from lib.commands.on_kaggle import delete_kernels as command
 from lib.commands.on_kaggle.delete_kernels import delete_kernels
 from lib.kaggle.client.errors import KaggleError
+from lib.kaggle.ledger import list_pending
+from lib.kaggle.push_records import settle_pushes
 from lib.kaggle.runs_table import fold_events
 from lib.kaggle.sweeps.delete_sweep import delete_swept, find_swept, list_sweeps
 from lib.kaggle.sweeps.push_variants import Variant, sweep
@@ -66,6 +68,37 @@ def test_a_deleted_sweep_can_be_run_again(place: Place) -> None:
     assert delete(place, "aaaa0001") == dict.fromkeys(OURS, "deleted")
 
 
+@pytest.mark.parametrize("how", ["sweep --delete", "by hand"])
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_lost_push_after_a_deletion_is_not_made_twice(
+    place: Place, how: str, killed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its version is 1 once more, and it was looked for only among the versions after that."""
+    run_sweep(place, "aaaa0001", count=1)
+    if how == "by hand":
+        place.server.versions.clear()
+    else:
+        delete(place, "aaaa0001")
+    place.server.fail("SaveKernel", reset="after")
+    if killed:
+        with monkeypatch.context() as patch:
+            patch.setattr("lib.kaggle.client.late_effects.look_for", press)
+            with pytest.raises(KeyboardInterrupt):
+                run_sweep(place, "bbbb0002", count=1, more="changed")
+        (intent,) = list_pending(place.work.read_ledger())
+        assert intent["version"] == 1
+        settle_pushes(place.work)
+    run_sweep(place, "bbbb0002", count=1, more="changed")
+    assert len(place.server.versions[OURS[0]]) == 1
+    assert place.server.count("SaveKernel") == 2
+    assert place.work.find_last_version(OURS[0]) == 1
+
+
+def press(*given: object) -> None:
+    """Be Ctrl-C."""
+    raise KeyboardInterrupt
+
+
 def test_a_kernel_that_is_gone_already_is_fine(place: Place) -> None:
     run_sweep(place, "aaaa0001")
     del place.server.versions[OURS[0]]
@@ -100,6 +133,30 @@ def test_a_kernel_that_holds_other_versions_stays(place: Place, foreign: str) ->
     assert list(place.server.versions) == [OURS[0]]
     if foreign == "another sweep":  # the first one has given it up
         assert delete(place, "bbbb0002") == {OURS[0]: "deleted"}
+
+
+def test_a_kernel_whose_versions_kaggle_does_not_name_is_not_gone(place: Place) -> None:
+    """The ledger would say that it was deleted, and the next sweep would push it twice."""
+    run_sweep(place, "aaaa0001", count=1)
+    place.server.fail("GetKernel", code=404, times=1)
+    assert delete(place, "aaaa0001") == {OURS[0]: "deleted"}
+    assert place.server.versions == {}
+
+
+@pytest.mark.parametrize("is_anew", [False, True], ids=["", "made anew"])
+def test_a_version_that_was_saved_between_two_of_the_sweep_stays(
+    place: Place, is_anew: bool
+) -> None:
+    """The kernel was deleted with a version 2 of Kaggle's editor, for version 3 was the sweep's."""
+    if is_anew:  # the ledger's versions 1 and 2 are of a kernel that was deleted by hand
+        run_sweep(place, "aaaa0001", count=1)
+        run_sweep(place, "aaaa0001", count=1, more="again")
+        place.server.versions.clear()
+    run_sweep(place, "aaaa0001", count=1, more="changed")
+    place.server.push(OURS[0], "x")
+    run_sweep(place, "aaaa0001", count=1, more="once more")
+    assert delete(place, "aaaa0001") == {OURS[0]: "version 2 was not pushed from here"}
+    assert len(place.server.versions[OURS[0]]) == 3
 
 
 @pytest.mark.parametrize("reset", ["before", "after"])

@@ -17,7 +17,7 @@ from lib.kaggle.sweeps.packs import (
     narrow_push,
     split_variant,
 )
-from lib.kaggle.workspace import Workspace
+from lib.kaggle.workspace import ROOT, Workspace
 from tests.kaggle_place import make_outputs
 from tests.kaggle_prompt import Prompt, open_prompt
 from tests.kaggle_state import Version
@@ -193,6 +193,21 @@ def test_a_ledger_of_any_json_has_no_variants(variants: object) -> None:
     assert list_variants(push) == []
     assert narrow_push(push, "") is push
     assert [run.name for run in fold_events([push])] == [""]
+
+
+def test_a_variant_of_any_project_has_its_own_label_and_facts() -> None:
+    """Only facts of this repository's kernel were taken from a variant's row."""
+    row = {"name": "one", "label": "a forest", "trees": 7, "ref": "x/y", "version": 9, "event": "e"}
+    push = {"event": "push", "ref": "ada/x", "version": 1, "label": "both", "variants": [row]}
+    (run,) = fold_events([push])
+    assert (run.ref, run.version, run.name, run.label) == ("ada/x", 1, "one", "a forest")
+    assert narrow_push(push, "one") == {**push, "label": "a forest", "trees": 7}
+
+
+def test_the_loop_knows_no_recipe_and_no_fid() -> None:
+    words = re.compile(r"recipe|overrides|weights_file|\bfid\b|--set\b", re.IGNORECASE)
+    sources = sorted((ROOT / "lib" / "kaggle").rglob("*.py"))
+    assert [path.name for path in sources if words.search(path.read_text())] == []
 
 
 def test_the_name_of_a_variant_is_asked_for_and_checked() -> None:

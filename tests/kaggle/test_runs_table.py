@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lib.commands.on_kaggle.open_workspace import OWN_COLUMNS
+from lib.commands.on_kaggle.open_workspace import OWN_COLUMNS, OWN_OLD_NAMES
 from lib.commands.on_kaggle.runs import list_rows, list_runs
 from lib.commands.on_kaggle.runs_export import export_csv
 from lib.kaggle.ledger import LEDGER, append_event
@@ -30,7 +30,7 @@ LONG = "ada/kernelpress-gan-challenge"
 @pytest.fixture
 def work(tmp_path: Path) -> Workspace:
     (tmp_path / "kernel-metadata.json").write_text(json.dumps(METADATA))
-    return Workspace(tmp_path, columns=OWN_COLUMNS, best="low")
+    return Workspace(tmp_path, columns=OWN_COLUMNS, best="low", old_names=OWN_OLD_NAMES)
 
 
 def tell(work: Workspace, event: str, version: int, ref: str = REF, **facts: Any) -> None:

@@ -163,7 +163,7 @@ def test_unknown_status_is_told_and_waited_out(
         (
             "ERROR",
             "Your notebook tried to allocate more memory than is available.",
-            "smaller --set batch",
+            "less in memory, such as a smaller batch",
         ),
         (
             "CANCEL_ACKNOWLEDGED",

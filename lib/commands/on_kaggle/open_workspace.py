@@ -11,6 +11,7 @@ from lib.kaggle.workspace import ROOT, Workspace
 from lib.kernel.competition.table import DEFAULT_COMPETITION
 
 OWN_COLUMNS = ("fid", "floor", "random_weights")  # what the ledger records of this kernel's runs
+OWN_OLD_NAMES = {"recipe": "label"}  # ledgers from before labels name the recipe alone
 
 
 def add_entry(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +34,7 @@ def open_workspace(options: argparse.Namespace) -> Workspace:
     if project.settle_seconds is not None:
         patience = replace(patience, settle_s=project.settle_seconds)
     if entry is None:
-        return Workspace(root, patience, OWN_COLUMNS, best="low")
+        return Workspace(root, patience, OWN_COLUMNS, best="low", old_names=OWN_OLD_NAMES)
     competition = getattr(options, "competition", None)
     if competition == DEFAULT_COMPETITION:  # what push takes where none is given
         competition = None

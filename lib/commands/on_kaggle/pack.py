@@ -68,7 +68,7 @@ def make_pack_cargo(root: Path, group: Group, git: GitState) -> "Cargo":
     rows = []
     for point in group:
         facts = describe_kernel(point.options.recipe, list_overrides(point.options), point.config)
-        rows.append({"name": point.name, **facts})
+        rows.append({"name": point.name, "label": point.options.recipe, **facts})
     recipes = " + ".join(dict.fromkeys(point.options.recipe for point in group))
     facts = {"recipe": recipes, "config": built.manifest["config"], "variants": rows}
     minutes = max(point.config.minutes for point in group)

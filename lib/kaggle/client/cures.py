@@ -30,7 +30,7 @@ _CURES = (
     ),
     (
         r"more memory than is available|out of memory",
-        "push again with a smaller --set batch=... or --set pool=...",
+        "push again with less in memory, such as a smaller batch",
     ),
     (r"less than 1 megabyte", "bundle fewer modules, or attach constants as a data set"),
     (

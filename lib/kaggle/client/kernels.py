@@ -70,6 +70,17 @@ def get_status(session: KaggleSession, ref: str, version: int) -> Status:
         return Status(f"?{error.got}", "")
 
 
+def has_status(session: KaggleSession, ref: str, version: int) -> bool:
+    """Ask whether Kaggle knows a version; passing troubles are waited out."""
+    try:
+        session.repeat(lambda: get_status(session, ref, version))
+    except KaggleError as error:
+        if error.code in (403, 404):
+            return False
+        raise
+    return True
+
+
 def list_outputs(session: KaggleSession, ref: str, version: int) -> tuple[list[OutputFile], str]:
     """List a version's files, over all pages; return them and the text of its log."""
     from kagglesdk.kernels.types.kernels_api_service import ApiListKernelSessionOutputRequest

@@ -8,7 +8,7 @@ from typing import Any
 
 from lib.base.log import log
 from lib.kaggle.client.errors import KaggleError, find_cure
-from lib.kaggle.client.kernels import find_latest_version, get_kernel, get_status
+from lib.kaggle.client.kernels import find_latest_version, get_kernel, has_status
 from lib.kaggle.client.late_effects import NO_JOURNAL, Journal, call_once
 from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.metadata import Metadata
@@ -89,7 +89,11 @@ class VersionSearch:
             if self._source is None or self._holds(version, self._source):
                 return _name_arrived(self._ref, version)
         following = self._before + 1
-        if not latest and following not in self._others and self._has_status(following):
+        if (
+            not latest
+            and following not in self._others
+            and has_status(self._session, self._ref, following)
+        ):
             return _name_arrived(self._ref, following)  # the source cannot be read back
         return None
 
@@ -100,15 +104,6 @@ class VersionSearch:
         if held:  # that of a version in the making may come later
             self._others.add(version)
         return False
-
-    def _has_status(self, version: int) -> bool:
-        try:
-            self._session.repeat(lambda: get_status(self._session, self._ref, version))
-        except KaggleError as error:
-            if error.code in (403, 404):
-                return False
-            raise
-        return True
 
 
 def is_same_source(one: str, other: str) -> bool:

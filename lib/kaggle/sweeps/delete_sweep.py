@@ -12,9 +12,10 @@ from lib.base.errors import InputError
 from lib.base.log import log
 from lib.kaggle.client.delete_kernel import delete_kernel
 from lib.kaggle.client.errors import KaggleError
-from lib.kaggle.client.kernels import find_latest_version, get_status
+from lib.kaggle.client.kernels import get_status
 from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.metadata_fields import Metadata
+from lib.kaggle.push import find_newest_version
 from lib.kaggle.workspace import Workspace
 
 
@@ -65,7 +66,7 @@ def find_swept(
         raise InputError("sweep", "no push of that sweep is recorded", got=sweep_id, cure=cure)
     found = []
     for ref in sweeps[sweep_id]:
-        latest = find_latest_version(session, ref)
+        latest = find_newest_version(work, session, ref)
         kept = _tell_why_kept(events, metadata, sweep_id, ref, latest)
         running = _find_running(session, ref, latest) if latest else ""
         found.append(SweptKernel(ref, latest, running, kept))
@@ -101,6 +102,8 @@ def _tell_why_kept(
     released = set()
     for event in events:
         if event["ref"] == ref and event["event"] == "push":
+            if not event.get("late") and any(e["version"] >= event["version"] for e in pushes):
+                pushes.clear()  # it was deleted by hand
             pushes.append(event)
         elif event["ref"] == ref and event["event"] == "delete":
             pushes.clear()  # a kernel made anew has none of the former versions
@@ -111,9 +114,8 @@ def _tell_why_kept(
         if owner != sweep_id and owner not in released:
             whose = f"sweep {owner}" if owner else "a push of its own"
             return f"version {push['version']} is of {whose}"
-    if latest > max((push["version"] for push in pushes), default=0):
-        return f"version {latest} was not pushed from here"
-    return ""
+    foreign = set(range(1, latest + 1)) - {push["version"] for push in pushes}
+    return f"version {min(foreign)} was not pushed from here" if foreign else ""
 
 
 def _find_running(session: KaggleSession, ref: str, version: int) -> str:

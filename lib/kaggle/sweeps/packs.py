@@ -12,13 +12,8 @@ from lib.base.run_files import MANIFEST, METRICS
 from lib.base.terminal import as_printable
 
 _NAME = r"[a-z][a-z0-9-]*"  # of a variant and of its folder
-_OWN = (
-    "recipe",
-    "overrides",
-    "config",
-    "weights_file",
-    "weights_sha256",
-)  # facts of a push that each variant has for itself
+# Of the push alone; whatever else a variant's row holds is its own.
+_OF_PUSH = ("time", "event", "ref", "version", "status", "push_id", "sweep", "variants", "name")
 
 
 @dataclass(frozen=True)
@@ -51,7 +46,7 @@ def narrow_push(push: dict[str, Any], name: str) -> dict[str, Any]:
     if name not in list_variants(push):
         return push
     own = next(row for row in push["variants"] if isinstance(row, dict) and row.get("name") == name)
-    return {**push, **{key: own[key] for key in _OWN if key in own}}
+    return {**push, **{key: own[key] for key in own if key not in _OF_PUSH}}
 
 
 def choose_variant(push: Mapping[str, Any] | None, name: str, ref: str, version: int) -> str:

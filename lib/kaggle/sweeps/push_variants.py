@@ -20,7 +20,7 @@ from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.push import Cargo, push_cargo
 from lib.kaggle.recorded_steps import fetch_and_record
 from lib.kaggle.runs_table import fold_events
-from lib.kaggle.sweeps.packs import list_fetched
+from lib.kaggle.sweeps.packs import list_fetched, list_variants
 from lib.kaggle.workspace import Workspace
 
 _SESSIONS = 2  # GPU batch sessions that Kaggle runs at once for one user
@@ -31,8 +31,8 @@ _TITLE_CHARACTERS = 50
 class Variant:
     """What one kernel of the sweep runs."""
 
-    recipe: str
-    overrides: tuple[str, ...]  # "key=value", of the keys that vary
+    label: str  # its name begins with it
+    words: tuple[str, ...]  # what tells it from the others, such as "key=value"
     make_cargo: Callable[[], Cargo]  # called late, because all builds write the same file
 
 
@@ -51,10 +51,10 @@ def name_variants(metadata: Metadata, variants: Sequence[Variant]) -> list[Metad
 
 def name_variant(metadata: Metadata, variant: Variant, is_marked: bool = False) -> Metadata:
     """(Metadata of the main kernel, Variant) -> Metadata with the variant's own title and slug."""
-    words = re.sub(r"[^A-Za-z0-9]+", " ", " ".join([variant.recipe, *variant.overrides])).strip()
+    words = re.sub(r"[^A-Za-z0-9]+", " ", " ".join([variant.label, *variant.words])).strip()
     title = f"{metadata.title} {words}"
     if len(title) > _TITLE_CHARACTERS or is_marked:
-        mark = sha256_bytes(repr((variant.recipe, variant.overrides)).encode())[:8]
+        mark = sha256_bytes(repr((variant.label, variant.words)).encode())[:8]
         title = f"{metadata.title[: _TITLE_CHARACTERS - 9].rstrip()} {mark}"
     return replace(metadata, title=title, slug=slugify(title), id_no=None)
 
@@ -70,6 +70,7 @@ def sweep(
 
     The same command again goes on where it was: a pushed bundle is not pushed twice.
     """
+    look = _Look(work, session, sweep_id)
     waiting = list(zip(name_variants(metadata, variants), variants, strict=True))
     active, failures, told = list[tuple[str, int]](), list[str](), set[str]()
     for pause in work.patience.poll(work.patience.run_s * max(1, len(variants))):
@@ -81,7 +82,7 @@ def sweep(
             active += [started] if started not in active else []
         before = len(active)
         for run in list(active):
-            if (ended := _look(work, session, *run)) is not None:
+            if (ended := look.look(*run)) is not None:
                 active.remove(run)
                 failures += ended
         if not waiting and not active:
@@ -114,7 +115,8 @@ def _start(
     digest = sha256_file(cargo.source)
     for run in fold_events(work.read_ledger()):
         same = run.ref == named.ref and run.push.get("source_sha256") == digest
-        if same and run.status in ("PUSHED", "COMPLETE"):
+        shape = run.push.get("machine_shape", named.machine_shape)  # old ledgers lack it
+        if same and shape == named.machine_shape and run.status in ("PUSHED", "COMPLETE"):
             log("sweep", f"{named.slug} version {run.version} runs this script already")
             return run.ref, run.version
     try:
@@ -130,21 +132,53 @@ def _start(
     return pushed.ref, pushed.version
 
 
-def _look(work: Workspace, session: KaggleSession, ref: str, version: int) -> list[str] | None:
-    """Look at a run; return None while it lasts, then what went wrong in it, once it is fetched."""
-    try:
-        status = get_status(session, ref, version)
-    except KaggleError as error:
-        if error.passing or error.code in (403, 404):  # a new kernel may be invisible at first
+class _Look:
+    """Looks at the runs of a sweep, and remembers since when Kaggle shows none of a version."""
+
+    def __init__(self, work: Workspace, session: KaggleSession, sweep_id: str) -> None:
+        self._work = work
+        self._session = session
+        self._sweep_id = sweep_id
+        self._missing_since: dict[tuple[str, int], float] = {}
+
+    def look(self, ref: str, version: int) -> list[str] | None:
+        """Look at a run; return None while it lasts, then, once it is fetched, its failures."""
+        try:
+            status = get_status(self._session, ref, version)
+        except KaggleError as error:
+            if error.passing:
+                return None
+            if error.code not in (403, 404):
+                raise
+            return self._wait_for(ref, version, error.got)
+        self._missing_since.pop((ref, version), None)
+        if not status.is_terminal:
             return None
-        raise
-    if not status.is_terminal:
-        return None
-    log("sweep", f"{ref} version {version}: {status.name}")
-    work.record("status", ref, version, status=status.name, message=status.message)
-    try:
-        fetch_and_record(work, session, ref, version)
-    except PipelineError as error:
-        return [f"{error.what}: {error.got}"]
-    found = list_fetched(work.locate_run(ref, version))
-    return [f"{one.name}: {one.error}" for one in found if not one.is_valid]
+        log("sweep", f"{ref} version {version}: {status.name}")
+        facts = {"status": status.name, "message": status.message}
+        self._work.record("status", ref, version, **facts)
+        try:
+            fetch_and_record(self._work, self._session, ref, version)
+        except PipelineError as error:
+            return self._name_failures(ref, version, f"{error.what}: {error.got}")
+        found = list_fetched(self._work.locate_run(ref, version))
+        return [
+            f"{one.name}: {self._session.clean(one.error)}" for one in found if not one.is_valid
+        ]
+
+    def _wait_for(self, ref: str, version: int, got: str) -> list[str] | None:
+        """Wait for a version that Kaggle does not show; a new kernel may be invisible at first."""
+        now, grace_s = time.monotonic(), self._work.patience.grace_s
+        if now < self._missing_since.setdefault((ref, version), now) + grace_s:
+            return None
+        reason = f"{ref} version {version} is not on Kaggle ({got}): was its kernel deleted?"
+        again = self._work.name_command(f"sweep --delete {self._sweep_id or 'ID'}")
+        log("sweep", f"{reason} {again} forgets it, and then the sweep pushes it anew")
+        return self._name_failures(ref, version, reason)
+
+    def _name_failures(self, ref: str, version: int, reason: str) -> list[str]:
+        """Return what went wrong in a version that failed as a whole, for each of its variants."""
+        found = list_fetched(self._work.locate_run(ref, version))
+        own = {one.name: self._session.clean(one.error) for one in found if not one.is_valid}
+        names = list_variants(self._work.find_push(ref, version))
+        return [f"{name}: {own.get(name, reason)}" for name in names] or [reason]
