@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,6 +96,12 @@ def write_table(folder: Path, **changes: str) -> None:
     usual = {"check": '"rules:verify"', "columns": '["loss", "note"]', "settle_seconds": "1"}
     lines = [f"{key} = {value}" for key, value in {**usual, **changes}.items()]
     (folder / "pyproject.toml").write_text("\n".join(["[tool.kernelpress]", *lines]) + "\n")
+
+
+def read_pushes(folder: Path) -> list[dict[str, Any]]:
+    """A project's folder -> the pushes in its ledger."""
+    lines = (folder / "runs" / "ledger.jsonl").read_text().splitlines()
+    return [event for event in map(json.loads, lines) if event["event"] == "push"]
 
 
 ENTRY = ("--entry", "mine/src/main.py")
@@ -213,6 +220,30 @@ def test_options_of_both_kinds_at_once_are_a_mistake(prompt: Prompt, project: Pa
     assert "go with --entry" in prompt.build("submit", "-m", "x", "--check", "a:b", code=2)
     assert "no folder above" in prompt.build("runs", "--entry", "/proc/self/status", code=2)
     assert prompt.server.versions == {}
+
+
+def test_an_entry_that_leads_elsewhere_is_named_within_its_project(
+    prompt: Prompt, project: Path
+) -> None:
+    (prompt.root / "other").mkdir()
+    shutil.copy(project / "kernel-metadata.json", prompt.root / "other")
+    shared = prompt.root / "shared"
+    shutil.move(project / "src", shared)
+    (project / "main.py").symlink_to("../shared/main.py")
+    prompt.build("push", "--entry", "other/../mine/main.py", "--path", "shared")
+    (event,) = read_pushes(project)
+    assert event["entry"] == "main.py"
+    assert sorted(path.name for path in (prompt.root / "other").iterdir()) == [
+        "kernel-metadata.json"
+    ]
+    (version,) = prompt.server.versions["ada/tiny-project"]
+    assert "ROWS = 3" in version.request["text"]
+    assert str(prompt.root) not in version.request["text"]
+    outside = prompt.root.parent / "x.py"
+    outside.write_text("")
+    told = prompt.build("push", "--entry", "mine/../../x.py", code=2)
+    assert "no folder above the entry holds kernel-metadata.json" in told
+    assert "cure: " in told
 
 
 def test_a_script_of_new_goes_through_the_whole_loop(prompt: Prompt) -> None:
