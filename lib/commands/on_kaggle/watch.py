@@ -10,12 +10,13 @@ from lib.commands.on_kaggle.named_version import (
     open_version,
 )
 from lib.commands.options import Answer, Command
+from lib.kaggle.sweeps.packs import split_variant
 
 
 def _run(options: argparse.Namespace) -> int | Answer:
     from lib.kaggle.recorded_steps import watch_and_record  # requests is slow to import
 
-    failure = None
+    failure, name = None, split_variant(options.version)[1]
     with open_version(options) as opened:
         try:
             code = watch_and_record(*opened)
@@ -26,7 +27,7 @@ def _run(options: argparse.Namespace) -> int | Answer:
         if not options.json:
             return code
         work, _, ref, version = opened
-        return Answer("", describe_version(work, ref, version), code, failure)
+        return Answer("", describe_version(work, ref, version, name), code, failure)
 
 
 WATCH = Command(
