@@ -246,6 +246,28 @@ def test_an_entry_that_leads_elsewhere_is_named_within_its_project(
     assert "cure: " in told
 
 
+def test_doctor_has_no_cure_where_push_finds_nothing(prompt: Prompt, project: Path) -> None:
+    shutil.rmtree(project / "lib")  # the folders of a kernel of this repository are not there
+    (project / "rules.py").unlink()
+    write_table(project, check='""')
+    (project / "pyproject.toml").unlink()
+    prompt.commit()
+    (project / "README.md").write_text("in no commit")
+    prompt.build("push", *ENTRY)
+    quota = {"timeUsed": "108000s", "totalTimeAllowed": "108000s"}
+    prompt.server.fail("GetAcceleratorQuotaStatistics", answer={"gpuQuota": quota}, times=9)
+    told = prompt.build("doctor", *ENTRY, code=0)
+    assert "gpu hours    0.0 of 30.0" in told
+    (project / "src" / "helper.py").write_text("ROWS = 4\n")
+    told = prompt.build("doctor", *ENTRY, code=1)
+    assert "1 source files are in no commit, first mine/src/helper.py" in told
+    assert "helper.py" in prompt.build("push", *ENTRY, code=2)
+    assert "weekly reset" not in told
+    fields = {**METADATA, "enable_gpu": True, "machine_shape": "NvidiaTeslaT4"}
+    (project / "kernel-metadata.json").write_text(json.dumps(fields))
+    assert "wait for the weekly reset" in prompt.build("doctor", *ENTRY, code=1)
+
+
 def test_a_script_of_new_goes_through_the_whole_loop(prompt: Prompt) -> None:
     prompt.build("new", "house-prices", "--kind", "script")
     home, entry = prompt.root / "house-prices", ("--entry", "house-prices/kernel.py")
