@@ -246,6 +246,23 @@ def test_an_entry_that_leads_elsewhere_is_named_within_its_project(
     assert "cure: " in told
 
 
+def test_cures_of_a_command_with_an_entry_act_on_its_project(prompt: Prompt, project: Path) -> None:
+    (project / "src" / "main.py").write_text("raise SystemExit(3)\n")
+    prompt.server.fail("SaveKernel", code=404, message="it is not there")
+    told = prompt.build("push", *ENTRY, code=1)
+    assert f"the version: python build.py runs --entry {ENTRY[1]}" in told
+    prompt.build("push", *ENTRY)
+    for more in ((), ("--json",)):
+        told = prompt.build("watch", *ENTRY, *more, code=1)
+        cure = f"python build.py fetch --entry {ENTRY[1]} tiny-project/1"
+        assert f"{cure} saves what is there" in told
+    assert not (project / "runs" / "tiny-project").exists()
+    prompt.build(*cure.split()[2:], code=1)
+    assert (project / "runs" / "tiny-project" / "v1").is_dir()
+    told = prompt.build("runs", *ENTRY, "--diff", "1", "9", code=2)
+    assert f"python build.py runs --entry {ENTRY[1]} lists all" in told
+
+
 def test_doctor_has_no_cure_where_push_finds_nothing(prompt: Prompt, project: Path) -> None:
     shutil.rmtree(project / "lib")  # the folders of a kernel of this repository are not there
     (project / "rules.py").unlink()

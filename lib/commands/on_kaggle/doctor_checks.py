@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from lib.base.kaggle_limits import SOURCE_BYTES
 from lib.base.missing_packages import CURE as INSTALL
 from lib.base.missing_packages import explain_missing
 from lib.base.tables import format_table
+from lib.commands.on_kaggle.entry_cures import add_entry_to
 from lib.kaggle.client.credentials import CURE, find_credentials, is_private, list_secrets
 from lib.kaggle.client.secrets import refuse_secrets
 from lib.kaggle.git_state import read_git_state
@@ -51,6 +52,11 @@ class Finding:
 
 def examine(work: Workspace) -> list[Finding]:
     """Run all checks, those that need Kaggle last; they change nothing."""
+    found = _list_findings(work)
+    return [replace(one, cure=add_entry_to(one.cure, work.entry)) for one in found]
+
+
+def _list_findings(work: Workspace) -> list[Finding]:
     findings = [
         *_guard("credentials", _examine_credentials),
         *_guard("client", lambda: _examine_client(work)),

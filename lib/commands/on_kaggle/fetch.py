@@ -5,6 +5,7 @@ import argparse
 from lib.base.errors import PipelineError
 from lib.base.log import log
 from lib.commands.all_runs.collect import collect_runs
+from lib.commands.on_kaggle.entry_cures import name_entry
 from lib.commands.on_kaggle.named_version import (
     RUN_FACTS,
     add_version,
@@ -34,6 +35,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@name_entry
 def _run(options: argparse.Namespace) -> int | Answer:
     from lib.kaggle.recorded_steps import fetch_and_record  # requests is slow to import
 

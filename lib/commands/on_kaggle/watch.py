@@ -3,6 +3,7 @@
 import argparse
 
 from lib.base.errors import PipelineError
+from lib.commands.on_kaggle.entry_cures import name_entry
 from lib.commands.on_kaggle.named_version import (
     RUN_FACTS,
     add_version,
@@ -13,6 +14,7 @@ from lib.commands.options import Answer, Command
 from lib.kaggle.sweeps.packs import split_variant
 
 
+@name_entry
 def _run(options: argparse.Namespace) -> int | Answer:
     from lib.kaggle.recorded_steps import watch_and_record  # requests is slow to import
 
