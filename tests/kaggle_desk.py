@@ -63,6 +63,7 @@ class SubmissionDesk:
             "date": "2030-01-01T00:00:00.000Z",
             "description": body.get("submissionDescription", ""),
             "fileName": name,
+            "competition": body.get("competitionName", ""),
             "status": "PENDING",
             "polls": 0,
             "content": content,
@@ -72,7 +73,8 @@ class SubmissionDesk:
 
     def _list_submissions(self, body: dict[str, Any]) -> dict[str, Any]:
         start = int(body.get("pageToken") or 0)
-        newest = self.submissions[::-1]
+        asked = ("", body.get("competitionName", ""))
+        newest = [one for one in self.submissions[::-1] if one["competition"] in asked]
         page: dict[str, Any] = {
             "submissions": [show_submission(one) for one in newest[start : start + 2]]
         }
@@ -126,5 +128,5 @@ def score(content: bytes, reference: np.ndarray | None = None) -> dict[str, str]
 
 def show_submission(entry: dict[str, Any]) -> dict[str, Any]:
     """A submission as it is kept -> as the API shows it, defaults left out."""
-    hidden = ("content", "polls")
+    hidden = ("content", "polls", "competition")
     return {name: value for name, value in entry.items() if name not in hidden and value}

@@ -11,6 +11,7 @@ import pytest
 
 from lib.base.files import sha256_bytes
 from lib.commands.on_kaggle.open_workspace import OWN_COLUMNS
+from lib.kaggle.client.late_effects import Journal
 from lib.kaggle.client.save_kernel import Pushed
 from lib.kaggle.client.session import KaggleSession, open_session
 from lib.kaggle.client.timeouts import Patience
@@ -37,6 +38,7 @@ QUICK = Patience(
     score_s=5,
     settle_s=0.4,
 )
+NO_JOURNAL = Journal(lambda known: None, lambda reason, lost: None)
 METADATA = {
     "id": REF,
     "title": "Tiny Test Kernel",

@@ -67,7 +67,7 @@ def _fetch(
     _demand_listed(session, manifest, files)
     left_out = _keep_others(files, chosen, manifest, part, target)
     names = {file.name for file in files} - set(left_out)
-    _write_log(session, part, ref.split("/")[1], names, kept_log)
+    _write_log(session, part, ref.split("/")[1], {file.name for file in files}, kept_log)
     swap_folder(part, target)
     shutil.rmtree(partials, ignore_errors=True)
     seconds = find_log_seconds(kept_log)
@@ -127,9 +127,13 @@ def _keep_others(
     part: Path,
     target: Path,
 ) -> list[str]:
-    """Take the files that were not chosen from the earlier folder; list those it lacks."""
+    """Take the files that were not chosen from the earlier folder; list those it lacks.
+
+    Where no manifest lists files, neither here nor there, the earlier ones stay unverified.
+    """
     digests, picked = read_digests(manifest), {file.name for file in chosen}
-    is_same = bool(digests) and read_json(target / MANIFEST) == manifest
+    earlier = read_json(target / MANIFEST)
+    is_same = earlier == manifest if digests else not read_digests(earlier)
 
     def keep(name: str) -> bool:
         if not may_be_written(name) or not (name in digests or is_same):

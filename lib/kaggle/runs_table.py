@@ -12,7 +12,7 @@ from lib.kaggle.sweeps.packs import list_variants, narrow_push
 
 # The keys of `runs --entry --json`, `watch --json` and `fetch --json`, in their order.
 RUN_KEYS = (
-    *("ref", "version", "status", "when", "label", "minutes", "metrics", "verified"),
+    *("ref", "version", "variant", "status", "when", "label", "minutes", "metrics", "verified"),
     *("submission", "public", "private", "machine_shape", "commit", "bundle_sha256"),
 )
 _TOLD = (
@@ -62,7 +62,7 @@ class Run:
 
     def as_json(self) -> dict[str, Any]:
         """Return what is known of the version as JSON values, with RUN_KEYS as its keys."""
-        own = {**vars(self), "when": self.when, "label": self.label}
+        own = {**vars(self), "variant": self.name or None, "when": self.when, "label": self.label}
         known = {**self.push, **own}
         return {key: replace_nan(known.get(key)) for key in RUN_KEYS}
 

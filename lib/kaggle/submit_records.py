@@ -40,22 +40,22 @@ def record_submission(
     work: Workspace, ref: str, version: int, number: int, facts: dict[str, Any]
 ) -> None:
     """Record a submission with its number, once; the intent to make it is no longer pending."""
-    mark = facts["mark"]
-    pending = [e for e in list_pending(work.read_ledger(), SUBMIT) if e.get("mark") == mark]
+    pending = _list_marked(work, facts["competition"], facts["mark"])
     own = {"submit_id": pending[-1]["submit_id"]} if pending else {}
     if own or number not in _list_recorded(work):
         work.record("submit", ref, version, submission=number, **facts, **own)
 
 
-def settle_marked(work: Workspace, session: KaggleSession, mark: str) -> int | None:
-    """Look up the pending submissions with a mark until their windows end.
+def settle_marked(
+    work: Workspace, session: KaggleSession, competition: str, mark: str
+) -> int | None:
+    """Look up a competition's pending submissions with a mark until their windows end.
 
     Return the number of the one that arrived, or None. The caller holds the lock of submissions.
     """
     found = None
-    for intent in list_pending(work.read_ledger(), SUBMIT):
-        if intent.get("mark") == mark:
-            found = _settle(work, session, intent, wait=True) or found
+    for intent in _list_marked(work, competition, mark):
+        found = _settle(work, session, intent, wait=True) or found
     return found
 
 
@@ -95,6 +95,12 @@ def look_once(work: Workspace, session: KaggleSession) -> None:
         _adopt_late(work, session, intent)
 
 
+def _list_marked(work: Workspace, competition: str, mark: str) -> list[dict[str, Any]]:
+    """List the pending submissions of one file to one competition."""
+    pending = list_pending(work.read_ledger(), SUBMIT)
+    return [e for e in pending if (e.get("competition"), e.get("mark")) == (competition, mark)]
+
+
 def _list_open(work: Workspace) -> list[dict[str, Any]]:
     events = work.read_ledger()
     return list_pending(events, SUBMIT) + list_lost(events, SUBMIT)
@@ -130,11 +136,12 @@ def _adopt_late(work: Workspace, session: KaggleSession, intent: dict[str, Any])
     score = _find_new(work, session, intent)
     if score is None:
         return
-    ref, version, mark = intent["ref"], intent["version"], intent.get("mark")
+    ref, version = intent["ref"], intent["version"]
+    same = intent.get("competition"), intent.get("mark")
     twins = [
         event["submission"]
         for event in work.read_ledger()
-        if event["event"] == "submit" and event.get("mark") == mark
+        if event["event"] == "submit" and (event.get("competition"), event.get("mark")) == same
         if event.get("submission") not in (intent.get("known") or [])
     ]
     when = intent.get("time", "?")

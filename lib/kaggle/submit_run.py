@@ -54,7 +54,7 @@ def submit_and_record(
     journal = keep_journal(work, ref, version, {**facts, "description": description})
     wanted = _Wanted(competition, ref, version, checked, description, mark, as_kernel, variant)
     with work.hold("submit", wait=True):  # the later of two processes finds the earlier's
-        number = settle_marked(work, session, mark)
+        number = settle_marked(work, session, competition, mark)
         if number is None:
             look_once(work, session)
             number = _create(session, wanted, journal)

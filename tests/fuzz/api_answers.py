@@ -35,7 +35,7 @@ from lib.kaggle.recorded_steps import fetch_and_record, watch_and_record
 from lib.kaggle.workspace import Workspace
 from tests.fuzz.bytes_mutations import mutate_bytes, mutate_json, nest
 from tests.fuzz.wire import HASTY, KEY, PAIR, SECRETS, Reply, Wire, open_once
-from tests.kaggle_place import METADATA, REF, make_outputs
+from tests.kaggle_place import METADATA, NO_JOURNAL, REF, make_outputs
 from tests.kaggle_state import COMPETITION
 
 _MOST_REQUESTS = 400  # in one step with patience for two tries
@@ -47,15 +47,15 @@ STEPS: dict[str, Step] = {
     "outputs": lambda session, work: list_outputs(session, REF, 1),
     "latest": lambda session, work: find_latest_version(session, REF),
     "arrived": lambda session, work: VersionSearch(session, REF, "x", 0).look(),
-    "push": lambda session, work: push_kernel(session, _METADATA, "print(1)", 0),
+    "push": lambda session, work: push_kernel(session, _METADATA, "print(1)", 0, NO_JOURNAL),
     "find": lambda session, work: find_submission(session, COMPETITION, "[mark]"),
     "left": lambda session, work: count_left(session, COMPETITION),
     "quota": lambda session, work: list(doctor_checks._examine_quota(session)),
     "submit": lambda session, work: submit_file(
-        session, COMPETITION, work.root / "a.csv", "text [mark]", "[mark]"
+        session, COMPETITION, work.root / "a.csv", "text [mark]", "[mark]", NO_JOURNAL
     ),
     "submit kernel": lambda session, work: submit_kernel(
-        session, COMPETITION, REF, 1, "a.csv", "text [mark]", "[mark]"
+        session, COMPETITION, REF, 1, "a.csv", "text [mark]", "[mark]", NO_JOURNAL
     ),
     "score": lambda session, work: demand_score(wait_for_score(session, 7)),
     "fetch": lambda session, work: fetch_and_record(work, session, REF, 1),

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from lib.commands.offline.submission_check import check_submission
+from lib.commands.on_kaggle.entry_cures import add_entry_to
+from lib.commands.on_kaggle.init import INIT
+from lib.commands.options import make_parser
 from lib.kaggle.client.cures import find_cure
 from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.submit_run import submit_and_record
@@ -54,6 +57,33 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
 )
 def test_cure_fits_the_refusal(message: str, words: str) -> None:
     assert words in find_cure(message, 400, COMPETITION)
+
+
+def test_cure_of_a_title_that_is_taken_is_a_command_that_parses() -> None:
+    words = find_cure("", 409).partition("(python build.py init ")[2].partition(")")[0]
+    options = make_parser(INIT).parse_args(words.split())
+    assert (options.owner, options.slug) == ("NAME", "SLUG")
+
+
+@pytest.mark.parametrize(
+    ("cure", "told"),
+    [
+        ("python build.py watch a/3", "python build.py watch --entry 'm y.py' a/3"),
+        ("(python build.py runs), or wait", "(python build.py runs --entry 'm y.py'), or wait"),
+        ("python build.py watch 3 --entry 'm y.py'", "python build.py watch 3 --entry 'm y.py'"),
+        (
+            "python build.py fetch\nor python build.py runs --entry x.py",
+            "python build.py fetch --entry 'm y.py'\nor python build.py runs --entry x.py",
+        ),
+        ("python build.py new NAME", "python build.py new NAME"),
+        ("python build.py pushes", "python build.py pushes"),
+        ("", ""),
+    ],
+)
+def test_commands_of_a_cure_name_the_entry_once(cure: str, told: str) -> None:
+    assert add_entry_to(cure, "m y.py") == told
+    assert add_entry_to(told, "m y.py") == told
+    assert add_entry_to(cure, None) == cure
 
 
 def test_used_up_quota_does_not_leave_the_shape_of_a_gpu() -> None:

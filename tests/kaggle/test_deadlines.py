@@ -26,7 +26,7 @@ from lib.kaggle.client.timeouts import Patience
 from lib.kaggle.fetch import fetch_version
 from lib.kaggle.watch import watch_version
 from tests.kaggle.test_faults import DRIVERS
-from tests.kaggle_place import QUICK, REF, Place, open_place, play_complete
+from tests.kaggle_place import NO_JOURNAL, QUICK, REF, Place, open_place, play_complete
 from tests.kaggle_state import COMPETITION
 
 HURRIED = replace(QUICK, call_s=0.4, slow_s=0.4, attempts=2)
@@ -87,7 +87,7 @@ def test_drip_of_an_upload_acknowledgement_is_asked_about(place: Place, tmp_path
     path = tmp_path / "submission.csv"
     path.write_bytes(b"id,f0\na,1\n")
     place.server.fail("PUT upload", pieces=DRIPS["header"], drip_s=0.02)
-    submit_file(place.session, COMPETITION, path, "text [mark]", "[mark]")
+    submit_file(place.session, COMPETITION, path, "text [mark]", "[mark]", NO_JOURNAL)
     assert place.server.submissions[0]["content"] == path.read_bytes()
 
 

@@ -16,7 +16,7 @@ from lib.kaggle.client.submissions import count_left, submit_file, submit_kernel
 from lib.kaggle.fetch import fetch_version
 from lib.kaggle.watch import watch_version
 from tests.kaggle_desk import SIGNATURE
-from tests.kaggle_place import QUICK, REF, Place, open_place, play_complete
+from tests.kaggle_place import NO_JOURNAL, QUICK, REF, Place, open_place, play_complete
 from tests.kaggle_state import COMPETITION, Version
 
 
@@ -74,14 +74,14 @@ def run_fetch(place: Place) -> None:
 def run_submit(place: Place) -> None:
     path = place.work.root / "submission.csv"
     path.write_text("id,f0\n" + "".join(f"dig-{i:06d},{i}\n" for i in range(50)))
-    number = submit_file(place.session, COMPETITION, path, "text [mark]", "[mark]")
+    number = submit_file(place.session, COMPETITION, path, "text [mark]", "[mark]", NO_JOURNAL)
     assert [entry["ref"] for entry in place.server.submissions] == [number]
     assert place.server.submissions[0]["content"] == path.read_bytes()
 
 
 def run_submit_kernel(place: Place) -> None:
     place.server.push(REF, "x").outputs = {"submission.csv": b"id,f0\na,1\n"}
-    words = (COMPETITION, REF, 1, "submission.csv", "text [mark]", "[mark]")
+    words = (COMPETITION, REF, 1, "submission.csv", "text [mark]", "[mark]", NO_JOURNAL)
     number = submit_kernel(place.session, *words)
     assert [entry["ref"] for entry in place.server.submissions] == [number]
 

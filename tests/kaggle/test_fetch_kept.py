@@ -164,6 +164,24 @@ def test_pattern_adds_to_what_is_here(place: Place) -> None:
     assert fold_events(place.work.read_ledger())[0].metrics["fid"] == 7
 
 
+def test_pattern_adds_to_what_is_here_without_a_manifest(place: Place) -> None:
+    outputs = {"a.csv": b"1", "b.txt": b"2", f"{SLUG}.log": b"its own\n", "gone.txt": b"3"}
+    version = finish(place, outputs)
+    del version.outputs["run_manifest.json"]
+    target = place.work.locate_run(REF, 1)
+    fetch_version(place.session, REF, 1, target, ["a.csv", "gone.txt"])
+    del version.outputs["gone.txt"]
+    fetched = fetch_version(place.session, REF, 1, target, ["b.txt"])
+    assert (fetched.files, fetched.unverified) == (2, ("a.csv", "b.txt"))
+    assert fetched.left_out == (f"{SLUG}.log",)
+    assert list_files(target) == ["a.csv", "b.txt", f"{SLUG}.kaggle.log"]
+    version.outputs["run_manifest.json"] = b"{}"
+    fetched = fetch_version(place.session, REF, 1, target, [f"{SLUG}.log"])
+    assert fetched.unverified == ("a.csv", "b.txt", f"{SLUG}.log")
+    assert (target / f"{SLUG}.log").read_bytes() == b"its own\n"
+    assert [(target / name).read_bytes() for name in ("a.csv", "b.txt")] == [b"1", b"2"]
+
+
 def test_chosen_file_is_verified(place: Place) -> None:
     version = finish(place, {"a.csv": b"1", "b.txt": b"2"})
     version.outputs["a.csv"] = b"forged"

@@ -143,6 +143,25 @@ def test_ctrl_c_in_the_middle_of_a_submission_leaves_it_pending(
     assert is_settled(place.work.read_ledger()) == takes_effect  # else it is looked for a day
 
 
+@pytest.mark.parametrize("takes_effect", [False, True])
+def test_pending_submission_to_another_competition_is_not_taken_for_this_one(
+    place: Place, takes_effect: bool
+) -> None:
+    place.push()
+    interrupt(place, "CreateSubmission", lambda: submit(place), takes_effect)
+    usual, other = place.work, replace(place.work, competition="other", is_overridden=True)
+    place.work = other
+    told = submit(place)
+    place.work = usual
+    sent = [(one["ref"], one["competition"]) for one in place.server.submissions]
+    assert sent[-1] == (told["submission"], "other")
+    assert [name for _, name in sent[:-1]] == [COMPETITION] * takes_effect
+    made = [e for e in place.work.read_ledger() if e["event"] == "submit"]
+    assert sorted((e["submission"], e["competition"]) for e in made) == sent
+    assert submit(place)["submission"] != told["submission"]
+    assert [one["competition"] for one in place.server.submissions].count(COMPETITION) == 1
+
+
 def test_pending_submission_is_looked_for_once_by_other_commands(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:

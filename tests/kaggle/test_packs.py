@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,6 +118,41 @@ def test_one_variant_that_fails_is_named_and_the_other_is_submitted(prompt: Prom
     assert len(prompt.server.submissions) == 1
     runs = fold_events(Workspace(prompt.root).read_ledger())
     assert {run.name: bool(run.public) for run in runs} == {bad: False, good: True}
+
+
+def test_json_of_a_pack_tells_of_the_variant_that_was_named(prompt: Prompt) -> None:
+    bad, good = NAMES[0], NAMES[1]
+    prompt.server.play = lambda version: play_pack(version, failing=bad)
+    prompt.build(
+        *("sweep", "--pack", "--recipe", "pixel"), "--set", "lr=1e-4,2e-4", "--allow-dirty", code=1
+    )
+    slug = list_packs(prompt)[0].split("/")[1]
+
+    def ask(*words: str) -> Any:
+        return json.loads(prompt.build(*words, "--json").splitlines()[0])
+
+    def shorten(row: dict[str, Any]) -> tuple[Any, ...]:
+        return row["variant"], row["status"], row["metrics"].get("fid"), row["folder"]
+
+    folder = f"runs/{slug}/v1"
+    failed, fine = (
+        (bad, "ERROR", None, f"{folder}/{bad}"),
+        (good, "COMPLETE", 12.5, f"{folder}/{good}"),
+    )
+    prompt.build("submit", f"{slug}/1/{good}", "-m", "packed")
+    assert shorten(ask("fetch", f"{slug}/1/{bad}")) == failed
+    assert shorten(ask("watch", f"{slug}/1/{bad}")) == failed
+    told = ask("watch", f"{slug}/1/{good}")
+    assert (shorten(told), told["submission"]) == (fine, "COMPLETE")
+    whole = ask("watch", f"{slug}/1")
+    assert shorten(whole) == (None, "COMPLETE", None, folder)
+    assert whole["submission"] == ""
+    assert [shorten(row) for row in whole["variants"]] == [failed, fine]
+    told = prompt.build("watch", f"{slug}/1/other", "--json", code=2)
+    assert f"name {slug}/1/{bad} or {slug}/1/{good}" in told
+    (prompt.root / "runs" / "ledger.jsonl").unlink()  # pushed from elsewhere now
+    assert [shorten(row) for row in ask("fetch", f"{slug}/1")["variants"]] == [failed, fine]
+    assert shorten(ask("watch", f"{slug}/1/{good}")) == fine
 
 
 def test_a_changed_file_of_one_variant_is_refused(prompt: Prompt) -> None:

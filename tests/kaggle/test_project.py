@@ -29,6 +29,24 @@ def test_the_nearest_folder_above_the_entry_is_the_project(tmp_path: Path) -> No
         find_root(inner)
 
 
+def test_steps_up_in_the_entry_are_taken_before_the_project_is_sought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("mine", "other", "loose"):
+        (tmp_path / name / "src").mkdir(parents=True)
+        (tmp_path / name / "src" / "x.py").write_text("")
+    for name in ("mine", "other"):
+        (tmp_path / name / "kernel-metadata.json").write_text("{}")
+    monkeypatch.chdir(tmp_path / "mine")
+    assert find_root(Path("../other/src/x.py")) == tmp_path / "other"
+    assert find_root(Path("src/../../mine/src/x.py")) == tmp_path / "mine"
+    with pytest.raises(InputError, match="no folder above") as refused:
+        find_root(Path("../loose/src/x.py"))
+    assert refused.value.cure
+    (tmp_path / "mine" / "linked.py").symlink_to("../loose/src/x.py")
+    assert find_root(Path("linked.py")) == tmp_path / "mine"
+
+
 def test_no_folder_above_is_a_project(tmp_path: Path) -> None:
     entry = tmp_path / "main.py"
     entry.write_text("")

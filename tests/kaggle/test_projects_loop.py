@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,6 +96,12 @@ def write_table(folder: Path, **changes: str) -> None:
     usual = {"check": '"rules:verify"', "columns": '["loss", "note"]', "settle_seconds": "1"}
     lines = [f"{key} = {value}" for key, value in {**usual, **changes}.items()]
     (folder / "pyproject.toml").write_text("\n".join(["[tool.kernelpress]", *lines]) + "\n")
+
+
+def read_pushes(folder: Path) -> list[dict[str, Any]]:
+    """A project's folder -> the pushes in its ledger."""
+    lines = (folder / "runs" / "ledger.jsonl").read_text().splitlines()
+    return [event for event in map(json.loads, lines) if event["event"] == "push"]
 
 
 ENTRY = ("--entry", "mine/src/main.py")
@@ -213,6 +220,69 @@ def test_options_of_both_kinds_at_once_are_a_mistake(prompt: Prompt, project: Pa
     assert "go with --entry" in prompt.build("submit", "-m", "x", "--check", "a:b", code=2)
     assert "no folder above" in prompt.build("runs", "--entry", "/proc/self/status", code=2)
     assert prompt.server.versions == {}
+
+
+def test_an_entry_that_leads_elsewhere_is_named_within_its_project(
+    prompt: Prompt, project: Path
+) -> None:
+    (prompt.root / "other").mkdir()
+    shutil.copy(project / "kernel-metadata.json", prompt.root / "other")
+    shared = prompt.root / "shared"
+    shutil.move(project / "src", shared)
+    (project / "main.py").symlink_to("../shared/main.py")
+    prompt.build("push", "--entry", "other/../mine/main.py", "--path", "shared")
+    (event,) = read_pushes(project)
+    assert event["entry"] == "main.py"
+    assert sorted(path.name for path in (prompt.root / "other").iterdir()) == [
+        "kernel-metadata.json"
+    ]
+    (version,) = prompt.server.versions["ada/tiny-project"]
+    assert "ROWS = 3" in version.request["text"]
+    assert str(prompt.root) not in version.request["text"]
+    outside = prompt.root.parent / "x.py"
+    outside.write_text("")
+    told = prompt.build("push", "--entry", "mine/../../x.py", code=2)
+    assert "no folder above the entry holds kernel-metadata.json" in told
+    assert "cure: " in told
+
+
+def test_cures_of_a_command_with_an_entry_act_on_its_project(prompt: Prompt, project: Path) -> None:
+    (project / "src" / "main.py").write_text("raise SystemExit(3)\n")
+    prompt.server.fail("SaveKernel", code=404, message="it is not there")
+    told = prompt.build("push", *ENTRY, code=1)
+    assert f"the version: python build.py runs --entry {ENTRY[1]}" in told
+    prompt.build("push", *ENTRY)
+    for more in ((), ("--json",)):
+        told = prompt.build("watch", *ENTRY, *more, code=1)
+        cure = f"python build.py fetch --entry {ENTRY[1]} tiny-project/1"
+        assert f"{cure} saves what is there" in told
+    assert not (project / "runs" / "tiny-project").exists()
+    prompt.build(*cure.split()[2:], code=1)
+    assert (project / "runs" / "tiny-project" / "v1").is_dir()
+    told = prompt.build("runs", *ENTRY, "--diff", "1", "9", code=2)
+    assert f"python build.py runs --entry {ENTRY[1]} lists all" in told
+
+
+def test_doctor_has_no_cure_where_push_finds_nothing(prompt: Prompt, project: Path) -> None:
+    shutil.rmtree(project / "lib")  # the folders of a kernel of this repository are not there
+    (project / "rules.py").unlink()
+    write_table(project, check='""')
+    (project / "pyproject.toml").unlink()
+    prompt.commit()
+    (project / "README.md").write_text("in no commit")
+    prompt.build("push", *ENTRY)
+    quota = {"timeUsed": "108000s", "totalTimeAllowed": "108000s"}
+    prompt.server.fail("GetAcceleratorQuotaStatistics", answer={"gpuQuota": quota}, times=9)
+    told = prompt.build("doctor", *ENTRY, code=0)
+    assert "gpu hours    0.0 of 30.0" in told
+    (project / "src" / "helper.py").write_text("ROWS = 4\n")
+    told = prompt.build("doctor", *ENTRY, code=1)
+    assert "1 source files are in no commit, first mine/src/helper.py" in told
+    assert "helper.py" in prompt.build("push", *ENTRY, code=2)
+    assert "weekly reset" not in told
+    fields = {**METADATA, "enable_gpu": True, "machine_shape": "NvidiaTeslaT4"}
+    (project / "kernel-metadata.json").write_text(json.dumps(fields))
+    assert "wait for the weekly reset" in prompt.build("doctor", *ENTRY, code=1)
 
 
 def test_a_script_of_new_goes_through_the_whole_loop(prompt: Prompt) -> None:

@@ -198,3 +198,10 @@ def test_csv_has_all_that_json_has(work: Workspace) -> None:
     assert json.loads(line["overrides"]) == row["overrides"]
     assert line["recipe"] == "'=1+1"
     assert export_csv([]) == ""
+
+
+def test_csv_shows_negative_scores_as_numbers_and_computes_nothing() -> None:
+    texts = ["-0.25", "+1e-3", "-.5", "-1+1", "-0.25 ", "-0x1", "=1", "-", "@a", "-1_0", "+٣"]
+    rows = list(csv.reader(io.StringIO(export_csv([{"public": text} for text in texts]))))
+    assert [cell for (cell,) in rows[1:4]] == texts[:3]
+    assert [cell for (cell,) in rows[4:]] == [f"'{text}" for text in texts[3:]]

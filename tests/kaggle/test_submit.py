@@ -26,7 +26,7 @@ from lib.kaggle.recorded_steps import fetch_and_record, watch_and_record
 from lib.kaggle.runs_table import fold_events
 from lib.kaggle.submit_run import submit_and_record
 from tests.kaggle_desk import SIGNATURE, score
-from tests.kaggle_place import REF, Place, make_script, open_place, play_complete
+from tests.kaggle_place import NO_JOURNAL, REF, Place, make_script, open_place, play_complete
 from tests.kaggle_state import COMPETITION
 
 
@@ -197,7 +197,7 @@ def test_daily_limit_told_by_the_refusal_has_its_cure(place: Place) -> None:
     path.write_text("id,f0\na,1\n")
     place.server.daily_limit = 0
     with pytest.raises(KaggleError, match=r"4\.2 hours from now[\s\S]*midnight UTC"):
-        submit_file(place.session, COMPETITION, path, "text [m]", "[m]")
+        submit_file(place.session, COMPETITION, path, "text [m]", "[m]", NO_JOURNAL)
     assert place.server.count("CreateSubmission") == 1
 
 
@@ -206,7 +206,7 @@ def test_upload_that_breaks_off_resumes_where_it_was(place: Place, cut: int) -> 
     path = place.work.root / "submission.csv"
     path.write_bytes(bytes(range(256)) * 400)
     place.server.fail("PUT upload", cut=cut)
-    submit_file(place.session, COMPETITION, path, "text [m]", "[m]")
+    submit_file(place.session, COMPETITION, path, "text [m]", "[m]", NO_JOURNAL)
     assert place.server.submissions[0]["content"] == path.read_bytes()
     spans = [body["range"] for name, body in place.server.calls if name == "PUT upload"]
     assert spans[:2] == ["", "bytes */102400"]
@@ -219,7 +219,7 @@ def test_upload_that_the_server_forgot_starts_over(place: Place) -> None:
     path.write_bytes(b"id,f0\n" * 100)
     place.server.fail("PUT upload", cut=100)
     place.server.fail("PUT upload", code=404)
-    submit_file(place.session, COMPETITION, path, "text [m]", "[m]")
+    submit_file(place.session, COMPETITION, path, "text [m]", "[m]", NO_JOURNAL)
     assert place.server.count("StartSubmissionUpload") == 2
     assert place.server.submissions[0]["content"] == path.read_bytes()
 
@@ -231,7 +231,7 @@ def test_upload_that_always_fails_submits_nothing(
     path.write_bytes(b"id,f0\n" * 100)
     place.server.fail("PUT upload", code=503, times=99)
     with pytest.raises(KaggleError) as caught:
-        submit_file(place.session, COMPETITION, path, "text [m]", "[m]")
+        submit_file(place.session, COMPETITION, path, "text [m]", "[m]", NO_JOURNAL)
     assert place.server.count("CreateSubmission") == 0
     assert SIGNATURE not in str(caught.value) + capsys.readouterr().out
 

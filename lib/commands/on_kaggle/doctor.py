@@ -5,6 +5,7 @@ import dataclasses
 import sys
 
 from lib.base.terminal import paint
+from lib.commands.on_kaggle.entry_cures import name_entry
 from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
 from lib.commands.options import Answer, Command
 
@@ -13,6 +14,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add_entry(parser)
 
 
+@name_entry
 def _run(options: argparse.Namespace) -> Answer:
     from lib.commands.on_kaggle.doctor_checks import (  # requests is slow to import
         examine,

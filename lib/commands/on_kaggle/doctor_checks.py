@@ -3,10 +3,11 @@
 import importlib.metadata
 import importlib.util
 import json
+import os
 import re
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from lib.base.kaggle_limits import SOURCE_BYTES
 from lib.base.missing_packages import CURE as INSTALL
 from lib.base.missing_packages import explain_missing
 from lib.base.tables import format_table
+from lib.commands.on_kaggle.entry_cures import add_entry_to
 from lib.kaggle.client.credentials import CURE, find_credentials, is_private, list_secrets
 from lib.kaggle.client.secrets import refuse_secrets
 from lib.kaggle.git_state import read_git_state
@@ -50,6 +52,11 @@ class Finding:
 
 def examine(work: Workspace) -> list[Finding]:
     """Run all checks, those that need Kaggle last; they change nothing."""
+    found = _list_findings(work)
+    return [replace(one, cure=add_entry_to(one.cure, work.entry)) for one in found]
+
+
+def _list_findings(work: Workspace) -> list[Finding]:
     findings = [
         *_guard("credentials", _examine_credentials),
         *_guard("client", lambda: _examine_client(work)),
@@ -170,6 +177,21 @@ def _read_manifest(work: Workspace, metadata: Metadata) -> dict[str, Any]:
     return read_object(own if work.entry else work.root / BUILD_MANIFEST)
 
 
+def _list_sources(work: Workspace, metadata: Metadata) -> list[Path]:
+    """List the entry and the files of the project's latest bundle, as its manifest names them."""
+    manifest, folder = _read_manifest(work, metadata), (work.root / metadata.code_file).parent
+    options, inputs = manifest.get("options"), manifest.get("inputs")
+    told = options if isinstance(options, dict) else {}
+    main = folder / str(told.get("entry") or os.path.abspath(work.entry))
+    depth = len(Path(str(manifest.get("name") or "x.py")).parts)
+    more = told.get("path")
+    roots = [main.joinpath(*[".."] * depth)]
+    roots += [folder / str(each) for each in (more if isinstance(more, list) else [])]
+    names = [each.get("path") for each in inputs or () if isinstance(each, dict)]
+    places = [Path(os.path.normpath(root / str(name))) for root in roots for name in names]
+    return [Path(work.entry), *(place for place in (main, *places) if place.is_file())]
+
+
 def _read_config(work: Workspace) -> dict[str, Any]:
     """Read the Config of this repository's latest build; {} of any other program."""
     config = {} if work.entry else read_object(work.root / BUILD_MANIFEST).get("config")
@@ -222,7 +244,8 @@ def _ask_kaggle(work: Workspace, metadata: Metadata) -> Iterator[Finding]:
             version = find_latest_version(session, metadata.ref)
             yield _examine_owner(work, session, metadata)
             kind = "tpu" if is_tpu(metadata.machine_shape) else "gpu"
-            yield from _examine_quota(session, kind, _find_cost(work, metadata))
+            on_cpu = is_cpu(metadata.machine_shape)
+            yield from _examine_quota(session, kind, _find_cost(work, metadata), on_cpu)
             yield from _guard("submissions", lambda: _examine_limits(work, session, metadata))
             yield from _examine_push(work, metadata, version)
 
@@ -252,7 +275,7 @@ def _find_cost(work: Workspace, metadata: Metadata) -> float:
 
 
 def _examine_quota(
-    session: "KaggleSession", kind: str = "gpu", cost_h: float = 0.0
+    session: "KaggleSession", kind: str = "gpu", cost_h: float = 0.0, on_cpu: bool = False
 ) -> Iterator[Finding]:
     from lib.kaggle.client.account import ask_quota
     from lib.kaggle.client.errors import KaggleError
@@ -268,7 +291,7 @@ def _examine_quota(
         return
     cost = f"; the build's run takes at most {cost_h:.1f} h of them" if cost_h else ""
     cure = ""
-    if quota.left_h - quota.reserved_h < max(cost_h, _FEW_HOURS):
+    if not on_cpu and quota.left_h - quota.reserved_h < max(cost_h, _FEW_HOURS):
         when = f", renewed {quota.renewed:%Y-%m-%d %H:%M} UTC" if quota.renewed else ""
         cure = f"wait for the weekly reset{when}, or push to a CPU: --accelerator none"
         cure = f"build with fewer --minutes, or {cure}" if quota.left_h >= _FEW_HOURS else cure
@@ -289,7 +312,7 @@ def _examine_limits(
 
 
 def _examine_push(work: Workspace, metadata: Metadata, version: int) -> Iterator[Finding]:
-    git = read_git_state(work.root)
+    git = read_git_state(work.root, _list_sources(work, metadata) if work.entry else None)
     bundle = str(_read_manifest(work, metadata).get("sha256") or "none")
     detail = f"would make {metadata.ref} version {version + 1} of commit {git.commit[:7]}"
     detail += f", last bundle built here {bundle[:12]}"

@@ -5,6 +5,7 @@ import argparse
 from lib.base.errors import PipelineError
 from lib.base.log import log
 from lib.commands.all_runs.collect import collect_runs
+from lib.commands.on_kaggle.entry_cures import name_entry
 from lib.commands.on_kaggle.named_version import (
     RUN_FACTS,
     add_version,
@@ -13,6 +14,7 @@ from lib.commands.on_kaggle.named_version import (
 )
 from lib.commands.options import Answer, Command
 from lib.commands.terminal.help_text import KAGGLE, find_group
+from lib.kaggle.sweeps.packs import split_variant
 from lib.kaggle.workspace import Workspace
 
 
@@ -33,10 +35,11 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@name_entry
 def _run(options: argparse.Namespace) -> int | Answer:
     from lib.kaggle.recorded_steps import fetch_and_record  # requests is slow to import
 
-    failure = None
+    failure, name = None, split_variant(options.version)[1]
     with open_version(options) as opened:
         work, _, ref, version = opened
         try:
@@ -47,7 +50,9 @@ def _run(options: argparse.Namespace) -> int | Answer:
             if not options.json:
                 raise
             failure = error
-    return Answer("", describe_version(work, ref, version), failure=failure) if options.json else 0
+    if not options.json:
+        return 0
+    return Answer("", describe_version(work, ref, version, name), failure=failure)
 
 
 FETCH = Command(

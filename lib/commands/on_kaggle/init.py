@@ -7,6 +7,7 @@ from pathlib import Path
 from lib.base.errors import InputError
 from lib.base.files import write_text
 from lib.base.log import log
+from lib.commands.on_kaggle.entry_cures import name_entry
 from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
 from lib.commands.options import Command
 from lib.commands.terminal.help_text import KAGGLE, find_group, tell
@@ -50,6 +51,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--slug", metavar="S", help=words)
 
 
+@name_entry
 def _run(options: argparse.Namespace) -> int:
     work = open_workspace(options)
     fill_metadata(work.root, options.owner, options.slug)

@@ -17,6 +17,7 @@ from lib.commands.kernel_options import (
     add_full_option,
     read_config,
 )
+from lib.commands.on_kaggle.entry_cures import name_entry
 from lib.commands.on_kaggle.named_version import describe_version
 from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
 from lib.commands.on_kaggle.push_entry import (
@@ -141,6 +142,7 @@ def _load_kernel(options: argparse.Namespace) -> Loaded:
     return Loaded(work, metadata, make_cargo(options, chosen.config, git, options.format))
 
 
+@name_entry
 def _run(options: argparse.Namespace) -> int | Answer:
     from lib.kaggle.client.session import open_session  # requests is slow to import
     from lib.kaggle.push import push_cargo

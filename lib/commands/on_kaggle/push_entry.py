@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -69,11 +70,11 @@ def load_entry(options: argparse.Namespace) -> Loaded:
     minutes = _read_minutes(options.minutes)
     try_check(work)
     output = work.root / metadata.code_file
-    entry = Path(options.entry)
+    entry = Path(os.path.normpath(options.entry))
+    name = Path(os.path.relpath(entry, work.root)).as_posix()
     made = bundle_program(entry, output, metadata.kernel_type, options)
     git = read_git_state(work.root, [entry, *made.bundle.sources])
     check_clean(git, options.allow_dirty)
-    name = entry.resolve().relative_to(work.root.resolve()).as_posix()
     log("push", f"{name}: {made.manifest['bytes']:,} bytes, {len(made.manifest['inputs'])} files")
     facts: dict[str, Any] = {"entry": name}
     if work.is_overridden:

@@ -15,6 +15,7 @@ from lib.base.missing_packages import explain_missing
 from lib.base.terminal import paint
 from lib.commands.all_runs.collect import collect_runs
 from lib.commands.all_runs.row import RunRow
+from lib.commands.on_kaggle.entry_cures import add_entry_to, name_entry
 from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
 from lib.commands.on_kaggle.runs_export import EXPORTS, export_csv
 from lib.commands.options import Command
@@ -183,7 +184,7 @@ def _settle(work: Workspace) -> None:
             settle_all(work)
     except InputError as error:
         log("push", f"whether it arrived is not known yet: {error.what}, got {error.got}")
-        log("push", f"cure: {error.cure}")
+        log("push", f"cure: {add_entry_to(error.cure, work.entry)}")
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -209,6 +210,7 @@ def _check_export(options: argparse.Namespace) -> None:
         raise InputError("runs", "--export goes with neither --json nor --diff", cure=cure)
 
 
+@name_entry
 def _run(options: argparse.Namespace) -> int:
     _check_export(options)
     work = open_workspace(options)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from lib.commands.all_runs.row import show_line
 
 EXPORTS = ("csv",)
 _COMPUTED = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _NESTED = "metrics"  # an object whose keys become columns of their own
 
 
@@ -47,5 +49,6 @@ def _show(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):  # a spreadsheet would compute it, where it begins so
-        return ("'" if value[:1] in _COMPUTED else "") + show_line(value)
+        is_number = re.fullmatch(_NUMBER, value, re.ASCII) is not None
+        return ("'" if value[:1] in _COMPUTED and not is_number else "") + show_line(value)
     return json.dumps(value, sort_keys=True)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lib.base.errors import InputError
+from lib.commands.on_kaggle.entry_cures import name_entry
 from lib.commands.on_kaggle.named_version import Opened, add_version, open_version
 from lib.commands.on_kaggle.push_entry import add_project_options
 from lib.commands.options import Answer, Command
@@ -44,6 +45,7 @@ def _choose_check(options: argparse.Namespace, opened: Opened) -> "Check":
     return lambda folder, push: check_output(work, ref, version, session.secrets)
 
 
+@name_entry
 def _run(options: argparse.Namespace) -> int | Answer:
     from lib.kaggle.submit_run import submit_and_record  # requests is slow to import
 

@@ -3,6 +3,7 @@
 import argparse
 
 from lib.base.errors import PipelineError
+from lib.commands.on_kaggle.entry_cures import name_entry
 from lib.commands.on_kaggle.named_version import (
     RUN_FACTS,
     add_version,
@@ -10,12 +11,14 @@ from lib.commands.on_kaggle.named_version import (
     open_version,
 )
 from lib.commands.options import Answer, Command
+from lib.kaggle.sweeps.packs import split_variant
 
 
+@name_entry
 def _run(options: argparse.Namespace) -> int | Answer:
     from lib.kaggle.recorded_steps import watch_and_record  # requests is slow to import
 
-    failure = None
+    failure, name = None, split_variant(options.version)[1]
     with open_version(options) as opened:
         try:
             code = watch_and_record(*opened)
@@ -26,7 +29,7 @@ def _run(options: argparse.Namespace) -> int | Answer:
         if not options.json:
             return code
         work, _, ref, version = opened
-        return Answer("", describe_version(work, ref, version), code, failure)
+        return Answer("", describe_version(work, ref, version, name), code, failure)
 
 
 WATCH = Command(

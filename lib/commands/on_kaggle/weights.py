@@ -8,6 +8,7 @@ from pathlib import Path
 from lib.base.errors import InputError
 from lib.base.log import log
 from lib.base.places import check_input_file
+from lib.commands.on_kaggle.entry_cures import name_entry
 from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
 from lib.commands.options import Answer, Command
 from lib.commands.terminal.help_text import DATA, KAGGLE, find_group, tell
@@ -28,6 +29,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add_entry(parser)
 
 
+@name_entry
 def _run(options: argparse.Namespace) -> Answer:
     if options.file is not None:
         check_input_file("weights", Path(options.file), "give the path of one file")

@@ -86,7 +86,7 @@ _CURES_BY_CODE = {
     "and that the credentials are its owner's: python build.py doctor",
     404: "check id in kernel-metadata.json and the version: python build.py runs",
     409: "another kernel of yours has this title or is being saved: change title and id "
-    "together (python build.py init --slug), or wait and push again",
+    "together (python build.py init --owner NAME --slug SLUG), or wait and push again",
     429: "Kaggle asks for fewer calls: wait some minutes",
 }
 

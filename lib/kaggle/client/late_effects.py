@@ -18,25 +18,14 @@ Effect = TypeVar("Effect")
 _LOST_CALLS = 3  # each one is looked for through a whole window
 
 
-def _keep_no_intent(known: Sequence[int]) -> None:
-    """Write nothing down."""
-
-
-def _keep_no_failure(reason: str, lost: bool) -> None:
-    """Write nothing down."""
-
-
 @dataclass(frozen=True)
 class Journal:
-    """Where calls of one kind are written down; by default nowhere."""
+    """Where calls of one kind are written down."""
 
     # Right before each call, with the numbers of what looks the same and was there before.
-    intend: Callable[[Sequence[int]], None] = _keep_no_intent
+    intend: Callable[[Sequence[int]], None]
     # After a call without an effect: (the reason, whether the effect may still turn up).
-    give_up: Callable[[str, bool], None] = _keep_no_failure
-
-
-NO_JOURNAL = Journal()
+    give_up: Callable[[str, bool], None]
 
 
 def call_once(

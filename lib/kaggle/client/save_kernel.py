@@ -9,7 +9,7 @@ from typing import Any
 from lib.base.log import log
 from lib.kaggle.client.errors import KaggleError, find_cure
 from lib.kaggle.client.kernels import find_latest_version, get_kernel, has_status
-from lib.kaggle.client.late_effects import NO_JOURNAL, Journal, call_once
+from lib.kaggle.client.late_effects import Journal, call_once
 from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.metadata import Metadata
 
@@ -31,7 +31,7 @@ def push_kernel(
     metadata: Metadata,
     source: str,
     before: int,
-    journal: Journal = NO_JOURNAL,
+    journal: Journal,
 ) -> Pushed:
     """Push a script as the version after `before`; return that version.
 

@@ -10,7 +10,7 @@ from lib.base.attempts import attempt
 from lib.base.errors import PipelineError
 from lib.base.log import log
 from lib.kaggle.client.errors import KaggleError, find_cure
-from lib.kaggle.client.late_effects import NO_JOURNAL, Journal, call_once
+from lib.kaggle.client.late_effects import Journal, call_once
 from lib.kaggle.client.session import (
     KaggleSession,
     open_plain_session,
@@ -88,7 +88,7 @@ def submit_file(
     path: Path,
     description: str,
     marker: str,
-    journal: Journal = NO_JOURNAL,
+    journal: Journal,
 ) -> int:
     """Submit a CSV under a description that ends in the marker; return the submission's number."""
     from kagglesdk.competitions.types.competition_api_service import ApiCreateSubmissionRequest
@@ -109,7 +109,7 @@ def submit_kernel(
     file_name: str,
     description: str,
     marker: str,
-    journal: Journal = NO_JOURNAL,
+    journal: Journal,
 ) -> int:
     """Submit a file of a kernel's version; return the submission's number."""
     from kagglesdk.competitions.types.competition_api_service import ApiCreateCodeSubmissionRequest

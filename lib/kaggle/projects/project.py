@@ -1,5 +1,6 @@
 """A folder with kernel-metadata.json -> the settings in its pyproject.toml that the loop heeds."""
 
+import os
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,8 +33,8 @@ class Project:
 def find_root(entry: Path) -> Path:
     """A program's path -> the nearest folder above it that holds kernel-metadata.json."""
     cure = "name the script, or the notebook, that starts the program"
-    place = check_input_file("project", entry, cure).absolute()
-    for folder in place.parents:
+    check_input_file("project", entry, cure)
+    for folder in Path(os.path.abspath(entry)).parents:  # "..", and no link, is followed
         if (folder / FILE_NAME).is_file():
             return folder
     raise InputError(
