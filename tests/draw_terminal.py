@@ -9,6 +9,7 @@ as they do. FOLDER is empty or new.
 import argparse
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -118,8 +119,12 @@ def main() -> None:
     options = parser.parse_args()
     folder = options.folder.absolute()
     folder.mkdir(parents=True)
-    kaggle = open_kaggle(folder, options.data.absolute(), options.weights)
+    weights = folder / "weights" / "inception.pt"
+    weights.parent.mkdir()
+    shutil.copy(options.weights, weights)
+    kaggle = open_kaggle(folder, options.data.absolute(), weights)
     prompt = Prompt(folder, kaggle)
+    shutil.copy(weights, prompt.root)
     prompt.build("init", "--owner", "ada")
     attach = (
         (prompt.root / "kernel-metadata.json")
@@ -133,9 +138,7 @@ def main() -> None:
     terminal = Terminal(prompt, f"terminal-{folder.name}")
     try:
         for word in options.words or COMMANDS:
-            screen = terminal.type(
-                f"python {COMMANDS[word]}".replace("WEIGHTS", options.weights.name)
-            )
+            screen = terminal.type(f"python {COMMANDS[word]}".replace("WEIGHTS", weights.name))
             (folder / f"{word}.txt").write_text(screen)
             path = SOURCE / "docs" / f"terminal_{word}.png"
             draw(screen).save(path, optimize=True)

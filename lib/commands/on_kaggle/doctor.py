@@ -3,11 +3,13 @@
 import argparse
 import dataclasses
 import sys
+import textwrap
 
-from lib.base.terminal import paint
+from lib.base.terminal import is_terminal, paint
 from lib.commands.on_kaggle.entry_cures import name_entry
 from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
 from lib.commands.options import Answer, Command
+from lib.commands.terminal.help_text import find_width
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -24,17 +26,28 @@ def _run(options: argparse.Namespace) -> Answer:
     findings = examine(open_workspace(options))
     is_well = not any(finding.cure for finding in findings)
     facts = {"ok": is_well, "findings": [dataclasses.asdict(finding) for finding in findings]}
-    return Answer(_colour(format_findings(findings)), facts, code=0 if is_well else 1)
+    column = len("CURE  ") + max(len(finding.name) for finding in findings) + 2
+    text = _show(format_findings(findings), column)
+    return Answer(text, facts, code=0 if is_well else 1)
 
 
-def _colour(text: str) -> str:
-    """The doctor's lines -> the same with their first word in a colour, on a terminal."""
+def _show(text: str, column: int) -> str:
+    """(lines, the column of what they tell) -> on a terminal in its width, with coloured words."""
+    if not is_terminal(sys.stdout):
+        return text
     colours = {"ok": "green", "CURE": "yellow"}
+    fold = textwrap.TextWrapper(
+        find_width(),
+        subsequent_indent=" " * column,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
     lines = []
     for line in text.splitlines():
-        word = line.split(" ", 1)[0]
+        first, *others = fold.wrap(line)
+        word = first.split(" ", 1)[0]
         painted = paint(word, colours[word], sys.stdout) if word in colours else word
-        lines.append(painted + line[len(word) :])
+        lines += [painted + first[len(word) :], *others]
     return "\n".join(lines)
 
 
