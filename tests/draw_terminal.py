@@ -21,7 +21,7 @@ from tests.kaggle_prompt import SOURCE, Prompt
 from tests.loopback import open_kaggle
 
 COLUMNS, ROWS = 100, 50
-SMALL = "--set samples=1000 --set real_limit=300 --set curate=false --set sweep=false"
+SMALL = "--set samples=60 --set real_limit=120 --set curate=false --set sweep=false"
 COMMANDS = {  # word of the picture -> what is typed; WEIGHTS is filled in
     "doctor": "build.py doctor",
     "push": f"build.py push --wait --recipe pixel --weights WEIGHTS --set steps=20 {SMALL}",
