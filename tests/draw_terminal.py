@@ -57,7 +57,8 @@ class Terminal:
         self._tmux("send-keys", "-l", command)
         self._tmux("send-keys", "Enter")
         self._tmux("wait-for", "ready")
-        return self._tmux("capture-pane", "-p", "-e", "-S", "-5000").rstrip().removesuffix("$")
+        screen = self._tmux("capture-pane", "-p", "-e", "-J", "-S", "-5000").rstrip()
+        return "\n".join(map(str.rstrip, screen.removesuffix("$").splitlines()))
 
     def close(self) -> None:
         """End the shell and what runs in it."""
@@ -90,22 +91,27 @@ class Pen:
 
 
 def draw(screen: str) -> Image.Image:
-    """A screen of tmux, with its colours -> a picture of it."""
+    """A screen of tmux, lines unbroken, with its colours -> a picture of it, lines broken."""
     lines = screen.rstrip().split("\n")
     fonts = [ImageFont.truetype(f"{_FONT}{kind}.ttf", _SIZE) for kind in ("", "-Bold")]
     advance = fonts[0].getlength("M")
-    size = (round(COLUMNS * advance) + 2 * _MARGIN, len(lines) * _LINE + 2 * _MARGIN)
+    height = sum(max(1, -(-len(_SPANS.sub("", line)) // COLUMNS)) for line in lines)
+    size = (round(COLUMNS * advance) + 2 * _MARGIN, height * _LINE + 2 * _MARGIN)
     picture = Image.new("RGB", size, _PAPER)
-    paper, pen = ImageDraw.Draw(picture), Pen()
-    for number, line in enumerate(lines):
+    paper, pen, row = ImageDraw.Draw(picture), Pen(), 0
+    for line in lines:
         column = 0
         for place, part in enumerate(_SPANS.split(line)):
             if place % 2:
                 pen.turn(part)
                 continue
-            corner = (_MARGIN + column * advance, _MARGIN + number * _LINE)
-            paper.text(corner, part, pen.colour, fonts[pen.bold])
-            column += len(part)
+            for sign in part:
+                if column == COLUMNS:
+                    row, column = row + 1, 0
+                corner = (_MARGIN + column * advance, _MARGIN + row * _LINE)
+                paper.text(corner, sign, pen.colour, fonts[pen.bold])
+                column += 1
+        row += 1
     return picture.quantize(32)
 
 
@@ -139,6 +145,9 @@ def main() -> None:
     try:
         for word in options.words or COMMANDS:
             screen = terminal.type(f"python {COMMANDS[word]}".replace("WEIGHTS", weights.name))
+            # Kernels run below this folder, in places that are called otherwise on Kaggle.
+            place = rf"{re.escape(str(folder))}/kaggle/[^/]+/v\d+/(\w+)"
+            screen = re.sub(place, r"/kaggle/\1", screen)
             (folder / f"{word}.txt").write_text(screen)
             path = SOURCE / "docs" / f"terminal_{word}.png"
             draw(screen).save(path, optimize=True)
