@@ -58,6 +58,7 @@ class Terminal:
         self._tmux("send-keys", "Enter")
         self._tmux("wait-for", "ready")
         screen = self._tmux("capture-pane", "-p", "-e", "-J", "-S", "-5000").rstrip()
+        screen = screen[screen.index("$ ") :]  # what was typed before the prompt was there
         return "\n".join(map(str.rstrip, screen.removesuffix("$").splitlines()))
 
     def close(self) -> None:

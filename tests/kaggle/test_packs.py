@@ -66,7 +66,8 @@ def list_packs(prompt: Prompt) -> list[str]:
 
 
 def test_four_variants_take_two_kernels_and_have_four_rows(prompt: Prompt) -> None:
-    shown = prompt.build("sweep", "--pack", *FOUR, "--minutes", "30")
+    both = ("--set", "depth=2")  # names no variant, for all have it
+    shown = prompt.build("sweep", "--pack", *FOUR, *both, "--minutes", "30")
     assert "4 variants in 2 kernels, two kernels at a time" in shown
     assert "together they take at most 60 min" in shown
     assert "instead of 120 min" in shown

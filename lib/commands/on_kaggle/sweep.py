@@ -76,7 +76,8 @@ def _push_all(options: argparse.Namespace) -> Answer:
 
 def _tell_cost(points: list[Point], groups: list[Group]) -> None:
     """Print how many runs there are, the share of a week's hours, and what packing saves."""
-    in_packs = f" in {len(groups)} kernels" if len(groups) < len(points) else ""
+    kernels = "1 kernel" if len(groups) == 1 else f"{len(groups)} kernels"
+    in_packs = f" in {kernels}" if len(groups) < len(points) else ""
     log("sweep", f"{len(points)} variants{in_packs}, two kernels at a time")
     minutes, alone = count_minutes(groups), count_minutes([(point,) for point in points])
     saved = f" instead of {alone:g} min, for two share a session" if minutes < alone else ""

@@ -69,8 +69,13 @@ def make_sweep_id(points: list[Point], ref: str, is_packed: bool) -> str:
 
 
 def _name_points(points: list[Point]) -> list[Point]:
-    """Points -> the same with names: of the words, and marked where two would be equal."""
-    plain = [slugify(point.words) for point in points]
+    """Points -> the same with names: of what tells them apart, marked where two would be equal."""
+    sets = [set(point.options.set) for point in points]
+    shared = set.intersection(*sets) if len(points) > 1 else set()
+    plain = []
+    for point in points:
+        own = (text for text in point.options.set if text not in shared)
+        plain.append(slugify(" ".join([point.options.recipe, *own])))
     counts = Counter(plain)
     named = []
     for point, name in zip(points, plain, strict=True):
