@@ -86,7 +86,7 @@ def test_four_variants_take_two_kernels_and_have_four_rows(prompt: Prompt) -> No
     assert {row["name"].split("/", 1)[1] for row in rows} == {f"v1/{name}" for name in NAMES}
     assert {row["fid"] for row in rows} == {12.5}
     assert {row["config"]["lr"] for row in rows} == {1e-4, 2e-4, 3e-4, 4e-4}
-    prompt.build("sweep", "--pack", *FOUR, "--minutes", "30")
+    prompt.build("sweep", "--pack", *FOUR, *both, "--minutes", "30")
     assert prompt.server.count("SaveKernel") == 2, "the same command goes on where it was"
 
 
