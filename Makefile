@@ -86,7 +86,7 @@ release: venv  ## dist/: the bundler as one script, and the wheel that gives it 
 	$(BIN)/python build.py bundle -m lib.commands.bundling.kernelpress -o dist/kernelpress.py --strict \
 	  --include 'kernel_template/bundle_*' --exclude 'kernel_template/[!b]*' \
 	  --exclude kernel_template/board.html --exclude lib.commands.bundling.rebuild_kernel \
-	  --exclude lib.commands.bundling.kernel_words
+	  --exclude lib.commands.bundling.kernel_words --exclude lib.commands.refuse_secrets
 	$(BIN)/python -m hatchling build --target wheel --directory dist
 
 bench: venv  ## ratios against other tools, each measured in one run

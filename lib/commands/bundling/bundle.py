@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,6 @@ from lib.commands.bundling.recorded import fill_options, record_options
 from lib.commands.bundling.watch_sources import watch_sources
 from lib.commands.options import Answer, Command
 from lib.commands.output_file import check_output_file
-from lib.commands.refuse_secrets import refuse_own_credentials
 from lib.commands.terminal.help_text import DATA, MORE, OUTPUT, find_group, tell
 
 FORMS = ("script", "notebook")
@@ -156,7 +156,10 @@ def _make_of_script(program: Program, options: argparse.Namespace) -> Made:
         notebook = build_notebook(program.entry)
         text, manifest = render_notebook(notebook), notebook.manifest
         told = notebook.differences
-    refuse_own_credentials(bundle.sources, text)
+    with suppress(ModuleNotFoundError):  # the bundler as one script knows no account of Kaggle
+        from lib.commands.refuse_secrets import refuse_own_credentials
+
+        refuse_own_credentials(bundle.sources, text)
     told = (*program.differences, *told)
     manifest = {**manifest, "differences": [dataclasses.asdict(one) for one in told]}
     return Made(bundle, text, manifest, told)
