@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lib.base import input_walk
+from lib.base.errors import InputError
 from lib.base.input_walk import InputWalk, find_files
 from lib.kernel.competition.gan_challenge.shards import find_shards, search_shards
 from lib.kernel.competition.images.input_files import EARLIER, HIDDEN, walk_input
@@ -138,3 +139,20 @@ def write_state(folder: Path, identity: dict[str, object], seconds: float) -> No
     (folder / STATE).mkdir(parents=True)
     save_checkpoint(folder / STATE, 1, {"standing": {"seconds": seconds}})
     (folder / "run_manifest.json").write_text(json.dumps({**identity, "device": "cpu"}))
+
+
+@pytest.mark.parametrize("mount", ["", *MOUNTS])
+def test_an_empty_mount_says_push_again(tmp_path: Path, mount: str) -> None:
+    """The first run after a source was attached may find its folder empty."""
+    (tmp_path / mount).mkdir(parents=True, exist_ok=True)
+    with pytest.raises(InputError) as caught:
+        find_shards(tmp_path)
+    named = mount or "it"
+    assert caught.value.cure.startswith(f"push again, for a first run may find {named} empty (")
+
+
+def test_an_input_of_other_files_does_not_say_push_again(tmp_path: Path) -> None:
+    write(tmp_path, "slug/readme.txt")
+    with pytest.raises(InputError) as caught:
+        find_shards(tmp_path)
+    assert "push again" not in caught.value.cure
