@@ -19,7 +19,7 @@ from lib.kaggle.push_records import settle_pushes
 from lib.kaggle.recorded_steps import fetch_and_record
 from lib.kaggle.submit_records import settle_all, settle_submissions
 from lib.kaggle.submit_run import submit_and_record
-from tests.kaggle_place import QUICK, REF, Place, find_bundle, open_place, play_complete
+from tests.kaggle_place import QUICK, REF, SLUG, Place, find_bundle, open_place, play_complete
 from tests.kaggle_state import COMPETITION, Version
 
 CREATES = {False: "CreateSubmission", True: "CreateCodeSubmission"}
@@ -343,7 +343,11 @@ def test_version_of_a_kernel_made_anew_is_the_last_one(place: Place) -> None:
     [
         ("ERROR", "ended as ERROR"),
         ("CANCEL_ACKNOWLEDGED", "ended as CANCEL_ACKNOWLEDGED"),
-        ("RUNNING", "has not ended"),
+        (
+            "RUNNING",
+            rf"^submit: {REF} version 1 has not ended, so nothing was submitted, got RUNNING"
+            rf"\n  cure: python build\.py watch {SLUG}/1$",
+        ),
     ],
 )
 @pytest.mark.parametrize("is_fetched", [True, False])
