@@ -15,9 +15,8 @@ from lib.base.files import sha256_bytes, sha256_file
 from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.client.submissions import Checked
 from lib.kaggle.ledger import SUBMIT, is_settled, list_lost, list_pending, read_age
-from lib.kaggle.push_records import settle_pushes
 from lib.kaggle.recorded_steps import fetch_and_record
-from lib.kaggle.submit_records import settle_all, settle_submissions
+from lib.kaggle.settle import settle_all, settle_pushes, settle_submissions
 from lib.kaggle.submit_run import submit_and_record
 from tests.kaggle_place import QUICK, REF, SLUG, Place, find_bundle, open_place, play_complete
 from tests.kaggle_state import COMPETITION, Version
