@@ -89,10 +89,12 @@ def look_again(
 ) -> Effect | None:
     """Look for the effect of a call that was cut off; return it if it is there.
 
-    It is looked for until the window after its intent ends; then `give_up` records that. Without
-    `wait` it is looked for once, and before the window ends it stays open.
+    The call may have lasted until its deadline, so its window may end so much later than one that
+    began with the intent. Then `give_up` records that it never arrived. Without `wait` it is looked
+    for once, and stays open before that.
     """
-    left_s = session.patience.window_s - read_age(intent)
+    patience = session.patience
+    left_s = min(patience.call_s + patience.window_s - read_age(intent), patience.window_s)
     found = look_for(session, what, find, left_s) if wait else find()
     if found is None and not wait and left_s > 0:
         log(stage, f"it is not there yet, and may still come within {left_s:.0f} s")
