@@ -56,6 +56,12 @@ class Deadline:
         self._socket: socket.socket | None = None
         self._is_cancelled = False
 
+    def begin_request(self, through: socket.socket) -> None:
+        """A proxy's tunnel stands: what follows are the handshake of TLS and the request."""
+        if self._rate is not None:
+            self._end, self._window = None, (self._clock(), self._rate.moved)
+        through.settimeout(self._find_wait_s(self._clock()))  # of the handshake
+
     def begin_answer(self) -> None:
         """The request is sent: what follows is the answer's header."""
         if self._rate is not None:

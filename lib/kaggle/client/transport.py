@@ -86,7 +86,10 @@ class _Http(_GuardedSend, HTTPConnection):
 
 
 class _Https(_GuardedSend, HTTPSConnection):
-    pass
+    def _tunnel(self) -> None:
+        super()._tunnel()
+        if (deadline := _DEADLINE.get()) is not None:
+            deadline.begin_request(self.sock)  # the proxy's answer is not the request's
 
 
 class _HttpPool(HTTPConnectionPool):
