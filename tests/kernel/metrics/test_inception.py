@@ -78,6 +78,28 @@ def test_wrong_hash_is_named_and_passed_over(places, capsys):
         assert f"passed over {places[place]}" in said
 
 
+def test_first_right_one_of_several_attached_is_taken_and_told(places, capsys):
+    """The order is that of the paths; wrong ones before it are named, those after it not read."""
+    root = places["attached"].parents[2]
+    write(root / "a" / NAME, b"wrong")
+    right = write(root / "b" / NAME)
+    write(root / "c" / "deep" / NAME)
+    write(root / "d" / NAME, b"wrong, too")
+    write(places["cache"])
+    assert look(places) == right
+    sha256 = hashlib.sha256(b"right").hexdigest()[:8]
+    wrong, told = capsys.readouterr().out.splitlines()
+    assert wrong.startswith(f"weights: passed over {root / 'a' / NAME} has sha256 ")
+    found = f"weights: {NAME} from data sets under {root} (sha256 {sha256} as expected)"
+    assert told == f"{found}, by path the first right of 4: {right}"
+
+
+def test_only_one_attached_is_told_without_its_path(places, capsys):
+    write(places["attached"])
+    look(places)
+    assert capsys.readouterr().out.endswith("as expected)\n")
+
+
 def test_missing_file_names_all_four_places_and_every_cure(places):
     write(places["given"], b"wrong")
     write(places["server"], b"also wrong")

@@ -5,10 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from lib.base.files import read_json
 from lib.kernel.recipes.table import load_recipe, make_config
 from lib.kernel.report.provenance import identify
+from lib.kernel.training.checkpoint import load_checkpoint, save_checkpoint
 from lib.kernel.training.resume import STATE, import_state
 from tests.local_runs import UNCURATED, call, copy_sources, list_options, write_input
 
@@ -63,6 +65,43 @@ def test_what_differs_is_not_taken_up(
     assert "first-version: not taken up, it differs in lr" in said
     assert "first-version: not taken up, it differs in its version's networks" in said
     assert "first-version: not taken up, it differs in GPU or CPU" in said
+
+
+def attach(source: Path, name: str, identity: dict[str, object], seconds: float) -> None:
+    """An earlier version's output of that name, whose state trained so long."""
+    (source / name / STATE).mkdir(parents=True)
+    save_checkpoint(source / name / STATE, 1, {"standing": {"seconds": seconds}})
+    manifest = {**identity, "device": "cpu"}
+    (source / name / "run_manifest.json").write_text(json.dumps(manifest))
+
+
+def test_of_several_versions_the_one_that_trained_longest_is_taken_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, source, work = load_recipe("pixel"), tmp_path / "input", tmp_path / "work"
+    identity = identify(make_config("pixel", {}), recipe, "ab" * 32)
+    for name, seconds in (("a", 5.0), ("b/deep", 9.0), ("c", 7.0), ("d", 9.0), ("f", 0.0)):
+        attach(source, name, identity, seconds)
+    attach(source, "e", {**identity, "data_sha256": "0" * 64}, 99.0)
+    assert import_state(source, work, recipe, identity, on_gpu=False) == 9.0
+    differs, taken = capsys.readouterr().out.splitlines()
+    assert differs == "train: e: not taken up, it differs in data"
+    words = "takes up 9.0 s of training in b/deep, an earlier version's output"
+    assert taken == f"train: {words}; of 5 that fit it has trained longest"
+    note = read_json(work / "continued.json")
+    assert note == {"seconds": 9.0, "from": "b/deep"}
+    assert load_checkpoint(work, torch.device("cpu"))["standing"] == {"seconds": 9.0}
+
+
+def test_only_version_that_fits_is_told_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, source = load_recipe("pixel"), tmp_path / "input"
+    identity = identify(make_config("pixel", {}), recipe, "ab" * 32)
+    attach(source, "a", identity, 5.0)
+    attach(source, "b", {**identity, "state_form": 99}, 9.0)
+    assert import_state(source, tmp_path / "work", recipe, identity, on_gpu=False) == 5.0
+    assert capsys.readouterr().out.endswith("of training in a, an earlier version's output\n")
 
 
 @pytest.mark.parametrize(("recipe", "is_taken"), [("pixel", False), ("r3gan", True)])
