@@ -70,5 +70,5 @@ SUBMIT = Command(
         ('submit 3 --kernel -m "by code"', "as a code submission"),
         ('submit a-pack/1/pixel-lr-1e-4 -m "packed"', "one variant of a pack"),
     ),
-    json="ref, version, submission, csv_sha256, status, public and private (null: not shown)",
+    json="ref, version, submission, csv_sha256, status; public, private, place, teams or null",
 )
