@@ -82,6 +82,12 @@ def test_plain_client_works_from_the_root(prompt: Prompt) -> None:
     words = ("competitions", "submit", COMPETITION, "-f", "out/submission.csv", "-m", "plain")
     assert "Successfully submitted" in prompt.kaggle(*words)
     assert prompt.server.submissions[0]["content"] == csv
+    watched = json.loads(prompt.build("watch", "2", "--json").splitlines()[0])
+    assert (watched["status"], watched["minutes"], watched["folder"]) == ("COMPLETE", 1.1, None)
+    fetched = json.loads(prompt.build("fetch", "2", "--json").splitlines()[0])
+    assert fetched["when"]
+    known = dict.fromkeys(("when", "metrics", "verified", "folder"))
+    assert {**fetched, **known} == {**watched, **known}, "the same but for what was fetched"
 
 
 def test_notebook_is_pushed_by_build_py_and_by_the_plain_client(prompt: Prompt) -> None:
