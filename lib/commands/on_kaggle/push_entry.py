@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lib.base.counted import count_things
 from lib.base.errors import InputError
 from lib.base.log import log
 from lib.commands.bundling.bundle import add_bundler_options, bundle_program
@@ -75,7 +76,8 @@ def load_entry(options: argparse.Namespace) -> Loaded:
     made = bundle_program(entry, output, metadata.kernel_type, options)
     git = read_git_state(work.root, [entry, *made.bundle.sources])
     check_clean(git, options.allow_dirty)
-    log("push", f"{name}: {made.manifest['bytes']:,} bytes, {len(made.manifest['inputs'])} files")
+    files = count_things(len(made.manifest["inputs"]), "file")
+    log("push", f"{name}: {made.manifest['bytes']:,} bytes, {files}")
     facts: dict[str, Any] = {"entry": name}
     if work.is_overridden:
         facts["competition"] = work.competition

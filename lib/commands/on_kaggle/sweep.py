@@ -2,6 +2,7 @@
 
 import argparse
 
+from lib.base.counted import count_things
 from lib.base.errors import InputError, PipelineError
 from lib.base.log import log
 from lib.commands.kernel_options import SETTINGS, add_config_options
@@ -76,9 +77,8 @@ def _push_all(options: argparse.Namespace) -> Answer:
 
 def _tell_cost(points: list[Point], groups: list[Group], shape: str) -> None:
     """Print how many runs there are, what they cost on a machine_shape, and what packing saves."""
-    kernels = "1 kernel" if len(groups) == 1 else f"{len(groups)} kernels"
-    in_packs = f" in {kernels}" if len(groups) < len(points) else ""
-    log("sweep", f"{len(points)} variants{in_packs}, two kernels at a time")
+    in_packs = f" in {count_things(len(groups), 'kernel')}" if len(groups) < len(points) else ""
+    log("sweep", f"{count_things(len(points), 'variant')}{in_packs}, two kernels at a time")
     minutes, alone = count_minutes(groups), count_minutes([(point,) for point in points])
     saved = f" instead of {alone:g} min, for two share a session" if minutes < alone else ""
     log("sweep", f"together they take {describe_quota(minutes, shape, len(groups))}{saved}")
