@@ -206,7 +206,8 @@ def test_options_stand_above_the_table_and_are_kept(prompt: Prompt, project: Pat
     )
     write_table(project, competition='"another-one"', check='"rules:divide"')
     words = ("--competition", COMPETITION, "--check", "rules:verify")
-    prompt.build("push", *ENTRY, *words, "--exclude", "nothing*", "--wait")
+    told = prompt.build("push", *ENTRY, *words, "--exclude", "nothing*", "--wait")
+    assert f"attaches the competition {COMPETITION}, which --competition names" in told
     (version,) = prompt.server.versions["ada/tiny-project"]
     assert version.request["competitionDataSources"] == [COMPETITION]
     sent = prompt.build("submit", *ENTRY, "-m", "as pushed")

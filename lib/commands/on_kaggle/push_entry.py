@@ -66,7 +66,7 @@ def load_entry(options: argparse.Namespace) -> Loaded:
     work = open_workspace(options)
     form = None if options.format == "script" else options.format
     metadata = choose_machine(work.read_metadata(form), options.accelerator)
-    metadata = _attach(metadata, work.competition)
+    metadata = _attach(metadata, work)
     check_metadata(metadata, work.root, for_push=False)  # push_cargo tells the warnings
     minutes = _read_minutes(options.minutes)
     try_check(work)
@@ -88,11 +88,13 @@ def load_entry(options: argparse.Namespace) -> Loaded:
     )
 
 
-def _attach(metadata: Metadata, competition: str) -> Metadata:
+def _attach(metadata: Metadata, work: Workspace) -> Metadata:
     """Add the competition of this push to those that the kernel sees, where it is missing."""
+    competition = work.competition
     if not competition or competition in metadata.competition_sources:
         return metadata
-    log("push", f"attaches the competition {competition}, which the project names")
+    who = "--competition" if work.is_overridden else "the project"
+    log("push", f"attaches the competition {competition}, which {who} names")
     return replace(metadata, competition_sources=(*metadata.competition_sources, competition))
 
 
