@@ -19,6 +19,7 @@ from lib.kaggle.git_state import read_git_state
 from lib.kaggle.metadata import check_metadata
 from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.workspace import Workspace
+from lib.kernel.competition.table import DEFAULT_COMPETITION
 
 if TYPE_CHECKING:
     from lib.kaggle.push import Cargo
@@ -63,6 +64,8 @@ def load_entry(options: argparse.Namespace) -> Loaded:
     from lib.kaggle.projects.check_output import try_check  # requests is slow to import
     from lib.kaggle.push import Cargo, check_clean, choose_machine
 
+    if options.competition == DEFAULT_COMPETITION:  # what push has where none is given
+        options = argparse.Namespace(**{**vars(options), "competition": None})
     work = open_workspace(options)
     form = None if options.format == "script" else options.format
     metadata = choose_machine(work.read_metadata(form), options.accelerator)
