@@ -29,7 +29,7 @@ from lib.commands.on_kaggle.push_entry import (
 from lib.commands.options import Answer, Command
 from lib.commands.terminal.help_text import BUNDLE, KAGGLE, find_group, tell
 from lib.kaggle.git_state import GitState, read_git_state
-from lib.kaggle.machine_shapes import is_cpu, is_tpu, list_usual
+from lib.kaggle.machine_shapes import MARGIN_MINUTES, is_cpu, is_tpu, list_usual
 from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.workspace import ROOT, Workspace
 from lib.kernel.competition.table import DEFAULT_COMPETITION, find_mismatch
@@ -37,6 +37,12 @@ from lib.kernel.configuration.config import RANDOM_WEIGHTS, Config, as_dict
 
 if TYPE_CHECKING:
     from lib.kaggle.push import Cargo
+
+
+_WITH_ENTRY = {  # option -> what it is to a program of one's own
+    "--competition": "the slug of the one to submit to",
+    "--minutes": f"Kaggle ends the run {MARGIN_MINUTES} min after them (default: at its limit)",
+}
 
 
 def describe_quota(minutes: float, shape: str, sessions: int = 1) -> str:
@@ -129,6 +135,9 @@ def warn_of_weights(chosen: ChosenConfig, metadata: Metadata) -> None:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     add_form_option(parser)
     add_config_options(parser)
+    for action in parser._actions:
+        for option in set(action.option_strings) & _WITH_ENTRY.keys():
+            action.help = f"{action.help}; with --entry: {_WITH_ENTRY[option]}"
     add_push_options(parser)
     add_entry(parser)
     add_project_options(parser)
