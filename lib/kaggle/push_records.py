@@ -76,8 +76,9 @@ def find_pending(
 ) -> Found | None:
     """Look up a pending push; record that it did not arrive, or return it to be recorded.
 
-    It is looked for until its window ends; without `wait` once, and it then stays pending. The caller holds the lock of pushes. Where Kaggle cannot tell now, KaggleError is
-    raised and the intent stays pending.
+    It is looked for until its window ends; without `wait` once, and it then stays pending. The
+    caller holds the lock of pushes. Where Kaggle cannot tell now, KaggleError is raised and the
+    intent stays pending.
     """
     ref, when, push_id = event["ref"], event.get("time", "?"), event["push_id"]
     log("push", f"the push of {ref} of {when} was cut off: looking for it on Kaggle")

@@ -137,7 +137,7 @@ def find_faults(answer: Any, metadata: Metadata) -> list[str]:
 
 def _check_saved(session: KaggleSession, answer: Any, metadata: Metadata) -> Pushed:
     if refusal := session.clean(answer.error):
-        cure = find_cure(refusal, 400)
+        cure = find_cure(refusal, 400, next(iter(metadata.competition_sources), ""))
         what = f"pushing {metadata.ref} was refused"
         raise KaggleError(what, got=repr(refusal), cure=cure)
     faults = tuple(session.clean(fault) for fault in find_faults(answer, metadata))
