@@ -161,6 +161,13 @@ def test_a_file_that_changed_since_the_fetch_does_not_go_out(work: Workspace) ->
         ask(work)
 
 
+def test_an_empty_file_costs_no_submission(work: Workspace) -> None:
+    (work.locate_run(REF, 1) / "submission.csv").write_bytes(b"")
+    work.record("fetch", REF, 1, submission_sha256=sha256_bytes(b""))
+    with pytest.raises(PipelineError, match=r"left an empty submission\.csv"):
+        ask(work, "")
+
+
 def test_a_fetch_of_an_older_version_recorded_no_hash(work: Workspace) -> None:
     work.record("fetch", REF, 1, status="COMPLETE")
     with pytest.raises(PipelineError, match=r"expected a hash in the ledger[\s\S]*fetches it anew"):

@@ -91,6 +91,9 @@ def check_output(work: Workspace, ref: str, version: int, secrets: Iterable[str]
         raise PipelineError("submit", what, got=clean_words(made, secrets) or "none", cure=cure)
     digest = sha256_file(path)
     _compare_hashes(work, ref, version, path, digest)
+    if not path.stat().st_size:
+        cure = "nothing was submitted; mend the program and push again"
+        raise PipelineError("submit", f"the run left an empty {work.submission}", cure=cure)
     if work.check:
         answer = _ask(work, str(path.absolute()), secrets)
         _demand_callable(work, answer)
