@@ -53,7 +53,8 @@ def submit_and_record(
     refuse_secrets("the message", description, session.secrets)
     facts = {"competition": competition, "mark": mark, "csv_sha256": checked.sha256, **tag}
     journal = keep_journal(work, ref, version, {**facts, "description": description})
-    wanted = _Wanted(competition, ref, version, checked, description, mark, as_kernel, variant)
+    name = checked.path.relative_to(work.locate_run(ref, version)).as_posix()
+    wanted = _Wanted(competition, ref, version, checked, description, mark, as_kernel, name)
     with work.hold("submit", wait=True):  # the later of two processes finds the earlier's
         number = settle_marked(work, session, competition, mark)
         if number is None:
@@ -155,7 +156,7 @@ class _Wanted:
     description: str
     mark: str
     as_kernel: bool
-    variant: str  # whose folder the file lies in; "": in none
+    name: str  # of the file among the version's outputs, with its folder
 
 
 def _create(session: KaggleSession, wanted: _Wanted, journal: Journal) -> int:
@@ -174,8 +175,7 @@ def _create(session: KaggleSession, wanted: _Wanted, journal: Journal) -> int:
     log("submit", f"submissions left today: {'unknown' if left is None else left}")
     path, words = wanted.checked.path, (wanted.description, mark, journal)
     if wanted.as_kernel:
-        name = f"{wanted.variant}/{path.name}" if wanted.variant else path.name
-        version = (wanted.ref, wanted.version, name)
+        version = (wanted.ref, wanted.version, wanted.name)
         number = submit_kernel(session, competition, *version, *words)
     else:
         number = submit_file(session, competition, path, *words)
