@@ -41,7 +41,9 @@ def test_both_configs_stand_at_the_top() -> None:
     for at, name, number in ((first, "pixel", 1), (second, "edm", 2)):
         told = f"# Variant {number} of 2, whose files go into the folder {name}-x."
         assert lines[at - 2] == told
-        assert any(line.startswith(f"    'recipe': '{name}',") for line in lines[at : at + 8])
+        (recipe,) = (line for line in lines[at : at + 8] if line.startswith("    'recipe':"))
+        assert recipe.split("#")[0].split() == ["'recipe':", f"'{name}',"]
+        assert recipe.endswith("# name: what is trained; this variant knows no other")
     head = lines[: first - 3]
     assert len(head) < 40
     assert all(line.startswith("#") for line in head)

@@ -97,6 +97,7 @@ def test_one_variant_that_fails_is_named_and_the_other_is_submitted(prompt: Prom
     two = ("--recipe", "pixel", "--set", "lr=1e-4,2e-4", "--allow-dirty")
     failed = prompt.build("sweep", "--pack", *two, code=1)
     assert f"1 of 2 runs failed, got {bad}: error: decode: no shards" in failed
+    assert "cure: their logs lie in runs/" in failed
     (ref,) = list_packs(prompt)
     slug = ref.split("/")[1]
     folder = prompt.root / "runs" / slug / "v1"

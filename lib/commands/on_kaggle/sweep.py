@@ -64,15 +64,20 @@ def _push_all(options: argparse.Namespace) -> Answer:
     variants = make_variants(work.root, groups, git)
     with open_session(work.patience) as session:
         failures = sweep(work, session, metadata, variants, sweep_id)
-    what = f"{len(failures)} of {len(points)} runs failed"
-    failure = PipelineError("sweep", what, got="; ".join(failures[:3])) if failures else None
     facts = {
         "sweep": sweep_id,
         "variants": [[point.options.recipe, *point.options.set] for point in points],
         "failures": failures,
         "runs": [row.as_json() for row in list_pushes(work)],
     }
+    failure = _name_failures(failures, len(points)) if failures else None
     return Answer(list_runs(work), facts, failure=failure)
+
+
+def _name_failures(failures: list[str], runs: int) -> PipelineError:
+    what = f"{len(failures)} of {count_things(runs, 'run')} failed"
+    cure = "their logs lie in runs/; the same command pushes anew what failed as a whole"
+    return PipelineError("sweep", what, got="; ".join(failures[:3]), cure=cure)
 
 
 def _tell_cost(points: list[Point], groups: list[Group], shape: str) -> None:
