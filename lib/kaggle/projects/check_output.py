@@ -193,7 +193,7 @@ def _ask(work: Workspace, file: str, secrets: Iterable[str]) -> list[Any]:
                 if line.startswith(mark):
                     answer = json.loads(line[len(mark) :])
                     break  # a process that it left behind may hold the pipe open
-                elif line.strip():
+                if line.strip():
                     log("check", clean_line(line.rstrip("\n"), secrets))
         except BaseException:
             child.kill()
