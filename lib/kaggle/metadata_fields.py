@@ -70,9 +70,13 @@ def read_fields(path: Path) -> dict[str, Any]:
         raise InputError(
             "metadata", "there is no such file", got=str(path), cure="git checkout " + FILE_NAME
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # the last one: nested a thousand deep
         raise InputError(
-            "metadata", f"{path.name} cannot be read", expected="a JSON object", got=str(error)
+            "metadata",
+            f"{path.name} cannot be read",
+            expected="a JSON object",
+            got=str(error),
+            cure=f"mend {path.name}, or save it as UTF-8",
         ) from None
     if not isinstance(fields, dict):
         raise InputError("metadata", path.name, expected="a JSON object", got=type(fields).__name__)
