@@ -1,6 +1,7 @@
 """The file to submit of a project: only what was fetched goes out, as the project's check says."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,30 @@ def unicode(path):
 
 def exits(path):
     sys.exit("bye")
+
+def untrue(path):
+    return False
+
+def counts(path):
+    return 2
+
+async def waits(path):
+    raise ValueError("never seen")
+
+def yields(path):
+    yield 1
+    raise ValueError("never seen")
+
+def forks(path):
+    if os.fork() == 0:
+        return
+    os.wait()
+    raise ValueError("of the parent")
+
+def leaves_one(path):
+    import subprocess, time
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    open(path.with_name("pid"), "w").write(str(child.pid))
 
 class Rule:
     @staticmethod
@@ -80,6 +105,10 @@ def test_a_check_sees_the_project_and_no_credentials(
         ("rules:unicode", "refuses submission.csv, got 'utf-8' codec"),
         ("rules:exits", "rules:exits failed on submission.csv, got SystemExit: bye"),
         ("rules:Rule.check", "rules:Rule.check refuses submission.csv, got by a class"),
+        ("rules:forks", "rules:forks refuses submission.csv, got of the parent"),
+        ("rules:untrue", "rules:untrue failed on submission.csv, got it returned False"),
+        ("rules:waits", "rules:waits failed on submission.csv, got it returned a coroutine"),
+        ("rules:yields", "rules:yields failed on submission.csv, got it returned a generator"),
     ],
 )
 def test_each_way_to_refuse_is_told(work: Workspace, check: str, words: str) -> None:
@@ -87,6 +116,18 @@ def test_each_way_to_refuse_is_told(work: Workspace, check: str, words: str) -> 
         ask(work, check)
     assert words in str(refused.value)
     assert refused.value.exit_code == 1
+
+
+def test_what_a_check_returns_is_no_refusal_and_is_told(
+    work: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask(work, "rules:counts") == "accepted by rules:counts"
+    assert "warning: it returned int, which refuses nothing" in capsys.readouterr().out
+
+
+def test_a_process_that_a_check_leaves_behind_holds_nobody_up(work: Workspace) -> None:
+    assert ask(work, "rules:leaves_one") == "accepted by rules:leaves_one"
+    os.kill(int((work.locate_run(REF, 1) / "pid").read_text()), signal.SIGKILL)
 
 
 def test_words_of_a_check_move_no_cursor(
@@ -118,6 +159,13 @@ def test_a_file_that_changed_since_the_fetch_does_not_go_out(work: Workspace) ->
     path.unlink()
     with pytest.raises(PipelineError, match=r"left no submission.csv[\s\S]*submission = "):
         ask(work)
+
+
+def test_an_empty_file_costs_no_submission(work: Workspace) -> None:
+    (work.locate_run(REF, 1) / "submission.csv").write_bytes(b"")
+    work.record("fetch", REF, 1, submission_sha256=sha256_bytes(b""))
+    with pytest.raises(PipelineError, match=r"left an empty submission\.csv"):
+        ask(work, "")
 
 
 def test_a_fetch_of_an_older_version_recorded_no_hash(work: Workspace) -> None:

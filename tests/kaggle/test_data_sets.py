@@ -153,6 +153,22 @@ def test_late_effect_within_the_window_is_found(place: Place, call: str) -> None
     assert len(record(place).versions) == number
 
 
+@pytest.mark.parametrize("call", CREATES)
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_late_effect_of_the_windows_last_moment_is_found(
+    place: Place, call: str, is_killed: bool
+) -> None:
+    """The window is `settle_s` and a moment more, as for pushes and submissions."""
+    number = prepare(place, call)
+    place = replace(place, session=place.with_patience(settle_s=0.8))
+    place.server.fail(call, late_s=1.0)
+    if is_killed:
+        kill(place)
+    assert send(place).version == number
+    assert place.server.count(call) == 1
+    assert len(record(place).versions) == number
+
+
 class Killed(BaseException):
     """The end of a command, as by a signal."""
 

@@ -13,8 +13,8 @@ from lib.commands.on_kaggle import delete_kernels as command
 from lib.commands.on_kaggle.delete_kernels import delete_kernels
 from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.ledger import list_pending
-from lib.kaggle.push_records import settle_pushes
 from lib.kaggle.runs_table import fold_events
+from lib.kaggle.settle import settle_pushes
 from lib.kaggle.sweeps.delete_sweep import delete_swept, find_swept, list_sweeps
 from lib.kaggle.sweeps.push_variants import Variant, sweep
 from tests.kaggle_place import REF, Place, make_script, open_place, play_complete

@@ -189,6 +189,22 @@ def test_json_tells_of_a_run_that_failed_too(prompt: Prompt, project: Path) -> N
     assert "ended as ERROR" in prompt.build("submit", *ENTRY, "-m", "x", code=1)
 
 
+def test_a_file_in_a_folder_goes_out_by_its_whole_name(prompt: Prompt, project: Path) -> None:
+    """A code submission named out/scores.csv as scores.csv, which no version holds."""
+    main = project / "src" / "main.py"
+    text = main.read_text().replace('"submission.csv"', '"out/scores.csv"')
+    main.write_text(f"import os\nos.mkdir('out'){text}")
+    write_table(project, submission='"out/scores.csv"')
+    prompt.build("push", *ENTRY, "--wait")
+    told = prompt.build("submit", *ENTRY, "--kernel", "-m", "x" * 201, code=2)
+    assert "at most 200 characters, got 201" in told
+    prompt.build("submit", *ENTRY, "--kernel", "-m", "x" * 200)
+    prompt.build("submit", *ENTRY, "-m", "the file")
+    by_code, by_file = prompt.server.submissions
+    assert (by_code["fileName"], by_file["fileName"]) == ("out/scores.csv", "scores.csv")
+    assert by_code["content"] == by_file["content"]
+
+
 def test_a_version_is_saved_without_a_run(prompt: Prompt, project: Path) -> None:
     words = ("push", *ENTRY, "--no-run")
     told = prompt.build(*words, "--json")

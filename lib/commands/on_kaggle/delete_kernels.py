@@ -13,7 +13,7 @@ from lib.kaggle.workspace import Workspace
 def delete_kernels(work: Workspace, sweep_id: str, is_agreed: bool) -> Answer:
     """List the kernels of a sweep, ask, and delete them; `is_agreed` answers the question."""
     from lib.kaggle.client.session import open_session  # requests is slow to import
-    from lib.kaggle.submit_records import settle_all
+    from lib.kaggle.settle import settle_all
     from lib.kaggle.sweeps.delete_sweep import delete_swept, find_swept
 
     metadata = work.read_metadata()

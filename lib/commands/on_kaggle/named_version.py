@@ -73,7 +73,7 @@ def _describe(
 def open_version(options: argparse.Namespace) -> Iterator[Opened]:
     """Sign in to Kaggle and yield (workplace, session, owner/slug, version)."""
     from lib.kaggle.client.session import open_session  # requests is slow to import
-    from lib.kaggle.submit_records import settle_all
+    from lib.kaggle.settle import settle_all
 
     work = open_workspace(options)
     work.read_metadata()  # raises where the owner is not filled in yet
