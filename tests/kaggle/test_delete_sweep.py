@@ -247,5 +247,9 @@ def test_a_push_that_was_cut_off_is_looked_for_first(place: Place) -> None:
         run_sweep(impatient, "aaaa0001", count=1)
     place.server.faults.clear()
     assert sorted(place.server.versions) == OURS[:1]
+    with pytest.raises(InputError, match="1 kernel, with all versions, would be deleted"):
+        delete_kernels(place.work, "aaaa0001", is_agreed=False)
+    with pytest.raises(InputError, match=r"name one of aaaa0001 \(1 kernel\)$"):
+        delete(place, "aaaa0009")
     answer = delete_kernels(place.work, "aaaa0001", is_agreed=True)
     assert answer.facts["kernels"] == {OURS[0]: "deleted"}

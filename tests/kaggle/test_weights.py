@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import threading
 from collections.abc import Iterator
@@ -229,12 +230,14 @@ def test_each_file_is_called_what_it_is(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(InputError, match=r"damaged checkpoint[\s\S]*the one before it"):
         identify(path, "ab" * 32)
-    path = tmp_path / "model.pth"
+    path = tmp_path / "my net.pth"
     torch.save({"a": torch.ones(3)}, path)
     other = identify(path, "ab" * 32)
     assert "not torchvision's Inception weights" in other.what
-    assert other.push == f"push --weights {path}"
-    assert other.slug == "model-weights"
+    assert shlex.split(other.push) == ["push", "--weights", str(path)], "it can be pasted"
+    assert other.slug == "my-net"
+    assert identify(path.rename(tmp_path / "net.pth"), "ab" * 32).slug == "net-weights"
+    path = tmp_path / "net.pth"
     usual = identify(path, Config().weights_sha256 + "0" * 56)
     assert "as expected" in usual.what
     assert usual.name == Config().weights_file
