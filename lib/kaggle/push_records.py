@@ -25,7 +25,8 @@ def record_intent(work: Workspace, ref: str, before: int, facts: dict[str, Any])
     push_id = os.urandom(8).hex()
     facts = json.loads(json.dumps(facts))
     for event in work.read_ledger():  # a sweep that waits for a free session comes here often
-        if event["event"] == "pushing" and all(event.get(key) == facts[key] for key in facts):
+        same = event["event"] == "pushing" and isinstance(event.get("push_id"), str)
+        if same and all(event.get(key) == facts[key] for key in facts):
             facts = {"same_as": event["push_id"]}
             break
     work.record("pushing", ref, before + 1, push_id=push_id, **facts)

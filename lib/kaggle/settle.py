@@ -5,19 +5,21 @@ from collections.abc import Callable
 from lib.base.errors import PipelineError
 from lib.base.log import log
 from lib.kaggle.client.session import KaggleSession, open_session
-from lib.kaggle.ledger import PUSH, SUBMIT, list_lost, list_pending
+from lib.kaggle.data_set_records import settle_sending
+from lib.kaggle.ledger import DATA_SET, PUSH, SUBMIT, list_lost, list_pending
 from lib.kaggle.push_records import find_late, find_pending
 from lib.kaggle.submit_records import look_once
 from lib.kaggle.workspace import Workspace
 
 
 def settle_all(work: Workspace, wait: bool = False) -> None:
-    """Look up pushes and submissions that were cut off or given up; raise no error.
+    """Look up pushes, submissions and data sets that were cut off; raise no error.
 
     `wait` looks for a push that was cut off until its window ends, else all are looked for once.
     """
     settle_pushes(work, wait)
     settle_submissions(work)
+    settle_data_sets(work)
 
 
 def settle_pushes(work: Workspace, wait: bool = False) -> None:
@@ -35,13 +37,30 @@ def settle_pushes(work: Workspace, wait: bool = False) -> None:
                 found.record(work)
 
     if _is_open(work, PUSH):
-        _ask_kaggle(work, "push", "a push", look)
+        _ask_kaggle(work, PUSH, "push", "a push", look)
 
 
 def settle_submissions(work: Workspace) -> None:
     """Look once for submissions that were cut off or given up; raise no error."""
     if _is_open(work, SUBMIT):
-        _ask_kaggle(work, "submit", "a submission", lambda session: look_once(work, session))
+        _ask_kaggle(
+            work, SUBMIT, "submit", "a submission", lambda session: look_once(work, session)
+        )
+
+
+def settle_data_sets(work: Workspace) -> None:
+    """Look once for data sets that were cut off; raise no error.
+
+    One that turns up later still is known by its note: `weights` finds it before it sends anything.
+    """
+
+    def look(session: KaggleSession) -> None:
+        for intent in list_pending(work.read_ledger(), DATA_SET):
+            if settle_sending(work, session, intent, wait=False):
+                log("weights", "the same weights command waits until it is ready and attaches it")
+
+    if list_pending(work.read_ledger(), DATA_SET):
+        _ask_kaggle(work, "data-set", "weights", "a data set", look)
 
 
 def _is_open(work: Workspace, kind: str) -> bool:
@@ -51,11 +70,11 @@ def _is_open(work: Workspace, kind: str) -> bool:
 
 
 def _ask_kaggle(
-    work: Workspace, command: str, what: str, look: Callable[[KaggleSession], None]
+    work: Workspace, lock: str, command: str, what: str, look: Callable[[KaggleSession], None]
 ) -> None:
     """Sign in and look, unless another process is at it; print what keeps it from being known."""
     try:
-        with work.hold(command, wait=False) as held:
+        with work.hold(lock, wait=False) as held:
             if not held:
                 log(command, f"{what} from here is under way in another process")
                 return

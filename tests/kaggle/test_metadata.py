@@ -131,7 +131,7 @@ def test_good_variants_pass(tmp_path: Path) -> None:
     assert check(tmp_path, enable_gpu=False, machine_shape=...) == []
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '"x"', "\udcff"])
+@pytest.mark.parametrize("text", ["", "{", "[]", '"x"', "\udcff", "[" * 99999])
 def test_file_that_is_no_object_is_a_mistake(tmp_path: Path, text: str) -> None:
     path = tmp_path / "kernel-metadata.json"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))

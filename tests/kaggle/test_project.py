@@ -128,7 +128,9 @@ def test_a_mistake_in_the_table_has_its_cure(tmp_path: Path, line: str, words: s
     assert len(str(refused.value).splitlines()) <= 2
 
 
-@pytest.mark.parametrize("text", ["tool = 3", "[tool]\nkernelpress = 3", "\ufeff[tool"])
+@pytest.mark.parametrize(
+    "text", ["tool = 3", "[tool]\nkernelpress = 3", "\ufeff[tool", f"x = {'[' * 9999}"]
+)
 def test_a_table_that_is_none_has_its_cure(tmp_path: Path, text: str) -> None:
     (tmp_path / "pyproject.toml").write_text(text, "utf-8")
     if text == "tool = 3":  # other tools complain of it

@@ -212,6 +212,15 @@ def test_odd_pending_line_harms_nothing(place: Place, odd: dict[str, object]) ->
     assert place.push().version == 1
 
 
+def test_equal_intent_without_an_id_does_not_stop_a_push(place: Place) -> None:
+    """The id that it lacks was asked for: KeyError."""
+    place.push()
+    ledger = place.work.root / "runs" / "ledger.jsonl"
+    events = place.work.read_ledger()
+    ledger.write_text("".join(f"{json.dumps({**e, 'push_id': None})}\n" for e in events))
+    assert place.push().version == 2
+
+
 def test_source_is_the_same_however_it_is_written_down() -> None:
     cells = [{"cell_type": "code", "source": ["a\n", "b"], "outputs": []}]
     book = {"cells": cells, "nbformat": 4}

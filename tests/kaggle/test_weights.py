@@ -165,6 +165,38 @@ def test_killed_command_is_gone_on_with_by_the_same_one(
     assert events == ["data_set_sending", "data_set"]
 
 
+def test_killed_command_is_looked_up_by_runs_and_watch(prompt: Prompt) -> None:
+    """It was cut off before Kaggle took it; what arrives later is recorded and not sent again."""
+    usual, sent = prompt.server.answer, []
+    process = prompt.start_build("weights", write(prompt))
+
+    def answer(name: str, body: dict[str, object]) -> dict[str, object]:
+        if name != "CreateDataset":
+            return usual(name, body)
+        sent.append(body)
+        process.kill()
+        process.wait()
+        return {}
+
+    prompt.server.answer = answer  # type: ignore[method-assign]
+    with process:
+        process.communicate(timeout=100)
+    prompt.server.answer = usual  # type: ignore[method-assign]
+    shown = prompt.build("runs")
+    assert "weights: sending ada/tiny-weights was cut off at" in shown
+    assert "weights: it is not there yet, and may still come within" in shown
+    (body,) = sent
+    usual("CreateDataset", body)
+    shown = prompt.build("watch", code=2)
+    assert "weights: it arrived: version 1" in shown
+    assert "the ledger knows no push" in shown, "what follows goes on as ever"
+    assert "cut off" not in prompt.build("runs")
+    shown = prompt.build("weights", write(prompt))
+    assert "version 1 is this very file: nothing new is sent" in shown
+    assert "dataset_sources of kernel-metadata.json: ada/tiny-weights was added" in shown
+    assert prompt.server.count("StartBlobUpload") == 1
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -123,7 +123,9 @@ def _examine_client(work: Workspace) -> Iterator[Finding]:
         yield Finding("client", "kaggle is not installed", INSTALL)
         return
     pins = work.root / "requirements.txt"
-    pinned = re.search(r"^kaggle==(\S+)", pins.read_text() if pins.is_file() else "", re.MULTILINE)
+    raw = pins.read_bytes() if pins.is_file() else b""
+    text = raw.replace(b"\0", b"").decode(errors="replace")  # PowerShell writes UTF-16
+    pinned = re.search(r"^\W*kaggle==(\S+)", text, re.MULTILINE)
     is_old = _read_version(installed) < _read_version(_OLDEST_CLIENT)
     cure = f"pip install {pinned[0] if pinned else '--upgrade kaggle'}" if is_old else ""
     old = f", and {_OLDEST_CLIENT} is the oldest that works" if is_old else ""

@@ -106,7 +106,8 @@ def make_cargo(
 
     built = build_kernel(ROOT, config, form, options.full)
     facts = describe_kernel(options.recipe, list_overrides(options), config)
-    return Cargo(built.path, built.sha256, options.recipe, facts, git, minutes=config.minutes)
+    minutes, text = config.minutes, built.text
+    return Cargo(built.path, built.sha256, options.recipe, facts, git, minutes, text)
 
 
 def describe_kernel(recipe: str, overrides: Sequence[str], config: Config) -> dict[str, Any]:

@@ -86,9 +86,8 @@ def load_entry(options: argparse.Namespace) -> Loaded:
         facts["competition"] = work.competition
     if options.check:
         facts["check"] = work.check
-    return Loaded(
-        work, metadata, Cargo(output, made.bundle.sha256, name, facts, git, minutes=minutes)
-    )
+    sha256, text = made.bundle.sha256, made.text
+    return Loaded(work, metadata, Cargo(output, sha256, name, facts, git, minutes, text))
 
 
 def _attach(metadata: Metadata, work: Workspace) -> Metadata:
