@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from lib.base.tables import format_table
 from lib.commands.kernel_build import build_local
 from lib.kernel.configuration.config import RANDOM_WEIGHTS
 from lib.kernel.recipes.table import DEFAULT_RECIPE, make_config
@@ -168,11 +169,7 @@ def format_outcomes(outcomes: Sequence[Outcome]) -> str:
     """Outcomes -> an aligned table, a line each."""
     rows = [("environment", "python torch torchvision numpy pillow", "seconds", "outcome")]
     rows += [(each.name, each.versions, f"{each.seconds:.0f}", each.said) for each in outcomes]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    return "\n".join(
-        "  ".join((*(f"{text:{width}}" for text, width in zip(row, widths, strict=False)), row[3]))
-        for row in rows
-    )
+    return format_table(rows, right=(2,))
 
 
 if __name__ == "__main__":

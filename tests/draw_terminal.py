@@ -125,7 +125,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, required=True)
     options = parser.parse_args()
     folder = options.folder.absolute()
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     weights = folder / "weights" / "inception.pt"
     weights.parent.mkdir()
     shutil.copy(options.weights, weights)

@@ -1,4 +1,4 @@
-"""Rows of texts -> lines whose columns are aligned."""
+"""Rows of texts -> lines whose columns are aligned; a number and a noun -> both in words."""
 
 from collections.abc import Collection, Sequence
 from itertools import zip_longest
@@ -21,3 +21,8 @@ def format_table(
         ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def count_things(number: int, noun: str) -> str:
+    """(how many, the noun of one) -> "1 kernel", "2,000 kernels"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -5,10 +5,10 @@ import json
 import sys
 from pathlib import Path
 
-from lib.base.counted import count_things
 from lib.base.errors import InputError
 from lib.base.files import write_text
 from lib.base.log import log
+from lib.base.tables import count_things
 from lib.commands.all_runs.collect import collect_runs
 from lib.commands.all_runs.page import make_page
 from lib.commands.options import Command

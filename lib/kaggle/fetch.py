@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.base.counted import count_things
 from lib.base.errors import PipelineError
 from lib.base.files import read_json, write_text
 from lib.base.log import Progress, log
 from lib.base.run_files import MANIFEST, METRICS
+from lib.base.tables import count_things
 from lib.kaggle.client.download import Downloader, Wanted
 from lib.kaggle.client.kernel_log import find_log_seconds, parse_log
 from lib.kaggle.client.kernels import OutputFile, list_outputs

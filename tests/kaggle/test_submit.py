@@ -224,6 +224,19 @@ def test_upload_that_the_server_forgot_starts_over(place: Place) -> None:
     assert place.server.submissions[0]["content"] == path.read_bytes()
 
 
+@pytest.mark.parametrize("answer", [{}, {"token": "x"}, {"createUrl": "http://localhost/x"}])
+def test_an_upload_without_address_or_token_is_asked_for_again(
+    place: Place, answer: dict[str, str]
+) -> None:
+    path = place.work.root / "submission.csv"
+    path.write_bytes(b"id,f0\n" * 100)
+    place.server.fail("StartSubmissionUpload", answer=answer)
+    submit_file(place.session, COMPETITION, path, "text [m]", "[m]", NO_JOURNAL)
+    assert place.server.count("StartSubmissionUpload") == 2
+    assert place.server.count("PUT upload") == 1, "nothing was sent to nowhere, or in vain"
+    assert place.server.submissions[0]["content"] == path.read_bytes()
+
+
 def test_upload_that_always_fails_submits_nothing(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:

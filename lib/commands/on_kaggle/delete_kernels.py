@@ -3,9 +3,9 @@
 import sys
 from typing import Any
 
-from lib.base.counted import count_things
 from lib.base.errors import InputError
 from lib.base.log import log
+from lib.base.tables import count_things
 from lib.commands.options import Answer
 from lib.kaggle.workspace import Workspace
 

@@ -11,13 +11,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lib.base.counted import count_things
 from lib.base.errors import PipelineError
 from lib.base.files import read_object
 from lib.base.kaggle_limits import SOURCE_BYTES
 from lib.base.missing_packages import CURE as INSTALL
 from lib.base.missing_packages import explain_missing
-from lib.base.tables import format_table
+from lib.base.tables import count_things, format_table
 from lib.commands.on_kaggle.entry_cures import add_entry_to
 from lib.kaggle.client.credentials import CURE, find_credentials, is_private, list_secrets
 from lib.kaggle.client.secrets import refuse_secrets

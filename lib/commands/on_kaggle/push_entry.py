@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lib.base.counted import count_things
 from lib.base.errors import InputError
 from lib.base.log import log
+from lib.base.tables import count_things
 from lib.commands.bundling.bundle import add_bundler_options, bundle_program
 from lib.commands.kernel_options import add_config_options, add_full_option
 from lib.commands.on_kaggle.open_workspace import open_workspace

@@ -2,9 +2,9 @@
 
 import argparse
 
-from lib.base.counted import count_things
 from lib.base.errors import InputError, PipelineError
 from lib.base.log import log
+from lib.base.tables import count_things
 from lib.commands.kernel_options import SETTINGS, add_config_options
 from lib.commands.on_kaggle.delete_kernels import delete_kernels
 from lib.commands.on_kaggle.open_workspace import open_workspace

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.base.attempts import attempt
 from lib.kaggle.client.errors import KaggleError, UnknownStatusError, find_cure
-from lib.kaggle.client.session import KaggleSession, open_plain_session, read_number, read_text
-from lib.kaggle.client.upload import UploadGoneError, upload_file
+from lib.kaggle.client.session import KaggleSession, read_number, read_text
+from lib.kaggle.client.upload import send_file
 
 READY, FAILED = "READY", ("FAILED", "DELETED")
 _CURES = (  # pattern in the server's message -> what to do
@@ -92,7 +91,7 @@ def get_data_set_status(session: KaggleSession, ref: str) -> str:
 
 
 def upload_blob(session: KaggleSession, path: Path, name: str) -> str:
-    """Upload a file and return its token; start over where Kaggle forgot the upload."""
+    """Upload a file and return its token."""
     from kagglesdk.blobs.types.blob_api_service import ApiBlobType, ApiStartBlobUploadRequest
 
     about = path.stat()
@@ -101,21 +100,8 @@ def upload_blob(session: KaggleSession, path: Path, name: str) -> str:
     request.name = name
     request.content_length = about.st_size
     request.last_modified_epoch_seconds = int(about.st_mtime)
-
-    def read(request: Any) -> tuple[str, str]:
-        started = session.sdk.blobs.blob_api_client.start_blob_upload(request)
-        url, token = read_text(started.create_url), read_text(started.token)
-        if not url or not token:
-            raise ValueError("an address and a token are expected")
-        return url, token
-
-    def upload() -> str:
-        url, token = session.ask("starting the upload", read, request)
-        with open_plain_session(session.patience) as plain:
-            upload_file(plain, session.patience, url, path, "weights")
-        return token
-
-    return attempt(upload, session.patience.list_pauses(), UploadGoneError, session.wait_out)
+    start = session.sdk.blobs.blob_api_client.start_blob_upload
+    return send_file(session, start, request, path, "weights")
 
 
 def create_data_set(session: KaggleSession, ref: str, title: str, note: str, token: str) -> None:

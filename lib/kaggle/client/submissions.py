@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.base.attempts import attempt
 from lib.base.errors import PipelineError
 from lib.base.log import log
 from lib.kaggle.client.errors import KaggleError, find_cure
 from lib.kaggle.client.late_effects import Journal, call_once
 from lib.kaggle.client.session import (
     KaggleSession,
-    open_plain_session,
     read_number,
     read_text,
 )
-from lib.kaggle.client.upload import UploadGoneError, upload_file
+from lib.kaggle.client.upload import send_file
 
 _WHAT = "creating the submission"
 _PAGES = 20
@@ -234,7 +232,7 @@ def list_submissions(session: KaggleSession, competition: str) -> list[Score]:
 
 
 def _upload(session: KaggleSession, competition: str, path: Path) -> str:
-    """Upload a CSV and return its token; start over where Kaggle forgot the upload."""
+    """Upload a CSV and return its token."""
     from kagglesdk.competitions.types.competition_api_service import ApiStartSubmissionUploadRequest
 
     request = ApiStartSubmissionUploadRequest()
@@ -242,18 +240,8 @@ def _upload(session: KaggleSession, competition: str, path: Path) -> str:
     request.file_name = path.name
     request.content_length = path.stat().st_size
     request.last_modified_epoch_seconds = int(path.stat().st_mtime)
-
-    def read(request: Any) -> tuple[str, str]:
-        started = session.competitions.start_submission_upload(request)
-        return read_text(started.create_url), read_text(started.token)
-
-    def upload() -> str:
-        url, token = session.ask("starting the upload", read, request)
-        with open_plain_session(session.patience) as plain:
-            upload_file(plain, session.patience, url, path)
-        return token
-
-    return attempt(upload, session.patience.list_pauses(), UploadGoneError, session.wait_out)
+    start = session.competitions.start_submission_upload
+    return send_file(session, start, request, path, "submit")
 
 
 def _read_score(session: KaggleSession, entry: Any) -> Score:

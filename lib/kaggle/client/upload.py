@@ -2,12 +2,16 @@
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import requests
 
+from lib.base.attempts import attempt
 from lib.base.log import log
 from lib.kaggle.client.errors import MALFORMED, KaggleError, explain
+from lib.kaggle.client.session import KaggleSession, open_plain_session, read_text
 from lib.kaggle.client.timeouts import Patience
 
 _DONE = (200, 201)
@@ -16,6 +20,30 @@ _RESUME = 308
 
 class UploadGoneError(KaggleError):
     """The upload address has expired: a new one is needed, and all bytes again."""
+
+
+def send_file(
+    session: KaggleSession, start: Callable[[Any], Any], request: Any, path: Path, stage: str
+) -> str:
+    """Upload a file to the address that a call names; return the file's token.
+
+    It starts over with a new address where Kaggle forgot the upload.
+    """
+
+    def read(request: Any) -> tuple[str, str]:
+        started = start(request)
+        url, token = read_text(started.create_url), read_text(started.token)
+        if not url or not token:
+            raise ValueError("an address and a token are expected")
+        return url, token
+
+    def upload() -> str:
+        url, token = session.ask("starting the upload", read, request)
+        with open_plain_session(session.patience) as plain:
+            upload_file(plain, session.patience, url, path, stage)
+        return token
+
+    return attempt(upload, session.patience.list_pauses(), UploadGoneError, session.wait_out)
 
 
 def upload_file(

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lib.base.counted import count_things
 from lib.base.errors import InputError
 from lib.base.log import log
+from lib.base.tables import count_things
 from lib.kaggle.client.delete_kernel import delete_kernel
 from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.client.kernels import get_status
