@@ -7,8 +7,11 @@ _KINDS = (
     ("a Kaggle token", ("KGAT_",), re.compile(r"KGAT_\w")),
     (
         "a Kaggle key",
-        ('"key', "'key"),
-        re.compile(r"""["']key\\*["']\s*:\s*\\*["'][0-9a-fA-F]{32}\\*["']"""),
+        ('"key', "'key", "KAGGLE_KEY", "username"),
+        re.compile(
+            r"""["']key\\*["']\s*:\s*\\*["'][0-9a-fA-F]{32}\\*["']"""
+            r"|(KAGGLE_KEY\W{1,12}|\busername\b.{1,99}?\bkey\W{1,6})[0-9a-fA-F]{32}\b"
+        ),
     ),
     (
         "an Authorization header",

@@ -37,6 +37,7 @@ class BuiltKernel:
     manifest_path: Path
     sha256: str  # of the bundle's content; the running kernel has it too
     manifest: dict[str, Any]
+    text: str
 
 
 def build_kernel(
@@ -83,7 +84,7 @@ def write_script(
     if fields != read_fields(root / FILE_NAME):
         warn(f"{FILE_NAME} named a notebook; it names the script again")
         write_text(root / FILE_NAME, json.dumps(fields, indent=2) + "\n")
-    return BuiltKernel(path, manifest_path, bundle.sha256, bundle.manifest)
+    return BuiltKernel(path, manifest_path, bundle.sha256, bundle.manifest, bundle.text)
 
 
 def warn(message: str) -> None:
@@ -104,12 +105,13 @@ def _build_notebook(
     for place in (path, manifest_path, metadata_path):
         check_output_file("build", place)
     notebook = build_notebook(entry, story)
-    refuse_secrets_of_kernel(root, notebook.sources, render_notebook(notebook))
+    text = render_notebook(notebook)
+    refuse_secrets_of_kernel(root, notebook.sources, text)
     notebook = dataclasses.replace(notebook, manifest={**notebook.manifest, **facts})
     write_notebook(notebook, path, manifest_path)
     own = {**fields, "code_file": path.name}  # relative to the folder of the metadata
     write_text(metadata_path, json.dumps(own, indent=2) + "\n")
-    return BuiltKernel(path, manifest_path, notebook.sha256, notebook.manifest)
+    return BuiltKernel(path, manifest_path, notebook.sha256, notebook.manifest, text)
 
 
 def build_local(root: Path, config: Config, full: bool = False) -> Path:

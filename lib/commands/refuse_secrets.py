@@ -12,7 +12,7 @@ from typing import Any
 
 from lib.base.errors import InputError
 from lib.kaggle.client.credentials import list_secrets
-from lib.kaggle.client.secrets import find_secrets
+from lib.kaggle.client.secrets import find_own, find_secrets
 from lib.kaggle.metadata_fields import FILE_NAME
 
 _MOST = 5  # places that an error names
@@ -44,12 +44,11 @@ def refuse_own_credentials(sources: Iterable[Path], text: str) -> None:
 
 
 def _find_own(text: str, secrets: list[str]) -> list[tuple[int, str]]:
-    if not any(secret in text for secret in secrets):
-        return []
+    held = find_own(text, secrets)
     return [
         (number, "your own Kaggle credentials")
-        for number, line in enumerate(text.splitlines(), start=1)
-        if any(secret in line for secret in secrets)
+        for number, line in enumerate(text.splitlines() if held else (), start=1)
+        if any(secret in line for secret in held)
     ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lib.base.errors import InputError, PipelineError
 from lib.base.places import check_input_file
-from lib.kaggle.client.secrets import find_secrets
+from lib.kaggle.client.secrets import find_secrets, spell_secrets
 
 DATA_SET_BYTES = 200 * 10**9  # of all files of a data set, as Kaggle documents it
 _PIECE = 1 << 20
@@ -59,7 +59,8 @@ def read_content(path: Path, name: str, secrets: Sequence[str]) -> Content:
 
 def _scan(path: Path, secrets: Sequence[str]) -> str:
     """Hash a file; raise InputError where it holds a secret."""
-    needles = [secret.encode(code) for secret in secrets for code in ("utf-8", "utf-16-le")]
+    forms = spell_secrets(tuple(secrets))
+    needles = [form.encode(code) for form in forms for code in ("utf-8", "utf-16-le")]
     overlap = max(map(len, needles), default=0) + 64
     digest, rest, line = hashlib.sha256(), b"", 1
     with path.open("rb") as file:

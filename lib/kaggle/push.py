@@ -43,6 +43,11 @@ class Cargo:
     facts: dict[str, Any]  # of the project, recorded with the push
     git: GitState
     minutes: float | None = None  # of the run, as it plans them; None: Kaggle's own limit holds
+    text: str = ""  # of the built kernel; "": it is read from the file
+
+    def read(self) -> str:
+        """Return the kernel as it was built; another command may have built over its file."""
+        return self.text or self.source.read_text(encoding="utf-8")
 
 
 def check_clean(git: GitState, allow_dirty: bool) -> None:
@@ -72,7 +77,7 @@ def push_cargo(work: Workspace, session: KaggleSession, metadata: Metadata, carg
         log("push", f"Kaggle ends the run after {seconds / 60:g} min, even if it hangs")
     for warning in check_metadata(metadata, work.root, for_push=True):
         log("push", f"warning: {warning}")
-    source = read_source(cargo.source.read_text(encoding="utf-8"), metadata.kernel_type)
+    source = read_source(cargo.read(), metadata.kernel_type)
     fields = json.dumps(asdict(metadata), indent=1)
     refuse_secrets(f"the bundle {cargo.source.name}", source, session.secrets)
     refuse_secrets("kernel-metadata.json", fields, session.secrets)

@@ -7,6 +7,7 @@ from lib.base.errors import InputError, PipelineError
 from lib.base.log import log
 from lib.base.run_files import MANIFEST
 from lib.kaggle.client.late_effects import Journal
+from lib.kaggle.client.leaderboard import ask_place
 from lib.kaggle.client.secrets import refuse_secrets
 from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.client.submissions import (
@@ -52,7 +53,8 @@ def submit_and_record(
     refuse_secrets("the message", description, session.secrets)
     facts = {"competition": competition, "mark": mark, "csv_sha256": checked.sha256, **tag}
     journal = keep_journal(work, ref, version, {**facts, "description": description})
-    wanted = _Wanted(competition, ref, version, checked, description, mark, as_kernel, variant)
+    name = checked.path.relative_to(work.locate_run(ref, version)).as_posix()
+    wanted = _Wanted(competition, ref, version, checked, description, mark, as_kernel, name)
     with work.hold("submit", wait=True):  # the later of two processes finds the earlier's
         number = settle_marked(work, session, competition, mark)
         if number is None:
@@ -63,7 +65,8 @@ def submit_and_record(
         record_submission(work, ref, version, number, facts)
     told = {"ref": ref, "version": version, **tag, "submission": number}
     shown = _record_score(work, session, ref, version, number, tag)
-    return {**told, "csv_sha256": checked.sha256, **shown}
+    place = _record_place(work, session, ref, version, competition, tag)
+    return {**told, "csv_sha256": checked.sha256, **shown, **place}
 
 
 def _record_score(
@@ -80,6 +83,25 @@ def _record_score(
     work.record("score", ref, version, submission=number, result=score.status, **shown, **tag)
     _tell_score(score)
     return {"status": score.status, **{key: shown[key] or None for key in shown}}
+
+
+def _record_place(
+    work: Workspace,
+    session: KaggleSession,
+    ref: str,
+    version: int,
+    competition: str,
+    tag: dict[str, str],
+) -> dict[str, int | None]:
+    """Record and print where the team stands now; return rank and teams, None: not told."""
+    place = ask_place(session, competition)
+    if place is None:
+        log("submit", "place          not shown")
+        return {"place": None, "teams": None}
+    facts = {"place": place.rank, "teams": place.teams}
+    work.record("place", ref, version, **facts, **tag)
+    log("submit", f"place          {place.describe()}, by the best of your team's submissions")
+    return {**facts}
 
 
 def _make_mark(ref: str, version: int, variant: str, as_kernel: bool, checked: Checked) -> str:
@@ -134,7 +156,7 @@ class _Wanted:
     description: str
     mark: str
     as_kernel: bool
-    variant: str  # whose folder the file lies in; "": in none
+    name: str  # of the file among the version's outputs, with its folder
 
 
 def _create(session: KaggleSession, wanted: _Wanted, journal: Journal) -> int:
@@ -153,8 +175,7 @@ def _create(session: KaggleSession, wanted: _Wanted, journal: Journal) -> int:
     log("submit", f"submissions left today: {'unknown' if left is None else left}")
     path, words = wanted.checked.path, (wanted.description, mark, journal)
     if wanted.as_kernel:
-        name = f"{wanted.variant}/{path.name}" if wanted.variant else path.name
-        version = (wanted.ref, wanted.version, name)
+        version = (wanted.ref, wanted.version, wanted.name)
         number = submit_kernel(session, competition, *version, *words)
     else:
         number = submit_file(session, competition, path, *words)

@@ -175,6 +175,14 @@ def test_client_is_ill_only_where_it_is_too_old(
     assert found.cure == cure
 
 
+def test_requirements_as_windows_writes_them_are_read(place: Place) -> None:
+    """`pip freeze > requirements.txt` in PowerShell writes UTF-16, and doctor died of it."""
+    path = place.work.root / "requirements.txt"
+    for raw in ("kaggle==9.9.9\r\n".encode("utf-16"), b"\xff\xfe\xff", b"\xe9 = 1"):
+        path.write_bytes(raw)
+        assert [one.name for one in examine(place.work)].count("client") == 1
+
+
 @pytest.mark.parametrize("kind", ["key", "token"])
 def test_owner_who_is_not_the_account_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str

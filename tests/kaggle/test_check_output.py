@@ -1,6 +1,7 @@
 """The file to submit of a project: only what was fetched goes out, as the project's check says."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from lib.base.errors import PipelineError
 from lib.base.files import sha256_bytes
 from lib.kaggle.projects.check_output import check_output
-from lib.kaggle.workspace import Workspace
+from lib.kaggle.workspace import ROOT, Workspace
 
 REF = "ada/tiny-project"
 CSV = b"id,x\n1,2\n"
@@ -36,6 +37,30 @@ def unicode(path):
 
 def exits(path):
     sys.exit("bye")
+
+def untrue(path):
+    return False
+
+def counts(path):
+    return 2
+
+async def waits(path):
+    raise ValueError("never seen")
+
+def yields(path):
+    yield 1
+    raise ValueError("never seen")
+
+def forks(path):
+    if os.fork() == 0:
+        return
+    os.wait()
+    raise ValueError("of the parent")
+
+def leaves_one(path):
+    import subprocess, time
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    open(path.with_name("pid"), "w").write(str(child.pid))
 
 class Rule:
     @staticmethod
@@ -80,6 +105,10 @@ def test_a_check_sees_the_project_and_no_credentials(
         ("rules:unicode", "refuses submission.csv, got 'utf-8' codec"),
         ("rules:exits", "rules:exits failed on submission.csv, got SystemExit: bye"),
         ("rules:Rule.check", "rules:Rule.check refuses submission.csv, got by a class"),
+        ("rules:forks", "rules:forks refuses submission.csv, got of the parent"),
+        ("rules:untrue", "rules:untrue failed on submission.csv, got it returned False"),
+        ("rules:waits", "rules:waits failed on submission.csv, got it returned a coroutine"),
+        ("rules:yields", "rules:yields failed on submission.csv, got it returned a generator"),
     ],
 )
 def test_each_way_to_refuse_is_told(work: Workspace, check: str, words: str) -> None:
@@ -87,6 +116,18 @@ def test_each_way_to_refuse_is_told(work: Workspace, check: str, words: str) -> 
         ask(work, check)
     assert words in str(refused.value)
     assert refused.value.exit_code == 1
+
+
+def test_what_a_check_returns_is_no_refusal_and_is_told(
+    work: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask(work, "rules:counts") == "accepted by rules:counts"
+    assert "warning: it returned int, which refuses nothing" in capsys.readouterr().out
+
+
+def test_a_process_that_a_check_leaves_behind_holds_nobody_up(work: Workspace) -> None:
+    assert ask(work, "rules:leaves_one") == "accepted by rules:leaves_one"
+    os.kill(int((work.locate_run(REF, 1) / "pid").read_text()), signal.SIGKILL)
 
 
 def test_words_of_a_check_move_no_cursor(
@@ -120,6 +161,13 @@ def test_a_file_that_changed_since_the_fetch_does_not_go_out(work: Workspace) ->
         ask(work)
 
 
+def test_an_empty_file_costs_no_submission(work: Workspace) -> None:
+    (work.locate_run(REF, 1) / "submission.csv").write_bytes(b"")
+    work.record("fetch", REF, 1, submission_sha256=sha256_bytes(b""))
+    with pytest.raises(PipelineError, match=r"left an empty submission\.csv"):
+        ask(work, "")
+
+
 def test_a_fetch_of_an_older_version_recorded_no_hash(work: Workspace) -> None:
     work.record("fetch", REF, 1, status="COMPLETE")
     with pytest.raises(PipelineError, match=r"expected a hash in the ledger[\s\S]*fetches it anew"):
@@ -131,3 +179,36 @@ def test_without_a_check_a_warning_is_said(
 ) -> None:
     assert ask(work, "") == "9 bytes"
     assert "warning: the project names no check" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("written", "refused"),
+    [
+        ("id,label\n1,yes\n2,no\n", ""),
+        ("id,label\n\n1,yes\n2,no\n\n", ""),
+        ("", "expected a head of id"),
+        ("id,age\n1,4\n2,5\n", "expected a head of id"),
+        ("id,label\n2,no\n1,yes\n", "expected the 2 rows of test.csv"),
+        ("id,label\n1,yes\n", "expected the 2 rows of test.csv"),
+        ("id,label\n1,yes\n2,\n", "no prediction in 1 of 2 rows, the first is 2"),
+        ("id,label\n1\n2,no\n", "no prediction in 1 of 2 rows, the first is 1"),
+    ],
+)
+def test_check_of_a_new_project_takes_its_rows_alone(
+    tmp_path: Path, written: str, refused: str
+) -> None:
+    """A line without cells, as editors leave at the end, was an IndexError."""
+    skeleton = ROOT / "kernel_template" / "skeletons" / "script" / "check_submission.py"
+    (tmp_path / "check_submission.py").write_bytes(skeleton.read_bytes())
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input" / "test.csv").write_text("id,age\n1,4\n2,5\n\n")
+    work = Workspace(tmp_path, check="check_submission:check", entry="kernel.py")
+    folder = work.locate_run(REF, 1)
+    folder.mkdir(parents=True)
+    (folder / "submission.csv").write_text(written)
+    work.record("fetch", REF, 1, submission_sha256=sha256_bytes(written.encode()))
+    if not refused:
+        assert "accepted by check_submission:check" in ask(work)
+        return
+    with pytest.raises(PipelineError, match=f"refuses submission.csv, got {refused}"):
+        ask(work)

@@ -189,6 +189,22 @@ def test_json_tells_of_a_run_that_failed_too(prompt: Prompt, project: Path) -> N
     assert "ended as ERROR" in prompt.build("submit", *ENTRY, "-m", "x", code=1)
 
 
+def test_a_file_in_a_folder_goes_out_by_its_whole_name(prompt: Prompt, project: Path) -> None:
+    """A code submission named out/scores.csv as scores.csv, which no version holds."""
+    main = project / "src" / "main.py"
+    text = main.read_text().replace('"submission.csv"', '"out/scores.csv"')
+    main.write_text(f"import os\nos.mkdir('out'){text}")
+    write_table(project, submission='"out/scores.csv"')
+    prompt.build("push", *ENTRY, "--wait")
+    told = prompt.build("submit", *ENTRY, "--kernel", "-m", "x" * 201, code=2)
+    assert "at most 200 characters, got 201" in told
+    prompt.build("submit", *ENTRY, "--kernel", "-m", "x" * 200)
+    prompt.build("submit", *ENTRY, "-m", "the file")
+    by_code, by_file = prompt.server.submissions
+    assert (by_code["fileName"], by_file["fileName"]) == ("out/scores.csv", "scores.csv")
+    assert by_code["content"] == by_file["content"]
+
+
 def test_a_version_is_saved_without_a_run(prompt: Prompt, project: Path) -> None:
     words = ("push", *ENTRY, "--no-run")
     told = prompt.build(*words, "--json")
@@ -206,7 +222,8 @@ def test_options_stand_above_the_table_and_are_kept(prompt: Prompt, project: Pat
     )
     write_table(project, competition='"another-one"', check='"rules:divide"')
     words = ("--competition", COMPETITION, "--check", "rules:verify")
-    prompt.build("push", *ENTRY, *words, "--exclude", "nothing*", "--wait")
+    told = prompt.build("push", *ENTRY, *words, "--exclude", "nothing*", "--wait")
+    assert f"attaches the competition {COMPETITION}, which --competition names" in told
     (version,) = prompt.server.versions["ada/tiny-project"]
     assert version.request["competitionDataSources"] == [COMPETITION]
     sent = prompt.build("submit", *ENTRY, "-m", "as pushed")
@@ -277,7 +294,7 @@ def test_doctor_has_no_cure_where_push_finds_nothing(prompt: Prompt, project: Pa
     assert "gpu hours    0.0 of 30.0" in told
     (project / "src" / "helper.py").write_text("ROWS = 4\n")
     told = prompt.build("doctor", *ENTRY, code=1)
-    assert "1 source files are in no commit, first mine/src/helper.py" in told
+    assert "1 source file in no commit, first mine/src/helper.py" in told
     assert "helper.py" in prompt.build("push", *ENTRY, code=2)
     assert "weekly reset" not in told
     fields = {**METADATA, "enable_gpu": True, "machine_shape": "NvidiaTeslaT4"}

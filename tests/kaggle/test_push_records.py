@@ -15,8 +15,8 @@ from lib.commands.on_kaggle.runs import list_runs
 from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.client.save_kernel import is_same_source
 from lib.kaggle.ledger import LEDGER, list_pending
-from lib.kaggle.push_records import settle_pushes
 from lib.kaggle.runs_table import fold_events
+from lib.kaggle.settle import settle_pushes
 from lib.kaggle.workspace import Workspace
 from lib.kernel.recipes.table import DEFAULT_RECIPE
 from tests.kaggle_place import REF, Place, open_place, play_complete
@@ -146,6 +146,21 @@ def test_push_under_way_in_another_process_is_left_alone(
     assert len(list_pending(place.work.read_ledger())) == 1
 
 
+def test_lock_that_cannot_be_had_is_told_and_raises_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`runs` shows what it knows even where runs/ cannot be written."""
+    cut_off(place, monkeypatch)
+    path = place.work.root / "runs" / "push.lock"
+    path.unlink()
+    path.mkdir()
+    settle_pushes(place.work)
+    shown = capsys.readouterr().out
+    assert "is not known yet: runs/ cannot be written, Is a directory" in shown
+    assert "the next push, runs or watch looks again" in shown
+    assert "UNSETTLED" in list_runs(place.work)
+
+
 def test_refused_push_leaves_nothing_pending(place: Place) -> None:
     place.server.fail("SaveKernel", code=400, message="no", times=3)
     for _ in range(3):
@@ -195,6 +210,15 @@ def test_odd_pending_line_harms_nothing(place: Place, odd: dict[str, object]) ->
     place.work.record("pushing", REF, 1, **odd)
     settle_pushes(place.work)
     assert place.push().version == 1
+
+
+def test_equal_intent_without_an_id_does_not_stop_a_push(place: Place) -> None:
+    """The id that it lacks was asked for: KeyError."""
+    place.push()
+    ledger = place.work.root / "runs" / "ledger.jsonl"
+    events = place.work.read_ledger()
+    ledger.write_text("".join(f"{json.dumps({**e, 'push_id': None})}\n" for e in events))
+    assert place.push().version == 2
 
 
 def test_source_is_the_same_however_it_is_written_down() -> None:

@@ -28,6 +28,18 @@ PLANTED = {
     "root's home": "/root/secret",
     "header": f"Authorization: Basic {'QUJD' * 8}",
     "kaggle.json": '{"username": "bob", "key": "' + "ab" * 16 + '"}',
+    "variable": f'os.environ["KAGGLE_KEY"] = "{"ab" * 16}"',
+    "shell": f"!export KAGGLE_KEY={'ab' * 16}",
+    "setdefault": f"os.environ.setdefault('KAGGLE_KEY', '{'ab' * 16}')",
+    "notebook": '"os.environ[\\"KAGGLE_KEY\\"] = \\"' + "ab" * 16 + '\\""',
+    "call": f'dict(username="bob", key="{"ab" * 16}")',
+    **{
+        f"base64 at {lead}": base64.b64encode(f"{'x' * lead}{KEY} and more".encode()).decode()
+        for lead in range(4)
+    },
+    "base64 of kaggle.json": base64.b64encode(
+        f'{{"username":"ada","key":"{KEY}"}}'.encode()
+    ).decode(),
 }
 
 
@@ -92,6 +104,8 @@ def test_own_home_is_found_wherever_it_is(monkeypatch: pytest.MonkeyPatch) -> No
         "basic ideas",
         "key: value",
         '{"key": "short"}',
+        'os.environ["KAGGLE_KEY"] = secrets.get_secret("KAGGLE_KEY")',
+        f"username of the commit {'ab' * 20}",
     ],
 )
 def test_harmless_line_passes(line: str) -> None:

@@ -2,8 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
@@ -13,9 +16,10 @@ from lib.base.files import sha256_bytes
 from lib.base.terminal import as_printable
 from lib.kaggle.client.secrets import clean_words
 from lib.kaggle.client.submissions import Checked
-from lib.kaggle.push import Cargo, choose_machine
+from lib.kaggle.push import Cargo, choose_machine, push_cargo
 from lib.kaggle.runs_table import fold_events
 from lib.kaggle.submit_run import submit_and_record
+from lib.kaggle.sweeps import push_variants
 from lib.kaggle.sweeps.delete_sweep import delete_swept, find_swept
 from lib.kaggle.sweeps.push_variants import Variant, sweep
 from tests.kaggle_place import (
@@ -72,6 +76,38 @@ def test_a_sweep_on_another_machine_is_pushed_there(place: Place) -> None:
     run_sweep(place, "NvidiaTeslaP100")
     asked = [version.request["machineShape"] for version in place.server.versions[OURS]]
     assert asked == ["NvidiaTeslaT4", "NvidiaTeslaP100"]
+
+
+def test_two_sweeps_at_once_push_each_kernel_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both looked into the ledger, found nothing, and pushed."""
+    both = Barrier(2)
+
+    def look_together(*given: Any) -> Any:
+        with suppress(BrokenBarrierError):  # held up by the lock the other one never looks
+            both.wait(timeout=1.0)
+        return push_cargo(*given)
+
+    monkeypatch.setattr(push_variants, "push_cargo", look_together)
+    with ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(run_sweep, place) for _ in range(2)]:
+            assert done.result() == []
+    assert len(place.server.versions[OURS]) == 1
+
+
+def test_a_kernel_that_another_command_built_is_not_sent_for_this_one(place: Place) -> None:
+    """All commands build one file: a push sent what a sweep had just built there."""
+    cargo = place.make_cargo(make_script())
+    cargo = replace(cargo, text=cargo.read())
+    other = place.make_cargo(make_script(more="# of another command\n"))
+    assert other.source == cargo.source
+    pushed = push_cargo(place.work, place.session, place.metadata, cargo)
+    (version,) = place.server.versions[REF]
+    assert version.request["text"] == cargo.text
+    push = place.work.find_push(REF, pushed.version)
+    assert push
+    assert push["source_sha256"] == sha256_bytes(cargo.text.encode())
 
 
 def test_a_pack_in_which_both_fail_counts_as_two_failures(place: Place) -> None:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lib.base.counted import count_things
 from lib.base.errors import PipelineError
 from lib.base.files import read_object
 from lib.base.kaggle_limits import SOURCE_BYTES
@@ -123,7 +124,9 @@ def _examine_client(work: Workspace) -> Iterator[Finding]:
         yield Finding("client", "kaggle is not installed", INSTALL)
         return
     pins = work.root / "requirements.txt"
-    pinned = re.search(r"^kaggle==(\S+)", pins.read_text() if pins.is_file() else "", re.MULTILINE)
+    raw = pins.read_bytes() if pins.is_file() else b""
+    text = raw.replace(b"\0", b"").decode(errors="replace")  # PowerShell writes UTF-16
+    pinned = re.search(r"^\W*kaggle==(\S+)", text, re.MULTILINE)
     is_old = _read_version(installed) < _read_version(_OLDEST_CLIENT)
     cure = f"pip install {pinned[0] if pinned else '--upgrade kaggle'}" if is_old else ""
     old = f", and {_OLDEST_CLIENT} is the oldest that works" if is_old else ""
@@ -229,7 +232,7 @@ def _examine_ledger(work: Workspace) -> Iterator[Finding]:
     pushes = sum(event["event"] == "push" for event in events)
     pending = [f"{event['ref']} of {event.get('time')}" for event in list_pending(events)]
     if not pending:
-        yield Finding("ledger", f"{pushes} pushes in {LEDGER}")
+        yield Finding("ledger", f"{pushes} push{'es' * (pushes != 1)} in {LEDGER}")
         return
     detail = f"whether Kaggle has the push of {', '.join(pending)} is not known"
     yield Finding("ledger", detail, f"{work.name_command('runs')} looks it up")
@@ -318,5 +321,6 @@ def _examine_push(work: Workspace, metadata: Metadata, version: int) -> Iterator
     detail += f", last bundle built here {bundle[:12]}"
     cure = "commit, or push with --allow-dirty" if git.changed else ""
     if git.changed:
-        detail += f"; {len(git.changed)} source files are in no commit, first {git.changed[0]}"
+        names = count_things(len(git.changed), "source file")
+        detail += f"; {names} in no commit, first {git.changed[0]}"
     yield Finding("push", detail, cure)

@@ -72,7 +72,7 @@ def make_pack_cargo(root: Path, group: Group, git: GitState) -> "Cargo":
     recipes = " + ".join(dict.fromkeys(point.options.recipe for point in group))
     facts = {"recipe": recipes, "config": built.manifest["config"], "variants": rows}
     minutes = max(point.config.minutes for point in group)
-    return Cargo(built.path, built.sha256, recipes, facts, git, minutes=minutes)
+    return Cargo(built.path, built.sha256, recipes, facts, git, minutes, built.text)
 
 
 def _list_named(group: Group) -> list[NamedConfig]:

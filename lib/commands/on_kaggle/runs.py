@@ -180,7 +180,7 @@ def _settle(work: Workspace) -> None:
     """Look up pending pushes on Kaggle, or print why that is impossible."""
     try:
         with explain_missing("push", "Kaggle cannot be asked, for a package is not installed"):
-            from lib.kaggle.submit_records import settle_all  # requests is slow to import
+            from lib.kaggle.settle import settle_all  # requests is slow to import
 
             settle_all(work)
     except InputError as error:

@@ -14,6 +14,8 @@ from lib.commands.terminal.help_text import KAGGLE, find_group
 from lib.kaggle.projects.project import read_check
 from lib.kaggle.sweeps.packs import split_variant
 
+_MESSAGE = 200  # characters; behind them comes the mark by which a submission is found again
+
 if TYPE_CHECKING:
     from lib.kaggle.client.submissions import Check
 
@@ -21,9 +23,9 @@ if TYPE_CHECKING:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     add_version(parser)
     add_project_options(parser)
-    words = "with --entry: the competition to submit to, above all that names one"
-    find_group(parser, KAGGLE).add_argument("--competition", metavar="SLUG", help=words)
     group = find_group(parser, KAGGLE)
+    words = "with --entry: the competition to submit to, above all that names one"
+    group.add_argument("--competition", metavar="SLUG", help=words)
     words = "name the version on Kaggle as a code submission; send no file"
     group.add_argument("--kernel", action="store_true", help=words)
     words = "what the list of your submissions says of it"
@@ -52,6 +54,9 @@ def _run(options: argparse.Namespace) -> int | Answer:
     if options.entry is None and (options.check or options.competition):
         cure = "add --entry X.py, or leave them out"
         raise InputError("submit", "--check and --competition go with --entry", cure=cure)
+    if len(options.message) > _MESSAGE:
+        rule, got = f"at most {_MESSAGE} characters", f"{len(options.message):,}"
+        raise InputError("submit", "--message", expected=rule, got=got, cure="write less")
     name = split_variant(options.version)[1]
     with open_version(options) as opened:
         check = _choose_check(options, opened)
@@ -70,5 +75,6 @@ SUBMIT = Command(
         ('submit 3 --kernel -m "by code"', "as a code submission"),
         ('submit a-pack/1/pixel-lr-1e-4 -m "packed"', "one variant of a pack"),
     ),
-    json="ref, version, submission, csv_sha256, status, public and private (null: not shown)",
+    json="ref, version, submission, csv_sha256, status; public, private, place, teams or null; "
+    "of a pack also variant",
 )

@@ -1,8 +1,10 @@
 """Find secrets in texts to be sent or shown; refuse or clean such texts."""
 
+import base64
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from lib.base.credentials import name_credentials
@@ -26,8 +28,9 @@ _SEQUENCE = re.compile(
 def find_secrets(text: str, secrets: Iterable[str]) -> list[tuple[int, str]]:
     """(a text, known secrets) -> (line from 1, the kind of secret) for each, without the secret."""
     finds, home = [], _own_home()  # once, for a text may have a million lines
+    held = find_own(text, secrets)
     for number, line in enumerate(text.splitlines(), start=1):
-        finds += [(number, what) for what in _name_secrets(line, secrets)]
+        finds += [(number, what) for what in _name_secrets(line, held)]
         if _HOME.search(line) or home in line:
             finds.append((number, "an absolute home path"))
     return finds
@@ -56,7 +59,7 @@ def clean_line(line: str, secrets: Iterable[str]) -> str:
     """
     secrets = list(secrets)
     line = strip_controls(line)  # first, for a sign of no width can part a secret
-    if names := _name_secrets(line, secrets):
+    if names := _name_secrets(line, find_own(line, secrets)):
         return f"[line withheld: it holds {names[0]}]"
     return as_printable(hide_queries(_HOME.sub("~", line.replace(_own_home(), "~/"))))
 
@@ -96,9 +99,30 @@ def _hide_query(address: re.Match[str]) -> str:
     return f"{place}?[hidden]" if mark and query else address[0]
 
 
-def _name_secrets(line: str, secrets: Iterable[str]) -> list[str]:
+def find_own(text: str, secrets: Iterable[str]) -> list[str]:
+    """(a text, known secrets) -> what it holds of them, as they are or within base64."""
+    return [form for form in spell_secrets(tuple(secrets)) if form in text]
+
+
+@lru_cache
+def spell_secrets(secrets: Sequence[str]) -> tuple[str, ...]:
+    """Secrets -> the texts by which they are known, each as it is and within base64.
+
+    Base64 of a text that holds a secret depends on the place at which that begins, modulo three;
+    what its neighbours change at both ends is left out.
+    """
+    forms = list(secrets)
+    for raw in (secret.encode(errors="surrogatepass") for secret in secrets):
+        for lead in range(3):
+            whole = base64.b64encode(bytes(lead) + raw).decode()
+            forms.append(whole[-(-lead * 8 // 6) : (lead + len(raw)) * 8 // 6])
+    return tuple(dict.fromkeys(forms))
+
+
+def _name_secrets(line: str, held: Iterable[str]) -> list[str]:
+    """(a line, what of its text is secret) -> the kinds of secrets that it holds."""
     names = name_credentials(line)
-    if any(secret in line for secret in secrets):
+    if any(secret in line for secret in held):
         names.append("your own Kaggle credentials")
     return names
 

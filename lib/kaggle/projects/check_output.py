@@ -22,9 +22,10 @@ from lib.kaggle.workspace import Workspace
 
 # (mark of the answer's line, project's folder, module, function, file or "") -> the answer
 _CHILD = """
-import importlib, json, sys
+import importlib, inspect, json, os, sys
 from pathlib import Path
 
+first = os.getpid()
 mark, root, module, function, file = sys.argv[1:]
 sys.path.insert(0, root)
 
@@ -51,13 +52,20 @@ def find():
 call, answer = find()
 if call and file:
     try:
-        call(Path(file))
+        told = call(Path(file))
+        if told is False:
+            answer = ["failed", "it returned False, which refuses nothing"]
+        elif inspect.isawaitable(told) or inspect.isgenerator(told) or inspect.isasyncgen(told):
+            answer = ["failed", f"it returned a {type(told).__name__} and looked at nothing"]
+        elif told is not None and told is not True:
+            print(f"warning: it returned {type(told).__name__}, which refuses nothing")
     except ValueError as error:
         answer = ["refused", str(error) or type(error).__name__]
     except BaseException as error:
         answer = ["failed", f"{type(error).__name__}: {error}"]
-sys.stdout.flush()
-print("\\n" + mark + json.dumps(answer), flush=True)
+if os.getpid() == first:  # a process that the check forked has nothing to say
+    sys.stdout.flush()
+    print("\\n" + mark + json.dumps(answer), flush=True)
 """
 
 
@@ -83,6 +91,9 @@ def check_output(work: Workspace, ref: str, version: int, secrets: Iterable[str]
         raise PipelineError("submit", what, got=clean_words(made, secrets) or "none", cure=cure)
     digest = sha256_file(path)
     _compare_hashes(work, ref, version, path, digest)
+    if not path.stat().st_size:
+        cure = "nothing was submitted; mend the program and push again"
+        raise PipelineError("submit", f"the run left an empty {work.submission}", cure=cure)
     if work.check:
         answer = _ask(work, str(path.absolute()), secrets)
         _demand_callable(work, answer)
@@ -181,7 +192,8 @@ def _ask(work: Workspace, file: str, secrets: Iterable[str]) -> list[Any]:
             for line in child.stdout:
                 if line.startswith(mark):
                     answer = json.loads(line[len(mark) :])
-                elif line.strip():
+                    break  # a process that it left behind may hold the pipe open
+                if line.strip():
                     log("check", clean_line(line.rstrip("\n"), secrets))
         except BaseException:
             child.kill()

@@ -52,11 +52,11 @@ def read_project(root: Path) -> Project:
         document = tomllib.loads(text)
     except FileNotFoundError:
         return Project(root)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # the last one: nested a thousand deep
         raise InputError(
             "project",
             f"{_PYPROJECT} cannot be read",
-            expected="a TOML file",
+            expected="a TOML file in UTF-8",
             got=str(error),
             cure=f"mend {_PYPROJECT}",
         ) from None

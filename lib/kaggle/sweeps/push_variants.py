@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from lib.base.errors import PipelineError
-from lib.base.files import sha256_bytes, sha256_file
+from lib.base.files import sha256_bytes
 from lib.base.log import log
 from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.client.kernels import get_status
@@ -75,7 +75,8 @@ def sweep(
     active, failures, told = list[tuple[str, int]](), list[str](), set[str]()
     for pause in work.patience.poll(work.patience.run_s * max(1, len(variants))):
         while waiting and len(active) < _SESSIONS:
-            started = _start(work, session, *waiting[0], sweep_id, told)
+            with work.hold("sweep", wait=True):  # the later of two finds what the earlier pushed
+                started = _start(work, session, *waiting[0], sweep_id, told)
             if started is None:
                 break
             waiting.pop(0)
@@ -112,7 +113,7 @@ def _start(
     cargo = variant.make_cargo()
     if sweep_id:
         cargo = replace(cargo, facts={**cargo.facts, "sweep": sweep_id})
-    digest = sha256_file(cargo.source)
+    digest = sha256_bytes(cargo.read().encode())
     for run in fold_events(work.read_ledger()):
         same = run.ref == named.ref and run.push.get("source_sha256") == digest
         shape = run.push.get("machine_shape", named.machine_shape)  # old ledgers lack it
