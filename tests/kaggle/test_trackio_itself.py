@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,15 @@ def test_twice_gives_the_same_and_news_replace_what_was_there(place: Place) -> N
     assert after["v1"] == before["v1"]
     (second,) = after["v2"]
     assert (second["logs"][-1]["public"], second["logs"][-1]["private"]) == (0.5, 0.25)
+
+
+def test_two_exports_at_once_double_nothing(place: Place) -> None:
+    place.fill()
+    with ThreadPoolExecutor(2) as pool:
+        for ended in pool.map(lambda _: place.export(), range(2)):
+            assert (ended.returncode, ended.stderr) == (0, "")
+    found = place.read()
+    assert [[len(run["logs"]) for run in runs] for runs in found.values()] == [[5], [5], [5]]
 
 
 def test_runs_of_others_in_the_project_stay(place: Place) -> None:

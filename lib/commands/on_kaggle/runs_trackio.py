@@ -130,6 +130,8 @@ def _write(store: Any, project: str, runs: Sequence[TrackioRun]) -> int:
                 steps=[step for step, _ in rows],
                 timestamps=[when] * len(rows),
                 config=dict(run.config),
+                # of two exports at once, only one counts
+                log_ids=[f"{run.id}-{number}" for number in range(len(rows))],
                 run_id=run.id,
             )
             names[run.id] = run.name
