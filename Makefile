@@ -5,7 +5,7 @@ FASHION := build/fashion
 OLD := build/old-packages
 
 .PHONY: help demo demo-old test test-bundle check venv release bench quality grids compat fashion \
-  chaos chaos-kaggle fuzz clean
+  chaos chaos-kaggle fuzz trackio clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -107,6 +107,19 @@ $(FUZZ)/installed: requirements.txt
 	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0
 	echo "$(CURDIR)/$$(echo .venv/lib/python3*/site-packages)" > \
 	  $$(echo $(FUZZ)/lib/python3*/site-packages)/all-others.pth
+	touch $@
+
+# `runs --export trackio` into the real trackio, which brings an older Pillow: in an environment of
+# its own that sees .venv's packages behind it.
+TRACKIO := build/trackio-env
+trackio: venv $(TRACKIO)/installed  ## runs --export trackio into the real trackio, 2 minutes
+	OMP_NUM_THREADS=1 $(TRACKIO)/bin/python -m pytest -q tests/kaggle/test_trackio_itself.py
+
+$(TRACKIO)/installed: requirements.txt
+	$(PYTHON) -m venv $(TRACKIO)
+	$(TRACKIO)/bin/python -m pip install --quiet --disable-pip-version-check trackio==0.43.0
+	echo "$(CURDIR)/$$(echo .venv/lib/python3*/site-packages)" > \
+	  $$(echo $(TRACKIO)/lib/python3*/site-packages)/all-others.pth
 	touch $@
 
 # FID of each recipe at equal minutes, hours on a CPU: make quality WEIGHTS=FILE [MINUTES=10] [RECIPES=...]

@@ -28,6 +28,7 @@ class SubmissionDesk:
         self.pending_polls = 1  # GetSubmission answers PENDING that many times
         self.score_error = ""
         self.daily_limit = 5
+        self.rivals: list[float] = [0.001]  # the best scores of all other teams
         self.judge = score  # of what was submitted
         self.reference: np.ndarray | None = None  # features to score by FID; else a simple sum
 
@@ -98,6 +99,20 @@ class SubmissionDesk:
         used = len(self.submissions)
         limits = {"numToday": used, "numTotal": used, "numAllowedNow": self.daily_limit - used}
         return {name: value for name, value in limits.items() if value}  # zeros are omitted
+
+    def _get_competition(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Rank the user by the lowest public score; without one there is no rank."""
+        name = body["competitionName"]
+        scores = [
+            float(one["publicScore"])
+            for one in self.submissions
+            if one["competition"] == name and "publicScore" in one
+        ]
+        answer = {"ref": f"https://www.kaggle.com/competitions/{name}", "url": name}
+        if not scores:
+            return {**answer, "teamCount": len(self.rivals)}
+        rank = 1 + sum(rival < min(scores) for rival in self.rivals)
+        return {**answer, "teamCount": 1 + len(self.rivals), "userRank": rank}
 
 
 def sign_address(path: str) -> str:

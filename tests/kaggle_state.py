@@ -160,6 +160,7 @@ class KaggleState(DataSetDesk):
                 "ListSubmissions": self._list_submissions,
                 "GetSubmission": self._get_submission,
                 "GetSubmissionLimits": self._get_limits,
+                "GetCompetition": self._get_competition,
                 **self.list_data_set_calls(),
             }
             if name not in methods:

@@ -28,7 +28,7 @@ def test_a_run_killed_eight_times_ends_with_the_bytes_of_an_unstopped_one(
     """Half of the kills are of the parent alone, whose children end and hold no lock."""
     made = storm(kernel, reference, 8, 8, SEED, print)
     assert len(made) == 8
-    assert sum(each.kill.is_alone for each in made) == 4
+    assert sum(each.is_alone for each in made) == 4
     print(capsys.readouterr().out)
 
 
@@ -54,6 +54,6 @@ def test_a_signal_in_a_stage_ends_the_run_with_its_code_and_a_line(
 
 def test_kills_are_drawn_from_the_seed_and_hit_every_stage() -> None:
     reference = Reference(dict.fromkeys(STAGES, 1.0))
-    one, other = (draw_kills(random.Random("1/0"), reference, 13, lambda: True) for _ in range(2))
+    one, other = (draw_kills(random.Random("1/0"), reference, 13) for _ in range(2))
     assert one == other
     assert {kill.stage for kill in one} == set(STAGES)

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from lib.kaggle.machine_shapes import choose_timeout
+from lib.kernel.configuration.config import Config
 from lib.synthetic.look_alike import look_alike
 from tests.kaggle_prompt import SOURCE, Prompt, open_prompt
 from tests.typed_pages import check_build_words, list_commands, list_targets
@@ -47,6 +49,11 @@ def test_a_command_on_a_page_exists(page: str, words: list[str]) -> None:
         assert rest[0] == "one_file.py"
     else:
         assert name in ("source", "kaggle", "git", "unzip")
+
+
+def test_the_readme_ends_a_run_that_hangs_when_build_says_so() -> None:
+    push = f"kaggle kernels push -t {choose_timeout(Config().minutes)} "
+    assert push in (SOURCE / "README.md").read_text()
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+from lib.base.counted import count_things
 from lib.base.errors import InputError
 from lib.base.files import write_text
 from lib.base.log import log
@@ -26,7 +27,8 @@ def write_board(work: Workspace, target: Path) -> None:
     for note in notes:
         log("board", note)
     size = f"{max(1, len(page.encode()) // 1000):,} kB"
-    log("board", f"{len(collected.rows)} runs, {size}; open it with a browser:")
+    runs = count_things(len(collected.rows), "run")
+    log("board", f"{runs}, {size}; open it with a browser:")
     log("board", target.absolute().as_uri())
 
 

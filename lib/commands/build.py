@@ -37,13 +37,14 @@ def _run(options: argparse.Namespace) -> Answer:
     built = build_kernel(ROOT, config, options.format, options.full)
     size = built.path.stat().st_size
     kernel, manifest = (each.relative_to(ROOT) for each in (built.path, built.manifest_path))
-    seconds = choose_timeout(config.minutes, load_metadata(ROOT / FILE_NAME).machine_shape)
+    shape = load_metadata(ROOT / FILE_NAME).machine_shape
+    seconds = choose_timeout(config.minutes, shape)
     is_random = config.weights_file == RANDOM_WEIGHTS
     lines = [
         f"{kernel}: {size:,} bytes, bundle {built.sha256[:12]}",
         f"{manifest}: what went in",
         f"next: {_name_push(options.format, seconds)}",
-        f"a run of it takes {describe_quota(config.minutes)}",
+        f"a run of it takes {describe_quota(config.minutes, shape)}",
     ]
     if is_random:
         lines.append(

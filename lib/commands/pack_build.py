@@ -29,7 +29,7 @@ def build_pack(root: Path, variants: Sequence[NamedConfig], full: bool = False) 
     fields, state = take_form(read_fields(root / FILE_NAME), "script"), read_git_state(root)
     facts: dict[str, Any] = {"commit": state.commit, "changed": list(state.changed)}
     facts.update(config=share_config(variants), form="script", full=full)
-    facts["variants"] = {name: as_dict(config) for name, config in variants}
+    facts["variants"] = [{"name": name, "config": as_dict(each)} for name, each in variants]
     try:
         return write_script(root, make_pack_entry(root, variants, full), fields, facts)
     except InputError as error:

@@ -1,4 +1,4 @@
-"""Refuse to submit a run that is not what Kaggle holds of its version, or that did not complete.
+"""Refuse a run that has not ended or did not complete, or is not what Kaggle holds of its version.
 
 A kernel that was deleted and made anew counts its versions from one again, so a fetched folder may
 be of an older kernel's version of the same number.
@@ -11,22 +11,34 @@ from tempfile import TemporaryDirectory
 from lib.base.errors import PipelineError
 from lib.base.run_files import MANIFEST
 from lib.kaggle.client.download import Downloader, Wanted
-from lib.kaggle.client.kernels import OutputFile, get_status, list_outputs
+from lib.kaggle.client.kernels import OutputFile, Status, get_status, list_outputs
 from lib.kaggle.client.session import KaggleSession, open_plain_session
 from lib.kaggle.watch import Watched, demand_complete
 from lib.kaggle.workspace import Workspace
 
 
-def demand_completed(work: Workspace, session: KaggleSession, ref: str, version: int) -> None:
-    """Raise PipelineError unless Kaggle says that the version's run is COMPLETE."""
+def demand_ended(
+    work: Workspace, session: KaggleSession, stage: str, ref: str, version: int, so: str = ""
+) -> Status:
+    """Return the Status of a run that has ended; raise PipelineError while it goes on.
+
+    `so` ends the error's first line with what was not done.
+    """
     status = session.repeat(lambda: get_status(session, ref, version))
     if not status.is_terminal:
         raise PipelineError(
-            "submit",
-            f"{ref} version {version} has not ended, so nothing was submitted",
+            stage,
+            f"{ref} version {version} has not ended{so}",
             got=status.name,
             cure=work.name_command(f"watch {ref.split('/')[1]}/{version}"),
         )
+    return status
+
+
+def demand_completed(work: Workspace, session: KaggleSession, ref: str, version: int) -> None:
+    """Raise PipelineError unless Kaggle says that the version's run is COMPLETE."""
+    so = ", so nothing was submitted"
+    status = demand_ended(work, session, "submit", ref, version, so)
     demand_complete("submit", Watched(status, None), ref, version)
 
 

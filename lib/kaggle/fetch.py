@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lib.base.counted import count_things
 from lib.base.errors import PipelineError
 from lib.base.files import read_json, write_text
 from lib.base.log import Progress, log
@@ -164,4 +165,4 @@ def _write_log(
         name = f"{name.removesuffix('.log')}.kaggle.log"
     lines = [clean_line(line, session.secrets) for line in parse_log(kept_log)]
     write_text(part / name, "".join(f"{line}\n" for line in lines))
-    log("fetch", f"the log has {len(lines)} lines, in {name}")
+    log("fetch", f"the log has {count_things(len(lines), 'line')}, in {name}")

@@ -14,10 +14,11 @@ from lib.base.file_lock import lock, lock_to_read
 from lib.base.log import log
 
 LEDGER = Path("runs") / "ledger.jsonl"  # relative to the repository's root
-PUSH, SUBMIT = "push", "submit"  # kinds of calls that have an intent each
+# Kinds of calls that have an intent each.
+PUSH, SUBMIT, DATA_SET = "push", "submit", "data_set"
 NEVER = "it never arrived"
-_INTENTS = {PUSH: "pushing", SUBMIT: "submitting"}
-_REFUSALS = {PUSH: "unpushed", SUBMIT: "unsubmitted"}
+_INTENTS = {PUSH: "pushing", SUBMIT: "submitting", DATA_SET: "data_set_sending"}
+_REFUSALS = {PUSH: "unpushed", SUBMIT: "unsubmitted", DATA_SET: "data_set_unsent"}
 _LATEST_S = 24 * 3600.0  # after that nobody looks for an effect any more
 
 
@@ -86,10 +87,9 @@ def list_lost(events: Sequence[dict[str, Any]], kind: str = PUSH) -> list[dict[s
 
 
 def is_settled(events: Sequence[dict[str, Any]]) -> bool:
-    """Tell whether the events leave no push and no submission to look up on Kaggle."""
-    return not any(
-        each(events, kind) for kind in (PUSH, SUBMIT) for each in (list_pending, list_lost)
-    )
+    """Tell whether the events leave no push, submission or data set to look up on Kaggle."""
+    is_pending = any(list_pending(events, kind) for kind in _INTENTS)
+    return not (is_pending or any(list_lost(events, kind) for kind in (PUSH, SUBMIT)))
 
 
 def list_later(events: Sequence[dict[str, Any]], intent: dict[str, Any]) -> list[dict[str, Any]]:

@@ -70,17 +70,18 @@ def read_fields(path: Path) -> dict[str, Any]:
         raise InputError(
             "metadata", "there is no such file", got=str(path), cure="git checkout " + FILE_NAME
         ) from None
-    except (OSError, ValueError, RecursionError) as error:  # the last one: nested a thousand deep
-        raise InputError(
-            "metadata",
-            f"{path.name} cannot be read",
-            expected="a JSON object",
-            got=str(error),
-            cure=f"mend {path.name}, or save it as UTF-8",
-        ) from None
+    except (OSError, ValueError) as error:
+        raise _refuse_file(path, str(error)) from None
+    except RecursionError:
+        raise _refuse_file(path, "lists within lists without end") from None
     if not isinstance(fields, dict):
-        raise InputError("metadata", path.name, expected="a JSON object", got=type(fields).__name__)
+        raise _refuse_file(path, type(fields).__name__)
     return fields
+
+
+def _refuse_file(path: Path, got: str) -> InputError:
+    what, cure = f"{path.name} cannot be read", "mend it, or take back what was changed there"
+    return InputError("metadata", what, expected="a JSON object", got=got, cure=cure)
 
 
 def parse_metadata(fields: dict[str, Any]) -> Metadata:

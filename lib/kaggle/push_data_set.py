@@ -5,7 +5,6 @@ whoever made it, and a call whose answer was lost is looked for before it is mad
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from lib.base.log import log
 from lib.kaggle.client.data_sets import (
@@ -15,12 +14,12 @@ from lib.kaggle.client.data_sets import (
     find_data_set,
     upload_blob,
 )
-from lib.kaggle.client.late_effects import Journal, call_once, look_for
+from lib.kaggle.client.late_effects import Journal, call_once
 from lib.kaggle.client.secrets import refuse_secrets
 from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.data_set_content import Content
-from lib.kaggle.data_set_records import DataSetRecords
-from lib.kaggle.ledger import NEVER, read_age
+from lib.kaggle.data_set_records import DataSetRecords, settle_sending
+from lib.kaggle.ledger import read_age
 from lib.kaggle.wait_for_data_set import NotProcessedError, demand_private, wait_for_data_set
 from lib.kaggle.workspace import Workspace
 
@@ -73,8 +72,8 @@ class _Placing:
     def __init__(
         self, work: Workspace, session: KaggleSession, ref: str, content: Content, message: str
     ) -> None:
+        self._work = work
         self._session = session
-        self._patience = session.patience
         self._ref = ref
         self._content = content
         self._send_id = ""  # of the intent
@@ -84,22 +83,19 @@ class _Placing:
 
     def find(self, held: DataSet | None) -> int:
         """Find the latest version of these bytes in a DataSet; 0 where there is none."""
-        numbers = held.find_versions(self._content.sha256) if held else []
-        failed = self.records.list_failed(self._content.sha256)
-        return next((number for number in numbers if number not in failed), 0)
+        return self.records.find_version(held, self._content.sha256)
 
     def find_version(self, held: DataSet | None) -> int:
         """Find the version of these bytes, perhaps one that was cut off; 0 where there is none."""
-        sha256, pending = self._content.sha256, self.records.list_pending()
-        same = [event for event in pending if event.get("sha256") == sha256]
-        number, sent = self.find(held), self.records.find_sent(sha256)
-        if not number and sent and read_age(sent) < self._patience.data_set_s:
+        sha256, number = self._content.sha256, self.find(held)
+        sent = self.records.find_sent(sha256)
+        if not number and sent and read_age(sent) < self._session.patience.data_set_s:
             log("weights", f"Kaggle took it at {sent.get('time')} and does not show it yet")
             return int(sent["version"])
-        if not number and same:
-            number = self._look_for_pending(same)
-        for event in pending:
-            self._settle(event, held, number if event in same else 0)
+        for intent in self.records.list_pending():
+            is_same = intent.get("sha256") == sha256
+            arrived = settle_sending(self._work, self._session, intent, wait=is_same)
+            number = arrived if is_same and arrived else number
         if number:
             self._adopt(number, held)
         return number
@@ -142,26 +138,6 @@ class _Placing:
 
     def _give_up(self, reason: str) -> None:
         self.records.write_unsent(self._number, self._content.sha256, self._send_id, reason)
-
-    def _look_for_pending(self, same: list[dict[str, Any]]) -> int:
-        """Look for what an earlier command sent when it was cut off, while it may still arrive."""
-        log("weights", f"sending it was cut off at {same[-1].get('time')}")
-        left = self._patience.call_s + self._patience.window_s - min(map(read_age, same))
-        window_s = max(0.0, min(left, self._patience.window_s))
-        found = look_for(self._session, f"it at {self._ref}", self._find_now, window_s) or 0
-        log("weights", f"it arrived: version {found}" if found else "it never arrived there")
-        return found
-
-    def _settle(self, event: dict[str, Any], held: DataSet | None, number: int) -> None:
-        """Record how a pending intent ended, where that is known by now."""
-        sha256, send_id = str(event.get("sha256")), event["data_set_id"]
-        if not number and held:
-            number = next(iter(held.find_versions(sha256)), 0)
-        window = self._patience.call_s + self._patience.window_s
-        if number:
-            self.records.write_sent(number, sha256, send_id, settled=True)
-        elif sha256 == self._content.sha256 or read_age(event) > window:
-            self.records.write_unsent(event["version"], sha256, send_id, NEVER)
 
     def _adopt(self, number: int, held: DataSet | None) -> None:
         """Say which version holds these bytes, all where there are several; record it."""

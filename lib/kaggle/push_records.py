@@ -10,12 +10,11 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from lib.base.errors import PipelineError
 from lib.base.log import log
-from lib.kaggle.client.late_effects import look_for
+from lib.kaggle.client.late_effects import look_again
 from lib.kaggle.client.save_kernel import Pushed, VersionSearch
-from lib.kaggle.client.session import KaggleSession, open_session
-from lib.kaggle.ledger import NEVER, list_later, list_lost, list_pending, read_age
+from lib.kaggle.client.session import KaggleSession
+from lib.kaggle.ledger import NEVER, list_later
 from lib.kaggle.workspace import Workspace
 
 _OWN = ("time", "event", "ref", "version", "push_id", "same_as")  # not facts
@@ -78,24 +77,22 @@ def find_pending(
 ) -> Found | None:
     """Look up a pending push; record that it did not arrive, or return it to be recorded.
 
-    It is looked for until the window after its intent ends; without `wait` once, and it then stays
-    pending. The caller holds the lock of pushes. Where Kaggle cannot tell now, KaggleError is
-    raised and the intent stays pending.
+    It is looked for until its window ends; without `wait` once, and it then stays pending. The
+    caller holds the lock of pushes. Where Kaggle cannot tell now, KaggleError is raised and the
+    intent stays pending.
     """
     ref, when, push_id = event["ref"], event.get("time", "?"), event["push_id"]
     log("push", f"the push of {ref} of {when} was cut off: looking for it on Kaggle")
-    left_s = work.patience.window_s - read_age(event)
     look = _search(work, session, event).look
-    pushed = look_for(session, "the push", look, left_s) if wait else look()
-    if pushed is not None:
-        log("push", f"it arrived: {ref} version {pushed.version}, recorded now")
-        return Found(event, pushed)
-    if not wait and left_s > 0:
-        log("push", f"it is not there yet, and may still come within {left_s:.0f} s")
+
+    def give_up() -> None:
+        record_refusal(work, push_id, ref, event["version"] - 1, NEVER, lost=True)
+
+    pushed = look_again(session, "push", "the push", event, look, give_up, wait)
+    if pushed is None:
         return None
-    log("push", "it never arrived there")
-    record_refusal(work, push_id, ref, event["version"] - 1, NEVER, lost=True)
-    return None
+    log("push", f"it arrived: {ref} version {pushed.version}, recorded now")
+    return Found(event, pushed)
 
 
 def find_late(work: Workspace, session: KaggleSession, intent: dict[str, Any]) -> Found | None:
@@ -127,28 +124,3 @@ def _search(work: Workspace, session: KaggleSession, intent: dict[str, Any]) -> 
     source = work.locate_source(str(intent.get("source_sha256")))
     text = source.read_text(encoding="utf-8") if source.is_file() else None
     return VersionSearch(session, intent["ref"], text, intent["version"] - 1, taken)
-
-
-def settle_pushes(work: Workspace, wait: bool = False) -> None:
-    """Look up pushes that were cut off or given up, where Kaggle can be asked; raise no error.
-
-    Without such a push Kaggle is not asked. `wait` looks for a pending one until its window ends.
-    """
-    events = work.read_ledger()
-    if not list_pending(events) and not list_lost(events):
-        return
-    with work.hold("push", wait=False) as held:
-        if not held:
-            log("push", "a push from here is under way in another process")
-            return
-        try:
-            with open_session(work.patience) as session:
-                for event in list_pending(work.read_ledger()):
-                    if found := find_pending(work, session, event, wait):
-                        found.record(work)
-                for intent in list_lost(work.read_ledger()):
-                    if found := find_late(work, session, intent):
-                        found.record(work)
-        except PipelineError as error:
-            log("push", f"whether it arrived is not known yet: {error.what}, {error.got}")
-            log("push", "the next push, runs or watch looks again")

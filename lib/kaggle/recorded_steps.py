@@ -8,8 +8,8 @@ from lib.base.errors import PipelineError
 from lib.base.files import sha256_file
 from lib.base.log import log
 from lib.base.run_files import MANIFEST
-from lib.kaggle.client.kernels import get_status
 from lib.kaggle.client.session import KaggleSession
+from lib.kaggle.current_run import demand_ended
 from lib.kaggle.fetch import Fetched, fetch_version
 from lib.kaggle.running_device import check_saved_log, find_asked_shape
 from lib.kaggle.runs_table import read_number
@@ -54,14 +54,7 @@ def fetch_and_record(
     The ledger gets the project's columns and the hash of what to submit. A program that is no
     kernel of ours need not write a manifest: its outputs are then not verified, and that is said.
     """
-    status = session.repeat(lambda: get_status(session, ref, version))
-    if not status.is_terminal:
-        raise PipelineError(
-            "fetch",
-            f"{ref} version {version} has not ended",
-            got=status.name,
-            cure=work.name_command(f"watch {ref.split('/')[1]}/{version}"),
-        )
+    status = demand_ended(work, session, "fetch", ref, version)
     target = work.locate_run(ref, version)
     with explain_disk("fetch", "the outputs cannot be written", target):
         fetched = fetch_version(session, ref, version, target, patterns)

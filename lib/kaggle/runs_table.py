@@ -13,16 +13,10 @@ from lib.kaggle.sweeps.packs import list_variants, narrow_push
 # The keys of `runs --entry --json`, `watch --json` and `fetch --json`, in their order.
 RUN_KEYS = (
     *("ref", "version", "variant", "status", "when", "label", "minutes", "metrics", "verified"),
-    *("submission", "public", "private", "machine_shape", "commit", "bundle_sha256"),
+    *("submission", "public", "private", "place", "teams"),
+    *("machine_shape", "commit", "bundle_sha256"),
 )
-_TOLD = (
-    "status",
-    "fetch",
-    "submitting",
-    "submit",
-    "unsubmitted",
-    "score",
-)  # about a version
+_TOLD = ("status", "fetch", "submitting", "submit", "unsubmitted", "score", "place")  # of a version
 _MAKES_A_ROW = ("fetch", "submit", "score")  # also where the version was pushed elsewhere
 _KERNEL = "kernel"  # the title of the column that names it
 _GAP = 2  # spaces between two columns
@@ -45,6 +39,9 @@ class Run:
     submission: str = ""  # "" none, UNSETTLED, SUBMITTED, COMPLETE or ERROR
     public: str = ""
     private: str = ""
+    place: int | None = None  # of the team on the leaderboard when this one had its score
+    teams: int | None = None
+    placed: str = ""  # the time of that
 
     @property
     def when(self) -> str:
@@ -76,7 +73,7 @@ class Column:
     right: bool = False
     drop: int = 0  # the lowest is left out first; 0: never
     least: int = 0  # characters to which its cells may be cut; 0: they are not
-    keeps_end: bool = False  # cut at the beginning, for the ends differ
+    keeps_end: bool = False  # cut before its end, behind a slash if there is one
 
 
 def fold_events(events: Sequence[dict[str, Any]]) -> list[Run]:
@@ -163,7 +160,18 @@ def format_runs(runs: Sequence[Run], columns: Sequence[Column], width: int) -> s
         table += f"\nnot shown in {width} columns, but by --json: {', '.join(gone)}"
     if any(run.push.get("changed") for run in runs) and "commit" not in gone:
         table += "\n+ after a commit: pushed with changes that are in no commit"
-    return table
+    return table + _tell_place(runs)
+
+
+def _tell_place(runs: Sequence[Run]) -> str:
+    """Runs -> a line with the latest place on the leaderboard; "" where none is known."""
+    known = [run for run in runs if run.place is not None]
+    if not known:
+        return ""
+    run = max(known, key=lambda run: run.placed)
+    teams = f" of {run.teams}" if run.teams else ""
+    version = f"{run.ref.split('/')[1]}/{show_version(run)}"
+    return f"\nplace on the leaderboard after {version}: {run.place}{teams}"
 
 
 def _find_worst(columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> int | None:
@@ -197,7 +205,7 @@ def list_columns(names: Sequence[str]) -> list[Column]:
     """The columns of a project -> those of its table."""
     described = [
         Column(_KERNEL, lambda run: run.ref.split("/")[1], drop=4, least=16, keeps_end=True),
-        Column("version", show_version, right=True, least=12),
+        Column("version", show_version, right=True, least=18, keeps_end=True),
         Column("commit", show_commit, drop=2),
         Column("bundle", lambda run: str(run.push.get("bundle_sha256", ""))[:8] or "-", drop=1),
         Column("label", lambda run: run.label or "-", drop=3, least=12),
@@ -259,6 +267,9 @@ def _fold(run: Run, event: dict[str, Any]) -> None:
         run.verified = event.get("verified") is not False
     run.public = str(event.get("public") or run.public)
     run.private = str(event.get("private") or run.private)
+    if name == "place":
+        run.place, run.teams = _read_count(event.get("place")), _read_count(event.get("teams"))
+        run.placed = str(event.get("time", ""))
     if name == "submitting":
         run.submission = run.submission or "UNSETTLED"
     elif name == "unsubmitted":
@@ -269,6 +280,10 @@ def _fold(run: Run, event: dict[str, Any]) -> None:
         run.submission = str(event.get("result") or "COMPLETE")
         if run.submission == "ERROR":
             run.public = run.public or "error"
+
+
+def _read_count(value: Any) -> int | None:
+    return value if type(value) is int and value > 0 else None
 
 
 def _measure(columns: Sequence[Column], cells: Sequence[Sequence[str]], cut: bool) -> int:
@@ -287,7 +302,10 @@ def _widest(column: Column, cells: Sequence[str]) -> int:
 def _cut(text: str, room: int, keeps_end: bool) -> str:
     if len(text) <= room:
         return text
-    return f"...{text[len(text) - room + 3 :]}" if keeps_end else f"{text[: room - 3]}..."
+    if not keeps_end:
+        return f"{text[: room - 3]}..."
+    head = text[: text.find("/") + 1]
+    return f"{head}...{text[len(text) - room + len(head) + 3 :]}"
 
 
 def _read(value: Any) -> float | None:

@@ -8,13 +8,11 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from lib.base.errors import PipelineError
 from lib.base.log import log
-from lib.kaggle.client.late_effects import Journal, look_for
-from lib.kaggle.client.session import KaggleSession, open_session
+from lib.kaggle.client.late_effects import Journal, look_again
+from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.client.submissions import Score, list_submissions
-from lib.kaggle.ledger import NEVER, SUBMIT, list_lost, list_pending, read_age
-from lib.kaggle.push_records import settle_pushes
+from lib.kaggle.ledger import NEVER, SUBMIT, list_lost, list_pending
 from lib.kaggle.workspace import Workspace
 
 _OWN = ("time", "event", "ref", "version", "known")  # of the intent alone
@@ -59,34 +57,6 @@ def settle_marked(
     return found
 
 
-def settle_submissions(work: Workspace) -> None:
-    """Look once for submissions that were cut off or given up; raise no error.
-
-    Without such a submission Kaggle is not asked.
-    """
-    if not _list_open(work):
-        return
-    with work.hold("submit", wait=False) as held:
-        if not held:
-            log("submit", "a submission from here is under way in another process")
-            return
-        try:
-            with open_session(work.patience) as session:
-                look_once(work, session)
-        except PipelineError as error:
-            log("submit", f"whether it arrived is not known yet: {error.what}, {error.got}")
-            log("submit", "the next submit, runs or watch looks again")
-
-
-def settle_all(work: Workspace, wait: bool = False) -> None:
-    """Look up pushes and submissions that were cut off or given up; raise no error.
-
-    `wait` looks for a push that was cut off until its window ends, else all are looked for once.
-    """
-    settle_pushes(work, wait)
-    settle_submissions(work)
-
-
 def look_once(work: Workspace, session: KaggleSession) -> None:
     """Look once for all submissions that were cut off or given up; record those that are there."""
     for intent in list_pending(work.read_ledger(), SUBMIT):
@@ -101,11 +71,6 @@ def _list_marked(work: Workspace, competition: str, mark: str) -> list[dict[str,
     return [e for e in pending if (e.get("competition"), e.get("mark")) == (competition, mark)]
 
 
-def _list_open(work: Workspace) -> list[dict[str, Any]]:
-    events = work.read_ledger()
-    return list_pending(events, SUBMIT) + list_lost(events, SUBMIT)
-
-
 def _settle(
     work: Workspace, session: KaggleSession, intent: dict[str, Any], wait: bool
 ) -> int | None:
@@ -113,22 +78,19 @@ def _settle(
     ref, version, when = intent["ref"], intent["version"], intent.get("time", "?")
     log("submit", f"the submission of {ref} version {version} of {when} was cut off:")
     log("submit", "looking for it on Kaggle")
-    left_s = work.patience.window_s - read_age(intent)
 
     def find() -> Score | None:
         return _find_new(work, session, intent)
 
-    score = look_for(session, "the submission", find, left_s) if wait else find()
-    if score is not None:
-        log("submit", f"it arrived: submission {score.ref}, recorded now")
-        _record_found(work, intent, score, {"settled": True})
-        return score.ref
-    if not wait and left_s > 0:
-        log("submit", f"it is not there yet, and may still come within {left_s:.0f} s")
+    def give_up() -> None:
+        _record_failure(work, ref, version, intent["submit_id"], NEVER, lost=True)
+
+    score = look_again(session, "submit", "the submission", intent, find, give_up, wait)
+    if score is None:
         return None
-    log("submit", "it never arrived there")
-    _record_failure(work, ref, version, intent["submit_id"], NEVER, lost=True)
-    return None
+    log("submit", f"it arrived: submission {score.ref}, recorded now")
+    _record_found(work, intent, score, {"settled": True})
+    return score.ref
 
 
 def _adopt_late(work: Workspace, session: KaggleSession, intent: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from lib.base.errors import InputError, PipelineError
 from lib.base.log import log
 from lib.base.run_files import MANIFEST
 from lib.kaggle.client.late_effects import Journal
+from lib.kaggle.client.leaderboard import ask_place
 from lib.kaggle.client.secrets import refuse_secrets
 from lib.kaggle.client.session import KaggleSession
 from lib.kaggle.client.submissions import (
@@ -64,7 +65,8 @@ def submit_and_record(
         record_submission(work, ref, version, number, facts)
     told = {"ref": ref, "version": version, **tag, "submission": number}
     shown = _record_score(work, session, ref, version, number, tag)
-    return {**told, "csv_sha256": checked.sha256, **shown}
+    place = _record_place(work, session, ref, version, competition, tag)
+    return {**told, "csv_sha256": checked.sha256, **shown, **place}
 
 
 def _record_score(
@@ -81,6 +83,25 @@ def _record_score(
     work.record("score", ref, version, submission=number, result=score.status, **shown, **tag)
     _tell_score(score)
     return {"status": score.status, **{key: shown[key] or None for key in shown}}
+
+
+def _record_place(
+    work: Workspace,
+    session: KaggleSession,
+    ref: str,
+    version: int,
+    competition: str,
+    tag: dict[str, str],
+) -> dict[str, int | None]:
+    """Record and print where the team stands now; return rank and teams, None: not told."""
+    place = ask_place(session, competition)
+    if place is None:
+        log("submit", "place          not shown")
+        return {"place": None, "teams": None}
+    facts = {"place": place.rank, "teams": place.teams}
+    work.record("place", ref, version, **facts, **tag)
+    log("submit", f"place          {place.describe()}, by the best of your team's submissions")
+    return {**facts}
 
 
 def _make_mark(ref: str, version: int, variant: str, as_kernel: bool, checked: Checked) -> str:

@@ -52,7 +52,7 @@ def _describe(made: list[Killed]) -> str:
     rows = [("stage", "kills", "parent alone", "children at most")]
     for stage in STAGES:
         own = [each for each in made if each.hit == stage]
-        alone = sum(each.kill.is_alone for each in own)
+        alone = sum(each.is_alone for each in own)
         longest = max((each.children_s for each in own), default=0.0)
         rows.append((stage, str(len(own)), str(alone), f"{longest:.2f} s"))
     return format_table(rows)

@@ -22,19 +22,19 @@ _RESULTS = ("submission.csv", "images.zip", "generated.png")
 
 @dataclass(frozen=True)
 class Kill:
-    """A moment: so many seconds after a stage began; of the parent alone or of its whole group."""
+    """A moment: so many seconds after a stage began."""
 
     stage: str
     after_s: float
-    is_alone: bool
 
 
 @dataclass(frozen=True)
 class Killed:
-    """A kill that was made: where it hit, and how long children lived on."""
+    """A kill that was made: of whom, where it hit, and how long children lived on."""
 
     run: int
     kill: Kill
+    is_alone: bool  # the parent alone, else its whole group
     hit: str
     children_s: float
 
@@ -79,9 +79,7 @@ def _read_results(kernel: SmallKernel, name: str) -> dict[str, bytes]:
     return {file: (kernel.place(name) / file).read_bytes() for file in _RESULTS}
 
 
-def draw_kills(
-    random: random.Random, reference: Reference, count: int, is_alone: Callable[[], bool]
-) -> list[Kill]:
+def draw_kills(random: random.Random, reference: Reference, count: int) -> list[Kill]:
     """Draw so many kills of one run: of other stages first, now in their order and now in none."""
     stages = [
         stage
@@ -90,9 +88,7 @@ def draw_kills(
     ][:count]
     if random.random() < 0.5:
         stages.sort(key=STAGES.index)
-    return [
-        Kill(stage, random.uniform(0.0, reference.seconds[stage]), is_alone()) for stage in stages
-    ]
+    return [Kill(stage, random.uniform(0.0, reference.seconds[stage])) for stage in stages]
 
 
 def storm(
@@ -103,22 +99,24 @@ def storm(
     seed: int,
     tell: Callable[[str], None],
 ) -> list[Killed]:
-    """Make so many kills, at most `each` a run; every run must end as the reference did."""
+    """Make so many kills, at most `each` a run; every run must end as the reference did.
+
+    Every other kill is of the parent alone.
+    """
     made: list[Killed] = []
-    turns = itertools.cycle((True, False))
     for run in itertools.count():
         if len(made) >= kills:
             return made
         random_numbers = random.Random(f"{seed}/{run}")
         wanted = min(each, kills - len(made))
-        plan = draw_kills(random_numbers, reference, wanted, lambda: next(turns))
-        for kill in plan:
-            hit, children_s = _run_until(kernel, run, kill)
+        for kill in draw_kills(random_numbers, reference, wanted):
+            is_alone = len(made) % 2 == 0
+            hit, children_s = _run_until(kernel, run, kill, is_alone)
             if not hit:
                 tell(f"run {run}: ended before a kill in {kill.stage}")
                 break
-            made.append(Killed(run, kill, hit, children_s))
-            whom = "the parent alone" if kill.is_alone else "the whole group"
+            made.append(Killed(run, kill, is_alone, hit, children_s))
+            whom = "the parent alone" if is_alone else "the whole group"
             place = f"{kill.stage} + {kill.after_s:.2f} s (hit {hit})"
             tell(f"run {run}, kill {len(made)}: {whom}, {place}; children {children_s:.2f} s")
         else:
@@ -128,7 +126,9 @@ def storm(
     raise AssertionError("it counts without an end")
 
 
-def _run_until(kernel: SmallKernel, run: int, kill: Kill | None) -> tuple[str, float]:
+def _run_until(
+    kernel: SmallKernel, run: int, kill: Kill | None, is_alone: bool = False
+) -> tuple[str, float]:
     """Go on with a run until a kill; return the stage that it hit, "" where the run ended before.
 
     Then nothing lives on, and every file is absent or whole.
@@ -138,12 +138,12 @@ def _run_until(kernel: SmallKernel, run: int, kill: Kill | None) -> tuple[str, f
     with kernel.start(name, mark) as process:
         assert process.stdout is not None
         if kill and kill.stage == START:
-            children_s = _strike(process, kill, mark)
+            children_s = _strike(process, kill, is_alone, mark)
         for line in process.stdout:
             lines.append(line)
             before, stage = stage, follow(stage, line)
             if kill and stage == kill.stage and before != stage:
-                children_s = _strike(process, kill, mark)
+                children_s = _strike(process, kill, is_alone, mark)
     code = process.returncode
     wait_for_children(mark)
     told = f"run {run}, exit code {code}: {''.join(lines[-12:])}"
@@ -155,12 +155,12 @@ def _run_until(kernel: SmallKernel, run: int, kill: Kill | None) -> tuple[str, f
     return (stage if code else ""), children_s
 
 
-def _strike(process: subprocess.Popen[str], kill: Kill, mark: str) -> float:
+def _strike(process: subprocess.Popen[str], kill: Kill, is_alone: bool, mark: str) -> float:
     """Wait for the moment, and kill; return the seconds that children lived on."""
     try:
         process.wait(timeout=kill.after_s)
     except subprocess.TimeoutExpired:
-        if kill.is_alone:
+        if is_alone:
             process.kill()
         else:
             os.killpg(process.pid, signal.SIGKILL)

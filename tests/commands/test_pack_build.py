@@ -1,5 +1,6 @@
 """One kernel for two variants: both CONFIGs at its top, the modules of both, or a refusal."""
 
+import json
 import re
 from functools import cache
 from pathlib import Path
@@ -8,7 +9,9 @@ import pytest
 
 from lib.base.errors import InputError
 from lib.bundler.bundle import Bundle, build_bundle
+from lib.bundler.unbundling.rebuild import find_differences
 from lib.commands.book.pack_text import NamedConfig
+from lib.commands.bundling.rebuild_kernel import rebuild_kernel
 from lib.commands.pack_build import build_pack, make_pack_entry, share_config
 from lib.kernel.recipes.table import make_config
 from tests.commands.renew_kernels import ROOT, build_text, list_modules
@@ -41,7 +44,9 @@ def test_both_configs_stand_at_the_top() -> None:
     for at, name, number in ((first, "pixel", 1), (second, "edm", 2)):
         told = f"# Variant {number} of 2, whose files go into the folder {name}-x."
         assert lines[at - 2] == told
-        assert any(line.startswith(f"    'recipe': '{name}',") for line in lines[at : at + 8])
+        (recipe,) = (line for line in lines[at : at + 8] if line.startswith("    'recipe':"))
+        assert recipe.split("#")[0].split() == ["'recipe':", f"'{name}',"]
+        assert recipe.endswith("# name: what is trained; this variant knows no other")
     head = lines[: first - 3]
     assert len(head) < 40
     assert all(line.startswith("#") for line in head)
@@ -70,6 +75,20 @@ def test_a_pair_that_does_not_fit_is_refused_with_a_cure(tmp_path: Path) -> None
     assert "900,000 bytes at most" in str(refused.value)
     assert "sweep without --pack" in refused.value.cure
     assert not (root / "build" / "kernel.py").exists()
+
+
+def test_a_pack_is_checked_by_its_configs(tmp_path: Path) -> None:
+    """`check` once called its manifest one of another version."""
+    built = build_pack(copy_sources(tmp_path / "root"), name_two("pixel", "edm"))
+    recorded = json.loads(built.manifest_path.read_text())
+    anew = rebuild_kernel(recorded, built.manifest_path)
+    assert find_differences(built.path.read_bytes(), recorded, anew, "kernel.py") == []
+    recorded["variants"].reverse()
+    anew = rebuild_kernel(recorded, built.manifest_path)
+    assert find_differences(built.path.read_bytes(), recorded, anew, "kernel.py") != []
+    del recorded["variants"][0]["config"]["lr"]
+    with pytest.raises(InputError, match="of another version"):
+        rebuild_kernel(recorded, built.manifest_path)
 
 
 def test_what_both_have_and_the_longer_time_is_recorded() -> None:

@@ -9,7 +9,7 @@ import pytest
 from lib.base.errors import PipelineError
 from lib.base.files import sha256_bytes
 from lib.kaggle.projects.check_output import check_output
-from lib.kaggle.workspace import Workspace
+from lib.kaggle.workspace import ROOT, Workspace
 
 REF = "ada/tiny-project"
 CSV = b"id,x\n1,2\n"
@@ -179,3 +179,36 @@ def test_without_a_check_a_warning_is_said(
 ) -> None:
     assert ask(work, "") == "9 bytes"
     assert "warning: the project names no check" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("written", "refused"),
+    [
+        ("id,label\n1,yes\n2,no\n", ""),
+        ("id,label\n\n1,yes\n2,no\n\n", ""),
+        ("", "expected a head of id"),
+        ("id,age\n1,4\n2,5\n", "expected a head of id"),
+        ("id,label\n2,no\n1,yes\n", "expected the 2 rows of test.csv"),
+        ("id,label\n1,yes\n", "expected the 2 rows of test.csv"),
+        ("id,label\n1,yes\n2,\n", "no prediction in 1 of 2 rows, the first is 2"),
+        ("id,label\n1\n2,no\n", "no prediction in 1 of 2 rows, the first is 1"),
+    ],
+)
+def test_check_of_a_new_project_takes_its_rows_alone(
+    tmp_path: Path, written: str, refused: str
+) -> None:
+    """A line without cells, as editors leave at the end, was an IndexError."""
+    skeleton = ROOT / "kernel_template" / "skeletons" / "script" / "check_submission.py"
+    (tmp_path / "check_submission.py").write_bytes(skeleton.read_bytes())
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input" / "test.csv").write_text("id,age\n1,4\n2,5\n\n")
+    work = Workspace(tmp_path, check="check_submission:check", entry="kernel.py")
+    folder = work.locate_run(REF, 1)
+    folder.mkdir(parents=True)
+    (folder / "submission.csv").write_text(written)
+    work.record("fetch", REF, 1, submission_sha256=sha256_bytes(written.encode()))
+    if not refused:
+        assert "accepted by check_submission:check" in ask(work)
+        return
+    with pytest.raises(PipelineError, match=f"refuses submission.csv, got {refused}"):
+        ask(work)

@@ -33,12 +33,14 @@ def test_the_whole_loop_by_build_py(prompt: Prompt) -> None:
     assert "  | all done" in pushed
     well = prompt.build("doctor")
     assert "CURE" not in well
+    assert re.search(r"ledger +1 push in runs/ledger.jsonl", well)
     assert re.search(r"gpu hours +25.0 of 30.0 h left", well)
     assert re.search(
         r"push +would make ada/kernelpress-gan-challenge version 2 of commit [0-9a-f]", well
     )
     fetched = prompt.build("fetch")
     assert "3 files in runs/kernelpress-gan-challenge/v1" in fetched
+    assert "the log has 1 line, in kernelpress-gan-challenge.log" in fetched
     told = "compared: FID 12.5, 3.8 times its floor; no comparable run before"
     assert told in fetched
     scored = prompt.build("submit", "1", "-m", "hello")
@@ -82,6 +84,12 @@ def test_plain_client_works_from_the_root(prompt: Prompt) -> None:
     words = ("competitions", "submit", COMPETITION, "-f", "out/submission.csv", "-m", "plain")
     assert "Successfully submitted" in prompt.kaggle(*words)
     assert prompt.server.submissions[0]["content"] == csv
+    watched = json.loads(prompt.build("watch", "2", "--json").splitlines()[0])
+    assert (watched["status"], watched["minutes"], watched["folder"]) == ("COMPLETE", 1.1, None)
+    fetched = json.loads(prompt.build("fetch", "2", "--json").splitlines()[0])
+    assert fetched["when"]
+    known = dict.fromkeys(("when", "metrics", "verified", "folder"))
+    assert {**fetched, **known} == {**watched, **known}, "the same but for what was fetched"
 
 
 def test_notebook_is_pushed_by_build_py_and_by_the_plain_client(prompt: Prompt) -> None:

@@ -114,6 +114,18 @@ def test_refused_submission_names_the_competition(
     assert place.server.submissions == []
 
 
+def test_no_address_is_made_up_where_the_competition_is_not_known() -> None:
+    cure = find_cure("You must accept this competition's rules", 400)
+    assert "https://www.kaggle.com/competitions/SLUG/rules" in cure
+
+
+def test_refused_push_within_a_good_answer_names_the_competition(place: Place) -> None:
+    place.server.fail("SaveKernel", answer={"error": "You must accept this competition's rules"})
+    with pytest.raises(KaggleError) as caught:
+        place.push(make_script())
+    assert f"accept the rules at {PAGE}/rules" in caught.value.cure
+
+
 def test_refusal_within_a_good_answer_names_the_competition_too(place: Place) -> None:
     place.push(make_script())
     place.server.fail("CreateSubmission", answer={"message": "You have not joined"}, times=9)

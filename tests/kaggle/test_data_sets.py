@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -13,7 +14,9 @@ from lib.base.errors import InputError, PipelineError
 from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.data_set_content import DATA_SET_BYTES, Content, read_content
 from lib.kaggle.data_set_records import DataSetRecords
+from lib.kaggle.ledger import is_settled
 from lib.kaggle.push_data_set import Placed, push_data_set
+from lib.kaggle.settle import settle_all
 from tests.kaggle_datasets import FIRST_NOTE, DataSetRecord
 from tests.kaggle_desk import SIGNATURE
 from tests.kaggle_place import QUICK, Place, open_place
@@ -153,6 +156,22 @@ def test_late_effect_within_the_window_is_found(place: Place, call: str) -> None
     assert len(record(place).versions) == number
 
 
+@pytest.mark.parametrize("call", CREATES)
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_late_effect_of_the_windows_last_moment_is_found(
+    place: Place, call: str, is_killed: bool
+) -> None:
+    """The window is `settle_s` and a moment more, as for pushes and submissions."""
+    number = prepare(place, call)
+    place = replace(place, session=place.with_patience(settle_s=0.8))
+    place.server.fail(call, late_s=1.0)
+    if is_killed:
+        kill(place)
+    assert send(place).version == number
+    assert place.server.count(call) == 1
+    assert len(record(place).versions) == number
+
+
 class Killed(BaseException):
     """The end of a command, as by a signal."""
 
@@ -198,6 +217,89 @@ def test_effect_that_comes_after_the_next_command_began_is_waited_for(
     shown = capsys.readouterr().out
     assert "no trace of it at ada/tiny-weights yet: looking for 6 s more" in shown
     assert "it arrived" in shown
+
+
+@pytest.mark.parametrize("call", CREATES)
+def test_other_commands_look_once_for_one_that_was_cut_off(
+    place: Place, call: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = prepare(place, call)
+    place.server.fail(call, reset="before")
+    kill(place)
+    sending = place.server.calls[-1]
+    looks = place.server.count("GetDataset")
+    settle_all(replace(place.work, patience=replace(BRIEF, settle_s=60)))
+    assert "it is not there yet, and may still come within 61 s" in capsys.readouterr().out
+    assert place.server.count("GetDataset") == looks + 1
+    assert not is_settled(place.work.read_ledger())
+    place.server.answer(*sending)
+    settle_all(place.work)
+    shown = capsys.readouterr().out
+    assert "weights: sending ada/tiny-weights was cut off at" in shown
+    assert f"weights: it arrived: version {number}" in shown
+    assert "the same weights command waits until it is ready and attaches it" in shown
+    assert is_settled(place.work.read_ledger())
+    calls = len(place.server.calls)
+    settle_all(place.work)
+    assert len(place.server.calls) == calls, "with nothing pending nothing is asked"
+    assert send(place).version == number
+    assert place.server.count(call) == 1
+    assert list_events(place)[-2:] == ["data_set_sending", "data_set"]
+
+
+def test_cut_off_one_that_never_arrived_is_given_up_and_found_all_the_same_when_it_comes(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.server.fail("CreateDataset", reset="before")
+    kill(place)
+    sending = place.server.calls[-1]
+    time.sleep(place.work.patience.call_s + place.work.patience.window_s)
+    settle_all(place.work)
+    assert "weights: it never arrived there" in capsys.readouterr().out
+    assert list_events(place) == ["data_set_sending", "data_set_unsent"]
+    assert is_settled(place.work.read_ledger())
+    place.server.answer(*sending)
+    assert send(place).version == 1
+    assert len(record(place).versions) == 1
+
+
+def test_trouble_of_that_look_is_told_and_raises_nothing(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.server.fail("CreateDataset", reset="after")
+    kill(place)
+    place.server.fail("GetDataset", code=503, times=9)
+    settle_all(place.work)
+    shown = capsys.readouterr().out
+    assert "weights: whether it arrived is not known yet: looking up the data set" in shown
+    assert "weights: the next weights, runs or watch looks again" in shown
+    place.server.faults.clear()
+    with place.work.hold("data-set", wait=False):
+        settle_all(place.work)
+    shown = capsys.readouterr().out
+    assert "weights: a data set from here is under way in another process" in shown
+    assert not is_settled(place.work.read_ledger())
+    assert send(place).version == 1
+    assert len(record(place).versions) == 1
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"data_set_id": 5},
+        {"data_set_id": "a"},
+        {"data_set_id": "a", "sha256": 5},
+        {"data_set_id": "a", "sha256": ""},
+        {"data_set_id": "a", "sha256": "tiny"},
+    ],
+    ids=str,
+)
+def test_odd_line_of_an_intent_harms_nothing(place: Place, odd: dict[str, object]) -> None:
+    send(place)
+    place.work.record("data_set_sending", DATA_SET, 2, **odd)
+    settle_all(place.work)
+    assert [e["event"] for e in place.work.read_ledger()].count("data_set") == 1
+    assert send(place, write(place, b"other")).version == 2
 
 
 def test_effect_later_than_the_window_is_adopted_and_both_are_named(

@@ -13,8 +13,8 @@ from lib.commands.on_kaggle import delete_kernels as command
 from lib.commands.on_kaggle.delete_kernels import delete_kernels
 from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.ledger import list_pending
-from lib.kaggle.push_records import settle_pushes
 from lib.kaggle.runs_table import fold_events
+from lib.kaggle.settle import settle_pushes
 from lib.kaggle.sweeps.delete_sweep import delete_swept, find_swept, list_sweeps
 from lib.kaggle.sweeps.push_variants import Variant, sweep
 from tests.kaggle_place import REF, Place, make_script, open_place, play_complete
@@ -247,5 +247,9 @@ def test_a_push_that_was_cut_off_is_looked_for_first(place: Place) -> None:
         run_sweep(impatient, "aaaa0001", count=1)
     place.server.faults.clear()
     assert sorted(place.server.versions) == OURS[:1]
+    with pytest.raises(InputError, match="1 kernel, with all versions, would be deleted"):
+        delete_kernels(place.work, "aaaa0001", is_agreed=False)
+    with pytest.raises(InputError, match=r"name one of aaaa0001 \(1 kernel\)$"):
+        delete(place, "aaaa0009")
     answer = delete_kernels(place.work, "aaaa0001", is_agreed=True)
     assert answer.facts["kernels"] == {OURS[0]: "deleted"}

@@ -261,7 +261,8 @@ def test_retry_after_is_kept_to(place: Place, capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ({}, "the answer names no version number"),
+        ({}, "lost in part, got the answer names no kernel; the answer names no version number"),
+        ({"versionNumber": 7}, "lost in part, got the answer names no kernel"),
         ({"ref": 5}, "Kaggle named the kernel '5', .*; the answer names no version number"),
         ({"code": 400, "message": "soft error"}, 'was refused, got HTTP 400: "soft error"'),
         ({"versionNumber": "x", "ref": []}, r"Kaggle named the kernel '\[\]'"),

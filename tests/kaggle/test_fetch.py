@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -180,8 +181,12 @@ def test_earlier_folder_is_replaced_as_a_whole(place: Place) -> None:
 def test_run_that_has_not_ended_is_not_fetched(place: Place) -> None:
     version = finish(place, {"a.bin": b"first"})
     version.statuses = ["RUNNING"]
-    with pytest.raises(PipelineError, match=r"build\.py watch"):
-        fetch_and_record(place.work, place.session, REF, 1)
+    with pytest.raises(PipelineError) as caught:
+        fetch_and_record(replace(place.work, entry="my prog.py"), place.session, REF, 1)
+    assert str(caught.value).splitlines() == [
+        f"fetch: {REF} version 1 has not ended, got RUNNING",
+        f"  cure: python build.py watch {SLUG}/1 --entry 'my prog.py'",
+    ]
 
 
 def test_failed_run_is_saved_and_told_as_failed(place: Place) -> None:

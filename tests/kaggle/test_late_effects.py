@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +16,10 @@ from lib.base.files import sha256_bytes, sha256_file
 from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.client.submissions import Checked
 from lib.kaggle.ledger import SUBMIT, is_settled, list_lost, list_pending, read_age
-from lib.kaggle.push_records import settle_pushes
 from lib.kaggle.recorded_steps import fetch_and_record
-from lib.kaggle.submit_records import settle_all, settle_submissions
+from lib.kaggle.settle import settle_all, settle_pushes, settle_submissions
 from lib.kaggle.submit_run import submit_and_record
-from tests.kaggle_place import QUICK, REF, Place, find_bundle, open_place, play_complete
+from tests.kaggle_place import QUICK, REF, SLUG, Place, find_bundle, open_place, play_complete
 from tests.kaggle_state import COMPETITION, Version
 
 CREATES = {False: "CreateSubmission", True: "CreateCodeSubmission"}
@@ -57,13 +57,20 @@ def submit(place: Place, as_kernel: bool = False, message: str = "text") -> dict
     return submit_and_record(place.work, place.session, *words)
 
 
-def interrupt(place: Place, call: str, act: Callable[[], object], takes_effect: bool) -> None:
-    """Press Ctrl-C while a call waits for its answer."""
+def interrupt(
+    place: Place,
+    call: str,
+    act: Callable[[], object],
+    takes_effect: bool,
+    hangs_s: float = 0.0,
+) -> None:
+    """Press Ctrl-C while a call waits for its answer, perhaps after it has hung for long."""
     usual = place.server.answer
 
     def answer(name: str, body: dict[str, Any]) -> dict[str, Any]:
         if name != call:
             return usual(name, body)
+        time.sleep(hangs_s)
         found = usual(name, body) if takes_effect else {}
         os.kill(os.getpid(), signal.SIGINT)
         return found
@@ -141,6 +148,25 @@ def test_ctrl_c_in_the_middle_of_a_submission_leaves_it_pending(
     submit(place)
     assert len(place.server.submissions) == 1
     assert is_settled(place.work.read_ledger()) == takes_effect  # else it is looked for a day
+
+
+def test_push_that_hung_beyond_the_window_is_looked_for_after_ctrl_c(place: Place) -> None:
+    """The window was counted from the call's beginning: it was over, and the push made twice."""
+    interrupt(place, "SaveKernel", place.push, takes_effect=False, hangs_s=2 * WINDOW_S)
+    place.server.answer_late(*place.server.calls[-1], WINDOW_S)
+    assert place.push().version == 1
+    place.server.wait_late()
+    assert len(place.server.versions[REF]) == 1
+
+
+def test_submission_that_hung_beyond_the_window_is_looked_for_after_ctrl_c(place: Place) -> None:
+    place.push()
+    hung = ("CreateSubmission", lambda: submit(place))
+    interrupt(place, *hung, takes_effect=False, hangs_s=2 * WINDOW_S)
+    place.server.answer_late(*place.server.calls[-1], WINDOW_S)
+    submit(place)
+    place.server.wait_late()
+    assert len(place.server.submissions) == 1
 
 
 @pytest.mark.parametrize("takes_effect", [False, True])
@@ -343,7 +369,11 @@ def test_version_of_a_kernel_made_anew_is_the_last_one(place: Place) -> None:
     [
         ("ERROR", "ended as ERROR"),
         ("CANCEL_ACKNOWLEDGED", "ended as CANCEL_ACKNOWLEDGED"),
-        ("RUNNING", "has not ended"),
+        (
+            "RUNNING",
+            rf"^submit: {REF} version 1 has not ended, so nothing was submitted, got RUNNING"
+            rf"\n  cure: python build\.py watch {SLUG}/1$",
+        ),
     ],
 )
 @pytest.mark.parametrize("is_fetched", [True, False])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lib.base.errors import InputError
-from lib.commands.on_kaggle.push import PUSH
+from lib.commands.on_kaggle.push import PUSH, describe_quota
 from lib.commands.options import make_parser
 from lib.kaggle.machine_shapes import (
     SHAPES,
@@ -74,6 +74,21 @@ def test_retired_shape_warns_at_the_push_and_is_sent_all_the_same(
     push_cargo(place.work, place.session, metadata, place.make_cargo())
     assert "NvidiaTeslaP100 is retired" in capsys.readouterr().out
     assert place.server.versions[REF][0].request["machineShape"] == "NvidiaTeslaP100"
+
+
+@pytest.mark.parametrize(
+    ("shape", "sessions", "words"),
+    [
+        ("NvidiaTeslaT4", 1, "at most 720 min, 40% of Kaggle's 30 GPU hours a week"),
+        ("NvidiaTeslaT4", 2, "at most 900 min, 50% of Kaggle's 30 GPU hours a week"),
+        ("", 2, "at most 900 min of a CPU, none of Kaggle's GPU hours"),
+        ("None", 1, "at most 720 min of a CPU, none of Kaggle's GPU hours"),
+        ("TpuV5E8", 1, "at most 720 min of a TPU, none of Kaggle's GPU hours"),
+    ],
+)
+def test_only_a_gpu_takes_of_the_week_s_gpu_hours(shape: str, sessions: int, words: str) -> None:
+    """A push to a CPU was once told to take a share of them."""
+    assert describe_quota(900, shape, sessions) == words
 
 
 def test_accelerator_none_asks_for_a_cpu(place: Place) -> None:

@@ -51,6 +51,14 @@ def test_placeholder_owner_warns_in_a_build_and_stops_a_push(tmp_path: Path) -> 
         demand_owner(metadata)
 
 
+@pytest.mark.parametrize("text", ["", "{", "[]", "5", "\ud800", "\0", "[" * 100_000])
+def test_file_that_is_no_object_is_told_with_a_cure(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "kernel-metadata.json"
+    path.write_bytes(text.encode(errors="surrogatepass"))
+    with pytest.raises(InputError, match=r"kernel-metadata.json cannot be read.*\n.*mend it"):
+        load_metadata(path)
+
+
 def test_good_file_passes_without_a_warning(tmp_path: Path) -> None:
     assert check(tmp_path) == []
 

@@ -10,6 +10,7 @@ import pytest
 
 from lib.base.errors import InputError
 from lib.base.files import sha256_bytes
+from lib.commands.on_kaggle.submit import SUBMIT
 from lib.kaggle.runs_table import fold_events
 from lib.kaggle.sweeps.packs import (
     choose_variant,
@@ -96,6 +97,7 @@ def test_one_variant_that_fails_is_named_and_the_other_is_submitted(prompt: Prom
     two = ("--recipe", "pixel", "--set", "lr=1e-4,2e-4", "--allow-dirty")
     failed = prompt.build("sweep", "--pack", *two, code=1)
     assert f"1 of 2 runs failed, got {bad}: error: decode: no shards" in failed
+    assert "cure: their logs lie in runs/" in failed
     (ref,) = list_packs(prompt)
     slug = ref.split("/")[1]
     folder = prompt.root / "runs" / slug / "v1"
@@ -115,7 +117,10 @@ def test_one_variant_that_fails_is_named_and_the_other_is_submitted(prompt: Prom
     (sent,) = prompt.server.submissions
     assert sent["content"] == (folder / good / "submission.csv").read_bytes()
     assert re.fullmatch(rf"packed \[{slug} v1/{good} [0-9a-f]{{12}}\]", sent["description"])
-    prompt.build("submit", f"{slug}/1/{good}", "-m", "again")
+    words = ("submit", f"{slug}/1/{good}", "-m", "again", "--json")
+    told = json.loads(prompt.build(*words).splitlines()[0])
+    assert told["variant"] == good
+    assert set(told) <= set(re.findall(r"\w+", SUBMIT.json))
     assert len(prompt.server.submissions) == 1
     runs = fold_events(Workspace(prompt.root).read_ledger())
     assert {run.name: bool(run.public) for run in runs} == {bad: False, good: True}

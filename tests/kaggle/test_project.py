@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 from lib.base.errors import InputError
+from lib.commands.on_kaggle.open_workspace import open_workspace
+from lib.commands.on_kaggle.push import PUSH
+from lib.commands.on_kaggle.submit import SUBMIT
+from lib.commands.options import make_parser
 from lib.kaggle.projects.project import Project, find_root, read_check, read_project, read_slug
+from lib.kernel.competition.table import DEFAULT_COMPETITION
 
 
 def write_table(root: Path, *lines: str) -> Path:
@@ -45,6 +50,26 @@ def test_steps_up_in_the_entry_are_taken_before_the_project_is_sought(
     assert refused.value.cure
     (tmp_path / "mine" / "linked.py").symlink_to("../loose/src/x.py")
     assert find_root(Path("linked.py")) == tmp_path / "mine"
+
+
+def test_any_competition_that_is_given_stands_above_the_table(tmp_path: Path) -> None:
+    """Ours was taken for none, also by `submit`, which has no default."""
+    (tmp_path / "kernel-metadata.json").write_text("{}")
+    (tmp_path / "x.py").write_text("")
+    write_table(tmp_path, 'competition = "titanic"')
+    words = ["1", "--entry", str(tmp_path / "x.py"), "-m", "text"]
+    for given in ("other", DEFAULT_COMPETITION):
+        options = make_parser(SUBMIT).parse_args([*words, "--competition", given])
+        work = open_workspace(options)
+        assert (work.competition, work.is_overridden) == (given, True)
+    work = open_workspace(make_parser(SUBMIT).parse_args(words))
+    assert (work.competition, work.is_overridden) == ("titanic", False)
+
+
+def test_help_of_push_says_what_an_option_is_to_a_program_of_one_s_own() -> None:
+    help_text = " ".join(make_parser(PUSH).format_help().split())
+    assert "with --entry: the slug of the one to submit to" in help_text
+    assert "with --entry: Kaggle ends the run 15 min after them" in help_text
 
 
 def test_no_folder_above_is_a_project(tmp_path: Path) -> None:

@@ -222,7 +222,8 @@ def test_options_stand_above_the_table_and_are_kept(prompt: Prompt, project: Pat
     )
     write_table(project, competition='"another-one"', check='"rules:divide"')
     words = ("--competition", COMPETITION, "--check", "rules:verify")
-    prompt.build("push", *ENTRY, *words, "--exclude", "nothing*", "--wait")
+    told = prompt.build("push", *ENTRY, *words, "--exclude", "nothing*", "--wait")
+    assert f"attaches the competition {COMPETITION}, which --competition names" in told
     (version,) = prompt.server.versions["ada/tiny-project"]
     assert version.request["competitionDataSources"] == [COMPETITION]
     sent = prompt.build("submit", *ENTRY, "-m", "as pushed")
@@ -293,7 +294,7 @@ def test_doctor_has_no_cure_where_push_finds_nothing(prompt: Prompt, project: Pa
     assert "gpu hours    0.0 of 30.0" in told
     (project / "src" / "helper.py").write_text("ROWS = 4\n")
     told = prompt.build("doctor", *ENTRY, code=1)
-    assert "1 source files are in no commit, first mine/src/helper.py" in told
+    assert "1 source file in no commit, first mine/src/helper.py" in told
     assert "helper.py" in prompt.build("push", *ENTRY, code=2)
     assert "weekly reset" not in told
     fields = {**METADATA, "enable_gpu": True, "machine_shape": "NvidiaTeslaT4"}

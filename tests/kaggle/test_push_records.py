@@ -15,8 +15,8 @@ from lib.commands.on_kaggle.runs import list_runs
 from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.client.save_kernel import is_same_source
 from lib.kaggle.ledger import LEDGER, list_pending
-from lib.kaggle.push_records import settle_pushes
 from lib.kaggle.runs_table import fold_events
+from lib.kaggle.settle import settle_pushes
 from lib.kaggle.workspace import Workspace
 from lib.kernel.recipes.table import DEFAULT_RECIPE
 from tests.kaggle_place import REF, Place, open_place, play_complete
@@ -144,6 +144,21 @@ def test_push_under_way_in_another_process_is_left_alone(
         settle_pushes(place.work)
     assert "under way in another process" in capsys.readouterr().out
     assert len(list_pending(place.work.read_ledger())) == 1
+
+
+def test_lock_that_cannot_be_had_is_told_and_raises_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`runs` shows what it knows even where runs/ cannot be written."""
+    cut_off(place, monkeypatch)
+    path = place.work.root / "runs" / "push.lock"
+    path.unlink()
+    path.mkdir()
+    settle_pushes(place.work)
+    shown = capsys.readouterr().out
+    assert "is not known yet: runs/ cannot be written, Is a directory" in shown
+    assert "the next push, runs or watch looks again" in shown
+    assert "UNSETTLED" in list_runs(place.work)
 
 
 def test_refused_push_leaves_nothing_pending(place: Place) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import threading
 from collections.abc import Iterator
@@ -164,6 +165,38 @@ def test_killed_command_is_gone_on_with_by_the_same_one(
     assert events == ["data_set_sending", "data_set"]
 
 
+def test_killed_command_is_looked_up_by_runs_and_watch(prompt: Prompt) -> None:
+    """It was cut off before Kaggle took it; what arrives later is recorded and not sent again."""
+    usual, sent = prompt.server.answer, []
+    process = prompt.start_build("weights", write(prompt))
+
+    def answer(name: str, body: dict[str, object]) -> dict[str, object]:
+        if name != "CreateDataset":
+            return usual(name, body)
+        sent.append(body)
+        process.kill()
+        process.wait()
+        return {}
+
+    prompt.server.answer = answer  # type: ignore[method-assign]
+    with process:
+        process.communicate(timeout=100)
+    prompt.server.answer = usual  # type: ignore[method-assign]
+    shown = prompt.build("runs")
+    assert "weights: sending ada/tiny-weights was cut off at" in shown
+    assert "weights: it is not there yet, and may still come within" in shown
+    (body,) = sent
+    usual("CreateDataset", body)
+    shown = prompt.build("watch", code=2)
+    assert "weights: it arrived: version 1" in shown
+    assert "the ledger knows no push" in shown, "what follows goes on as ever"
+    assert "cut off" not in prompt.build("runs")
+    shown = prompt.build("weights", write(prompt))
+    assert "version 1 is this very file: nothing new is sent" in shown
+    assert "dataset_sources of kernel-metadata.json: ada/tiny-weights was added" in shown
+    assert prompt.server.count("StartBlobUpload") == 1
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -197,12 +230,14 @@ def test_each_file_is_called_what_it_is(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(InputError, match=r"damaged checkpoint[\s\S]*the one before it"):
         identify(path, "ab" * 32)
-    path = tmp_path / "model.pth"
+    path = tmp_path / "my net.pth"
     torch.save({"a": torch.ones(3)}, path)
     other = identify(path, "ab" * 32)
     assert "not torchvision's Inception weights" in other.what
-    assert other.push == f"push --weights {path}"
-    assert other.slug == "model-weights"
+    assert shlex.split(other.push) == ["push", "--weights", str(path)], "it can be pasted"
+    assert other.slug == "my-net"
+    assert identify(path.rename(tmp_path / "net.pth"), "ab" * 32).slug == "net-weights"
+    path = tmp_path / "net.pth"
     usual = identify(path, Config().weights_sha256 + "0" * 56)
     assert "as expected" in usual.what
     assert usual.name == Config().weights_file

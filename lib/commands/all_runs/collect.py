@@ -87,6 +87,8 @@ def _make_kaggle_row(run: Run, facts: FolderFacts | None, folder: Path) -> RunRo
         "minutes": run.minutes,
         "public": read_score(run.public),
         "private": read_score(run.private),
+        "place": run.place,
+        "teams": run.teams,
         "submission": _describe_submission(run),
         "fid": run.read("fid"),
         "floor": run.read("floor"),

@@ -73,10 +73,10 @@ def read_folder(folder: Path) -> FolderFacts:
     Raise NoRunError for damaged or foreign files.
     """
     metrics_path, report = folder / METRICS, folder / REPORT
-    metrics = _read_object(metrics_path)
+    metrics = read_plain_object(metrics_path)
     if metrics is None:
         return _read_unfinished(folder, report)
-    manifest = _read_object(folder / MANIFEST) or {}
+    manifest = read_plain_object(folder / MANIFEST) or {}
     if not ("fid" in metrics and "floor" in metrics) and "config" not in manifest:
         raise NoRunError(f"{METRICS} is not of a run made here")
     return FolderFacts(metrics, manifest, True, _read_time(metrics_path))
@@ -85,14 +85,14 @@ def read_folder(folder: Path) -> FolderFacts:
 def _read_unfinished(folder: Path, report: Path) -> FolderFacts:
     """A folder with a report and no metrics -> what the run's identity and its title say."""
     head = (read_plain(report, _HEAD, cut=True) or b"").decode("utf-8", "replace")
-    identity = _read_object(folder.with_name(f"{folder.name}.scratch") / IDENTITY_FILE)
+    identity = read_plain_object(folder.with_name(f"{folder.name}.scratch") / IDENTITY_FILE)
     title = _TITLE.search(head)
     if not title:
         raise NoRunError(f"{REPORT} is not of a run made here")
     return FolderFacts({"recipe": title[1]}, identity or {}, False, _read_time(report))
 
 
-def _read_object(path: Path) -> dict[str, Any] | None:
+def read_plain_object(path: Path) -> dict[str, Any] | None:
     """A JSON file -> its object; None where there is none; NoRunError where it is damaged."""
     content = read_plain(path, _MOST_BYTES)
     if content is None:

@@ -26,6 +26,8 @@ KEYS: Mapping[str, str] = {
     "trained": "the candidate that recipe auto settled on",
     "public": "public score of the leaderboard; lower is better",
     "private": "private score of the leaderboard",
+    "place": "the team's rank on the leaderboard when this one had its score; 1 is the first",
+    "teams": "how many teams were on the leaderboard then",
     "submission": "scored; error: Kaggle could not; unsettled: cut off, not looked up yet",
     "fid": "FID of the submitted pictures, in the features of the run's own network",
     "floor": "FID that an ideal generator would get with as many pictures",
@@ -64,6 +66,8 @@ class RunRow:
     trained: str | None = None
     public: float | None = None
     private: float | None = None
+    place: int | None = None
+    teams: int | None = None
     submission: str | None = None
     fid: float | None = None
     floor: float | None = None

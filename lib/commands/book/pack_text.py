@@ -52,6 +52,7 @@ def render_configs(variants: Sequence[NamedConfig]) -> str:
     for number, (name, config) in enumerate(variants):
         told = f"# Variant {number + 1} of {len(variants)}, whose files go into the folder {name}."
         block = render_config(config).replace("\nCONFIG = {", f"\n{_name_block(number)} = {{", 1)
+        block = block.replace("this kernel holds no other", "this variant knows no other")
         blocks.append(f"{told}\n{block}")
     return "\n".join(blocks)
 

@@ -3,6 +3,7 @@
 import sys
 from typing import Any
 
+from lib.base.counted import count_things
 from lib.base.errors import InputError
 from lib.base.log import log
 from lib.commands.options import Answer
@@ -12,7 +13,7 @@ from lib.kaggle.workspace import Workspace
 def delete_kernels(work: Workspace, sweep_id: str, is_agreed: bool) -> Answer:
     """List the kernels of a sweep, ask, and delete them; `is_agreed` answers the question."""
     from lib.kaggle.client.session import open_session  # requests is slow to import
-    from lib.kaggle.submit_records import settle_all
+    from lib.kaggle.settle import settle_all
     from lib.kaggle.sweeps.delete_sweep import delete_swept, find_swept
 
     metadata = work.read_metadata()
@@ -27,13 +28,14 @@ def delete_kernels(work: Workspace, sweep_id: str, is_agreed: bool) -> Answer:
         ends = delete_swept(work, session, sweep_id, kernels)
     count = sum(end == "deleted" for end in ends.values())
     facts: dict[str, Any] = {"sweep": sweep_id, "kernels": ends}
-    told = f"{count} of {len(kernels)} kernels of sweep {sweep_id} deleted; runs/ keeps its files"
+    whole = count_things(len(kernels), "kernel")
+    told = f"{count} of {whole} of sweep {sweep_id} deleted; runs/ keeps its files"
     return Answer(told if kernels else f"no kernel of sweep {sweep_id} is left", facts)
 
 
 def _demand_yes(count: int) -> None:
     """Ask on a terminal; raise InputError without one, and for any answer but yes."""
-    what = f"{count} kernels and all their versions would be deleted on Kaggle"
+    what = f"{count_things(count, 'kernel')}, with all versions, would be deleted on Kaggle"
     if not sys.stdin.isatty():
         raise InputError("sweep", what, got="no terminal to ask at", cure="the same with --yes")
     print(f"{what}. Type yes to delete them: ", end="", file=sys.stderr, flush=True)

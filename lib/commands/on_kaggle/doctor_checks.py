@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lib.base.counted import count_things
 from lib.base.errors import PipelineError
 from lib.base.files import read_object
 from lib.base.kaggle_limits import SOURCE_BYTES
@@ -231,7 +232,7 @@ def _examine_ledger(work: Workspace) -> Iterator[Finding]:
     pushes = sum(event["event"] == "push" for event in events)
     pending = [f"{event['ref']} of {event.get('time')}" for event in list_pending(events)]
     if not pending:
-        yield Finding("ledger", f"{pushes} pushes in {LEDGER}")
+        yield Finding("ledger", f"{pushes} push{'es' * (pushes != 1)} in {LEDGER}")
         return
     detail = f"whether Kaggle has the push of {', '.join(pending)} is not known"
     yield Finding("ledger", detail, f"{work.name_command('runs')} looks it up")
@@ -320,5 +321,6 @@ def _examine_push(work: Workspace, metadata: Metadata, version: int) -> Iterator
     detail += f", last bundle built here {bundle[:12]}"
     cure = "commit, or push with --allow-dirty" if git.changed else ""
     if git.changed:
-        detail += f"; {len(git.changed)} source files are in no commit, first {git.changed[0]}"
+        names = count_things(len(git.changed), "source file")
+        detail += f"; {names} in no commit, first {git.changed[0]}"
     yield Finding("push", detail, cure)

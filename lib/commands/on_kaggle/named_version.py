@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
 from lib.commands.terminal.help_text import KAGGLE, find_group, tell
-from lib.kaggle.runs_table import RUN_KEYS, Run, fold_events
+from lib.kaggle.runs_table import RUN_KEYS, fold_events
 from lib.kaggle.sweeps.packs import choose_variant, list_fetched, list_variants, split_variant
 from lib.kaggle.workspace import Workspace
 
@@ -39,12 +39,13 @@ def describe_version(work: Workspace, ref: str, version: int, name: str = "") ->
     """
     events, push = work.read_ledger(), work.find_push(ref, version)
     names = list_variants(push)
-    if push is None:  # pushed from elsewhere: its files tell
+    if push is None:  # pushed from elsewhere: its files and what was done here tell
         names = [one.name for one in list_fetched(work.locate_run(ref, version))]
         names += [name] if name and name not in names else []
+        times = [e.get("time", "") for e in events if (e["ref"], e["version"]) == (ref, version)]
+        about = {"time": [*times, ""][0], "ref": ref, "version": version, "status": "UNKNOWN"}
         rows = [{"name": each} for each in names]
-        push = {"time": "", "event": "push", "ref": ref, "version": version, "variants": rows}
-        events = [push, *events] if names else events
+        events = [{**about, "event": "push", "variants": rows}, *events]
     if name:
         return _describe(work, events, ref, version, name)
     own = [{key: event[key] for key in event if key != "variants"} for event in events]
@@ -60,17 +61,19 @@ def _describe(
 ) -> dict[str, Any]:
     """Events -> what they say of one run, and its folder."""
     runs = [run for run in fold_events(events) if (run.ref, run.version) == (ref, version)]
-    known = [run for run in runs if run.name == name]
-    facts = (known[0] if known else Run(ref, version, {}, "UNKNOWN", name)).as_json()
+    known = next(run for run in runs if run.name == name)
     folder = work.locate_run(ref, version) / name
-    return {**facts, "folder": str(folder.relative_to(work.root)) if folder.is_dir() else None}
+    return {
+        **known.as_json(),
+        "folder": str(folder.relative_to(work.root)) if folder.is_dir() else None,
+    }
 
 
 @contextmanager
 def open_version(options: argparse.Namespace) -> Iterator[Opened]:
     """Sign in to Kaggle and yield (workplace, session, owner/slug, version)."""
     from lib.kaggle.client.session import open_session  # requests is slow to import
-    from lib.kaggle.submit_records import settle_all
+    from lib.kaggle.settle import settle_all
 
     work = open_workspace(options)
     work.read_metadata()  # raises where the owner is not filled in yet

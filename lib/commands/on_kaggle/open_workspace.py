@@ -8,7 +8,6 @@ from lib.commands.terminal.help_text import KAGGLE, find_group
 from lib.kaggle.client.timeouts import Patience
 from lib.kaggle.projects.project import find_root, read_check, read_project, read_slug
 from lib.kaggle.workspace import ROOT, Workspace
-from lib.kernel.competition.table import DEFAULT_COMPETITION
 
 OWN_COLUMNS = ("fid", "floor", "random_weights")  # what the ledger records of this kernel's runs
 OWN_OLD_NAMES = {"recipe": "label"}  # ledgers from before labels name the recipe alone
@@ -36,8 +35,6 @@ def open_workspace(options: argparse.Namespace) -> Workspace:
     if entry is None:
         return Workspace(root, patience, OWN_COLUMNS, best="low", old_names=OWN_OLD_NAMES)
     competition = getattr(options, "competition", None)
-    if competition == DEFAULT_COMPETITION:  # what push takes where none is given
-        competition = None
     check = getattr(options, "check", None)
     return Workspace(
         root,

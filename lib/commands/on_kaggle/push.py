@@ -29,7 +29,7 @@ from lib.commands.on_kaggle.push_entry import (
 from lib.commands.options import Answer, Command
 from lib.commands.terminal.help_text import BUNDLE, KAGGLE, find_group, tell
 from lib.kaggle.git_state import GitState, read_git_state
-from lib.kaggle.machine_shapes import list_usual
+from lib.kaggle.machine_shapes import MARGIN_MINUTES, is_cpu, is_tpu, list_usual
 from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.workspace import ROOT, Workspace
 from lib.kernel.competition.table import DEFAULT_COMPETITION, find_mismatch
@@ -39,9 +39,21 @@ if TYPE_CHECKING:
     from lib.kaggle.push import Cargo
 
 
-def describe_quota(minutes: float, sessions: int = 1) -> str:
-    """Minutes of a run, or of several sessions -> their share of a week's GPU hours, in words."""
+_WITH_ENTRY = {  # option -> what it is to a program of one's own
+    "--competition": "the slug of the one to submit to",
+    "--minutes": f"Kaggle ends the run {MARGIN_MINUTES} min after them (default: at its limit)",
+}
+
+
+def describe_quota(minutes: float, shape: str, sessions: int = 1) -> str:
+    """(minutes of a run, or of several sessions, machine_shape) -> what they cost, in words.
+
+    That is their share of a week's GPU hours, which a CPU and a TPU take nothing of.
+    """
     minutes = min(minutes, sessions * SESSION_MINUTES)
+    if is_cpu(shape) or is_tpu(shape):
+        kind = "TPU" if is_tpu(shape) else "CPU"
+        return f"at most {minutes:g} min of a {kind}, none of Kaggle's GPU hours"
     share = minutes / (60 * WEEK_HOURS)
     told = f"{share:.0%}" if share >= 0.01 else "less than 1%"
     return f"at most {minutes:g} min, {told} of Kaggle's {WEEK_HOURS} GPU hours a week"
@@ -124,6 +136,9 @@ def warn_of_weights(chosen: ChosenConfig, metadata: Metadata) -> None:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     add_form_option(parser)
     add_config_options(parser)
+    for action in parser._actions:
+        for option in set(action.option_strings) & _WITH_ENTRY.keys():
+            action.help = f"{action.help}; with --entry: {_WITH_ENTRY[option]}"
     add_push_options(parser)
     add_entry(parser)
     add_project_options(parser)
@@ -139,7 +154,7 @@ def _load_kernel(options: argparse.Namespace) -> Loaded:
     work, metadata, git = prepare_push(options, options.format)
     chosen = read_config(options)
     warn_of_weights(chosen, metadata)
-    log("push", f"takes {describe_quota(chosen.config.minutes)}")
+    log("push", f"takes {describe_quota(chosen.config.minutes, metadata.machine_shape)}")
     return Loaded(work, metadata, make_cargo(options, chosen.config, git, options.format))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lib.base.counted import count_things
 from lib.base.errors import InputError
 from lib.base.log import log
 from lib.commands.bundling.bundle import add_bundler_options, bundle_program
@@ -18,6 +19,7 @@ from lib.kaggle.git_state import read_git_state
 from lib.kaggle.metadata import check_metadata
 from lib.kaggle.metadata_fields import Metadata
 from lib.kaggle.workspace import Workspace
+from lib.kernel.competition.table import DEFAULT_COMPETITION
 
 if TYPE_CHECKING:
     from lib.kaggle.push import Cargo
@@ -62,10 +64,12 @@ def load_entry(options: argparse.Namespace) -> Loaded:
     from lib.kaggle.projects.check_output import try_check  # requests is slow to import
     from lib.kaggle.push import Cargo, check_clean, choose_machine
 
+    if options.competition == DEFAULT_COMPETITION:  # what push has where none is given
+        options = argparse.Namespace(**{**vars(options), "competition": None})
     work = open_workspace(options)
     form = None if options.format == "script" else options.format
     metadata = choose_machine(work.read_metadata(form), options.accelerator)
-    metadata = _attach(metadata, work.competition)
+    metadata = _attach(metadata, work)
     check_metadata(metadata, work.root, for_push=False)  # push_cargo tells the warnings
     minutes = _read_minutes(options.minutes)
     try_check(work)
@@ -75,7 +79,8 @@ def load_entry(options: argparse.Namespace) -> Loaded:
     made = bundle_program(entry, output, metadata.kernel_type, options)
     git = read_git_state(work.root, [entry, *made.bundle.sources])
     check_clean(git, options.allow_dirty)
-    log("push", f"{name}: {made.manifest['bytes']:,} bytes, {len(made.manifest['inputs'])} files")
+    files = count_things(len(made.manifest["inputs"]), "file")
+    log("push", f"{name}: {made.manifest['bytes']:,} bytes, {files}")
     facts: dict[str, Any] = {"entry": name}
     if work.is_overridden:
         facts["competition"] = work.competition
@@ -85,11 +90,13 @@ def load_entry(options: argparse.Namespace) -> Loaded:
     return Loaded(work, metadata, Cargo(output, sha256, name, facts, git, minutes, text))
 
 
-def _attach(metadata: Metadata, competition: str) -> Metadata:
+def _attach(metadata: Metadata, work: Workspace) -> Metadata:
     """Add the competition of this push to those that the kernel sees, where it is missing."""
+    competition = work.competition
     if not competition or competition in metadata.competition_sources:
         return metadata
-    log("push", f"attaches the competition {competition}, which the project names")
+    who = "--competition" if work.is_overridden else "the project"
+    log("push", f"attaches the competition {competition}, which {who} names")
     return replace(metadata, competition_sources=(*metadata.competition_sources, competition))
 
 

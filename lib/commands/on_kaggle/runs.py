@@ -17,7 +17,8 @@ from lib.commands.all_runs.collect import collect_runs
 from lib.commands.all_runs.row import RunRow
 from lib.commands.on_kaggle.entry_cures import add_entry_to, name_entry
 from lib.commands.on_kaggle.open_workspace import add_entry, open_workspace
-from lib.commands.on_kaggle.runs_export import EXPORTS, export_csv
+from lib.commands.on_kaggle.runs_export import CSV, EXPORTS, export_csv
+from lib.commands.on_kaggle.runs_trackio import export_to_trackio
 from lib.commands.options import Command
 from lib.commands.terminal.help_text import KAGGLE, OUTPUT, find_group, find_width
 from lib.kaggle.ledger import is_settled
@@ -179,7 +180,7 @@ def _settle(work: Workspace) -> None:
     """Look up pending pushes on Kaggle, or print why that is impossible."""
     try:
         with explain_missing("push", "Kaggle cannot be asked, for a package is not installed"):
-            from lib.kaggle.submit_records import settle_all  # requests is slow to import
+            from lib.kaggle.settle import settle_all  # requests is slow to import
 
             settle_all(work)
     except InputError as error:
@@ -195,7 +196,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     find_group(parser, OUTPUT).add_argument(
         "--json", action="store_true", help="print JSON; keys: docs/BOARD.md"
     )
-    words = f"print all that is known of them: {', '.join(EXPORTS)}"
+    words = "all that is known of them: csv on stdout, or as runs into trackio"
     find_group(parser, OUTPUT).add_argument("--export", metavar="FORM", help=words)
 
 
@@ -220,8 +221,10 @@ def _run(options: argparse.Namespace) -> int:
     if options.json:
         found: Any = find_differences(work, *options.diff) if options.diff else None
         print(json.dumps(found or list_rows(work), indent=1))
-    elif options.export:
+    elif options.export == CSV:
         print(export_csv(list_rows(work)), end="")
+    elif options.export:
+        export_to_trackio(work)
     else:
         print(compare_runs(work, *options.diff) if options.diff else list_runs(work))
     return 0
@@ -236,5 +239,6 @@ RUNS = Command(
         ("runs", "all pushes from here"),
         ("runs --diff 3 5", "what differs between two versions"),
         ("runs --export csv", "all that is known, for a spreadsheet"),
+        ("runs --export trackio", "the same and curves, for trackio"),
     ),
 )

@@ -9,7 +9,8 @@ from typing import Any
 
 from lib.commands.all_runs.row import show_line
 
-EXPORTS = ("csv",)
+CSV = "csv"
+EXPORTS = (CSV, "trackio")
 _COMPUTED = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _NESTED = "metrics"  # an object whose keys become columns of their own

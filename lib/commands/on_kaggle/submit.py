@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     add_version(parser)
     add_project_options(parser)
-    words = "with --entry: the competition to submit to, above all that names one"
-    find_group(parser, KAGGLE).add_argument("--competition", metavar="SLUG", help=words)
     group = find_group(parser, KAGGLE)
+    words = "with --entry: the competition to submit to, above all that names one"
+    group.add_argument("--competition", metavar="SLUG", help=words)
     words = "name the version on Kaggle as a code submission; send no file"
     group.add_argument("--kernel", action="store_true", help=words)
     words = "what the list of your submissions says of it"
@@ -75,5 +75,6 @@ SUBMIT = Command(
         ('submit 3 --kernel -m "by code"', "as a code submission"),
         ('submit a-pack/1/pixel-lr-1e-4 -m "packed"', "one variant of a pack"),
     ),
-    json="ref, version, submission, csv_sha256, status, public and private (null: not shown)",
+    json="ref, version, submission, csv_sha256, status; public, private, place, teams or null; "
+    "of a pack also variant",
 )

@@ -2,6 +2,7 @@
 
 import argparse
 
+from lib.base.counted import count_things
 from lib.base.errors import InputError, PipelineError
 from lib.base.log import log
 from lib.commands.kernel_options import SETTINGS, add_config_options
@@ -53,35 +54,39 @@ def _push_all(options: argparse.Namespace) -> Answer:
     from lib.kaggle.client.session import open_session  # requests is slow to import
     from lib.kaggle.sweeps.push_variants import sweep
 
-    work, (_, metadata, git) = open_workspace(options), prepare_push(options)
+    work, metadata, git = prepare_push(options)
     points = read_points(options)
     groups = group_points(points, options.pack)
     refuse_unfit(work.root, groups, options.full)
     sweep_id = make_sweep_id(points, metadata.ref, options.pack)
-    _tell_cost(points, groups)
+    _tell_cost(points, groups, metadata.machine_shape)
     log("sweep", f"its id is {sweep_id}: sweep --delete {sweep_id} deletes its kernels")
     variants = make_variants(work.root, groups, git)
     with open_session(work.patience) as session:
         failures = sweep(work, session, metadata, variants, sweep_id)
-    what = f"{len(failures)} of {len(points)} runs failed"
-    failure = PipelineError("sweep", what, got="; ".join(failures[:3])) if failures else None
     facts = {
         "sweep": sweep_id,
         "variants": [[point.options.recipe, *point.options.set] for point in points],
         "failures": failures,
         "runs": [row.as_json() for row in list_pushes(work)],
     }
+    failure = _name_failures(failures, len(points)) if failures else None
     return Answer(list_runs(work), facts, failure=failure)
 
 
-def _tell_cost(points: list[Point], groups: list[Group]) -> None:
-    """Print how many runs there are, the share of a week's hours, and what packing saves."""
-    kernels = "1 kernel" if len(groups) == 1 else f"{len(groups)} kernels"
-    in_packs = f" in {kernels}" if len(groups) < len(points) else ""
-    log("sweep", f"{len(points)} variants{in_packs}, two kernels at a time")
+def _name_failures(failures: list[str], runs: int) -> PipelineError:
+    what = f"{len(failures)} of {count_things(runs, 'run')} failed"
+    cure = "their logs lie in runs/; the same command pushes anew what failed as a whole"
+    return PipelineError("sweep", what, got="; ".join(failures[:3]), cure=cure)
+
+
+def _tell_cost(points: list[Point], groups: list[Group], shape: str) -> None:
+    """Print how many runs there are, what they cost on a machine_shape, and what packing saves."""
+    in_packs = f" in {count_things(len(groups), 'kernel')}" if len(groups) < len(points) else ""
+    log("sweep", f"{count_things(len(points), 'variant')}{in_packs}, two kernels at a time")
     minutes, alone = count_minutes(groups), count_minutes([(point,) for point in points])
     saved = f" instead of {alone:g} min, for two share a session" if minutes < alone else ""
-    log("sweep", f"together they take {describe_quota(minutes, len(groups))}{saved}")
+    log("sweep", f"together they take {describe_quota(minutes, shape, len(groups))}{saved}")
 
 
 SWEEP = Command(

@@ -75,7 +75,8 @@ def _check_words(options: argparse.Namespace) -> None:
         raise InputError("weights", "--slug", expected=rule, got=repr(slug), cure="write another")
     if note is not None and not (note.isprintable() and 0 < len(note) <= _NOTE):
         rule = f"one line of at most {_NOTE} characters"
-        raise InputError("weights", "--message", expected=rule, got=repr(note[:80]))
+        got = repr(note[:80])
+        raise InputError("weights", "--message", expected=rule, got=got, cure="write another")
 
 
 WEIGHTS = Command(

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,6 @@ _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".7z", ".rar")
 class WeightsFile:
     """A file to be put on Kaggle, and what it is to this project."""
 
-    path: Path
     name: str  # on Kaggle; the kernel looks for it by this name
     what: str  # in words
     slug: str  # of its data set, where none is given
@@ -43,7 +43,7 @@ def identify(path: Path, sha256: str) -> WeightsFile:
     usual, name = Config(), path.name
     if sha256.startswith(usual.weights_sha256):
         what = f"torchvision's Inception weights (sha256 {sha256[:8]} as expected)"
-        return WeightsFile(path, TORCHVISION_WEIGHTS, what, "inception-v3-weights", "push")
+        return WeightsFile(TORCHVISION_WEIGHTS, what, "inception-v3-weights", "push")
     if name == usual.weights_file:
         log("weights", f"warning: {name} has sha256 {sha256[:8]}, not {usual.weights_sha256}:")
         log("weights", "it is damaged or another file, and a kernel passes it over")
@@ -51,14 +51,14 @@ def identify(path: Path, sha256: str) -> WeightsFile:
         log("weights", f"warning: Kaggle unpacks archives: a kernel will not see {name} itself")
     if _is_checkpoint(path):
         what = "a checkpoint of this project, intact"
-        return WeightsFile(path, name, what, _make_slug(name), "push")
+        return WeightsFile(name, what, _make_slug(name), "push")
     what, push = "neither Inception weights nor a checkpoint: uploaded as it is", "push"
     if (kind := _name_wrong_kind(path)) is None:
         what = f"saved by torch, but not torchvision's Inception weights (sha256 {sha256[:8]})"
-        push = f"push --weights {path}"
+        push = f"push --weights {shlex.quote(str(path))}"
     elif kind:
         what += f" ({kind})"
-    return WeightsFile(path, name, what, _make_slug(name), push)
+    return WeightsFile(name, what, _make_slug(name), push)
 
 
 def _make_slug(name: str) -> str:

@@ -92,12 +92,12 @@ _CURES_BY_CODE = {
 
 
 def find_cure(message: str, code: int = 0, competition: str = "") -> str:
-    """(the server's message, HTTP code or 0, the competition if any) -> what the user can do."""
+    """(the server's message, HTTP code or 0, the competition or "") -> what the user can do."""
     for pattern, cure in _CURES:
         if found := re.search(pattern, message, re.IGNORECASE):
             groups = found.groupdict()
             count = groups.get("count") or "too many"
-            page = f"https://www.kaggle.com/competitions/{competition}".rstrip("/")
+            page = f"https://www.kaggle.com/competitions/{competition or 'SLUG'}"
             told = cure.format(count=count, kind=(groups.get("kind") or "GPU").upper(), page=page)
             return re.sub(r"^1 sessions of yours run\b", "a session of yours runs", told)
     return _CURES_BY_CODE.get(code, LATER)

@@ -7,12 +7,12 @@ written down before it is made, and repeated only after its effect was looked fo
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from lib.base.log import log
 from lib.kaggle.client.errors import KaggleError
 from lib.kaggle.client.session import KaggleSession
-from lib.kaggle.ledger import NEVER
+from lib.kaggle.ledger import NEVER, read_age
 
 Effect = TypeVar("Effect")
 _LOST_CALLS = 3  # each one is looked for through a whole window
@@ -76,3 +76,29 @@ def look_for(
             log("kaggle", "may still be making it; after Ctrl-C the next command looks again")
         time.sleep(pause)
     return find()
+
+
+def look_again(
+    session: KaggleSession,
+    stage: str,
+    what: str,
+    intent: dict[str, Any],
+    find: Callable[[], Effect | None],
+    give_up: Callable[[], None],
+    wait: bool,
+) -> Effect | None:
+    """Look for the effect of a call that was cut off; return it if it is there.
+
+    The call may have lasted until its deadline, so its window may end so much later than one that
+    began with the intent. Then `give_up` records that it never arrived. Without `wait` it is looked
+    for once, and stays open before that.
+    """
+    patience = session.patience
+    left_s = min(patience.call_s + patience.window_s - read_age(intent), patience.window_s)
+    found = look_for(session, what, find, left_s) if wait else find()
+    if found is None and not wait and left_s > 0:
+        log(stage, f"it is not there yet, and may still come within {left_s:.0f} s")
+    elif found is None:
+        log(stage, "it never arrived there")
+        give_up()
+    return found

@@ -126,7 +126,9 @@ def find_faults(answer: Any, metadata: Metadata) -> list[str]:
         if rejected := getattr(answer, f"invalid_{name}"):
             faults.append(f"Kaggle does not know the {name.replace('_', ' ')} {list(rejected)}")
     ref = _read_ref(answer)
-    if ref.lower() != metadata.ref.lower():
+    if not ref:
+        faults.append("the answer names no kernel")
+    elif ref.lower() != metadata.ref.lower():
         faults.append(
             f"slug drift: Kaggle named the kernel {ref!r}, kernel-metadata.json {metadata.ref!r}"
         )
@@ -137,11 +139,11 @@ def find_faults(answer: Any, metadata: Metadata) -> list[str]:
 
 def _check_saved(session: KaggleSession, answer: Any, metadata: Metadata) -> Pushed:
     if refusal := session.clean(answer.error):
-        cure = find_cure(refusal, 400)
+        cure = find_cure(refusal, 400, next(iter(metadata.competition_sources), ""))
         what = f"pushing {metadata.ref} was refused"
         raise KaggleError(what, got=repr(refusal), cure=cure)
     faults = tuple(session.clean(fault) for fault in find_faults(answer, metadata))
-    if not _read_version(answer):  # whether it took the push only its versions tell
+    if not _read_version(answer) or not _read_ref(answer):  # the kernel's versions tell the rest
         cure = "see its versions on kaggle.com, and run the same command again"
         what = f"pushing {metadata.ref}: Kaggle's answer was lost in part"
         raise KaggleError(what, got="; ".join(faults), cure=cure, passing=True, lost=True)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lib.base.counted import count_things
 from lib.base.errors import InputError
 from lib.base.log import log
 from lib.kaggle.client.delete_kernel import delete_kernel
@@ -33,7 +34,7 @@ class SweptKernel:
         if not self.version:
             return f"{self.ref}: gone already"
         state = f", {self.running}" if self.running else ""
-        versions = "1 version" if self.version == 1 else f"{self.version} versions"
+        versions = count_things(self.version, "version")
         kept = f": stays, for {self.kept}" if self.kept else ""
         return f"{self.ref} ({versions}{state}){kept}"
 
@@ -61,7 +62,8 @@ def find_swept(
     events = work.read_ledger()
     sweeps = list_sweeps(events)
     if sweep_id not in sweeps:
-        known = ", ".join(f"{each} ({len(refs)} kernels)" for each, refs in sweeps.items() if refs)
+        left = {each: count_things(len(refs), "kernel") for each, refs in sweeps.items() if refs}
+        known = ", ".join(f"{each} ({count})" for each, count in left.items())
         cure = f"name one of {known}" if known else "python build.py runs lists all pushes"
         raise InputError("sweep", "no push of that sweep is recorded", got=sweep_id, cure=cure)
     found = []
