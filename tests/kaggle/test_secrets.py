@@ -13,6 +13,8 @@ from lib.base.errors import InputError
 from lib.commands.offline.submission_check import check_submission
 from lib.kaggle.client.credentials import find_credentials, is_private, list_secrets
 from lib.kaggle.client.secrets import clean_line, find_secrets, hide_queries, refuse_secrets
+from lib.kaggle.client.session import open_session
+from lib.kaggle.client.timeouts import Patience
 from lib.kaggle.submit_run import submit_and_record
 from tests.kaggle_place import REF, Place, make_script, open_place, play_complete
 from tests.kaggle_state import KEY, TOKEN, USER
@@ -148,6 +150,28 @@ def test_all_credentials_of_all_places_count_as_secrets(
     assert not is_private(folder / "kaggle.json")
     (folder / "kaggle.json").chmod(0o600)
     assert is_private(folder / "kaggle.json")
+
+
+def test_a_variable_that_ends_in_a_newline_is_the_same_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A line never holds the newline, so one's own key went out; and Kaggle refused to sign in."""
+    for name, value in (("USERNAME", USER), ("KEY", KEY), ("API_TOKEN", TOKEN)):
+        monkeypatch.setenv(f"KAGGLE_{name}", f" {value}\n")
+    assert [(one.token, one.key) for one in find_credentials()[:1]] == [(TOKEN, "")]
+    assert {TOKEN, KEY, PAIR} <= set(list_secrets())
+    assert find_secrets(f"x = '{KEY}'", list_secrets()) == [(1, "your own Kaggle credentials")]
+
+
+@pytest.mark.parametrize("value", ["KGAT_\u00e9", "k\udcffkkkkkk"], ids=ascii)
+def test_credentials_that_no_header_takes_are_told_at_once(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """They were called an answer that is not of the protocol, after half a minute of tries."""
+    monkeypatch.setenv("KAGGLE_API_TOKEN", value)
+    words = r"no token, name or key[\s\S]*make a token"
+    with pytest.raises(InputError, match=words), open_session(Patience()):
+        pass
 
 
 def test_importing_the_host_never_authenticates(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def list_secrets() -> list[str]:
     for found in find_credentials():
         secrets += [found.token, found.key]
         if found.key:
-            pair = f"{found.username}:{found.key}".encode()
+            pair = f"{found.username}:{found.key}".encode(errors="surrogatepass")
             secrets.append(base64.b64encode(pair).decode().rstrip("="))  # padded or not
     oauth = _read_json(Path("~/.kaggle/credentials.json").expanduser())
     secrets += [oauth.get(name) or "" for name in ("refresh_token", "access_token")]
@@ -63,7 +63,7 @@ def is_private(path: Path) -> bool:
 
 def _find_tokens() -> list[Credentials]:
     found = []
-    given = os.environ.get("KAGGLE_API_TOKEN", "")
+    given = _read_variable("KAGGLE_API_TOKEN")
     if given and os.path.isfile(given):  # the client takes a path there as well
         if token := _read_text(Path(given)):
             source = "the file that KAGGLE_API_TOKEN names"
@@ -80,11 +80,12 @@ def _find_tokens() -> list[Credentials]:
 def _find_key() -> Credentials | None:
     path = find_config_folder() / "kaggle.json"
     stored = _read_json(path)
-    username = os.environ.get("KAGGLE_USERNAME") or stored.get("username") or ""
-    key = os.environ.get("KAGGLE_KEY") or stored.get("key") or ""
+    given = _read_variable("KAGGLE_USERNAME"), _read_variable("KAGGLE_KEY")
+    username = given[0] or stored.get("username") or ""
+    key = given[1] or stored.get("key") or ""
     if not isinstance(username, str) or not isinstance(key, str) or not username or not key:
         return None
-    whole = bool(os.environ.get("KAGGLE_USERNAME") and os.environ.get("KAGGLE_KEY"))
+    whole = all(given)
     source = "KAGGLE_USERNAME and KAGGLE_KEY" if whole else "kaggle.json"
     return Credentials("key", source, () if whole else (path,), username=username, key=key)
 
@@ -98,6 +99,11 @@ def _find_oauth() -> Credentials | None:
     return Credentials("oauth", "~/.kaggle/credentials.json", (path,), username=username)
 
 
+def _read_variable(name: str) -> str:
+    """A variable's name -> its text, without the line end that a file of secrets leaves there."""
+    return os.environ.get(name, "").strip()
+
+
 def _read_text(path: Path) -> str:
     try:
         return path.read_text().strip()
@@ -108,6 +114,6 @@ def _read_text(path: Path) -> str:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

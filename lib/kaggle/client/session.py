@@ -138,6 +138,9 @@ def _sign_nothing(request: requests.PreparedRequest) -> requests.PreparedRequest
 def _sign_in(credentials: Credentials, patience: Patience) -> Any:
     from kagglesdk.kaggle_creds import KaggleCredentials
 
+    if not "".join((credentials.token, credentials.username, credentials.key)).isascii():
+        what = "the credentials hold letters that no token, name or key has"
+        raise InputError("kaggle", what, got=credentials.source, cure=CURE)
     if credentials.kind == "token":
         return _make_client(patience, api_token=credentials.token)
     if credentials.kind == "key":
