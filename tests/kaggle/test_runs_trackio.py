@@ -78,8 +78,9 @@ def test_a_version_becomes_a_run(work: Workspace) -> None:
     tell(work, "push", 3, **PUSH)
     tell(work, "fetch", 3, status="COMPLETE", minutes=61.5, metrics={"fid": 0.0038, "floor": 0.002})
     tell(work, "score", 3, result="COMPLETE", public="0.0041", private="")
+    tell(work, "place", 3, place=7, teams=120)
     run = find(work, "v3")
-    measured = {"fid": 0.0038, "floor": 0.002, "fid_per_floor": 1.9}
+    measured = {"fid": 0.0038, "floor": 0.002, "fid_per_floor": 1.9, "place": 7, "teams": 120}
     assert run.values == {"minutes": 61.5, "public": 0.0041, **measured}
     told = {key: PUSH[key] for key in ("recipe", "commit", "machine_shape", "bundle_sha256")}
     told |= {"overrides": "lr=5e-4, depth=12", "lr": 5e-4, "status": "COMPLETE", "given": "lr"}

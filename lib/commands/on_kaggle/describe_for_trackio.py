@@ -14,7 +14,10 @@ from lib.commands.on_kaggle.training_history import Step
 from lib.kaggle.runs_table import Run, read_number
 
 _SCORES = ("public", "private")  # texts of Kaggle, or numbers
-_NUMBERS = ("minutes", "fid", "floor", "fid_held_out", "floor_half", "fid_per_floor")
+_NUMBERS = (
+    *("minutes", "place", "teams", "fid", "floor", "fid_held_out", "floor_half"),
+    "fid_per_floor",
+)
 # Not settings: what stands elsewhere, and what depends on other runs or on this machine.
 _NO_SETTINGS = (
     *("name", "kind", "when", "time", "event", "config", "metrics", "folder", "verdict"),
