@@ -104,7 +104,8 @@ def test_submission_that_comes_late_is_waited_for_and_not_repeated(
     place.server.fail(CREATES[as_kernel], late_s=WINDOW_S)
     submit(place, as_kernel)
     assert len(place.server.submissions) == 1
-    assert list_events(place) == ["pushing", "push", "fetch", "submitting", "submit", "score"]
+    events = ["pushing", "push", "fetch", "submitting", "submit", "score", "place"]
+    assert list_events(place) == events
     assert capsys.readouterr().out.count("no trace of the submission yet") == 1
 
 
