@@ -62,6 +62,9 @@ def explain(what: str, error: Exception, secrets: Sequence[str] = ()) -> KaggleE
     if isinstance(error, StrayRedirectError):
         cure = "sign in to the network that you are in, if it asks for that; then try again"
         return KaggleError(what, got=f"{error}, which was not followed", cure=cure)
+    if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY" in str(error):
+        cure = "check the clock; behind a company's proxy set REQUESTS_CA_BUNDLE to its certificate"
+        return KaggleError(what, got="a certificate that is not trusted here", cure=cure)
     if isinstance(error, json.JSONDecodeError):  # requests' own is one, too
         empty = not error.doc.strip()
         return _lost(what, "an empty answer" if empty else "an answer that is no JSON")
