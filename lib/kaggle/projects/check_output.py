@@ -91,14 +91,14 @@ def check_output(work: Workspace, ref: str, version: int, secrets: Iterable[str]
         raise PipelineError("submit", what, got=clean_words(made, secrets) or "none", cure=cure)
     digest = sha256_file(path)
     _compare_hashes(work, ref, version, path, digest)
-    if not path.stat().st_size:
-        cure = "nothing was submitted; mend the program and push again"
-        raise PipelineError("submit", f"the run left an empty {work.submission}", cure=cure)
     if work.check:
         answer = _ask(work, str(path.absolute()), secrets)
         _demand_callable(work, answer)
         _demand_accepted(work, path, answer, secrets)
         contents = f"accepted by {work.check}"
+    elif not path.stat().st_size:
+        cure = "nothing was submitted; mend the program and push again"
+        raise PipelineError("submit", f"the run left an empty {work.submission}", cure=cure)
     else:
         log("submit", "warning: the project names no check, so the file goes out as it is")
         contents = f"{path.stat().st_size:,} bytes"
