@@ -1,5 +1,6 @@
 """Choose the output files that are asked for, and refuse names that cannot be written."""
 
+import os
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from lib.kaggle.client.kernels import OutputFile
 from lib.kaggle.client.secrets import clean_words
 
 _FOLDERS, _PART_BYTES, _BYTES = 32, 255, 1000  # of a name: folders, of each part, of the whole
+# What no name may hold on Windows; elsewhere it must not be taken for a path of Windows.
+_UNFIT = r'[\\:*?"<>|]' if os.name == "nt" else r"\\|^[A-Za-z]:"
 _SHOWN = 100  # characters of a name in a message
 
 
@@ -84,7 +87,7 @@ def _last(name: str) -> str:
 def _is_odd(name: str) -> bool:
     path = PurePosixPath(name)
     leaves = not name or path.is_absolute() or ".." in path.parts
-    return leaves or re.search(r'[\\:*?"<>|]', name) is not None or not name.isprintable()
+    return leaves or re.search(_UNFIT, name) is not None or not name.isprintable()
 
 
 def _is_long(name: str) -> bool:

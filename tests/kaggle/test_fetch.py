@@ -1,6 +1,7 @@
 """Outputs of a run as `fetch` saves them: fresh, inside the folder, each verified."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
@@ -71,6 +72,17 @@ def test_name_that_leaves_the_folder_is_refused_and_nothing_is_saved(
         fetch_and_record(place.work, place.session, REF, 1)
     assert list_files(place.work.root / "runs" / SLUG) == []
     assert place.server.count("GET file") == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows knows no such names")
+@pytest.mark.parametrize(
+    "name", ["2026-11-25T10:00:00.log", "logs/a?b*.txt", 'say "x" <y>|z.txt', "grün 猫.png", "-x"]
+)
+def test_name_that_suits_this_disk_is_saved_as_it_is(place: Place, name: str) -> None:
+    finish(place, {"a.txt": b"a", name: b"b"})
+    target = place.work.locate_run(REF, 1)
+    fetch_version(place.session, REF, 1, target)
+    assert (target / name).read_bytes() == b"b"
 
 
 def test_download_cut_at_half_resumes(place: Place) -> None:
