@@ -7,6 +7,15 @@ OLD := build/old-packages
 .PHONY: help demo demo-old test test-bundle check venv release bench quality grids compat fashion \
   chaos chaos-kaggle fuzz trackio clean
 
+# $(call beside_venv,FOLDER,PACKAGES): an environment that finds these first, then .venv's packages.
+define beside_venv
+$(PYTHON) -m venv $(1)
+$(1)/bin/python -m pip install --quiet --disable-pip-version-check $(2)
+echo "$(CURDIR)/$$(echo .venv/lib/python3*/site-packages)" > \
+  $$(echo $(1)/lib/python3*/site-packages)/all-others.pth
+touch $@
+endef
+
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
@@ -62,12 +71,7 @@ demo-old: venv build/small-input $(OLD)/installed  ## the bundle with numpy 1.26
 	$(BIN)/python build.py  # what a push would find is no smoke test
 
 $(OLD)/installed: requirements.txt
-	$(PYTHON) -m venv $(OLD)
-	$(OLD)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
-	  numpy==1.26.4 pillow==10.4.0
-	echo "$(CURDIR)/$$(echo .venv/lib/python3*/site-packages)" > \
-	  $$(echo $(OLD)/lib/python3*/site-packages)/all-others.pth
-	touch $@
+	$(call beside_venv,$(OLD),--no-deps numpy==1.26.4 pillow==10.4.0)
 
 # One environment after another, several gigabytes each, deleted afterwards: PYTHON312=, PYTHON313=
 # name interpreters that are not on the path; COMPAT="--only torch-2.10" runs one.
@@ -103,11 +107,7 @@ fuzz: venv $(FUZZ)/installed  ## hostile input for all that reads from outside, 
 	$(FUZZ)/bin/python -m tests.fuzz --cases $(FUZZ_CASES) --seed $(FUZZ_SEED)
 
 $(FUZZ)/installed: requirements.txt
-	$(PYTHON) -m venv $(FUZZ)
-	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0
-	echo "$(CURDIR)/$$(echo .venv/lib/python3*/site-packages)" > \
-	  $$(echo $(FUZZ)/lib/python3*/site-packages)/all-others.pth
-	touch $@
+	$(call beside_venv,$(FUZZ),atheris==3.0.0)
 
 # `runs --export trackio` into the real trackio, which brings an older Pillow: in an environment of
 # its own that sees .venv's packages behind it.
@@ -116,11 +116,7 @@ trackio: venv $(TRACKIO)/installed  ## runs --export trackio into the real track
 	OMP_NUM_THREADS=1 $(TRACKIO)/bin/python -m pytest -q tests/kaggle/test_trackio_itself.py
 
 $(TRACKIO)/installed: requirements.txt
-	$(PYTHON) -m venv $(TRACKIO)
-	$(TRACKIO)/bin/python -m pip install --quiet --disable-pip-version-check trackio==0.43.0
-	echo "$(CURDIR)/$$(echo .venv/lib/python3*/site-packages)" > \
-	  $$(echo $(TRACKIO)/lib/python3*/site-packages)/all-others.pth
-	touch $@
+	$(call beside_venv,$(TRACKIO),trackio==0.43.0)
 
 # FID of each recipe at equal minutes, hours on a CPU: make quality WEIGHTS=FILE [MINUTES=10] [RECIPES=...]
 MINUTES ?= 10
