@@ -110,26 +110,33 @@ class Workspace:
                 return each
         return None
 
-    def find_last_version(self, ref: str) -> int:
+    def find_last_version(self, ref: str, but_twins: bool = False) -> int:
         """Find a kernel's latest version in the ledger; 0 for none.
 
         Versions of a kernel made anew count from one again, so it is that of the last push, but
-        one that turned up late may be older than the last. A deleted kernel has none.
+        one that turned up late may be older than the last. A deleted kernel has none. With
+        `but_twins` a late one does not count in whose stead the same script had been pushed.
         """
         last = 0
         for event in self.read_ledger():
             if event["event"] == "delete" and event["ref"] == ref:
                 last = 0
             elif event["event"] == "push" and event["ref"] == ref:
+                if but_twins and event.get("late") and event.get("twins"):
+                    continue
                 number = event["version"]
                 last = max(last, number) if event.get("late") else number
         return last
 
     def choose_version(self, text: str | None) -> tuple[str, int]:
-        """ "3", "v3", "slug/3" or None for the last push -> (owner/slug, version)."""
+        """ "3", "v3", "slug/3" or None for the last push -> (owner/slug, version).
+
+        The last push stays the same while its late twin turns up: a repeated `submit` must find
+        what an earlier one sent.
+        """
         metadata = self.read_metadata()
         if text is None:
-            version = self.find_last_version(metadata.ref)
+            version = self.find_last_version(metadata.ref, but_twins=True)
             if not version:
                 raise InputError(
                     "version",

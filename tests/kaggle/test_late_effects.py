@@ -235,6 +235,22 @@ def test_push_that_comes_after_the_window_is_adopted_and_both_are_named(
     assert place.push().version == 3, "the same script pushed again is a version of its own"
 
 
+def test_submit_again_stays_with_its_version_though_a_late_twin_turns_up(place: Place) -> None:
+    """Found by kills: the later one had become the last push, and both were submitted."""
+    place.server.fail("SaveKernel", late_s=3 * WINDOW_S)
+    assert place.push().version == 1
+    assert place.work.choose_version(None) == (REF, 1)
+    submit(place)
+    place.server.wait_late()
+    settle_pushes(place.work)
+    assert place.work.find_last_version(REF) == 2, "a push counts on from there"
+    assert place.work.choose_version(None) == (REF, 1)
+    submit(place)
+    assert len(place.server.submissions) == 1
+    assert place.push().version == 3
+    assert place.work.choose_version(None) == (REF, 3)
+
+
 def test_push_that_was_given_up_and_turns_up_is_that_of_the_next_command(place: Place) -> None:
     place.server.fail("SaveKernel", late_s=6 * WINDOW_S)
     place.server.fail("SaveKernel", code=400, message="no")
