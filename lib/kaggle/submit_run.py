@@ -129,6 +129,9 @@ def _check_run(
     if lacking:
         log("submit", f"version {version} is not here yet, or not all of it: fetching it")
         fetch_and_record(work, session, ref, version)
+    elif not work.find_event("fetch", ref, version):
+        log("submit", f"fetching version {version} was cut off at its end: fetching it again")
+        fetch_and_record(work, session, ref, version)
     elif not is_current(work, session, ref, version):
         where = folder.relative_to(work.root)
         log("submit", f"{where} is not what Kaggle holds of version {version}, as after a")

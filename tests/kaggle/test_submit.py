@@ -22,6 +22,7 @@ from lib.kaggle.client.submissions import (
     submit_file,
     wait_for_score,
 )
+from lib.kaggle.ledger import LEDGER
 from lib.kaggle.recorded_steps import fetch_and_record, watch_and_record
 from lib.kaggle.runs_table import fold_events
 from lib.kaggle.submit_run import submit_and_record
@@ -294,3 +295,20 @@ def test_version_pushed_from_elsewhere_can_be_submitted(place: Place) -> None:
     place.server.close_runs()
     submit(place)
     assert len(place.server.submissions) == 1
+
+
+def test_fetch_that_was_killed_before_its_line_is_made_again(
+    finished: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Found by kills: the folder was whole, and submit refused what the ledger did not know."""
+    fetch_and_record(finished.work, finished.session, REF, 1)
+    ledger = finished.work.root / LEDGER
+    lines = ledger.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if json.loads(line)["event"] != "fetch"]
+    assert len(kept) == len(lines) - 1
+    ledger.write_text("".join(kept))
+    submit(finished)
+    assert "was cut off at its end: fetching it again" in capsys.readouterr().out
+    run = fold_events(finished.work.read_ledger())[0]
+    assert (run.submission, run.verified) == ("COMPLETE", True)
+    assert run.metrics
